@@ -1,0 +1,39 @@
+"""Galaxy morphology for survey catalogs.
+
+The names below are imported when first used: ``import astromorph`` alone loads no deep-learning
+library.
+"""
+from importlib import import_module
+
+__version__ = "0.1.0.dev0"
+
+# Public name -> the module it lives in.
+_HOMES = {
+    "MorphologyClassifier": "classifier",
+    "Question": "questions",
+    "QUESTIONS": "questions",
+    "Survey": "surveys",
+    "SURVEYS": "surveys",
+    "get_survey": "surveys",
+    "MorphFlag": "flags",
+    "decode_flags": "flags",
+    "CutoutError": "images",
+    "read_cutout": "images",
+    "measure_r90": "images",
+    "score": "metrics",
+    "plot_mosaic": "plots",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value  # found directly from now on
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,90 @@
+"""Flux in nanomaggies -> color image, as the surveys show it."""
+import numpy as np
+
+from astromorph.surveys import get_survey
+
+__all__ = ["color_composite", "shown_bands"]
+
+_WAVELENGTHS = dict(zip("ugrizy", (355, 470, 620, 750, 890, 1000)))  # nm
+# channels R, G, B: where each looks for a neighbor in wavelength, the nearest first
+_NEIGHBORS = ((1, 2), (0, 2), (1, 0))
+
+
+def color_composite(planes, survey, *, pixel_scale=None):
+    """Map flux to a color image as the Legacy Surveys viewer does.
+
+    Each band is brightened by the survey's scale, c = scale * flux + m; with I the mean of max(0,
+    c) over the bands, the image is c arcsinh(Q I) / (sqrt(Q) I), clipped to 0..1.
+
+    Parameters
+    ----------
+    planes : dict
+        Band name to flux, (y, x), in nanomaggies per pixel; NaN where there is none.
+    survey : str or `~astromorph.surveys.Survey`
+        Its bands, scales, m and Q.
+    pixel_scale : float, optional
+        Arcseconds per pixel; flux is then rescaled to the area of the survey's native pixel, so
+        that a surface brightness looks the same at any pixel scale. By default native.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (y, x, 3), float32
+        R, G, B, with the rows as in the planes. A band that is missing, or has no data in a pixel,
+        takes the brightness of its nearest neighbor; small holes in all bands are filled with the
+        mean around them, large ones with sky.
+    """
+    survey = get_survey(survey)
+    native = survey.pixel_scale.to_value("arcsec")
+    area = 1 if pixel_scale is None else (native / pixel_scale) ** 2
+    shape = next(iter(planes.values())).shape
+    channels = np.full((3, *shape), np.nan, np.float32)
+    for channel, band, shown in zip(channels, survey.rgb, shown_bands(planes, survey)):
+        if shown is not None:
+            scale = survey.scales.get(shown, survey.scales[band])
+            channel[:] = planes[shown] * np.float32(scale * area) + np.float32(survey.offset)
+    channels = _filled(channels, survey.offset)
+    mean = np.clip(channels, 0, None).mean(axis=0)
+    mean[mean == 0] = 1e-6
+    stretch = np.arcsinh(survey.softening * mean) / (np.sqrt(survey.softening) * mean)
+    return np.moveaxis(channels * stretch, 0, -1).clip(0, 1).astype(np.float32, order="C")
+
+
+def shown_bands(planes, survey):
+    """Bands shown as red, green and blue; None for one that is missing.
+
+    A band that is not shown itself stands in for its nearest neighbor in wavelength: i for z.
+    """
+    shown = {band: band if band in planes else None for band in survey.rgb}
+    for spare in planes:
+        nearest = min(shown, key=lambda band: abs(_WAVELENGTHS[band] - _WAVELENGTHS[spare]))
+        shown[nearest] = shown[nearest] or spare
+    return list(shown.values())
+
+
+def _filled(channels, sky):
+    """Replace NaN by the nearest channel, then by the mean of the pixels around, then by sky."""
+    if not np.isnan(channels).any():
+        return channels
+    known = channels.copy()
+    for channel, others in zip(channels, _NEIGHBORS):
+        for other in others:
+            np.copyto(channel, known[other], where=np.isnan(channel))
+    hole = np.isnan(channels[0])  # by now the same in every channel
+    if hole.any():
+        count = _box_sum(1.0 - hole)
+        for channel in channels:
+            total = _box_sum(np.where(hole, 0, channel))
+            mean = np.divide(total, count, out=np.full(total.shape, sky), where=count > 0.5)
+            np.copyto(channel, mean, where=hole, casting="same_kind")
+    return channels
+
+
+def _box_sum(image, half=3):
+    """Sum over a square of 2 half + 1 pixels."""
+    for axis in (0, 1):
+        pad = [(half + 1, half) if one == axis else (0, 0) for one in (0, 1)]
+        total = np.pad(image, pad).cumsum(axis=axis, dtype=float)
+        n = total.shape[axis] - 2 * half - 1
+        image = (np.take(total, range(2 * half + 1, 2 * half + 1 + n), axis)
+                 - np.take(total, range(n), axis))
+    return image

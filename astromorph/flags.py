@@ -1,0 +1,67 @@
+"""Per-row quality bits, and how to read them."""
+import enum
+
+import numpy as np
+
+__all__ = ["MorphFlag", "decode_flags"]
+
+
+class MorphFlag(enum.IntFlag):
+    """What went wrong, or was assumed, on the way from an image to its probabilities.
+
+    0 means that nothing did. `UNCLASSIFIED` holds the bits that leave a row without probabilities;
+    the others are warnings.
+    """
+
+    MISSING_FILE = 1
+    """There is no such file."""
+    UNREADABLE = 2
+    """The file is empty, truncated, damaged or not an image."""
+    BAD_SHAPE = 4
+    """The array cannot be a galaxy's image: dimensions, number of bands, or too small."""
+    BLANK = 8
+    """The image holds no signal: every pixel equal, or none valid."""
+    BAD_PIXELS = 16
+    """Some pixels were masked, NaN or without data, and were filled."""
+    MISSING_BAND = 32
+    """A band was missing and its nearest neighbor in wavelength stands in."""
+    PARTIAL_FRAME = 64
+    """The image does not cover the whole frame that the network expects."""
+    NO_SIZE = 128
+    """R90 was to be measured on the image and could not be; the image was framed as given."""
+    NO_WCS = 256
+    """R90 came in arcseconds but the image has no celestial WCS; it was framed as given."""
+    UNKNOWN_UNIT = 512
+    """The flux unit is unknown; brightness was scaled by the image's own noise."""
+
+    UNCLASSIFIED = MISSING_FILE | UNREADABLE | BAD_SHAPE | BLANK
+    """The bits that leave a row without probabilities."""
+
+
+def decode_flags(values):
+    """Name the bits of one flag or of an array of them.
+
+    Parameters
+    ----------
+    values : int or array-like of int
+        Values of a ``morph_flag`` column.
+
+    Returns
+    -------
+    list of str, or a list of those
+        Names of the bits that are set, the lowest first; one list for each value of an array.
+
+    Examples
+    --------
+    >>> from astromorph.flags import decode_flags
+    >>> decode_flags(18)
+    ['UNREADABLE', 'BAD_PIXELS']
+    >>> decode_flags([0, 64])
+    [[], ['PARTIAL_FRAME']]
+    """
+    values = np.asarray(values)
+    if values.dtype.kind not in "iu" and values.size:
+        raise TypeError(f"values must be integers, as in a morph_flag column, not {values.dtype}")
+    if values.ndim == 0:
+        return [flag.name for flag in MorphFlag if flag & int(values)]
+    return [decode_flags(value) for value in values]

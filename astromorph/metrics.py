@@ -1,0 +1,411 @@
+"""Labels and probabilities in, numbers out: scores, curves and bootstrap intervals.
+
+Labels are 1 (the positive answer), 0, or NaN where nobody knows; probabilities lie in 0..1, NaN
+where there is none. In every function both may be masked arrays, and a galaxy whose label *or*
+probability is NaN or masked is ignored. A galaxy is called positive when its probability is
+at least the threshold. A score that the data leave undefined is NaN, without a warning.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Reliability", "Score", "reliability", "roc_curve", "score", "score_intervals",
+           "score_table", "valid_pairs"]
+
+# Random numbers drawn at once: bounds the memory of a bootstrap, whatever the sample's size.
+_BLOCK = 1_000_000
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well probabilities agree with labels.
+
+    Parameters
+    ----------
+    n, n_positive : int
+        Galaxies with both a label and a probability, and those labeled 1.
+    tpr : float
+        True positive rate (completeness), TP / (TP + FN).
+    fpr : float
+        False positive rate, FP / (FP + TN).
+    precision : float
+        Purity, TP / (TP + FP).
+    accuracy : float
+        (TP + TN) / (TP + TN + FP + FN).
+    auc : float
+        Area under the ROC curve.
+    ece : float
+        Expected calibration error: the mean, over galaxies, of the distance between the mean
+        probability of their bin and the fraction of positives in it.
+
+    Notes
+    -----
+    TPR, precision and accuracy are equation 1 of Dominguez Sanchez et al. 2019, MNRAS 484, 93.
+    """
+
+    n: int
+    n_positive: int
+    tpr: float
+    fpr: float
+    precision: float
+    accuracy: float
+    auc: float
+    ece: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Observed against predicted fractions of positives, in equal-width bins of probability.
+
+    Parameters
+    ----------
+    edges : `~numpy.ndarray`, shape (n_bins + 1,)
+        Limits of the bins, from 0 to 1.
+    count : `~numpy.ndarray` of int, shape (n_bins,)
+        Galaxies in each bin.
+    probability, fraction : `~numpy.ndarray`, shape (n_bins,)
+        Mean probability and fraction of positives; NaN in an empty bin.
+    low, high : `~numpy.ndarray`, shape (n_bins,)
+        Limits of the binomial (Wilson) 68% interval of the fraction.
+    """
+
+    edges: np.ndarray
+    count: np.ndarray
+    probability: np.ndarray
+    fraction: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def as_floats(values, name):
+    """Give numbers as a float array, NaN where masked, or say which argument is wrong."""
+    try:
+        return np.asarray(np.ma.masked_array(values, dtype=float).filled(np.nan))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array of numbers. Received: {values!r}") from error
+
+
+def as_probabilities(values):
+    """Give probabilities as a float array, NaN where masked; all must lie in 0..1."""
+    values = as_floats(values, "probabilities")
+    wrong = values[(values < 0) | (values > 1)]
+    if wrong.size:
+        raise ValueError("probabilities must lie in 0..1 (NaN or masked where there is none). "
+                         f"Received {wrong.size} outside, first {wrong[0]:g}; logits or votes in "
+                         "percent must be converted first.")
+    return values
+
+
+def _as_labels(values):
+    """Give labels as a float array, NaN where masked; all must be 0, 1 or NaN."""
+    values = as_floats(values, "labels")
+    wrong = values[~(np.isnan(values) | (values == 0) | (values == 1))]
+    if wrong.size:
+        raise ValueError("labels must be 1, 0, or NaN where unknown. "
+                         f"Received {wrong.size} others, first {wrong[0]:g}; vote fractions must "
+                         "be turned into labels first.")
+    return values
+
+
+def _check_threshold(threshold):
+    if not (np.isscalar(threshold) and 0 <= threshold <= 1):
+        raise ValueError(f"threshold must be one number in 0..1. Received: {threshold!r}")
+
+
+def check_count(value, name):
+    """Say which argument is not a positive integer."""
+    if not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be a positive integer. Received: {value!r}")
+
+
+def valid_pairs(labels, probabilities):
+    """Keep the galaxies that have both a label and a probability.
+
+    Parameters
+    ----------
+    labels : array-like, shape (n,)
+        1, 0, or NaN (or masked) where unknown.
+    probabilities : array-like, shape (n,)
+        In 0..1; NaN or masked where there is none.
+
+    Returns
+    -------
+    labels, probabilities : `~numpy.ndarray`, float
+        The pairs in which neither is NaN or masked.
+
+    Raises
+    ------
+    TypeError
+        If one of them is not numbers.
+    ValueError
+        If their shapes differ or are not (n,), or a value is out of range.
+    """
+    labels, probabilities = _as_labels(labels), as_probabilities(probabilities)
+    if labels.ndim != 1 or labels.shape != probabilities.shape:
+        raise ValueError("labels and probabilities must have the same shape (n,), one question "
+                         f"at a time. Received {labels.shape} and {probabilities.shape}.")
+    known = ~(np.isnan(labels) | np.isnan(probabilities))
+    return labels[known], probabilities[known]
+
+
+def _tally(labels, probabilities):
+    """Reduce a sample to its distinct probabilities (k,) and the (k, 2) counts of labels 0, 1."""
+    labels, probabilities = valid_pairs(labels, probabilities)
+    levels, where = np.unique(probabilities, return_inverse=True)
+    counts = np.bincount(2 * where + labels.astype(int), minlength=2 * levels.size)
+    return levels, counts.reshape(-1, 2)
+
+
+def _bins(levels, n_bins):
+    """Tell which of the equal-width bins of 0..1 each level is in; 1 belongs to the last."""
+    return np.minimum((levels * n_bins).astype(int), n_bins - 1)
+
+
+def _ratio(part, whole):
+    """Divide, NaN where the whole is 0."""
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
+
+
+def _scores(levels, counts, threshold):
+    """Score samples given as counts (..., k, 2) at the k levels: name -> array of shape (...)."""
+    negative, positive = counts[..., 0], counts[..., 1]
+    n_negative, n_positive = negative.sum(-1), positive.sum(-1)
+    called = levels >= threshold
+    tp, fp = positive[..., called].sum(-1), negative[..., called].sum(-1)
+    # The area is the chance that a positive outranks a negative, ties counting one half.
+    outranked = (positive * (np.cumsum(negative, -1) - negative / 2)).sum(-1)
+    return {"tpr": _ratio(tp, n_positive), "fpr": _ratio(fp, n_negative),
+            "precision": _ratio(tp, tp + fp),
+            "accuracy": _ratio(tp + n_negative - fp, n_negative + n_positive),
+            "auc": _ratio(outranked, n_positive * n_negative)}
+
+
+def _calibration_error(levels, counts, n_bins):
+    """Sum over the bins of |expected - observed positives|, per galaxy."""
+    n = counts.sum(-1)
+    excess = np.bincount(_bins(levels, n_bins), n * levels - counts[:, 1], n_bins)
+    return _ratio(np.abs(excess).sum(), n.sum())
+
+
+def score(labels, probabilities, *, threshold=0.5, n_bins=10):
+    """Score one question.
+
+    Parameters
+    ----------
+    labels, probabilities : array-like, shape (n,)
+        See `valid_pairs`.
+    threshold : float
+        Probability, in 0..1, from which a galaxy is called positive.
+    n_bins : int
+        Number of equal-width bins of the expected calibration error.
+
+    Returns
+    -------
+    Score
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    _check_threshold(threshold)
+    check_count(n_bins, "n_bins")
+    levels, counts = _tally(labels, probabilities)
+    numbers = _scores(levels, counts, threshold)
+    numbers["ece"] = _calibration_error(levels, counts, n_bins)
+    return Score(n=int(counts.sum()), n_positive=int(counts[:, 1].sum()),
+                 **{name: float(value) for name, value in numbers.items()})
+
+
+def roc_curve(labels, probabilities):
+    """False and true positive rates at every threshold, as scikit-learn's function does.
+
+    Parameters
+    ----------
+    labels, probabilities : array-like, shape (n,)
+        See `valid_pairs`.
+
+    Returns
+    -------
+    fpr, tpr, thresholds : `~numpy.ndarray`
+        From the highest threshold (nothing called positive) down.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described, or one of the two answers has no galaxy.
+    """
+    from sklearn import metrics  # a second to import: only when asked for
+
+    labels, probabilities = valid_pairs(labels, probabilities)
+    n_positive = int(labels.sum())
+    if n_positive in (0, labels.size):
+        raise ValueError("labels must hold both answers for a ROC curve to exist. Received "
+                         f"{n_positive} positive of {labels.size} with a probability.")
+    return metrics.roc_curve(labels, probabilities)
+
+
+def reliability(labels, probabilities, *, n_bins=10):
+    """Compare the probabilities with the fractions of positives, bin by bin.
+
+    Parameters
+    ----------
+    labels, probabilities : array-like, shape (n,)
+        See `valid_pairs`.
+    n_bins : int
+        Number of equal-width bins from 0 to 1.
+
+    Returns
+    -------
+    Reliability
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    from astropy.stats import binom_conf_interval
+
+    check_count(n_bins, "n_bins")
+    labels, probabilities = valid_pairs(labels, probabilities)
+    where = _bins(probabilities, n_bins)
+    count = np.bincount(where, minlength=n_bins)
+    positive = np.bincount(where, labels, n_bins)
+    low, high = np.full((2, n_bins), np.nan)
+    if count.any():
+        low[count > 0], high[count > 0] = binom_conf_interval(
+            positive[count > 0], count[count > 0], interval="wilson")
+    return Reliability(np.linspace(0, 1, n_bins + 1), count,
+                       _ratio(np.bincount(where, probabilities, n_bins), count),
+                       _ratio(positive, count), low, high)
+
+
+def score_intervals(labels, probabilities, *, threshold=0.5, n_resamples=1000, level=0.68,
+                    seed=0):
+    """Bootstrap the scores: percentile intervals over galaxies drawn again with replacement.
+
+    Galaxies are drawn whatever their label (no stratification): the balance of the answers is
+    itself uncertain, and precision and accuracy depend on it. Resamples that leave a score
+    undefined do not count for it. A score at its limit (no false positive, say) has an interval
+    of no width: the resamples cannot know what the sample does not show. The calibration error
+    gets none: noise only ever adds to it, so that resamples lie above the sample's own.
+
+    Parameters
+    ----------
+    labels, probabilities, threshold
+        As for `score`.
+    n_resamples : int
+        Number of resamples.
+    level : float
+        Central probability of the intervals, for example 0.68 or 0.95.
+    seed : int, `~numpy.random.Generator` or None
+        Same seed, same intervals; None draws anew each time.
+
+    Returns
+    -------
+    dict of str to tuple of float
+        (low, high) of tpr, fpr, precision, accuracy and auc; NaN where undefined.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    _check_threshold(threshold)
+    check_count(n_resamples, "n_resamples")
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, as 0.68 or 0.95. Received: {level!r}")
+    levels, counts = _tally(labels, probabilities)
+    rng = np.random.default_rng(seed)
+    step = max(_BLOCK // max(counts.size, 1), 1)
+    blocks = [_scores(levels, _resample(counts, min(step, n_resamples - start), rng), threshold)
+              for start in range(0, n_resamples, step)]
+    return {name: _interval(np.concatenate([block[name] for block in blocks]), level)
+            for name in blocks[0]}
+
+
+def _resample(counts, size, rng):
+    """Draw the counts again: drawing n galaxies with replacement is one multinomial draw."""
+    n = counts.sum()
+    if n == 0:
+        return np.zeros((size, *counts.shape), int)
+    return rng.multinomial(n, counts.ravel() / n, size).reshape(size, *counts.shape)
+
+
+def _interval(values, level):
+    """Central interval of the values that are defined."""
+    values = values[~np.isnan(values)]
+    if not values.size:
+        return np.nan, np.nan
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def score_table(labels, probabilities, questions, *, threshold=0.5, intervals=True,
+                level=0.68, n_resamples=1000, seed=0):
+    """Score several questions.
+
+    Parameters
+    ----------
+    labels, probabilities : array-like, shape (n, q)
+        One column a question; see `valid_pairs`.
+    questions : sequence of `~astromorph.questions.Question` or str, length q
+        The questions, in the order of the columns.
+    threshold : float or sequence of float, length q
+        Probability, in 0..1, from which a galaxy is called positive.
+    intervals : bool
+        Whether to bootstrap intervals; see `score_intervals` for ``level``, ``n_resamples``
+        and ``seed``.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        A row a question: question, n, n_positive, then TPR, precision, accuracy and AUC, each
+        followed by its _low and _high, and ECE.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    from astropy.table import Table
+
+    labels, probabilities = _as_labels(labels), as_probabilities(probabilities)
+    keys = [getattr(question, "key", question) for question in questions]
+    if labels.ndim != 2 or not labels.shape == probabilities.shape == (len(labels), len(keys)):
+        raise ValueError(f"labels and probabilities must have shape (n, {len(keys)}), a column "
+                         f"for each of the questions {keys}. Received {labels.shape} and "
+                         f"{probabilities.shape}.")
+    thresholds = _thresholds(threshold, len(keys))
+    options = {"n_resamples": n_resamples, "level": level, "seed": np.random.default_rng(seed)}
+    rows = [_row(key, y, p, value, options if intervals else None)
+            for key, y, p, value in zip(keys, labels.T, probabilities.T, thresholds, strict=True)]
+    meta = {"threshold": threshold}
+    if intervals:
+        meta |= {"interval_level": level, "n_resamples": n_resamples}
+    table = Table(rows, meta=meta)
+    for column in table.colnames[3:]:
+        table[column].format = ".3f"
+    return table
+
+
+def _thresholds(threshold, n_questions):
+    """One threshold a question, from one for all or a sequence."""
+    try:
+        return np.broadcast_to(threshold, n_questions).tolist()
+    except ValueError as error:
+        raise ValueError(f"threshold must be one number in 0..1, or {n_questions} of them, one a "
+                         f"question. Received: {threshold!r}") from error
+
+
+def _row(key, labels, probabilities, threshold, options):
+    """Score one question as a table row; ``options`` of the bootstrap, or None for none."""
+    result = score(labels, probabilities, threshold=threshold)
+    limits = options and score_intervals(labels, probabilities, threshold=threshold, **options)
+    row = {"question": key, "n": result.n, "n_positive": result.n_positive}
+    for title in ("TPR", "precision", "accuracy", "AUC"):
+        name = title.lower()
+        row[title] = getattr(result, name)
+        if limits:
+            row[f"{title}_low"], row[f"{title}_high"] = limits[name]
+    return row | {"ECE": result.ece}

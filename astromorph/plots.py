@@ -1,0 +1,230 @@
+"""Metrics and images drawn on Matplotlib Axes."""
+import numpy as np
+
+from astromorph.metrics import as_probabilities, check_count, reliability, roc_curve, score
+from astromorph.questions import QUESTIONS
+
+__all__ = ["plot_mosaic", "plot_reliability", "plot_roc"]
+
+# Told apart with any color vision (Paul Tol's bright scheme).
+_COLORS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#AA3377")
+_TRACK = "#E8E8E8"
+_MUTED = "#777777"
+# Tallest bar of the bin counts, as a fraction of the reliability plot's height.
+_COUNT_HEIGHT = 0.15
+
+
+def _unit_axes(ax, xlabel, ylabel):
+    """Prepare a square of 0..1 with its diagonal; an Axes already drawn on gets no second one."""
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=(4.2, 4.2), layout="constrained")
+    if not ax.lines:
+        ax.plot([0, 1], [0, 1], color=_MUTED, linestyle=":", linewidth=1, zorder=1)
+    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    return ax
+
+
+def plot_roc(labels, probabilities, *, label=None, threshold=0.5, ax=None):
+    """Draw the ROC curve of one question, its area, and the place of the threshold.
+
+    Parameters
+    ----------
+    labels, probabilities : array-like, shape (n,)
+        1, 0 or NaN, and 0..1 or NaN; pairs with NaN or masked values are ignored.
+    label : str, optional
+        Name of the curve in the legend, before its area.
+    threshold : float
+        Probability from which a galaxy is called positive: a dot on the curve.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw; several curves may share one. By default a new figure.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described, or labels do not hold both answers.
+    """
+    fpr, tpr, _ = roc_curve(labels, probabilities)
+    result = score(labels, probabilities, threshold=threshold)
+    ax = _unit_axes(ax, "False positive rate", "True positive rate")
+    name = f"{label}: " if label else ""
+    line, = ax.plot(fpr, tpr, linewidth=1.8, label=f"{name}area {result.auc:.3f}",
+                    color=_next_color(ax))
+    ax.plot(result.fpr, result.tpr, "o", color=line.get_color(), markeredgecolor="white",
+            markersize=7, zorder=3)
+    ax.legend(loc="lower right", frameon=False)
+    return ax
+
+
+def _next_color(ax):
+    """Color of the next curve: as many are drawn as the legend has entries."""
+    return _COLORS[len(ax.get_legend_handles_labels()[0]) % len(_COLORS)]
+
+
+def plot_reliability(labels, probabilities, *, n_bins=10, label=None, ax=None):
+    """Draw the fraction of positives against the probability, and the galaxies in each bin.
+
+    Calibrated probabilities lie on the diagonal. Error bars are binomial (Wilson, 68%); the bars
+    at the bottom and the numbers on them are the galaxies in each bin.
+
+    Parameters
+    ----------
+    labels, probabilities : array-like, shape (n,)
+        1, 0 or NaN, and 0..1 or NaN; pairs with NaN or masked values are ignored.
+    n_bins : int
+        Number of equal-width bins.
+    label : str, optional
+        Name in the legend, before the expected calibration error.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw; best one question each, for their counts overlap. By default a new figure.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    bins = reliability(labels, probabilities, n_bins=n_bins)
+    error = score(labels, probabilities, n_bins=n_bins).ece
+    ax = _unit_axes(ax, "Predicted probability", "Fraction of positives")
+    color = _next_color(ax)
+    _draw_counts(ax, bins, color)
+    known = bins.count > 0
+    x, y, low, high = (values[known] for values in
+                       (bins.probability, bins.fraction, bins.low, bins.high))
+    name = f"{label}: " if label else ""
+    # The interval may miss the fraction by rounding where that is 0 or 1.
+    ax.errorbar(x, y, yerr=np.clip([y - low, high - y], 0, None), color=color, marker="o",
+                markersize=5, linewidth=1.2, capsize=2,
+                label=f"{name}calibration error {error:.3f}")
+    # Above the plot: inside, the curve may be anywhere.
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
+    return ax
+
+
+def _draw_counts(ax, bins, color):
+    """Histogram along the bottom, each bar with its number."""
+    heights = _COUNT_HEIGHT * bins.count / max(bins.count.max(), 1)
+    ax.bar(bins.edges[:-1], heights, np.diff(bins.edges), align="edge", color=color, alpha=0.2,
+           edgecolor="white", zorder=0)
+    for left, right, height, count in zip(bins.edges, bins.edges[1:], heights, bins.count,
+                                          strict=False):
+        ax.text((left + right) / 2, height + 0.005, f"{count}", ha="center", va="bottom",
+                fontsize="x-small", color=_MUTED)
+
+
+def plot_mosaic(images, probabilities, *, titles=None, questions=QUESTIONS, n_columns=4,
+                figure=None):
+    """Draw galaxies, each over bars of its probabilities.
+
+    Parameters
+    ----------
+    images : sequence of n array-like, shape (y, x, 3), or None
+        Color images, uint8 or float in 0..1, row 0 at the top; None where there is no image.
+        Sizes may differ.
+    probabilities : array-like, shape (n, q)
+        A column a question; NaN or masked where not classified, and drawn so.
+    titles : sequence of n str, optional
+        A title above each image.
+    questions : sequence of `~astromorph.questions.Question`, length q
+        Their positive answers name the bars.
+    n_columns : int
+        Galaxies in a row.
+    figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
+        Where to draw; by default a new figure, as large as needed.
+
+    Returns
+    -------
+    `~numpy.ndarray` of `~matplotlib.axes.Axes`, shape (n, 2)
+        For each galaxy the Axes of the image and that of the bars.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described, or lengths do not agree.
+    """
+    probabilities = as_probabilities(probabilities)
+    _check_mosaic(images, probabilities, titles, questions, n_columns)
+    grid = _mosaic_grid(len(images), len(questions), n_columns, titles is not None, figure)
+    for index, (image_ax, bars_ax) in enumerate(grid):
+        _draw_galaxy(image_ax, images[index], None if titles is None else titles[index])
+        _draw_bars(bars_ax, probabilities[index], questions)
+    return grid
+
+
+def _check_mosaic(images, probabilities, titles, questions, n_columns):
+    if len(images) == 0:
+        raise ValueError("images must hold at least one image. Received none.")
+    if probabilities.shape != (len(images), len(questions)):
+        raise ValueError(f"probabilities must have shape ({len(images)}, {len(questions)}), a row "
+                         "for each of the images and a column for each of the questions. "
+                         f"Received {probabilities.shape}.")
+    if titles is not None and len(titles) != len(images):
+        raise ValueError(f"titles must be as many as the images, {len(images)}. "
+                         f"Received {len(titles)}.")
+    check_count(n_columns, "n_columns")
+
+
+def _mosaic_grid(n, n_questions, n_columns, titled, figure):
+    """Axes (n, 2), image above bars, in rows of n_columns; sizes in inches."""
+    n_columns = min(n_columns, n)
+    n_rows = -(-n // n_columns)
+    side, bars, gap = 2.0, 0.17 * n_questions + 0.06, 0.12 + 0.2 * titled
+    width, height = n_columns * (side + 0.12) + 0.12, n_rows * (side + bars + gap) + 0.06
+    if figure is None:
+        import matplotlib.pyplot as plt
+
+        figure = plt.figure(figsize=(width, height))
+    axes = np.empty((n, 2), object)
+    for index in range(n):
+        row, column = divmod(index, n_columns)
+        left = (0.12 + column * (side + 0.12)) / width
+        bottom = 1 - (row + 1) * (side + bars + gap) / height
+        axes[index] = (
+            figure.add_axes((left, bottom + bars / height, side / width, side / height)),
+            figure.add_axes((left, bottom, side / width, bars / height)))
+    return axes
+
+
+def _draw_galaxy(ax, image, title):
+    ax.set(xticks=[], yticks=[], facecolor="black")
+    ax.spines[:].set_visible(False)
+    if title is not None:
+        ax.set_title(title, fontsize=8, pad=3)
+    if image is None:
+        ax.text(0.5, 0.5, "no image", color="white", fontsize=8, ha="center", va="center",
+                transform=ax.transAxes)
+        return
+    image = np.asarray(image)
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError("images must be color images of shape (y, x, 3). "
+                         f"Received shape {image.shape}.")
+    # Floats a little above 1 would make Matplotlib warn.
+    ax.imshow(image if image.dtype == np.uint8 else np.clip(image, 0, 1))
+
+
+def _draw_bars(ax, probabilities, questions):
+    """One bar a question, 0 to 1 in x: its name on the left, the number on the right."""
+    y = np.arange(len(questions))
+    known = np.isfinite(probabilities)
+    ax.set(xlim=(-0.96, 1.3), ylim=(len(questions) - 0.45, -0.65))
+    ax.axis("off")
+    colors = [_COLORS[index % len(_COLORS)] for index in y]
+    ax.barh(y, np.ones(y.size), height=0.55, color=_TRACK)
+    ax.barh(y, np.where(known, probabilities, 0), height=0.55, color=colors)
+    for index, question in enumerate(questions):
+        ax.text(-0.05, index, question.positive, ha="right", va="center", fontsize=7)
+        if known[index]:
+            ax.text(1.3, index, f"{probabilities[index]:.2f}", ha="right", va="center",
+                    fontsize=7)
+        else:
+            ax.text(0.5, index, "not classified", ha="center", va="center", fontsize=6.5,
+                    color=_MUTED)

@@ -1,0 +1,117 @@
+"""Weights files: arrays and their card in one safetensors file; the bundled ones live here."""
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+__all__ = ["FORMAT", "bundled", "read_weights", "write_weights"]
+
+FORMAT = 1
+_REQUIRED = ("format", "network", "survey", "questions", "size", "frame_r90", "calibration",
+             "sha256")
+
+
+def _digest(arrays):
+    """SHA-256 over names, types, shapes and values, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def write_weights(path, card, arrays, *, overwrite=False):
+    """Write a weights file.
+
+    Parameters
+    ----------
+    path : path
+        By convention ``*.safetensors``.
+    card : dict
+        What the weights are and how they came about; must serialize to JSON.
+    arrays : dict of str to `~numpy.ndarray`
+    overwrite : bool
+        Replace an existing file.
+
+    Returns
+    -------
+    dict
+        The card as written, with ``format`` and ``sha256`` set.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and ``overwrite`` is not set.
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"path: {path} exists; pass overwrite=True to replace it.")
+    card = {**card, "format": FORMAT, "sha256": _digest(arrays)}
+    part = path.with_name(path.name + ".part")
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, part,
+              metadata={"card": json.dumps(card)})
+    part.replace(path)
+    return card
+
+
+def read_weights(path):
+    """Read a weights file and check it.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    card : dict
+    arrays : dict of str to `~numpy.ndarray`
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a weights file, was written by a newer version, or is damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"path: there is no weights file {path}.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            card = json.loads((file.metadata() or {}).get("card", "{}"))
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise ValueError(f"path: {path} is not a readable weights file ({error}). "
+                         "Expected a .safetensors file written by astromorph.") from error
+    _check(path, card, arrays)
+    return card, arrays
+
+
+def _check(path, card, arrays):
+    if missing := [key for key in _REQUIRED if key not in card]:
+        raise ValueError(f"path: the card of {path} lacks {missing}. "
+                         "Expected a .safetensors file written by astromorph.")
+    if card["format"] > FORMAT:
+        raise ValueError(f"path: {path} has format {card['format']}; this version of astromorph "
+                         f"reads up to {FORMAT}. Install a newer one.")
+    if card["sha256"] != _digest(arrays):
+        raise ValueError(f"path: the weights in {path} do not match their checksum; the file is "
+                         "damaged or was edited. Get it again.")
+
+
+def bundled():
+    """Return the bundled weights files.
+
+    Returns
+    -------
+    dict
+        (survey, network) -> path.
+    """
+    folder = resources.files(__name__)
+    files = sorted(Path(str(item)) for item in folder.iterdir() if item.name.endswith(".safetensors"))
+    return {tuple(file.stem.split("-", 1)): file for file in files}

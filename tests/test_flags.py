@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from astromorph.flags import MorphFlag, decode_flags
+
+
+def test_bits_are_the_published_ones():
+    """Tables on disk carry these numbers: they never change."""
+    assert {flag.name: flag.value for flag in MorphFlag} == {
+        "MISSING_FILE": 1, "UNREADABLE": 2, "BAD_SHAPE": 4, "BLANK": 8, "BAD_PIXELS": 16,
+        "MISSING_BAND": 32, "PARTIAL_FRAME": 64, "NO_SIZE": 128, "NO_WCS": 256,
+        "UNKNOWN_UNIT": 512}
+    assert MorphFlag.UNCLASSIFIED == 15
+
+
+@pytest.mark.parametrize("value, names", [
+    (0, []), (np.int32(8), ["BLANK"]), (MorphFlag.NO_WCS | MorphFlag.BAD_PIXELS,
+                                        ["BAD_PIXELS", "NO_WCS"])])
+def test_decode_one(value, names):
+    assert decode_flags(value) == names
+
+
+def test_decode_array():
+    assert decode_flags(np.array([1, 0, 96])) == [
+        ["MISSING_FILE"], [], ["MISSING_BAND", "PARTIAL_FRAME"]]
+    assert decode_flags([]) == []
+
+
+def test_decode_rejects_floats():
+    with pytest.raises(TypeError, match="values must be integers.*float64"):
+        decode_flags([1.0])

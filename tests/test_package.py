@@ -1,0 +1,60 @@
+"""The front door: what it offers, and what it does not load."""
+import subprocess
+import sys
+
+import pytest
+
+import astromorph
+
+HEAVY = ("tensorflow", "keras", "sklearn", "matplotlib", "astropy")
+
+
+def _loaded_by(code):
+    """Names of the heavy packages that a fresh interpreter has loaded after some code."""
+    report = f"{code}\nimport sys\nprint(*sorted({set(HEAVY)} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True)
+    return run.stdout.splitlines()[-1].split()
+
+
+def test_import_is_light():
+    assert _loaded_by("import astromorph") == []
+
+
+def test_flags_and_surveys_need_no_network_library():
+    loaded = _loaded_by("from astromorph import get_survey, MorphFlag, read_cutout, score")
+    assert "tensorflow" not in loaded
+    assert "keras" not in loaded
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["classify", "--help"]])
+def test_command_line_help_is_light(arguments):
+    code = ("from astromorph.cli import main\n"
+            f"try:\n    main({arguments})\nexcept SystemExit as done:\n    assert done.code == 0")
+    assert _loaded_by(code) == []
+
+
+@pytest.mark.parametrize("name", astromorph.__all__)
+def test_every_name_is_there(name):
+    value = getattr(astromorph, name)
+    home = sys.modules[f"astromorph.{astromorph._HOMES[name]}"]
+    assert value is getattr(home, name)
+    assert name in home.__all__
+    assert name in dir(astromorph)
+
+
+def test_unknown_name():
+    with pytest.raises(AttributeError, match="has no attribute 'classifyy'"):
+        astromorph.classifyy
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=getattr(pytest.mark, name))
+                                  for name in ("sdss", "des", "legacy")])
+def test_every_survey_has_a_marker(name):
+    # An unknown marker is an error (--strict-markers): a survey without one fails to collect.
+    survey = astromorph.get_survey(name)
+    assert survey.name == name
+    assert set(survey.rgb) <= set(survey.bands)
+
+
+def test_no_survey_without_tests():
+    assert set(astromorph.SURVEYS) == {"sdss", "des", "legacy"}

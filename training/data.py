@@ -1,0 +1,87 @@
+"""Read labeled galaxy images into arrays that the training scripts share.
+
+The folder has one sub-folder a set, each with JPEG files and a ``labels.csv`` (columns ``file``,
+``q1``, ``q2``, ``q3``, ``split``, ``cutout_r90``), and optionally ``unlabeled/images.csv``.
+"""
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import keras
+import numpy as np
+from astropy.table import MaskedColumn, Table, vstack
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from astromorph import networks
+from astromorph.images import resample
+
+SDSS_SETS = ("gz2", "efigi", "sdss24")
+FRAME_R90 = 4.24
+MARGIN = 4 / 3
+
+
+def read_labels(root, sets, file="labels.csv"):
+    """Return one table of all sets with columns set, path, q1, q2, q3 (NaN: none), split."""
+    tables = []
+    for name in sets:
+        table = Table.read(Path(root) / name / file, format="csv")
+        out = Table({"path": [str(Path(root) / name / f) for f in table["file"]]})
+        out["set"] = name
+        for key in ("q1", "q2", "q3"):
+            out[key] = (MaskedColumn(table[key], dtype=float).filled(np.nan)
+                        if key in table.colnames else np.nan)
+        out["split"] = table["split"] if "split" in table.colnames else "unlabeled"
+        out["cutout_r90"] = np.asarray(table["cutout_r90"], float)
+        for extra in ("label_source", "catalog"):
+            out[extra] = ([str(v) for v in table[extra]] if extra in table.colnames else "")
+        tables.append(out)
+    return vstack(tables)
+
+
+def labels_of(table):
+    """(n, 3) labels, NaN where a question has none."""
+    return np.stack([table[key] for key in ("q1", "q2", "q3")], axis=1)
+
+
+def _read_one(path, cutout_r90, size):
+    """One image, `MARGIN` times wider than the frame, mirrored where the cutout ends."""
+    image = np.asarray(Image.open(path).convert("RGB"))
+    width = image.shape[0] * FRAME_R90 * MARGIN / cutout_r90
+    pad = max(0, int(np.ceil((width - image.shape[0]) / 2)) + 2)
+    image = np.pad(image, ((pad, pad), (pad, pad), (0, 0)), mode="symmetric")
+    pixels = resample(image, round(size * MARGIN), width=width)
+    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+
+def read_images(table, size, cache):
+    """Return (n, size x MARGIN, size x MARGIN, 3) uint8 images, kept in the file ``cache``."""
+    cache = Path(cache)
+    if not cache.exists():
+        with ThreadPoolExecutor(2) as pool:
+            images = list(pool.map(_read_one, table["path"], table["cutout_r90"],
+                                   [size] * len(table)))
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        np.save(cache, np.stack(images))
+    return np.load(cache)
+
+
+def validation(images, labels, sets, size):
+    """Return a function network -> (mean cross-entropy over questions, areas by set)."""
+    pixels = networks.crop(images, size)
+
+    def validate(network):
+        answers = np.clip(networks.run(network, pixels), 1e-4, 1 - 1e-4)
+        entropy = -np.log(np.where(labels == 1, answers, 1 - answers))
+        areas = [f"{name}/q{q + 1}={roc_auc_score(labels[good, q], answers[good, q]):.4f}"
+                 for name in np.unique(sets) for q in range(labels.shape[1])
+                 if (good := (sets == name) & np.isfinite(labels[:, q])).sum() > 40
+                 and len(np.unique(labels[good, q])) == 2]
+        return np.nanmean(np.where(np.isnan(labels), np.nan, entropy), axis=0).mean(), " ".join(areas)
+
+    return validate
+
+
+def cosine(rate, steps, warmup=200):
+    """Linear warm-up, then a cosine to zero."""
+    return keras.optimizers.schedules.CosineDecay(
+        rate / 10, steps - warmup, warmup_target=rate, warmup_steps=warmup)

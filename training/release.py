@@ -1,0 +1,118 @@
+"""Make a weights file of a trained network: calibrate on ``val``, score on ``test``, write card.
+
+    python training/release.py --data DATA --work WORK --network tuningfork \\
+        --out astromorph/weights/sdss-tuningfork.safetensors
+"""
+import argparse
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from data import FRAME_R90, SDSS_SETS, labels_of, read_labels
+
+import astromorph
+from astromorph import MorphologyClassifier, networks
+from astromorph.calibration import PlattScaling, fit_platt
+from astromorph.questions import QUESTIONS
+from astromorph.weights import write_weights
+
+CITATIONS = [
+    "Dominguez Sanchez et al. 2019, MNRAS 484, 93", "Dominguez Sanchez et al. 2018, MNRAS 476, 3661",
+    "Abazajian et al. 2009, ApJS 182, 543 (SDSS DR7)", "Willett et al. 2013, MNRAS 435, 2835",
+    "Hart et al. 2016, MNRAS 461, 3663", "Baillard et al. 2011, A&A 532, A74",
+    "Nair & Abraham 2010, ApJS 186, 427"]
+RECIPES = {
+    "tuningfork": "all questions at once from robust labels (masked loss, label smoothing 0.05); "
+                  "AdamW 2e-3, cosine; rotations, flips, zoom 0.75-1.25, contrast",
+    "ds18": "tuningfork's probabilities on labeled and unlabeled SDSS images as targets beside the "
+            "robust labels; first one convolutional part for all questions, then each network "
+            "alone; dropout rates 0.4 of the paper's while training; best validation",
+}
+
+
+def trained_arrays(network, work, seed):
+    """The weights that the training scripts left in the work folder."""
+    if network == "tuningfork":
+        model = networks.build(network)
+        model.load_weights(work / f"tuningfork-{seed}.weights.h5")
+        return networks.export_weights(model)
+    arrays = {}
+    for question in QUESTIONS:
+        model = networks.ds18((question.key,))
+        model.load_weights(work / f"ds18-distilled-{question.key}-{seed}" / "best.weights.h5")
+        arrays |= networks.export_weights(model)
+    return arrays
+
+
+def probabilities(classifier, table):
+    """(n, questions) through the public API."""
+    result = classifier.classify(table, images="path", cutout_r90="cutout_r90")
+    return np.stack([np.ma.filled(result[q.column], np.nan) for q in QUESTIONS], axis=1)
+
+
+def calibrated(card, arrays, table):
+    """The card with a calibration fitted to a table that training never saw."""
+    raw = probabilities(MorphologyClassifier(card, arrays), table)
+    labels = labels_of(table)
+    fits = {q.key: fit_platt(labels[:, i], raw[:, i]).to_dict() for i, q in enumerate(QUESTIONS)}
+    return {**card, "calibration": fits}
+
+
+def scores(classifier, table):
+    """TPR, precision, accuracy, area and calibration error on each set and on all of them."""
+    raw, labels = probabilities(classifier, table), labels_of(table)
+    rows = []
+    for name in (*SDSS_SETS, "all"):
+        chosen = np.array(table["set"] == name) | (name == "all")
+        for row in astromorph.score_table(labels[chosen], raw[chosen], QUESTIONS, intervals=False):
+            rows.append({"set": name} | {
+                key: round(value, 4) if isinstance(value, float) else value
+                for key, value in zip(row.colnames, (x.item() for x in row.values()))
+            })
+    return [row for row in rows if row["n_positive"] and row["n_positive"] < row["n"]]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--network", choices=networks.NETWORKS, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+
+    table = read_labels(args.data, SDSS_SETS)
+    arrays = trained_arrays(args.network, args.work, args.seed)
+    exact = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+    arrays = {name: np.asarray(array, np.float16) for name, array in arrays.items()}
+    train, val, test = (table[table["split"] == split] for split in ("train", "val", "test"))
+    card = {
+        "network": args.network, "survey": "sdss", "questions": [q.key for q in QUESTIONS],
+        "size": networks.build(args.network).input_shape[1], "frame_r90": FRAME_R90,
+        "stretch": "sdss", "sha256": "",
+        "calibration": {q.key: PlattScaling.identity().to_dict() for q in QUESTIONS},
+    }
+    rounding = np.abs(probabilities(MorphologyClassifier(card, exact), val)
+                      - probabilities(MorphologyClassifier(card, arrays), val)).max()
+    if rounding > 2e-3:
+        raise SystemExit(f"float16 changes a probability by {rounding:.1e}; store float32")
+    card = calibrated(card, arrays, val)
+    card |= {
+        "training": {
+            "sets": list(SDSS_SETS), "recipe": RECIPES[args.network], "seed": args.seed,
+            "labels": {q.key: {"train": int(np.isfinite(train[q.key]).sum()),
+                               "positive": int((train[q.key] == 1).sum())} for q in QUESTIONS},
+            "calibrated_on": f"val, {len(val)} images", "float16_rounding": float(rounding),
+        },
+        "test": scores(MorphologyClassifier(card, arrays), test),
+        "license": "BSD-3-Clause", "citations": CITATIONS, "made": date.today().isoformat(),
+        "version": astromorph.__version__,
+    }
+    write_weights(args.out, card, arrays, overwrite=True)
+    for row in card["test"]:
+        print(row)
+
+
+if __name__ == "__main__":
+    main()
