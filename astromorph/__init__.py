@@ -21,6 +21,7 @@ _HOMES = {
     "read_cutout": "images",
     "measure_r90": "images",
     "score": "metrics",
+    "score_table": "metrics",
     "plot_mosaic": "plots",
 }
 

@@ -102,8 +102,8 @@ class MorphologyClassifier:
         """
         from astromorph import networks
 
-        self._card = weights.write_weights(path, self._card, networks.export_weights(self._model),
-                                           overwrite=overwrite)
+        weights.write_weights(path, self._card, networks.export_weights(self._model),
+                              overwrite=overwrite)
 
     @property
     def card(self):

@@ -52,13 +52,13 @@ def color_composite(planes, survey, *, pixel_scale=None):
 def shown_bands(planes, survey):
     """Bands shown as red, green and blue; None for one that is missing.
 
-    A band that is not shown itself stands in for its nearest neighbor in wavelength: i for z.
+    A band that is not shown itself stands in where it is the nearest in wavelength: i for z.
     """
-    shown = {band: band if band in planes else None for band in survey.rgb}
-    for spare in planes:
-        nearest = min(shown, key=lambda band: abs(_WAVELENGTHS[band] - _WAVELENGTHS[spare]))
-        shown[nearest] = shown[nearest] or spare
-    return list(shown.values())
+    shown = []
+    for band in survey.rgb:
+        nearest = min(planes, key=lambda name: abs(_WAVELENGTHS[name] - _WAVELENGTHS[band]))
+        shown.append(nearest if nearest == band or nearest not in survey.rgb else None)
+    return shown
 
 
 def _filled(channels, sky):

@@ -24,6 +24,7 @@ MAX_PIXELS = 2**27  # a DES tile has 10^8; more is a damaged header or a decompr
 _MAX_BYTES = 2**30
 _NOT_IMAGES = re.compile(r"inv?var|ivar|weight|mask|err|rms|psf|var|\bdq|bkg|sky", re.IGNORECASE)
 _BAND = re.compile(r"(?:^|[^a-z])([ugrizy])(?![a-z])", re.IGNORECASE)
+_WCS_KEY = re.compile(r"(CTYPE|CRVAL|CRPIX|CUNIT|CDELT|CROTA)[12]$|(CD|PC)[12]_[12]$")
 
 
 class CutoutError(ValueError):
@@ -205,11 +206,15 @@ def _from_hdu(hdu, primary):
     if primary is not header:
         header = primary.copy()
         header.update(hdu.header)
+    return _Image(_as_flux(hdu.data), header, _plain_wcs(hdu.header))
+
+
+def _plain_wcs(header):
+    """WCS of a header's linear terms: quiet, fast and enough for the pixel scale."""
     try:
-        wcs = WCS(hdu.header, naxis=2, fix=False)
+        return WCS(fits.Header([card for card in header.cards if _WCS_KEY.match(card.keyword)]))
     except Exception:  # the many ways to write a WCS wrong; the image itself is still good
-        wcs = None
-    return _Image(_as_flux(hdu.data), header, wcs)
+        return None
 
 
 def _check_shape(shape):
@@ -240,12 +245,19 @@ def _as_flux(data, mask=None):
 
 
 def _without_empty(plane):
-    """Mark exact zeros, which mean "no data" in calibrated flux; in counts they are a value."""
+    """Mark areas of exact zeros, "no data" in calibrated flux; in whole counts they are values.
+
+    A single zero may be chance: only blocks of 2 x 2 or more count.
+    """
     zero = plane == 0
+    block = zero[:-1, :-1] & zero[:-1, 1:] & zero[1:, :-1] & zero[1:, 1:]
     finite = plane[np.isfinite(plane)]
-    if not zero.any() or np.array_equal(finite, np.rint(finite)):
+    if not block.any() or np.array_equal(finite, np.rint(finite)) and finite.any():
         return plane
-    return np.where(zero, np.float32(np.nan), plane)
+    empty = np.zeros_like(zero)
+    for y, x in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        empty[y:y + block.shape[0], x:x + block.shape[1]] |= block
+    return np.where(empty, np.float32(np.nan), plane)
 
 
 def _uncompressed(file):
@@ -291,7 +303,7 @@ def _name_planes(images, count, survey, bands):
     if bands is None and count > 1 and len(images) == 1:
         bands = [header.get(f"BAND{i}") for i in range(count)]
         if None in bands:
-            bands = re.sub("[^a-zA-Z]", "", str(header.get("BANDS", ""))) or None
+            bands = re.findall("[a-zA-Z]", str(header.get("BANDS", "")))
     elif bands is None:
         bands = [_header_band(image.header) for image in images]
     if not bands or None in bands:

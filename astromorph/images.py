@@ -135,7 +135,7 @@ def _read_file(file, survey, bands):
 def _from_picture(data):
     """Decode a JPEG or PNG, whole or not at all, whatever Pillow's global setting."""
     complete = (data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") if data[:1] == b"\xff"
-                else b"IEND" in data)
+                else b"IEND\xaeB`\x82" in data)
     if not complete:
         raise CutoutError("the picture is truncated; get it again", MorphFlag.UNREADABLE)
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
@@ -174,7 +174,7 @@ def _from_flux(source, survey, bands):
     flux = read_planes(source, survey=survey, bands=bands)
     shown = shown_bands(flux.planes, flux.survey)
     flag = flux.flag
-    if not set(shown) <= set(flux.survey.scales):
+    if len(set(shown) & set(flux.survey.scales)) < 3:
         flag |= MorphFlag.MISSING_BAND
     if any(np.isnan(flux.planes[band]).any() for band in shown if band):
         flag |= MorphFlag.BAD_PIXELS

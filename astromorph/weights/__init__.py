@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 __all__ = ["FORMAT", "bundled", "read_weights", "write_weights"]
 
@@ -16,11 +16,11 @@ _REQUIRED = ("format", "network", "survey", "questions", "size", "frame_r90", "c
 
 
 def _digest(arrays):
-    """SHA-256 over names, types, shapes and values, in the order of the names."""
+    """SHA-256 over names, shapes and values as float32, whatever type they are stored in."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        array = np.ascontiguousarray(arrays[name], "<f4")
+        digest.update(f"{name} {array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
 
@@ -53,8 +53,8 @@ def write_weights(path, card, arrays, *, overwrite=False):
         raise FileExistsError(f"path: {path} exists; pass overwrite=True to replace it.")
     card = {**card, "format": FORMAT, "sha256": _digest(arrays)}
     part = path.with_name(path.name + ".part")
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, part,
-              metadata={"card": json.dumps(card)})
+    part.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()},
+                          metadata={"card": json.dumps(card)}))
     part.replace(path)
     return card
 

@@ -1,0 +1,118 @@
+"""How accurate the bundled weights are on labeled galaxies that no training saw.
+
+    python benchmarks/accuracy.py --data DATA --out docs
+
+DATA has one sub-folder a set, each with images and a ``labels.csv`` (columns ``file``, ``q1``,
+``q2``, ``q3``, ``split``, ``cutout_r90``). Everything goes through the public API. Writes
+``accuracy_table.rst`` and the figures ``_static/roc.png`` and ``_static/reliability.png``.
+"""
+import argparse
+from pathlib import Path
+
+import numpy as np
+from astropy.table import MaskedColumn, Table
+
+from astromorph import QUESTIONS, MorphologyClassifier
+from astromorph.metrics import score_table
+from astromorph.plots import plot_reliability, plot_roc
+from astromorph.weights import bundled
+
+SETS = ("gz2", "efigi", "sdss24")
+SCORES = ("TPR", "precision", "accuracy", "AUC")
+
+
+def read_set(root, name, split):
+    """Paths, widths in R90, labels (n, 3), and where the labels come from, of one split."""
+    table = Table.read(root / name / "labels.csv", format="csv")
+    table = table[table["split"] == split]
+    labels = np.stack([MaskedColumn(table[q.key], dtype=float).filled(np.nan) for q in QUESTIONS],
+                      axis=1)
+    source = (np.array([str(value) for value in table["label_source"]])
+              if "label_source" in table.colnames else np.full(len(table), ""))
+    return [root / name / file for file in table["file"]], table["cutout_r90"], labels, source
+
+
+def samples(answers):
+    """Name -> (labels, probabilities): every set, gz2's two kinds of labels, SDSS as a whole."""
+    for name, (labels, raw, source) in answers.items():
+        kinds = np.unique(source)
+        if len(kinds) > 1:
+            for kind in kinds:
+                chosen = source == kind
+                yield f"{name}, {kind.replace('_', ' ')}", labels[chosen], raw[chosen]
+        yield name, labels, raw
+    yield ("gz2 + efigi + sdss24", *(np.concatenate([answers[name][i] for name in SETS])
+                                     for i in range(2)))
+
+
+def with_interval(row, score):
+    """A score and its 68% interval, as text."""
+    if not np.isfinite(row[score]):
+        return "--"
+    return f"{row[score]:.3f} ({row[score + '_low']:.3f}-{row[score + '_high']:.3f})"
+
+
+def table_rows(network, answers):
+    """Text rows of one network's table."""
+    for name, labels, raw in samples(answers):
+        for row in score_table(labels, raw, QUESTIONS):
+            if 0 < row["n_positive"] < row["n"]:
+                yield [network, name, row["question"], str(row["n"]), str(row["n_positive"]),
+                       *(with_interval(row, score) for score in SCORES), f"{row['ECE']:.3f}"]
+
+
+def write_table(rows, path):
+    """An RST list table."""
+    header = ["network", "galaxies", "question", "n", "positive", "TPR", "precision", "accuracy",
+              "ROC area", "ECE"]
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in [header, *rows]:
+        lines += [f"   {'*' if k == 0 else ' '} - {cell}" for k, cell in enumerate(row)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def draw(results, out):
+    """ROC curves and reliability diagrams on the SDSS sets together, a panel a question."""
+    import matplotlib.pyplot as plt
+
+    for draw_one, name in ((plot_roc, "roc"), (plot_reliability, "reliability")):
+        figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained")
+        for network, answers in results.items():
+            *_, (_, labels, raw) = samples(answers)
+            for q, (question, ax) in enumerate(zip(QUESTIONS, axes)):
+                if name == "roc" or network == "tuningfork":
+                    draw_one(labels[:, q], raw[:, q], label=network, ax=ax)
+                ax.set_title(f"{question.key.upper()}: {question.positive}")
+        figure.savefig(out / "_static" / f"{name}.png", dpi=110)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--survey", default="sdss")
+    args = parser.parse_args()
+
+    results, rows = {}, []
+    for survey, network in sorted(bundled(), reverse=True):
+        if survey != args.survey:
+            continue
+        classifier = MorphologyClassifier.from_pretrained(survey, network=network)
+        answers = {}
+        for name in SETS:
+            paths, widths, labels, source = read_set(args.data, name, args.split)
+            table = classifier.classify(paths, cutout_r90=widths)
+            raw = np.stack([np.ma.filled(table[q.column], np.nan) for q in QUESTIONS], axis=1)
+            answers[name] = labels, raw, source
+        results[network] = answers
+        rows += table_rows(network, answers)
+    for row in rows:
+        print(" | ".join(row))
+    write_table(rows, args.out / "accuracy_table.rst")
+    draw(results, args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""`MorphologyClassifier` through its public API, on the embedded simulated galaxies."""
+import io
+from importlib.resources import files
+
+import numpy as np
+import pytest
+from astropy import log
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.table import MaskedColumn, QTable, Table
+from PIL import Image
+
+from astromorph import MorphFlag, MorphologyClassifier, read_cutout
+from astromorph.images import CutoutError
+
+COLUMNS = ["P_disk", "P_edge_on", "P_bar"]
+SAMPLE = sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
+KINDS = np.array([fits.getheader(path)["MORPH"] for path in SAMPLE])
+
+
+@pytest.fixture(scope="module", params=["tuningfork", "ds18"])
+def any_classifier(request):
+    return MorphologyClassifier.from_pretrained("sdss", network=request.param)
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return MorphologyClassifier.from_pretrained("sdss")
+
+
+@pytest.fixture(scope="module")
+def jpegs(tmp_path_factory):
+    """The sample as JPEG files, and their widths in R90."""
+    folder = tmp_path_factory.mktemp("jpegs")
+    paths, widths = [], []
+    for number, path in enumerate(SAMPLE):
+        cutout = read_cutout(path, survey="sdss")
+        paths.append(str(folder / f"{number}.jpg"))
+        Image.fromarray(np.rint(255 * cutout.pixels).astype(np.uint8)).save(paths[-1], quality=97)
+        widths.append(min(cutout.pixels.shape[:2]) * cutout.pixel_scale
+                      / fits.getheader(path)["PETROR90"])
+    return paths, np.array(widths)
+
+
+def answers(table):
+    return np.stack([np.ma.filled(table[name].astype(float), np.nan) for name in COLUMNS], axis=1)
+
+
+def sizes(paths):
+    return [fits.getheader(path)["PETROR90"] for path in paths] * u.arcsec
+
+
+def test_simulated_galaxies_look_like_what_they_are(any_classifier):
+    result = any_classifier.classify(SAMPLE, r90=sizes(SAMPLE))
+    disk, edge_on, bar = answers(result).T
+    assert disk[KINDS != "smooth"].min() > disk[KINDS == "smooth"].max()
+    assert edge_on[KINDS == "edge-on"].min() > edge_on[np.isin(KINDS, ["spiral", "barred"])].max()
+    assert bar[KINDS == "barred"].min() > bar[KINDS == "spiral"].max()
+
+
+def test_paths_and_files_give_the_same(classifier, jpegs):
+    """FITS with a WCS and R90, and the JPEGs of the same galaxies with their width in R90."""
+    paths, widths = jpegs
+    from_fits = answers(classifier.classify(SAMPLE, r90=sizes(SAMPLE)))
+    np.testing.assert_allclose(answers(classifier.classify(paths, cutout_r90=widths)), from_fits,
+                               atol=0.03)
+    arrays = [np.asarray(Image.open(path)) for path in paths]
+    np.testing.assert_allclose(answers(classifier.classify(arrays, cutout_r90=widths)),
+                               answers(classifier.classify(paths, cutout_r90=widths)), atol=1e-6)
+    np.testing.assert_allclose(classifier.predict(paths, cutout_r90=widths),
+                               answers(classifier.classify(paths, cutout_r90=widths)), atol=1e-6)
+
+
+def test_table_is_copied_and_keeps_all(classifier, jpegs):
+    paths, widths = jpegs
+    table = QTable({"id": np.arange(len(paths))[::-1], "cutout": paths, "width": widths,
+                    "z": MaskedColumn(np.ones(len(paths)), mask=np.arange(len(paths)) == 2)})
+    table.meta["origin"] = "somewhere"
+    before = table.copy()
+    result = classifier.classify(table, images="cutout", cutout_r90="width")
+    assert table.colnames == before.colnames and table.meta == before.meta
+    assert result.colnames == before.colnames + COLUMNS + ["morph_flag"]
+    assert isinstance(result, QTable) and result.meta["origin"] == "somewhere"
+    np.testing.assert_array_equal(result["id"], before["id"])
+    np.testing.assert_array_equal(result["z"].mask, before["z"].mask)
+    assert result.meta["MORPHNET"] == "tuningfork" and result.meta["MORPHSRV"] == "sdss"
+    assert classifier.card["sha256"].startswith(result.meta["MORPHWGT"])
+    for name in COLUMNS:
+        assert result[name].description and result[name].meta["ucd"].startswith("stat.probability")
+        assert ((result[name] >= 0) & (result[name] <= 1)).all()
+    np.testing.assert_array_equal(answers(result), answers(classifier.classify(
+        paths, cutout_r90=widths)))
+
+
+@pytest.mark.parametrize("format", ["fits", "votable", "ascii.ecsv"])
+def test_result_can_be_written(classifier, jpegs, tmp_path, format):
+    paths, widths = jpegs
+    result = classifier.classify([paths[0], "missing.jpg"], cutout_r90=widths[:2])
+    result.write(tmp_path / "out", format=format)
+    back = Table.read(tmp_path / "out", format=format)
+    assert np.ma.getmaskarray(np.ma.masked_invalid(back["P_bar"])).tolist() == [False, True]
+    assert back["morph_flag"].tolist() == [0, MorphFlag.MISSING_FILE]
+
+
+def test_bad_rows_become_flags(classifier, jpegs, tmp_path, caplog):
+    """1,000 files, 50 of them broken in six ways: 950 probabilities, 50 flags, order kept."""
+    paths, widths = jpegs
+    good = [tmp_path / f"good{k}.jpg" for k in range(5)]
+    for path, source in zip(good, paths):
+        path.write_bytes(open(source, "rb").read())
+    data = good[0].read_bytes()
+    bad = {"empty": (b"", MorphFlag.UNREADABLE), "truncated": (data[:len(data) // 2],
+                                                             MorphFlag.UNREADABLE),
+           "text": (b"<html>no such layer</html>", MorphFlag.UNREADABLE),
+           "zeros": (bytes(2000), MorphFlag.UNREADABLE),
+           "shape": (_png(np.zeros((400, 3), np.uint8)), MorphFlag.BAD_SHAPE),
+           "blank": (_png(np.zeros((64, 64, 3), np.uint8)), MorphFlag.BLANK)}
+    for name, (content, _) in bad.items():
+        (tmp_path / name).write_bytes(content)
+    bad["missing"] = (None, MorphFlag.MISSING_FILE)
+    kinds = list(bad)
+    where = np.sort(np.random.default_rng(7).choice(1000, 50, replace=False))
+    files = [good[k % 5] for k in range(1000)]
+    for k, row in enumerate(where):
+        files[row] = tmp_path / kinds[k % len(kinds)]
+    result = classifier.classify(files, cutout_r90=np.resize(widths[:5], 1000), progress=False)
+    assert len(result) == 1000 and result["file"].tolist() == [str(path) for path in files]
+    for name in COLUMNS:
+        np.testing.assert_array_equal(np.flatnonzero(result[name].mask), where)
+    np.testing.assert_array_equal(np.flatnonzero(result["morph_flag"]), where)
+    assert [bad[kinds[k % len(kinds)]][1] for k in range(50)] == result["morph_flag"][where].tolist()
+    alone = answers(classifier.classify(good, cutout_r90=widths[:5]))
+    rows = np.setdiff1d(np.arange(1000), where)
+    np.testing.assert_allclose(answers(result)[rows], alone[rows % 5], atol=1e-5)
+
+
+def _png(array):
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_one_warning_counts_the_bad_rows(classifier, jpegs):
+    with log.log_to_list() as messages:
+        classifier.classify([jpegs[0][0], "nowhere.jpg", "nor_here.jpg"])
+    warning, = [message.getMessage() for message in messages if message.levelname == "WARNING"]
+    assert warning.startswith("2 of 3 galaxies could not be classified (2 MISSING_FILE)")
+    assert "row 1" in warning and "nowhere.jpg" in warning
+
+
+def test_predict_raises_on_a_bad_image(classifier):
+    with pytest.raises(CutoutError, match="nowhere.jpg"):
+        classifier.predict(["nowhere.jpg"])
+
+
+@pytest.mark.parametrize("empty", [[], Table({"file": np.array([], dtype="U9")})])
+def test_no_galaxies(classifier, empty):
+    result = classifier.classify(empty, images="file" if isinstance(empty, Table) else None)
+    assert len(result) == 0 and result.colnames[-4:] == COLUMNS + ["morph_flag"]
+    assert classifier.predict([]).shape == (0, 3)
+
+
+def test_measured_size_is_close_to_the_catalog(classifier, jpegs):
+    paths, widths = jpegs
+    given = answers(classifier.classify(paths, cutout_r90=widths))
+    measured = answers(classifier.classify(paths, cutout_r90="measure"))
+    assert np.median(np.abs(measured - given)) < 0.1
+
+
+def test_frame_too_wide_is_flagged(classifier, jpegs):
+    result = classifier.classify(jpegs[0][:1], cutout_r90=2.0)
+    assert result["morph_flag"][0] == MorphFlag.PARTIAL_FRAME and not result["P_disk"].mask[0]
+
+
+def test_size_without_wcs_is_flagged(classifier, jpegs):
+    result = classifier.classify(jpegs[0][:1], r90=5 * u.arcsec)
+    assert result["morph_flag"][0] == MorphFlag.NO_WCS and not result["P_disk"].mask[0]
+
+
+@pytest.mark.parametrize("data, options, message", [
+    (Table({"ra": [1.0], "dec": [2.0]}), {}, "images: expected the name of the table's column"),
+    (Table({"ra": [1.0]}), {"images": "file"}, "images: there is no column 'file'.*'ra'"),
+    (SkyCoord(1 * u.deg, 2 * u.deg), {}, "positions alone cannot be classified yet"),
+    (["a.jpg"], {"images": "file"}, "images: names a column of a table"),
+    (["a.jpg"], {"cutout_r90": [1, 2]}, r"cutout_r90: expected one number or 1.*\(2,\)"),
+    (["a.jpg"], {"cutout_r90": "width"}, "cutout_r90: there is no column 'width'; no table"),
+    (["a.jpg"], {"r90": 5.0}, "r90: expected an angle"),
+    (["a.jpg"], {"r90": 5 * u.kpc}, "r90: expected an angle.*kpc"),
+    (["a.jpg"], {"r90": 5 * u.arcsec, "cutout_r90": 4}, "both were given"),
+    (["a.jpg"], {"survey": "2mass"}, "survey"),
+    (np.zeros((64, 64, 3)), {}, r"4 dimensions.*\(64, 64, 3\)"),
+])
+def test_wrong_arguments(classifier, data, options, message):
+    with pytest.raises(ValueError, match=message):
+        classifier.classify(data, **options)
+
+
+def test_unknown_weights():
+    with pytest.raises(ValueError, match="no bundled weights.*'sdss' with network='ds18'"):
+        MorphologyClassifier.from_pretrained("hsc")
+
+
+def test_write_and_read(any_classifier, tmp_path):
+    path = tmp_path / "mine.safetensors"
+    any_classifier.write(path)
+    again = MorphologyClassifier.read(path)
+    np.testing.assert_array_equal(again.predict(SAMPLE[:3], r90=sizes(SAMPLE[:3])),
+                                  any_classifier.predict(SAMPLE[:3], r90=sizes(SAMPLE[:3])))
+    assert again.card == any_classifier.card
+    with pytest.raises(FileExistsError):
+        any_classifier.write(path)
+
+
+def test_card_is_a_copy(classifier):
+    classifier.card["survey"] = "other"
+    assert classifier.card["survey"] == "sdss"
+    assert "tuningfork for sdss" in repr(classifier)
+
+
+def test_evaluate(classifier, jpegs):
+    paths, widths = jpegs
+    labels = np.stack([KINDS != "smooth", np.where(KINDS == "smooth", np.nan, KINDS == "edge-on"),
+                       np.where(np.isin(KINDS, ["spiral", "barred"]), KINDS == "barred", np.nan)],
+                      axis=1).astype(float)
+    table = Table({"file": paths, "width": widths, "q1": labels[:, 0], "q2": labels[:, 1],
+                   "q3": labels[:, 2]})
+    scored = classifier.evaluate(table, images="file", cutout_r90="width")
+    assert scored["n"].tolist() == [12, 9, 6] and scored["n_positive"].tolist() == [9, 3, 3]
+    assert scored["AUC"].tolist() == [1, 1, 1]
+    by_array = classifier.evaluate(paths, labels, cutout_r90=widths)
+    assert by_array["TPR"].tolist() == scored["TPR"].tolist()
+    done = classifier.classify(table, images="file", cutout_r90="width")
+    assert classifier.evaluate(done)["accuracy"].tolist() == scored["accuracy"].tolist()
+    with pytest.raises(ValueError, match=r"labels: none given.*\['q1', 'q2', 'q3'\]"):
+        classifier.evaluate(paths)
+
+
+def test_memory_does_not_hold_all_frames(classifier, jpegs, monkeypatch):
+    """Frames are read a few chunks ahead of the network, never all of them."""
+    loaded, answered, most = [0], [0], [0]
+    load, answer = classifier._load, classifier._answer
+
+    def counted_load(*args):
+        loaded[0] += 1
+        most[0] = max(most[0], loaded[0] - answered[0])
+        return load(*args)
+
+    def counted_answer(pixels, *args):
+        answered[0] += len(pixels)
+        return answer(pixels, *args)
+
+    monkeypatch.setattr(classifier, "_load", counted_load)
+    monkeypatch.setattr(classifier, "_answer", counted_answer)
+    classifier.classify([jpegs[0][0]] * 1500, progress=False)
+    assert answered[0] == 1500 and most[0] <= 3 * 128 + 1
