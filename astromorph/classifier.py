@@ -13,7 +13,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io.fits import HDUList
 from astropy.table import MaskedColumn, Table
-from astropy.utils.console import ProgressBar
+from tqdm.auto import tqdm
 
 from astromorph import weights
 from astromorph.calibration import PlattScaling
@@ -185,14 +185,15 @@ class MorphologyClassifier:
             If an argument is not as described. A bad image never raises.
         """
         table, sources = _table_and_sources(data, images)
-        rows = _rows(sources, _column(table, cutout_r90, "cutout_r90"), _column(table, r90, "r90"))
+        rows = _rows(sources, _column(data, cutout_r90, "cutout_r90"), _column(data, r90, "r90"))
         if survey is not None:
             get_survey(survey)
         answers = np.full((len(rows), len(self.questions)), np.nan, np.float32)
         flags = np.zeros(len(rows), np.int32)
         example = {}
         with ThreadPoolExecutor(threads or os.cpu_count()) as pool, \
-                ProgressBar(len(rows), file=_progress_file(progress)) as bar:
+                tqdm(total=len(rows), unit=" galaxies",
+                     disable=None if progress is None else not progress) as bar:
             for start, chunk in self._chunks(pool, rows, survey, bands):
                 frames = []
                 for number, (frame, flag, problem) in enumerate(chunk, start):
@@ -204,7 +205,7 @@ class MorphologyClassifier:
                 if frames:
                     numbers, pixels = zip(*frames)
                     answers[list(numbers)] = self._answer(np.stack(pixels), batch_size)
-                bar.update(start + len(chunk))
+                bar.update(len(chunk))
         self._report(flags, example)
         return self._finish(table, answers, flags)
 
@@ -250,8 +251,8 @@ class MorphologyClassifier:
         missing = [key for key in keys
                    if not isinstance(data, Table) or key not in data.colnames]
         if missing:
-            raise ValueError(f"labels: none given, and the data have no columns {missing}. Expected "
-                             "an array (n, questions) of 1, 0 and NaN, or a table with them.")
+            raise ValueError(f"labels: none given, and the data have no columns {missing}. "
+                             "Expected an array (n, questions) of 1, 0 and NaN, or such columns.")
         return np.stack([np.ma.filled(np.ma.asarray(data[key], float), np.nan) for key in keys],
                         axis=1)
 
@@ -316,11 +317,6 @@ class MorphologyClassifier:
         return table
 
 
-def _progress_file(progress):
-    """Where the bar goes: the terminal (None lets astropy look), or nowhere."""
-    return open(os.devnull, "w") if progress is False else None
-
-
 def _sources(data):
     """A list of images from whatever holds them."""
     if isinstance(data, SkyCoord):
@@ -349,17 +345,19 @@ def _table_and_sources(data, images):
 
 
 def _named(table, name, argument):
-    if table is None or name not in table.colnames:
-        there = "no table was given" if table is None else f"the table has {table.colnames}"
-        raise ValueError(f"{argument}: there is no column {name!r}; {there}.")
+    """A column of the user's table."""
+    if not isinstance(table, Table):
+        raise ValueError(f"{argument}: there is no column {name!r}; no table was given.")
+    if name not in table.colnames:
+        raise ValueError(f"{argument}: there is no column {name!r}; the table has "
+                         f"{table.colnames}.")
     return table[name]
 
 
-def _column(table, value, argument):
+def _column(data, value, argument):
     """A column where a value names one, else the value."""
-    if not isinstance(value, str) or value == "measure":
-        return value
-    return _named(table, value, argument)
+    return (_named(data, value, argument) if isinstance(value, str) and value != "measure"
+            else value)
 
 
 def _rows(sources, cutout_r90, r90):

@@ -1,6 +1,5 @@
 """The networks: build, run, fit. The only module that knows Keras and TensorFlow."""
 import os
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -50,11 +49,11 @@ def ds18(keys=("q1", "q2", "q3"), *, initializer="glorot_uniform", dropout=1.0,
         (n, 69, 69, 3) -> (n, len(keys)); 2,602,849 parameters a question.
     """
     inputs = keras.Input((69, 69, 3))
-    trunk = _ds18_convolutions("ds18_trunk", initializer, dropout) if shared else None
+    common = _ds18_convolutions("ds18_trunk", initializer, dropout)(inputs) if shared else None
     outputs = []
     for key in keys:
-        features = (trunk or _ds18_convolutions(f"ds18_{key}", initializer, dropout))(inputs)
-        x = layers.Flatten(name=f"flatten_{key}")(features)
+        x = common if shared else _ds18_convolutions(f"ds18_{key}", initializer, dropout)(inputs)
+        x = layers.Flatten(name=f"flatten_{key}")(x)
         x = layers.Dense(64, activation="relu", kernel_initializer=initializer,
                          name=f"dense1_{key}")(x)
         x = layers.Dropout(0.5 * dropout, name=f"dropout_{key}")(x)
@@ -124,7 +123,7 @@ def build(name):
 
 def export_weights(model):
     """Return a model's weights as a dictionary of path -> float32 array."""
-    return {variable.path: ops.convert_to_numpy(variable) for variable in model.weights}
+    return {variable.path: variable.numpy() for variable in model.weights}
 
 
 def import_weights(model, arrays):

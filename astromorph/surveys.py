@@ -49,8 +49,9 @@ class Survey:
     sky_noise: u.Quantity
 
 
-# The viewer's mapping of SDSS, and that of DECam since DR2 (legacypipe's sdss_rgb)
-_SDSS = {"scales": {"g": 2.5, "r": 1.5, "i": 1.0, "z": 0.4}, "offset": 0.02, "softening": 20.0}
+# SDSS: the viewer's scales, a fifth as bright, which gives simulated galaxies the sky, noise and
+# cores that SkyServer's JPEGs (those of Galaxy Zoo 2) show. DECam: the viewer's own since DR2.
+_SDSS = {"scales": {"g": 0.5, "r": 0.3, "i": 0.2, "z": 0.08}, "offset": 0.004, "softening": 20.0}
 _DECAM = {"scales": {"g": 6.0, "r": 3.4, "i": 3.0, "z": 2.2}, "offset": 0.03, "softening": 20.0,
           "pixel_scale": 0.262 * u.arcsec, "sky_noise": 0.004 * u.nmgy}
 

@@ -1,6 +1,7 @@
 """`MorphologyClassifier` through its public API, on the embedded simulated galaxies."""
 import io
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,10 +109,10 @@ def test_bad_rows_become_flags(classifier, jpegs, tmp_path, caplog):
     paths, widths = jpegs
     good = [tmp_path / f"good{k}.jpg" for k in range(5)]
     for path, source in zip(good, paths):
-        path.write_bytes(open(source, "rb").read())
+        path.write_bytes(Path(source).read_bytes())
     data = good[0].read_bytes()
-    bad = {"empty": (b"", MorphFlag.UNREADABLE), "truncated": (data[:len(data) // 2],
-                                                             MorphFlag.UNREADABLE),
+    bad = {"empty": (b"", MorphFlag.UNREADABLE),
+           "truncated": (data[:len(data) // 2], MorphFlag.UNREADABLE),
            "text": (b"<html>no such layer</html>", MorphFlag.UNREADABLE),
            "zeros": (bytes(2000), MorphFlag.UNREADABLE),
            "shape": (_png(np.zeros((400, 3), np.uint8)), MorphFlag.BAD_SHAPE),
@@ -129,7 +130,8 @@ def test_bad_rows_become_flags(classifier, jpegs, tmp_path, caplog):
     for name in COLUMNS:
         np.testing.assert_array_equal(np.flatnonzero(result[name].mask), where)
     np.testing.assert_array_equal(np.flatnonzero(result["morph_flag"]), where)
-    assert [bad[kinds[k % len(kinds)]][1] for k in range(50)] == result["morph_flag"][where].tolist()
+    expected = [bad[kinds[k % len(kinds)]][1] for k in range(50)]
+    assert result["morph_flag"][where].tolist() == expected
     alone = answers(classifier.classify(good, cutout_r90=widths[:5]))
     rows = np.setdiff1d(np.arange(1000), where)
     np.testing.assert_allclose(answers(result)[rows], alone[rows % 5], atol=1e-5)

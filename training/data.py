@@ -76,7 +76,8 @@ def validation(images, labels, sets, size):
                  for name in np.unique(sets) for q in range(labels.shape[1])
                  if (good := (sets == name) & np.isfinite(labels[:, q])).sum() > 40
                  and len(np.unique(labels[good, q])) == 2]
-        return np.nanmean(np.where(np.isnan(labels), np.nan, entropy), axis=0).mean(), " ".join(areas)
+        entropy[np.isnan(labels)] = np.nan
+        return np.nanmean(entropy, axis=0).mean(), " ".join(areas)
 
     return validate
 

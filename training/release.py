@@ -17,7 +17,8 @@ from astromorph.questions import QUESTIONS
 from astromorph.weights import write_weights
 
 CITATIONS = [
-    "Dominguez Sanchez et al. 2019, MNRAS 484, 93", "Dominguez Sanchez et al. 2018, MNRAS 476, 3661",
+    "Dominguez Sanchez et al. 2019, MNRAS 484, 93",
+    "Dominguez Sanchez et al. 2018, MNRAS 476, 3661",
     "Abazajian et al. 2009, ApJS 182, 543 (SDSS DR7)", "Willett et al. 2013, MNRAS 435, 2835",
     "Hart et al. 2016, MNRAS 461, 3663", "Baillard et al. 2011, A&A 532, A74",
     "Nair & Abraham 2010, ApJS 186, 427"]

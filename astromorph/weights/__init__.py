@@ -112,6 +112,5 @@ def bundled():
     dict
         (survey, network) -> path.
     """
-    folder = resources.files(__name__)
-    files = sorted(Path(str(item)) for item in folder.iterdir() if item.name.endswith(".safetensors"))
+    files = sorted(Path(str(resources.files(__name__))).glob("*.safetensors"))
     return {tuple(file.stem.split("-", 1)): file for file in files}
