@@ -341,7 +341,10 @@ def _table_and_sources(data, images):
     if images is None:
         raise ValueError("images: expected the name of the table's column of cutouts (classifying "
                          f"by position is not available yet). The table has {data.colnames}.")
-    return data.copy(), list(_named(data, images, "images"))
+    column = _named(data, images, "images")
+    if column.dtype.kind == "S":  # names as FITS tables have them, not the bytes of images
+        column = np.char.decode(np.ma.filled(column, b""), "utf-8")
+    return data.copy(), list(column)
 
 
 def _named(table, name, argument):

@@ -153,11 +153,14 @@ def _from_array(array):
                           f"{array.shape}; for flux pass a dict of bands", MorphFlag.BAD_SHAPE)
     if array.dtype.kind not in "buif":
         raise CutoutError(f"pixels must be numbers, not {array.dtype}", MorphFlag.BAD_SHAPE)
-    pixels = np.ma.filled(array.astype(np.float32), np.nan)
-    bad = ~np.isfinite(pixels)
-    pixels = np.where(bad, 0, pixels).clip(0)
+    pixels, flag = np.ma.filled(array.astype(np.float32), np.nan), MorphFlag(0)
+    if array.dtype.kind == "f" or np.ma.isMaskedArray(array):
+        bad = ~np.isfinite(pixels)
+        pixels[bad] = 0
+        flag = MorphFlag.BAD_PIXELS if bad.any() else flag
+    if array.dtype.kind != "u":
+        pixels = pixels.clip(0)
     pixels /= _white(array.dtype, pixels.max(initial=0))
-    flag = MorphFlag.BAD_PIXELS if bad.any() else MorphFlag(0)
     if pixels.ndim == 2:
         pixels, flag = np.repeat(pixels[..., None], 3, axis=2), flag | MorphFlag.MISSING_BAND
     return Cutout(pixels, None, flag)

@@ -94,6 +94,16 @@ def test_table_is_copied_and_keeps_all(classifier, jpegs):
         paths, cutout_r90=widths)))
 
 
+def test_table_from_a_fits_file(classifier, jpegs, tmp_path):
+    """Its file names are byte strings."""
+    paths, widths = jpegs
+    Table({"cutout": paths[:2], "width": widths[:2]}).write(tmp_path / "cat.fits")
+    result = classifier.classify(Table.read(tmp_path / "cat.fits"), images="cutout",
+                                 cutout_r90="width")
+    np.testing.assert_array_equal(answers(result), answers(classifier.classify(
+        paths[:2], cutout_r90=widths[:2])))
+
+
 @pytest.mark.parametrize("format", ["fits", "votable", "ascii.ecsv"])
 def test_result_can_be_written(classifier, jpegs, tmp_path, format):
     paths, widths = jpegs

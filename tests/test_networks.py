@@ -132,7 +132,7 @@ def test_augmentation_untrained_is_a_crop():
 
 def test_augmentation_moves_the_sky_as_it_says():
     size, n = 48, 64
-    images = np.repeat(_blob(size, 23.5, 33.5), n, axis=0)  # 10 px right of the middle
+    images = np.repeat(_blob(64, 31.5, 41.5), n, axis=0)  # 10 px right of the middle
     layer = networks.Augmentation(size, rotation=180, zoom=(0.8, 1.25), shift=0, gamma=0)
     moved = keras.ops.convert_to_numpy(layer(images, training=True))[..., 0]
     yy, xx = np.mgrid[:size, :size]
@@ -163,7 +163,7 @@ def _fit(folder, epochs):
     rng = np.random.default_rng(4)
     labels = rng.integers(0, 2, (64, 1))
     images = rng.integers(0, 100, (64, 10, 10, 3), dtype=np.uint8)
-    images[:, :5] += (100 * labels[:, :, None, None]).astype(np.uint8)  # bright upper half
+    images[:, 3:7, 3:7] += (150 * labels[:, :, None, None]).astype(np.uint8)  # a bright middle
     network = _tiny_network()
     networks.fit(
         network, images, labels.astype(float), np.ones((64, 1)), folder=folder, epochs=epochs,
