@@ -106,7 +106,8 @@ def _survey_name(text):
 def _demo(args):
     sample = _read_sample()
     print(f"{len(sample)} SIMULATED galaxies, made for this demonstration: no real data.\n")
-    table = _load_classifier(args).classify(sample, images="file", r90="petroR90")
+    table = _load_classifier(args).classify(sample, images="file", r90="petroR90",
+                                            progress=True)
     table.remove_column("file")
     table.meta["SIMULATD"] = (True, "simulated galaxies, no real data")
     _print_table(table)

@@ -1,6 +1,6 @@
 """How accurate the bundled weights are on labeled galaxies that no training saw.
 
-    python benchmarks/accuracy.py --data DATA --out docs
+    python benchmarks/accuracy.py --data DATA --out docs [--weights NAME=FILE ...]
 
 DATA has one sub-folder a set, each with images and a ``labels.csv`` (columns ``file``, ``q1``,
 ``q2``, ``q3``, ``split``, ``cutout_r90``). Everything goes through the public API. Writes
@@ -92,14 +92,16 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--split", default="test")
-    parser.add_argument("--survey", default="sdss")
+    parser.add_argument("--survey", default="sdss", help="whose bundled weights to measure")
+    parser.add_argument("--weights", nargs="*", default=[], metavar="NAME=FILE",
+                        help="more weights files for the table, beside the bundled ones")
     args = parser.parse_args()
 
+    weights = {network: path for (survey, network), path in sorted(bundled().items(), reverse=True)
+               if survey == args.survey} | dict(item.split("=", 1) for item in args.weights)
     results, rows = {}, []
-    for survey, network in sorted(bundled(), reverse=True):
-        if survey != args.survey:
-            continue
-        classifier = MorphologyClassifier.from_pretrained(survey, network=network)
+    for network, path in weights.items():
+        classifier = MorphologyClassifier.read(path)
         answers = {}
         for name in SETS:
             paths, widths, labels, source = read_set(args.data, name, args.split)

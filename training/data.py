@@ -82,7 +82,8 @@ def validation(images, labels, sets, size):
     return validate
 
 
-def cosine(rate, steps, warmup=200):
-    """Linear warm-up, then a cosine to zero."""
+def cosine(rate, steps):
+    """A linear warm-up of 200 steps (a tenth where there are few), then a cosine to zero."""
+    warmup = max(1, min(200, steps // 10))
     return keras.optimizers.schedules.CosineDecay(
-        rate / 10, steps - warmup, warmup_target=rate, warmup_steps=warmup)
+        rate / 10, max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup)

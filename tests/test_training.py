@@ -1,0 +1,51 @@
+"""The training scripts run from a folder of labeled images to weights, and resume."""
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from PIL import Image
+
+TRAINING = Path(__file__).parents[1] / "training"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Three sets of 40 images each: a bright or a faint ring around noise."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    radius = np.hypot(*(np.mgrid[:64, :64] - 31.5))
+    for name in ("gz2", "efigi", "sdss24"):
+        (folder / name).mkdir()
+        labels = rng.integers(0, 2, 40)
+        for number, label in enumerate(labels):
+            image = rng.integers(0, 60, (64, 64, 3)) + 120 * label * (radius < 20)[..., None]
+            Image.fromarray(image.astype(np.uint8)).save(folder / name / f"{number}.jpg")
+        Table({"file": [f"{number}.jpg" for number in range(40)], "q1": labels,
+               "q2": 1 - labels, "q3": np.where(np.arange(40) % 4, labels.astype(str), ""),
+               "split": ["train"] * 26 + ["val"] * 14, "cutout_r90": [4.24] * 40,
+               }).write(folder / name / "labels.csv")
+    return folder
+
+
+def _run(script, *arguments):
+    subprocess.run([sys.executable, TRAINING / script, *map(str, arguments)], check=True,
+                   capture_output=True, text=True, timeout=600)
+
+
+@pytest.mark.parametrize("script, options, folder", [
+    ("train_tuningfork.py", [], "tuningfork-1"),
+    ("train_ds18.py", ["--recipe", "paper", "--questions", "q3"], "ds18-paper-q3-1"),
+])
+def test_trains_and_resumes(data, tmp_path, script, options, folder):
+    common = ["--data", data, "--work", tmp_path, *options]
+    _run(script, *common, "--epochs", 1)
+    log = tmp_path / folder / "log.csv"
+    first = log.read_text().splitlines()
+    assert len(first) == 1 and np.isfinite(float(first[0].split(",")[1]))
+    _run(script, *common, "--epochs", 2)
+    assert log.read_text().splitlines()[0] == first[0]
+    assert len(log.read_text().splitlines()) == 2
+    assert (tmp_path / folder / "best.weights.h5").exists()
