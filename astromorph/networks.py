@@ -1,15 +1,31 @@
 """The networks: build, run, fit. The only module that knows Keras and TensorFlow."""
 import os
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+import numpy as np
 
-import keras  # noqa: E402  (the log level must be set before TensorFlow loads)
-import numpy as np  # noqa: E402
-from keras import layers, ops  # noqa: E402
+from astromorph.images import normalize_bands
 
-from astromorph.images import normalize_bands  # noqa: E402
+
+@contextmanager
+def _silent_start():
+    """Keep TensorFlow's start-up notes, which no setting of its own stops, off the terminal."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(nowhere)
+
+
+with _silent_start():
+    import keras
+    from keras import layers, ops
 
 __all__ = ["NETWORKS", "Augmentation", "build", "ds18", "export_weights", "fit", "import_weights",
            "masked_crossentropy", "run", "tuningfork"]
