@@ -22,24 +22,26 @@ SCORES = ("TPR", "precision", "accuracy", "AUC")
 
 
 def read_set(root, name, split):
-    """Paths, widths in R90, labels (n, 3), and where the labels come from, of one split."""
+    """Paths, widths in R90, labels (n, 3), and (catalog, kind of label), of one split."""
     table = Table.read(root / name / "labels.csv", format="csv")
     table = table[table["split"] == split]
     labels = np.stack([MaskedColumn(table[q.key], dtype=float).filled(np.nan) for q in QUESTIONS],
                       axis=1)
-    source = (np.array([str(value) for value in table["label_source"]])
-              if "label_source" in table.colnames else np.full(len(table), ""))
+    source = np.array([[str(row[key]).replace("_", " ") for key in ("catalog", "label_source")]
+                       if "label_source" in table.colnames else ["", ""] for row in table])
     return [root / name / file for file in table["file"]], table["cutout_r90"], labels, source
 
 
 def samples(answers):
-    """Name -> (labels, probabilities): every set, gz2's two kinds of labels, SDSS as a whole."""
-    for name, (labels, raw, source) in answers.items():
-        kinds = np.unique(source)
-        if len(kinds) > 1:
-            for kind in kinds:
-                chosen = source == kind
-                yield f"{name}, {kind.replace('_', ' ')}", labels[chosen], raw[chosen]
+    """Name, labels, probabilities: each set, its catalogs and kinds of labels, all together."""
+    for name, (labels, raw, (catalog, kind)) in answers.items():
+        for one in np.unique(kind[kind != ""]):
+            chosen = kind == one
+            for part in np.unique(catalog[chosen]):
+                both = chosen & (catalog == part)
+                if both.sum() < chosen.sum():
+                    yield f"{name}, {part} {one}", labels[both], raw[both]
+            yield f"{name}, {one}", labels[chosen], raw[chosen]
         yield name, labels, raw
     yield ("gz2 + efigi + sdss24", *(np.concatenate([answers[name][i] for name in SETS])
                                      for i in range(2)))
@@ -107,7 +109,7 @@ def main():
             paths, widths, labels, source = read_set(args.data, name, args.split)
             table = classifier.classify(paths, cutout_r90=widths)
             raw = np.stack([np.ma.filled(table[q.column], np.nan) for q in QUESTIONS], axis=1)
-            answers[name] = labels, raw, source
+            answers[name] = labels, raw, source.T
         results[network] = answers
         rows += table_rows(network, answers)
     for row in rows:
