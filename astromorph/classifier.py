@@ -13,6 +13,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io.fits import HDUList
 from astropy.table import MaskedColumn, Table
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from astromorph import weights
@@ -191,7 +192,10 @@ class MorphologyClassifier:
         answers = np.full((len(rows), len(self.questions)), np.nan, np.float32)
         flags = np.zeros(len(rows), np.int32)
         example = {}
-        with ThreadPoolExecutor(threads or os.cpu_count()) as pool, \
+        # Every reading thread resamples by matrix products: BLAS threads of their own would only
+        # be in each other's way.
+        with threadpool_limits(1, "blas"), \
+                ThreadPoolExecutor(threads or os.cpu_count()) as pool, \
                 tqdm(total=len(rows), unit=" galaxies",
                      disable=None if progress is None else not progress) as bar:
             for start, chunk in self._chunks(pool, rows, survey, bands):

@@ -197,7 +197,7 @@ def _check(pixels):
 
 
 def _is_blank(pixels):
-    return not np.ptp(pixels, axis=(0, 1)).max() > 1e-6
+    return not any(np.ptp(band) > 1e-6 for band in np.moveaxis(pixels, -1, 0))
 
 
 def load_frame(source, size, *, frame_r90, cutout_r90=None, r90_arcsec=None, survey=None,
