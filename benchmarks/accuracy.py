@@ -74,17 +74,20 @@ def write_table(rows, path):
 
 
 def draw(results, out):
-    """ROC curves and reliability diagrams on the SDSS sets together, a panel a question."""
+    """ROC curves, and the default network's reliability, on all sets together."""
     import matplotlib.pyplot as plt
 
-    for draw_one, name in ((plot_roc, "roc"), (plot_reliability, "reliability")):
-        figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained")
-        for network, answers in results.items():
-            *_, (_, labels, raw) = samples(answers)
-            for q, (question, ax) in enumerate(zip(QUESTIONS, axes)):
-                if name == "roc" or network == "tuningfork":
-                    draw_one(labels[:, q], raw[:, q], label=network, ax=ax)
-                ax.set_title(f"{question.key.upper()}: {question.positive}")
+    together = {network: list(samples(answers))[-1] for network, answers in results.items()}
+    figures = [plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained") for _ in range(2)]
+    for q, question in enumerate(QUESTIONS):
+        title = f"{question.key.upper()}: {question.positive}"
+        roc, reliability = (axes[q] for _, axes in figures)
+        for network, (_, labels, raw) in together.items():
+            plot_roc(labels[:, q], raw[:, q], label=network, ax=roc)
+        roc.set_title(title)
+        _, labels, raw = together["tuningfork"]
+        plot_reliability(labels[:, q], raw[:, q], label=title, ax=reliability)
+    for (figure, _), name in zip(figures, ("roc", "reliability")):
         figure.savefig(out / "_static" / f"{name}.png", dpi=110)
 
 
