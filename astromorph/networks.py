@@ -123,7 +123,7 @@ def tuningfork(keys=("q1", "q2", "q3")):
 
 NETWORKS = {"tuningfork": tuningfork, "ds18": ds18}
 # XLA makes these networks slower on a CPU under TensorFlow; other backends need their compiler.
-_JIT = False if keras.config.backend() == "tensorflow" else "auto"
+_XLA = keras.config.backend() != "tensorflow"
 
 
 def build(name):
@@ -137,7 +137,8 @@ def build(name):
     if name not in NETWORKS:
         raise ValueError(f"network: expected one of {sorted(NETWORKS)}. Received {name!r}.")
     network = NETWORKS[name]()
-    network.compile(jit_compile=_JIT)
+    if not _XLA:
+        network.jit_compile = False
     return network
 
 
@@ -309,7 +310,7 @@ def fit(network, images, targets, weights, *, folder, validate, augmentation, ep
     log, last, top = (folder / name for name in ("log.csv", "last.weights.h5", "best.weights.h5"))
     inputs = keras.Input(images.shape[1:], dtype="uint8")
     trainer = keras.Model(inputs, network(augmentation(inputs)))
-    trainer.compile(optimizer, masked_crossentropy, jit_compile=_JIT)
+    trainer.compile(optimizer, masked_crossentropy, jit_compile="auto" if _XLA else False)
     optimizer.build(trainer.trainable_variables)
     scores = [float(line.split(",")[1]) for line in log.read_text().split("\n")[:-1]
               ] if log.exists() else []

@@ -87,3 +87,34 @@ def cosine(rate, steps):
     warmup = max(1, min(200, steps // 10))
     return keras.optimizers.schedules.CosineDecay(
         rate / 10, max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup)
+
+
+def teacher_answers(teacher, images, views=8):
+    """A network's probabilities, averaged over rotations and reflections (at most eight)."""
+    pixels = networks.crop(images, teacher.input_shape[1])
+    turned = [np.rot90(view, turn, axes=(1, 2)) for view in (pixels, pixels[:, :, ::-1])
+              for turn in range(4)]
+    return np.mean([networks.run(teacher, view) for view in turned[:views]], axis=0)
+
+
+def distillation_targets(labels, answers):
+    """Targets, half label and half teacher, and weights that follow the question tree."""
+    known = np.isfinite(labels)
+    targets = np.where(known, 0.5 * labels + 0.5 * answers, answers)
+    featured, face_on = answers[:, 0], 1 - answers[:, 1]
+    weights = np.stack([np.ones_like(featured), featured, featured * face_on], axis=1)
+    return targets, np.maximum(weights, known)
+
+
+def tuningfork_answers(work, seed, train, more):
+    """What the tuningfork trained on labels says of all training images, unlabeled ones last."""
+    file = Path(work) / f"teacher-{seed}.npy"
+    if not file.exists():
+        teacher = networks.build("tuningfork")
+        teacher.load_weights(Path(work) / f"tuningfork-{seed}.weights.h5")
+        size = teacher.input_shape[1]
+        labeled = np.load(Path(work) / f"labeled{size}.npy")[train]
+        unlabeled = read_images(more, size, Path(work) / f"unlabeled{size}.npy")
+        np.save(file, np.concatenate([teacher_answers(teacher, labeled),
+                                      teacher_answers(teacher, unlabeled)]))
+    return np.load(file)

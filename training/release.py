@@ -23,8 +23,10 @@ CITATIONS = [
     "Hart et al. 2016, MNRAS 461, 3663", "Baillard et al. 2011, A&A 532, A74",
     "Nair & Abraham 2010, ApJS 186, 427"]
 RECIPES = {
-    "tuningfork": "all questions at once from robust labels (masked loss, label smoothing 0.05); "
-                  "AdamW 2e-3, cosine; rotations, flips, zoom 0.75-1.25, contrast",
+    "tuningfork": "all questions at once from robust labels (masked loss, label smoothing 0.05), "
+                  "24 epochs; then 12 more with unlabeled SDSS images, the mean of its own and "
+                  "ds18's probabilities as targets beside the labels; AdamW, cosine; rotations, "
+                  "flips, zoom 0.75-1.25, contrast",
     "ds18": "tuningfork's probabilities on labeled and unlabeled SDSS images as targets beside the "
             "robust labels; first one convolutional part for all questions, then each network "
             "alone; dropout rates 0.4 of the paper's while training; best validation",
@@ -37,7 +39,7 @@ def trained_arrays(network, recipe, work, seed):
     """The weights that the training scripts left in the work folder."""
     if network == "tuningfork":
         model = networks.build(network)
-        model.load_weights(work / f"tuningfork-{seed}.weights.h5")
+        model.load_weights(work / f"tuningfork-distilled-{seed}.weights.h5")
         return networks.export_weights(model)
     arrays = {}
     for question in QUESTIONS:

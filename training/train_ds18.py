@@ -17,7 +17,8 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from data import SDSS_SETS, cosine, labels_of, read_images, read_labels, validation
+from data import (SDSS_SETS, cosine, distillation_targets, labels_of, read_images, read_labels,
+                  tuningfork_answers, validation)
 
 from astromorph import networks
 from astromorph.questions import QUESTIONS
@@ -46,37 +47,6 @@ def train_paper(images, labels, val_images, val_labels, val_sets, work, seed, ep
             augmentation=networks.Augmentation(SIZE, rotation=45, zoom=(0.75, 1.3), shift=0.05,
                                                gamma=0, seed=seed),
             epochs=epochs, optimizer=keras.optimizers.Adam(1e-3), batch_size=30, seed=seed)
-
-
-def teacher_answers(teacher, images):
-    """A network's probabilities, averaged over the eight rotations and reflections."""
-    pixels = networks.crop(images, teacher.input_shape[1])
-    views = [np.rot90(view, turn, axes=(1, 2)) for view in (pixels, pixels[:, :, ::-1])
-             for turn in range(4)]
-    return np.mean([networks.run(teacher, view) for view in views], axis=0)
-
-
-def distillation_targets(labels, answers):
-    """Targets, half label and half teacher, and weights that follow the question tree."""
-    known = np.isfinite(labels)
-    targets = np.where(known, 0.5 * labels + 0.5 * answers, answers)
-    featured, face_on = answers[:, 0], 1 - answers[:, 1]
-    weights = np.stack([np.ones_like(featured), featured, featured * face_on], axis=1)
-    return targets, np.maximum(weights, known)
-
-
-def teach(work, seed, train, more):
-    """The teacher's probabilities for all training images, labeled then unlabeled."""
-    file = work / f"teacher-{seed}.npy"
-    if not file.exists():
-        teacher = networks.build("tuningfork")
-        teacher.load_weights(work / f"tuningfork-{seed}.weights.h5")
-        size = teacher.input_shape[1]
-        labeled = np.load(work / f"labeled{size}.npy")[train]
-        unlabeled = read_images(more, size, work / f"unlabeled{size}.npy")
-        np.save(file, np.concatenate([teacher_answers(teacher, labeled),
-                                      teacher_answers(teacher, unlabeled)]))
-    return np.load(file)
 
 
 def train_distilled(images, targets, weights, validate, work, seed, epochs):
@@ -115,7 +85,7 @@ def main():
     parser.add_argument("--questions", nargs="+", choices=KEYS, default=KEYS,
                         help="of the paper recipe")
     parser.add_argument("--epochs", type=int, nargs="+", default=None,
-                        help="paper: one number (50); distilled: one for each stage (16 4)")
+                        help="paper: one number (50); distilled: one for each stage (14 2)")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     keras.utils.set_random_seed(args.seed)
@@ -136,13 +106,13 @@ def main():
         return validation(images[known], labels[known][:, q], sets[known], SIZE)
 
     more = read_labels(args.data, ["unlabeled"], "images.csv")
-    answers = teach(args.work, args.seed, train, more)
-    targets, weights = distillation_targets(
-        np.concatenate([labels[train], labels_of(more)]), answers)
     everything = np.concatenate([
         images[train], read_images(more, SIZE, args.work / f"unlabeled{SIZE}.npy")])
+    targets, weights = distillation_targets(
+        np.concatenate([labels[train], labels_of(more)]),
+        tuningfork_answers(args.work, args.seed, train, more))
     train_distilled(everything, targets, weights, validate, args.work, args.seed,
-                    args.epochs or (16, 4))
+                    args.epochs or (14, 2))
 
 
 if __name__ == "__main__":

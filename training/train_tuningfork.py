@@ -1,6 +1,12 @@
 """Train the default network on SDSS galaxies: gz2, efigi and sdss24, all three questions at once.
 
     python training/train_tuningfork.py --data DATA --work WORK
+    python training/train_ds18.py --data DATA --work WORK
+    python training/train_tuningfork.py --data DATA --work WORK --distill
+
+First from the labels alone. Then, with ``--distill``, on from there with the unlabeled images too:
+the mean of this first network's probabilities and of those of the ``ds18`` networks that it taught
+are targets beside the labels.
 
 Interrupted, it resumes from WORK. Then ``release.py`` makes the weights file.
 """
@@ -9,20 +15,34 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from data import SDSS_SETS, cosine, labels_of, read_images, read_labels, validation
+from data import (SDSS_SETS, cosine, distillation_targets, labels_of, read_images, read_labels,
+                  teacher_answers, tuningfork_answers, validation)
 
 from astromorph import networks
 
 SIZE = 96
 
 
+def ds18_answers(work, seed, train):
+    """What the ds18 networks, as they shared their convolutions, say of all training images."""
+    file = work / f"ds18-answers-{seed}.npy"
+    if not file.exists():
+        teacher = networks.ds18(shared=True)
+        teacher.load_weights(work / f"ds18-shared-{seed}" / "best.weights.h5")
+        images = [np.load(work / f"{kind}69.npy") for kind in ("labeled", "unlabeled")]
+        np.save(file, np.concatenate([teacher_answers(teacher, images[0][train], views=1),
+                                      teacher_answers(teacher, images[1], views=1)]))
+    return np.load(file)
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with one sub-folder a set")
     parser.add_argument("--work", type=Path, required=True, help="checkpoints and image arrays")
-    parser.add_argument("--epochs", type=int, default=24)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--smoothing", type=float, default=0.05)
+    parser.add_argument("--distill", action="store_true", help="the second stage")
+    parser.add_argument("--epochs", type=int, help="24 on labels, 12 with --distill")
+    parser.add_argument("--smoothing", type=float, default=0.05, help="of labels alone")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     keras.utils.set_random_seed(args.seed)
@@ -32,19 +52,30 @@ def main():
     images = read_images(table, SIZE, args.work / f"labeled{SIZE}.npy")
     labels, split, sets = labels_of(table), table["split"], np.array(table["set"])
     train, val = split == "train", split == "val"
+    validate = validation(images[val], labels[val], sets[val], SIZE)
 
+    network = networks.build("tuningfork")
+    images, name, epochs, rate = images[train], f"tuningfork-{args.seed}", args.epochs or 24, 2e-3
     known = np.isfinite(labels[train])
     targets = np.where(known, labels[train], 0) * (1 - args.smoothing) + args.smoothing / 2
-    network = networks.build("tuningfork")
-    steps = args.epochs * (train.sum() // 64)
+    weights = known.astype(float)
+    if args.distill:
+        network.load_weights(args.work / f"{name}.weights.h5")
+        name, epochs, rate = f"tuningfork-distilled-{args.seed}", args.epochs or 12, 1e-3
+        more = read_labels(args.data, ["unlabeled"], "images.csv")
+        images = np.concatenate([
+            images, read_images(more, SIZE, args.work / f"unlabeled{SIZE}.npy")])
+        answers = (tuningfork_answers(args.work, args.seed, train, more)
+                   + ds18_answers(args.work, args.seed, train)) / 2
+        targets, weights = distillation_targets(
+            np.concatenate([labels[train], labels_of(more)]), answers)
     networks.fit(
-        network, images[train], targets, known.astype(float),
-        folder=args.work / f"tuningfork-{args.seed}",
-        validate=validation(images[val], labels[val], sets[val], SIZE),
-        augmentation=networks.Augmentation(SIZE, seed=args.seed), epochs=args.epochs,
-        optimizer=keras.optimizers.AdamW(cosine(args.rate, steps), weight_decay=0.02),
+        network, images, targets, weights, folder=args.work / name, validate=validate,
+        augmentation=networks.Augmentation(SIZE, seed=args.seed), epochs=epochs,
+        optimizer=keras.optimizers.AdamW(cosine(rate, epochs * (len(images) // 64)),
+                                         weight_decay=0.02),
         seed=args.seed, best=False)
-    network.save_weights(args.work / f"tuningfork-{args.seed}.weights.h5")
+    network.save_weights(args.work / f"{name}.weights.h5")
 
 
 if __name__ == "__main__":
