@@ -12,15 +12,16 @@ from astropy import log
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io.fits import HDUList
-from astropy.table import MaskedColumn, Table
+from astropy.table import Column, MaskedColumn, Table
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from astromorph import weights
 from astromorph.calibration import PlattScaling
+from astromorph.fits_planes import band_names
 from astromorph.flags import MorphFlag, decode_flags
 from astromorph.images import CutoutError, load_frame, normalize_bands
-from astromorph.metrics import score_table
+from astromorph.metrics import as_floats, check_count, score_table
 from astromorph.questions import QUESTIONS
 from astromorph.surveys import get_survey
 
@@ -185,32 +186,32 @@ class MorphologyClassifier:
         TypeError, ValueError
             If an argument is not as described. A bad image never raises.
         """
-        table, sources = _table_and_sources(data, images)
-        rows = _rows(sources, _column(data, cutout_r90, "cutout_r90"), _column(data, r90, "r90"))
         if survey is not None:
             get_survey(survey)
+        if bands is not None:
+            band_names(bands)
+        threads = threads or os.cpu_count()
+        check_count(threads, "threads")
+        check_count(batch_size, "batch_size")
+        table, sources = _table_and_sources(data, images)
+        rows = _rows(sources, _column(data, cutout_r90, "cutout_r90"), _column(data, r90, "r90"))
         answers = np.full((len(rows), len(self.questions)), np.nan, np.float32)
         flags = np.zeros(len(rows), np.int32)
-        example = {}
+        problems = {}
         # Every reading thread resamples by matrix products: BLAS threads of their own would only
         # be in each other's way.
-        with threadpool_limits(1, "blas"), \
-                ThreadPoolExecutor(threads or os.cpu_count()) as pool, \
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool, \
                 tqdm(total=len(rows), unit=" galaxies",
                      disable=None if progress is None else not progress) as bar:
-            for start, chunk in self._chunks(pool, rows, survey, bands):
-                frames = []
-                for number, (frame, flag, problem) in enumerate(chunk, start):
-                    flags[number] = flag
-                    if frame is None:
-                        example.setdefault(flag, f"row {number}: {problem}")
-                    else:
-                        frames.append((number, frame))
-                if frames:
-                    numbers, pixels = zip(*frames)
-                    answers[list(numbers)] = self._answer(np.stack(pixels), batch_size)
-                bar.update(len(chunk))
-        self._report(flags, example)
+            for start, frames, chunk_flags, found in self._chunks(pool, rows, survey, bands):
+                good = [k for k, frame in enumerate(frames) if frame is not None]
+                if good:
+                    answers[[start + k for k in good]] = self._answer(
+                        np.stack([frames[k] for k in good]), batch_size)
+                flags[start:start + len(frames)] = chunk_flags
+                problems = found | problems
+                bar.update(len(frames))
+        self._report(flags, problems)
         return self._finish(table, answers, flags)
 
     def evaluate(self, data, labels=None, *, threshold=0.5, intervals=True, **options):
@@ -245,8 +246,7 @@ class MorphologyClassifier:
         if labels is None:
             labels = self._labels(data)
         table = data if done else self.classify(data, **options)
-        answers = np.stack([np.ma.filled(np.ma.asarray(table[name], float), np.nan)
-                            for name in columns], axis=1)
+        answers = np.stack([as_floats(table[name], name) for name in columns], axis=1)
         return score_table(labels, answers, self.questions, threshold=threshold,
                            intervals=intervals)
 
@@ -257,26 +257,28 @@ class MorphologyClassifier:
         if missing:
             raise ValueError(f"labels: none given, and the data have no columns {missing}. "
                              "Expected an array (n, questions) of 1, 0 and NaN, or such columns.")
-        return np.stack([np.ma.filled(np.ma.asarray(data[key], float), np.nan) for key in keys],
-                        axis=1)
+        return np.stack([as_floats(data[key], key) for key in keys], axis=1)
 
     def _chunks(self, pool, rows, survey, bands):
-        """Yield (first row, loaded rows), reading ahead while the network works."""
+        """Yield (first row, frames, flags, problems), reading ahead while the network works."""
         def load(row):
             try:
                 return *self._load(*row, survey, bands), None
             except CutoutError as error:
                 return None, error.flag, error
 
-        chunks = iter(range(0, len(rows), _CHUNK))
-        ahead = deque((start, [pool.submit(load, row) for row in rows[start:start + _CHUNK]])
-                      for start in islice(chunks, 2))
+        def submit(start):
+            return start, [pool.submit(load, row) for row in rows[start:start + _CHUNK]]
+
+        starts = iter(range(0, len(rows), _CHUNK))
+        ahead = deque(map(submit, islice(starts, 2)))
         while ahead:
             start, futures = ahead.popleft()
-            yield start, [future.result() for future in futures]
-            for start in islice(chunks, 1):
-                ahead.append((start, [pool.submit(load, row)
-                                      for row in rows[start:start + _CHUNK]]))
+            ahead.extend(map(submit, islice(starts, 1)))
+            frames, flags, errors = zip(*(future.result() for future in futures))
+            problems = {flag: f"row {number}: {error}" for number, (flag, error)
+                        in reversed(list(enumerate(zip(flags, errors), start))) if error}
+            yield start, frames, flags, problems
 
     def _load(self, source, cutout_r90, r90, survey, bands):
         """One image as network pixels, and its flag."""
@@ -293,15 +295,15 @@ class MorphologyClassifier:
                          in zip(self._calibration, raw.T)], axis=1)
 
     @staticmethod
-    def _report(flags, example):
-        """One warning that counts the galaxies without probabilities."""
-        if not example:
+    def _report(flags, problems):
+        """One warning that counts the galaxies without probabilities, with the first of a kind."""
+        if not problems:
             return
         bad = flags[(flags & MorphFlag.UNCLASSIFIED) != 0]
         counts = Counter(" | ".join(decode_flags(flag)) for flag in bad)
         listed = ", ".join(f"{count} {name}" for name, count in counts.most_common())
         log.warning(f"{len(bad)} of {len(flags)} galaxies could not be classified ({listed}); "
-                    f"for example {'; '.join(example.values())}")
+                    f"for example {'; '.join(problems.values())}")
 
     def _finish(self, table, answers, flags):
         """The table with its new columns and provenance."""
@@ -311,9 +313,9 @@ class MorphologyClassifier:
             table[question.column] = MaskedColumn(
                 values, mask=np.isnan(values), description=question.description,
                 meta={"ucd": question.ucd})
-        table["morph_flag"] = MaskedColumn(
+        table["morph_flag"] = Column(
             flags, description="Quality bits of the classification, 0 is good",
-            meta={"ucd": "meta.code.qual"}).filled()
+            meta={"ucd": "meta.code.qual"})
         table.meta.update(
             MORPHNET=self._card["network"], MORPHSRV=self._card["survey"],
             MORPHWGT=self._card["sha256"][:16], MORPHVER=__version__,
@@ -377,7 +379,7 @@ def _rows(sources, cutout_r90, r90):
         if unit is None or not unit.is_equivalent(u.arcsec):
             raise ValueError(f"r90: expected an angle, as 5 * u.arcsec or a column with a unit. "
                              f"Received unit {unit}.")
-        r90 = np.ma.filled(np.ma.asarray(u.Quantity(r90).to_value(u.arcsec), float), np.nan)
+        r90 = u.Quantity(r90.filled(np.nan) if hasattr(r90, "filled") else r90).to_value(u.arcsec)
     widths = [cutout_r90] * len(sources) if isinstance(cutout_r90, str) else _spread(
         cutout_r90, len(sources), "cutout_r90")
     return list(zip(sources, widths, _spread(r90, len(sources), "r90")))
@@ -387,11 +389,7 @@ def _spread(value, n, argument):
     """One number a row."""
     if value is None:
         return [None] * n
-    try:
-        values = np.ma.filled(np.ma.asarray(value, float), np.nan)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{argument}: expected a number or one a galaxy. Received {value!r}."
-                         ) from error
+    values = as_floats(value, argument)
     if values.ndim and values.shape != (n,):
         raise ValueError(f"{argument}: expected one number or {n}, one a galaxy. "
                          f"Received shape {values.shape}.")

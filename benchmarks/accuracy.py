@@ -49,28 +49,32 @@ def samples(answers):
 
 def with_interval(row, score):
     """A score and its 68% interval, as text."""
-    if not np.isfinite(row[score]):
-        return "--"
-    return f"{row[score]:.3f} ({row[score + '_low']:.3f}-{row[score + '_high']:.3f})"
+    digits = 3 if score == "AUC" else 2
+    value, low, high = (f"{row[score + end]:.{digits}f}".removeprefix("0")
+                        for end in ("", "_low", "_high"))
+    return f"{value} ({low}-{high})"
 
 
-def table_rows(network, answers):
-    """Text rows of one network's table."""
+def table_rows(answers):
+    """Text rows of one network's table, of samples with at least five galaxies of either answer."""
     for name, labels, raw in samples(answers):
         for row in score_table(labels, raw, QUESTIONS):
-            if 0 < row["n_positive"] < row["n"]:
-                yield [network, name, row["question"], str(row["n"]), str(row["n_positive"]),
+            if 5 <= row["n_positive"] <= row["n"] - 5:
+                yield [name, row["question"].upper(), f"{row['n_positive']}/{row['n']}",
                        *(with_interval(row, score) for score in SCORES), f"{row['ECE']:.3f}"]
 
 
-def write_table(rows, path):
-    """An RST list table."""
-    header = ["network", "galaxies", "question", "n", "positive", "TPR", "precision", "accuracy",
-              "ROC area", "ECE"]
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in [header, *rows]:
-        lines += [f"   {'*' if k == 0 else ' '} - {cell}" for k, cell in enumerate(row)]
-    path.write_text("\n".join(lines) + "\n")
+def write_tables(results, path):
+    """An RST list table for each network."""
+    header = ["galaxies", "", "positive", "TPR", "precision", "accuracy", "ROC area", "ECE"]
+    lines = []
+    for network, answers in results.items():
+        lines += [f".. list-table:: ``{network}``", "   :header-rows: 1", ""]
+        for row in [header, *table_rows(answers)]:
+            lines += [f"   {'*' if k == 0 else ' '} - {cell}".rstrip()
+                      for k, cell in enumerate(row)]
+        lines.append("")
+    path.write_text("\n".join(lines))
 
 
 def draw(results, out):
@@ -104,7 +108,7 @@ def main():
 
     weights = {network: path for (survey, network), path in sorted(bundled().items(), reverse=True)
                if survey == args.survey} | dict(item.split("=", 1) for item in args.weights)
-    results, rows = {}, []
+    results = {}
     for network, path in weights.items():
         classifier = MorphologyClassifier.read(path)
         answers = {}
@@ -114,10 +118,8 @@ def main():
             raw = np.stack([np.ma.filled(table[q.column], np.nan) for q in QUESTIONS], axis=1)
             answers[name] = labels, raw, source.T
         results[network] = answers
-        rows += table_rows(network, answers)
-    for row in rows:
-        print(" | ".join(row))
-    write_table(rows, args.out / "accuracy_table.rst")
+        print(network, *map(" | ".join, table_rows(answers)), sep="\n")
+    write_tables(results, args.out / "accuracy_table.rst")
     draw(results, args.out)
 
 

@@ -190,6 +190,15 @@ def test_size_without_wcs_is_flagged(classifier, jpegs):
     assert result["morph_flag"][0] == MorphFlag.NO_WCS and not result["P_disk"].mask[0]
 
 
+@pytest.mark.parametrize("kind", [Table, QTable])
+def test_masked_size_is_flagged(classifier, kind):
+    """R90 that the catalog lacks: framed as given, in a Table and in a QTable."""
+    table = kind({"file": SAMPLE[:2]})
+    table["r90"] = MaskedColumn([5.0, 6.0], mask=[False, True], unit="arcsec")
+    result = classifier.classify(kind(table), images="file", r90="r90")
+    assert result["morph_flag"].tolist() == [0, MorphFlag.NO_SIZE]
+
+
 @pytest.mark.parametrize("data, options, message", [
     (Table({"ra": [1.0], "dec": [2.0]}), {}, "images: expected the name of the table's column"),
     (Table({"ra": [1.0]}), {"images": "file"}, "images: there is no column 'file'.*'ra'"),
@@ -201,6 +210,9 @@ def test_size_without_wcs_is_flagged(classifier, jpegs):
     (["a.jpg"], {"r90": 5 * u.kpc}, "r90: expected an angle.*kpc"),
     (["a.jpg"], {"r90": 5 * u.arcsec, "cutout_r90": 4}, "both were given"),
     (["a.jpg"], {"survey": "2mass"}, "survey"),
+    (["a.jpg"], {"bands": "gg"}, "bands must be different"),
+    (["a.jpg"], {"batch_size": 0}, "batch_size must be a positive integer"),
+    (["a.jpg"], {"threads": -1}, "threads must be a positive integer"),
     (np.zeros((64, 64, 3)), {}, r"4 dimensions.*\(64, 64, 3\)"),
 ])
 def test_wrong_arguments(classifier, data, options, message):
