@@ -38,7 +38,8 @@ def jpegs(tmp_path_factory):
     for number, path in enumerate(SAMPLE):
         cutout = read_cutout(path, survey="sdss")
         paths.append(str(folder / f"{number}.jpg"))
-        Image.fromarray(np.rint(255 * cutout.pixels).astype(np.uint8)).save(paths[-1], quality=97)
+        Image.fromarray(np.rint(255 * cutout.pixels).astype(np.uint8)).save(
+            paths[-1], quality=97)
         widths.append(min(cutout.pixels.shape[:2]) * cutout.pixel_scale
                       / fits.getheader(path)["PETROR90"])
     return paths, np.array(widths)
@@ -60,17 +61,22 @@ def test_simulated_galaxies_look_like_what_they_are(any_classifier):
     assert bar[KINDS == "barred"].min() > bar[KINDS == "spiral"].max()
 
 
-def test_paths_and_files_give_the_same(classifier, jpegs):
-    """FITS with a WCS and R90, and the JPEGs of the same galaxies with their width in R90."""
+def test_fits_and_pictures_give_the_same(classifier, jpegs):
+    """FITS with a WCS and R90, and 8-bit pictures of the same galaxies with their width in R90."""
+    _, widths = jpegs
+    pictures = [_png(np.rint(255 * read_cutout(path, survey="sdss").pixels).astype(np.uint8))
+                for path in SAMPLE]
+    np.testing.assert_allclose(answers(classifier.classify(pictures, cutout_r90=widths)),
+                               answers(classifier.classify(SAMPLE, r90=sizes(SAMPLE))), atol=0.03)
+
+
+def test_files_arrays_and_predict_give_the_same(classifier, jpegs):
     paths, widths = jpegs
-    from_fits = answers(classifier.classify(SAMPLE, r90=sizes(SAMPLE)))
-    np.testing.assert_allclose(answers(classifier.classify(paths, cutout_r90=widths)), from_fits,
-                               atol=0.03)
+    from_files = answers(classifier.classify(paths, cutout_r90=widths))
     arrays = [np.asarray(Image.open(path)) for path in paths]
-    np.testing.assert_allclose(answers(classifier.classify(arrays, cutout_r90=widths)),
-                               answers(classifier.classify(paths, cutout_r90=widths)), atol=1e-6)
-    np.testing.assert_allclose(classifier.predict(paths, cutout_r90=widths),
-                               answers(classifier.classify(paths, cutout_r90=widths)), atol=1e-6)
+    np.testing.assert_allclose(answers(classifier.classify(arrays, cutout_r90=widths)), from_files,
+                               atol=1e-6)
+    np.testing.assert_allclose(classifier.predict(paths, cutout_r90=widths), from_files, atol=1e-6)
 
 
 def test_table_is_copied_and_keeps_all(classifier, jpegs):
