@@ -49,6 +49,8 @@ def samples(answers):
 
 def with_interval(row, score):
     """A score and its 68% interval, as text."""
+    if not np.isfinite(row[score]):
+        return "undefined"
     digits = 3 if score == "AUC" else 2
     value, low, high = (f"{row[score + end]:.{digits}f}".removeprefix("0")
                         for end in ("", "_low", "_high"))

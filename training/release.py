@@ -1,5 +1,7 @@
 """Make a weights file of a trained network: calibrate on ``val``, score on ``test``, write card.
 
+The paper's recipe is not calibrated.
+
     python training/release.py --data DATA --work WORK --network tuningfork \\
         --out astromorph/weights/sdss-tuningfork.safetensors
 """
@@ -105,13 +107,15 @@ def main():
                       - probabilities(MorphologyClassifier(card, arrays), val)).max()
     if rounding > 2e-3:
         raise SystemExit(f"float16 changes a probability by {rounding:.1e}; store float32")
-    card = calibrated(card, arrays, val)
+    if args.recipe != "paper":  # which takes the network's output as it is
+        card = calibrated(card, arrays, val)
     card |= {
         "training": {
             "sets": list(SDSS_SETS), "recipe": RECIPES[name], "seed": args.seed,
             "labels": {q.key: {"train": int(np.isfinite(train[q.key]).sum()),
                                "positive": int((train[q.key] == 1).sum())} for q in QUESTIONS},
-            "calibrated_on": f"val, {len(val)} images", "float16_rounding": float(rounding),
+            "calibrated_on": None if args.recipe == "paper" else f"val, {len(val)} images",
+            "float16_rounding": float(rounding),
         },
         "test": scores(MorphologyClassifier(card, arrays), test),
         "license": "BSD-3-Clause", "citations": CITATIONS, "made": date.today().isoformat(),
