@@ -203,13 +203,15 @@ class MorphologyClassifier:
         with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool, \
                 tqdm(total=len(rows), unit=" galaxies",
                      disable=None if progress is None else not progress) as bar:
-            for start, frames, chunk_flags, found in self._chunks(pool, rows, survey, bands):
+            for start, frames, chunk_flags, errors in self._chunks(pool, rows, survey, bands):
                 good = [k for k, frame in enumerate(frames) if frame is not None]
                 if good:
                     answers[[start + k for k in good]] = self._answer(
                         np.stack([frames[k] for k in good]), batch_size)
                 flags[start:start + len(frames)] = chunk_flags
-                problems = found | problems
+                for row, (flag, error) in enumerate(zip(chunk_flags, errors), start):
+                    if error:
+                        problems.setdefault(flag, f"row {row}: {error}")
                 bar.update(len(frames))
         self._report(flags, problems)
         return self._finish(table, answers, flags)
@@ -260,7 +262,7 @@ class MorphologyClassifier:
         return np.stack([as_floats(data[key], key) for key in keys], axis=1)
 
     def _chunks(self, pool, rows, survey, bands):
-        """Yield (first row, frames, flags, problems), reading ahead while the network works."""
+        """Yield (first row, frames, flags, errors), reading ahead while the network works."""
         def load(row):
             try:
                 return *self._load(*row, survey, bands), None
@@ -275,10 +277,7 @@ class MorphologyClassifier:
         while ahead:
             start, futures = ahead.popleft()
             ahead.extend(map(submit, islice(starts, 1)))
-            frames, flags, errors = zip(*(future.result() for future in futures))
-            problems = {flag: f"row {number}: {error}" for number, (flag, error)
-                        in reversed(list(enumerate(zip(flags, errors), start))) if error}
-            yield start, frames, flags, problems
+            yield start, *zip(*(future.result() for future in futures))
 
     def _load(self, source, cutout_r90, r90, survey, bands):
         """One image as network pixels, and its flag."""

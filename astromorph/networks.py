@@ -96,7 +96,7 @@ def tuningfork(keys=("q1", "q2", "q3")):
     """Build the default network: one residual trunk, one output per question.
 
     A strided 5x5 stem, four residual blocks of 48, 96, 160 and 224 channels, a global average;
-    1.4 million parameters, a twentieth of three ``ds18`` networks' arithmetic.
+    1.4 million parameters, about a tenth of three ``ds18`` networks' arithmetic.
 
     Parameters
     ----------

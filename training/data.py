@@ -106,15 +106,19 @@ def distillation_targets(labels, answers):
     return targets, np.maximum(weights, known)
 
 
-def tuningfork_answers(work, seed, train, more):
-    """What the tuningfork trained on labels says of all training images, unlabeled ones last."""
-    file = Path(work) / f"teacher-{seed}.npy"
+def all_answers(teacher, file, train, more, views=8):
+    """A teacher's probabilities for all training images, unlabeled ones last; kept in ``file``."""
     if not file.exists():
-        teacher = networks.build("tuningfork")
-        teacher.load_weights(Path(work) / f"tuningfork-{seed}.weights.h5")
         size = teacher.input_shape[1]
-        labeled = np.load(Path(work) / f"labeled{size}.npy")[train]
-        unlabeled = read_images(more, size, Path(work) / f"unlabeled{size}.npy")
-        np.save(file, np.concatenate([teacher_answers(teacher, labeled),
-                                      teacher_answers(teacher, unlabeled)]))
+        labeled = np.load(file.with_name(f"labeled{size}.npy"))[train]
+        unlabeled = read_images(more, size, file.with_name(f"unlabeled{size}.npy"))
+        np.save(file, np.concatenate([teacher_answers(teacher, images, views)
+                                      for images in (labeled, unlabeled)]))
     return np.load(file)
+
+
+def tuningfork_answers(work, seed, train, more):
+    """What the tuningfork trained on labels alone says of all training images."""
+    teacher = networks.build("tuningfork")
+    teacher.load_weights(work / f"tuningfork-{seed}.weights.h5")
+    return all_answers(teacher, work / f"teacher-{seed}.npy", train, more)

@@ -15,24 +15,19 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from data import (SDSS_SETS, cosine, distillation_targets, labels_of, read_images, read_labels,
-                  teacher_answers, tuningfork_answers, validation)
+from data import (SDSS_SETS, all_answers, cosine, distillation_targets, labels_of, read_images,
+                  read_labels, tuningfork_answers, validation)
 
 from astromorph import networks
 
 SIZE = 96
 
 
-def ds18_answers(work, seed, train):
+def ds18_answers(work, seed, train, more):
     """What the ds18 networks, as they shared their convolutions, say of all training images."""
-    file = work / f"ds18-answers-{seed}.npy"
-    if not file.exists():
-        teacher = networks.ds18(shared=True)
-        teacher.load_weights(work / f"ds18-shared-{seed}" / "best.weights.h5")
-        images = [np.load(work / f"{kind}69.npy") for kind in ("labeled", "unlabeled")]
-        np.save(file, np.concatenate([teacher_answers(teacher, images[0][train], views=1),
-                                      teacher_answers(teacher, images[1], views=1)]))
-    return np.load(file)
+    teacher = networks.ds18(shared=True)
+    teacher.load_weights(work / f"ds18-shared-{seed}" / "best.weights.h5")
+    return all_answers(teacher, work / f"ds18-answers-{seed}.npy", train, more, views=1)
 
 
 def main():
@@ -66,7 +61,7 @@ def main():
         images = np.concatenate([
             images, read_images(more, SIZE, args.work / f"unlabeled{SIZE}.npy")])
         answers = (tuningfork_answers(args.work, args.seed, train, more)
-                   + ds18_answers(args.work, args.seed, train)) / 2
+                   + ds18_answers(args.work, args.seed, train, more)) / 2
         targets, weights = distillation_targets(
             np.concatenate([labels[train], labels_of(more)]), answers)
     networks.fit(
