@@ -1,28 +1,24 @@
 """`MorphologyClassifier`: images in, probability columns out."""
 import copy
-import os
-from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime, timezone
+from functools import partial
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
-from astropy import log
-from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.io.fits import HDUList
 from astropy.table import Column, MaskedColumn, Table
 from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
 
 from astromorph import weights
 from astromorph.calibration import PlattScaling
 from astromorph.fits_planes import band_names
-from astromorph.flags import MorphFlag, decode_flags
-from astromorph.images import CutoutError, load_frame, normalize_bands
+from astromorph.imagerows import ImageRows
+from astromorph.images import CutoutError, normalize_bands
 from astromorph.metrics import as_floats, check_count, score_table
 from astromorph.questions import QUESTIONS
+from astromorph.services.base import FetchError
+from astromorph.streaming import Outcomes, read_ahead, thread_pool
 from astromorph.surveys import get_survey
 
 __all__ = ["MorphologyClassifier"]
@@ -139,46 +135,65 @@ class MorphologyClassifier:
         CutoutError
             If an image cannot be used.
         """
-        rows = _rows(_sources(images), cutout_r90, r90)
-        frames = [self._load(*row, survey, bands)[0] for row in rows]
-        return self._answer(np.stack(frames)) if frames else np.empty((0, len(self.questions)))
+        rows = ImageRows(images, cutout_r90=cutout_r90, r90=r90, survey=survey, bands=bands)
+        frames = [rows.load(row, self._card["size"], self.frame_r90)[0] for row in rows]
+        return (self._answer(normalize_bands(np.stack(frames))) if frames
+                else np.empty((0, len(self.questions))))
 
-    def classify(self, data, *, images=None, cutout_r90=None, r90=None, survey=None, bands=None,
-                 batch_size=64, threads=None, progress=None):
-        """Add probability columns to a table, or make a table for a list of images.
+    def classify(self, data, *, images=None, cutout_r90=None, r90=None, width=None, survey=None,
+                 bands=None, names=None, provenance=False, batch_size=64, threads=None,
+                 progress=None, **fetch):
+        """Add probability columns to a table of positions or images, or make a table for a list.
 
         Parameters
         ----------
-        data : `~astropy.table.Table`, list or `~numpy.ndarray`
-            A table with a column of images (usually file names), or the images themselves: paths,
-            bytes, HDULists, NDData, CCDData, Cutout2D, dictionaries of one file a band, or arrays
-            (y, x, 3).
+        data : `~astropy.table.Table`, `~astropy.coordinates.SkyCoord`, list or `~numpy.ndarray`
+            A table with positions (a SkyCoord column, or right ascension and declination in any
+            usual spelling), a SkyCoord, a table with a column of images (usually file names), or
+            the images themselves: paths, bytes, HDULists, NDData, CCDData, Cutout2D, dictionaries
+            of one file a band, or arrays (y, x, 3). Images of positions are got from the survey's
+            services, see `~astromorph.cutouts.fetch_cutouts`.
         images : str, optional
-            For a table, the column that holds the images.
+            For a table, the column that holds the images. Without it the positions are used.
         cutout_r90 : float, array-like or str, optional
             Width of the cutouts in Petrosian R90 of their galaxies: a number, one a row, the name
             of a column, or ``"measure"`` to measure R90 in each image. By default the cutouts are
-            taken to be framed as the weights expect (`frame_r90`), unless ``r90`` is given.
+            taken to be framed as the weights expect (`frame_r90`), unless ``r90`` is given. For
+            positions, the width of the cutouts to get.
         r90 : `~astropy.units.Quantity` or str, optional
             Petrosian R90 as an angle, one or one a row, or the name of a column with an angular
-            unit; the cutouts must then have a celestial WCS.
-        survey : str, optional
-            The survey of the cutouts, whose color mapping FITS fluxes go through; by default
-            guessed from the bands.
+            unit; images must then have a celestial WCS. For positions, by default the column with
+            one of the usual names, as ``petroR90_r`` or ``petro_th90``.
+        width : `~astropy.units.Quantity` or str, optional
+            For positions, the width of the cutouts to get as an angle, one or one a row, or the
+            name of a column; without ``r90``, also that of the frame to classify.
+        survey : str or `~astromorph.surveys.Survey`, optional
+            For positions, the survey to get images of, by default that of the weights. For images,
+            the survey whose color mapping FITS fluxes go through, by default guessed from the
+            bands.
         bands : str, optional
             Bands of FITS planes in their order, as ``"grz"``; by default from the headers.
+        names : str, optional
+            For positions, the column of identifiers that a local folder of images goes by.
+        provenance : bool
+            For positions, add columns that say where each image came from:
+            `~astromorph.cutouts.PROVENANCE`.
         batch_size : int
             Galaxies in one pass of the network.
         threads : int, optional
-            Threads that read images; by default one a core.
+            Threads that get and read images; by default one a core for images, and twice the
+            requests that are allowed at a time for positions.
         progress : bool, optional
             Show a progress bar; by default when on a terminal.
+        **fetch
+            For positions, ``ways``, ``cache``, ``offline`` and more: the options of
+            `~astromorph.cutouts.fetch_cutouts`.
 
         Returns
         -------
         `~astropy.table.Table`
             A copy with the same rows in the same order, and the columns ``P_disk``, ``P_edge_on``,
-            ``P_bar`` (masked where an image could not be used) and ``morph_flag`` (see
+            ``P_bar`` (masked where an image could not be had or used) and ``morph_flag`` (see
             `~astromorph.flags.MorphFlag`).
 
         Raises
@@ -186,35 +201,66 @@ class MorphologyClassifier:
         TypeError, ValueError
             If an argument is not as described. A bad image never raises.
         """
-        if survey is not None:
-            get_survey(survey)
+        survey = survey if survey is None else get_survey(survey)
         if bands is not None:
             band_names(bands)
-        threads = threads or os.cpu_count()
-        check_count(threads, "threads")
         check_count(batch_size, "batch_size")
-        table, sources = _table_and_sources(data, images)
-        rows = _rows(sources, _column(data, cutout_r90, "cutout_r90"), _column(data, r90, "r90"))
-        answers = np.full((len(rows), len(self.questions)), np.nan, np.float32)
-        flags = np.zeros(len(rows), np.int32)
-        problems = {}
-        # Every reading thread resamples by matrix products: BLAS threads of their own would only
-        # be in each other's way.
-        with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool, \
-                tqdm(total=len(rows), unit=" galaxies",
-                     disable=None if progress is None else not progress) as bar:
-            for start, frames, chunk_flags, errors in self._chunks(pool, rows, survey, bands):
-                good = [k for k, frame in enumerate(frames) if frame is not None]
-                if good:
-                    answers[[start + k for k in good]] = self._answer(
-                        np.stack([frames[k] for k in good]), batch_size)
-                flags[start:start + len(frames)] = chunk_flags
-                for row, (flag, error) in enumerate(zip(chunk_flags, errors), start):
-                    if error:
-                        problems.setdefault(flag, f"row {row}: {error}")
-                bar.update(len(frames))
-        self._report(flags, problems)
-        return self._finish(table, answers, flags)
+        if threads is not None:
+            check_count(threads, "threads")
+        options = {"cutout_r90": cutout_r90, "r90": r90, "bands": bands}
+        fetch |= {"width": width, "names": names}
+        rows = (self._sky_rows(data, survey, options | fetch) if _has_positions(data, images)
+                else _image_rows(data, images, options | {"survey": survey},
+                                 fetch | {"provenance": provenance}))
+        with ExitStack() as stack:
+            pool = stack.enter_context(thread_pool(threads or rows.threads))
+            stack.enter_context(rows)  # left before the pool, so that requests under way end
+            outcomes = stack.enter_context(Outcomes(len(rows), progress, "galaxies"))
+            # Every reading thread resamples by matrix products: BLAS threads of their own would
+            # only be in each other's way.
+            stack.enter_context(threadpool_limits(1, "blas"))
+            answers, flags, sources = self._answer_rows(rows, pool, outcomes, batch_size)
+        outcomes.warn("classified")
+        table = self._finish(rows.table, answers, flags)
+        if provenance:
+            from astromorph.cutouts import add_provenance
+
+            add_provenance(table, sources)
+        return table
+
+    def classify_region(self, region, *, survey=None, max_rows=100_000, faint_limit=None,
+                        **options):
+        """Classify the galaxies of a survey's catalog that lie in a region of the sky.
+
+        Parameters
+        ----------
+        region : `~regions.SkyRegion`
+            A circle, ellipse, polygon or rectangle.
+        survey : str or `~astromorph.surveys.Survey`, optional
+            The survey whose catalog and images are used; by default that of the weights.
+        max_rows, faint_limit
+            See `~astromorph.catalogs.query_galaxies`.
+        **options
+            Passed to `classify`.
+
+        Returns
+        -------
+        `~astropy.table.Table`
+            The catalog's galaxies, with the columns that `classify` adds. See
+            `~astromorph.sky_regions.to_regions` to mark them on an image.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described.
+        `~astromorph.services.base.FetchError`
+            If the catalog's service does not answer.
+        """
+        from astromorph.catalogs import query_galaxies
+
+        survey = get_survey(survey or self._card["survey"])
+        galaxies = query_galaxies(region, survey, max_rows=max_rows, faint_limit=faint_limit)
+        return self.classify(galaxies, survey=survey, **options)
 
     def evaluate(self, data, labels=None, *, threshold=0.5, intervals=True, **options):
         """Score the classifier on galaxies with known answers.
@@ -261,29 +307,36 @@ class MorphologyClassifier:
                              "Expected an array (n, questions) of 1, 0 and NaN, or such columns.")
         return np.stack([as_floats(data[key], key) for key in keys], axis=1)
 
-    def _chunks(self, pool, rows, survey, bands):
-        """Yield (first row, frames, flags, errors), reading ahead while the network works."""
-        def load(row):
-            try:
-                return *self._load(*row, survey, bands), None
-            except CutoutError as error:
-                return None, error.flag, error
+    def _sky_rows(self, data, survey, options):
+        from astromorph.skyrows import SkyRows  # loads the clients of the image services
 
-        def submit(start):
-            return start, [pool.submit(load, row) for row in rows[start:start + _CHUNK]]
+        return SkyRows(data, survey or self._card["survey"], frame_r90=self.frame_r90, **options)
 
-        starts = iter(range(0, len(rows), _CHUNK))
-        ahead = deque(map(submit, islice(starts, 2)))
-        while ahead:
-            start, futures = ahead.popleft()
-            ahead.extend(map(submit, islice(starts, 1)))
-            yield start, *zip(*(future.result() for future in futures))
+    def _answer_rows(self, rows, pool, outcomes, batch_size):
+        """Probabilities, flags and provenance of all rows, read ahead while the network works."""
+        answers = np.full((len(rows), len(self.questions)), np.nan, np.float32)
+        flags = np.zeros(len(rows), np.int32)
+        sources = []
+        stream = read_ahead(pool, partial(self._load, rows), rows, rows.ahead)
+        for start in range(0, len(rows), _CHUNK):
+            frames, chunk_flags, provenance, errors = zip(*islice(stream, _CHUNK))
+            good = [k for k, frame in enumerate(frames) if frame is not None]
+            if good:
+                answers[[start + k for k in good]] = self._answer(
+                    np.stack([frames[k] for k in good]), batch_size)
+            flags[start:start + len(frames)] = chunk_flags
+            sources.extend(provenance)
+            for outcome in zip(chunk_flags, errors):
+                outcomes.add(*outcome)
+        return answers, flags, sources
 
-    def _load(self, source, cutout_r90, r90, survey, bands):
-        """One image as network pixels, and its flag."""
-        pixels, flag = load_frame(source, self._card["size"], frame_r90=self.frame_r90,
-                                  cutout_r90=cutout_r90, r90_arcsec=r90, survey=survey, bands=bands)
-        return normalize_bands(pixels), flag
+    def _load(self, rows, row):
+        """Network pixels of a row, its flag, provenance, and the error if there are no pixels."""
+        try:
+            pixels, flag, provenance = rows.load(row, self._card["size"], self.frame_r90)
+        except (CutoutError, FetchError) as error:
+            return None, error.flag, None, error
+        return normalize_bands(pixels), flag, provenance, None
 
     def _answer(self, pixels, batch_size=64):
         """Calibrated probabilities of network pixels."""
@@ -292,17 +345,6 @@ class MorphologyClassifier:
         raw = networks.run(self._model, pixels, batch_size=batch_size)
         return np.stack([calibrate(answers) for calibrate, answers
                          in zip(self._calibration, raw.T)], axis=1)
-
-    @staticmethod
-    def _report(flags, problems):
-        """One warning that counts the galaxies without probabilities, with the first of a kind."""
-        if not problems:
-            return
-        bad = flags[(flags & MorphFlag.UNCLASSIFIED) != 0]
-        counts = Counter(" | ".join(decode_flags(flag)) for flag in bad)
-        listed = ", ".join(f"{count} {name}" for name, count in counts.most_common())
-        log.warning(f"{len(bad)} of {len(flags)} galaxies could not be classified ({listed}); "
-                    f"for example {'; '.join(problems.values())}")
 
     def _finish(self, table, answers, flags):
         """The table with its new columns and provenance."""
@@ -322,74 +364,13 @@ class MorphologyClassifier:
         return table
 
 
-def _sources(data):
-    """A list of images from whatever holds them."""
-    if isinstance(data, SkyCoord):
-        raise ValueError("data: positions alone cannot be classified yet. "
-                         "Expected images of the galaxies, or a table with a column of them.")
-    if isinstance(data, np.ndarray) and data.ndim == 3:
-        raise ValueError(f"data: expected images, an array of them has 4 dimensions (n, y, x, 3). "
-                         f"Received shape {data.shape}; pass [image] for a single one.")
-    single = isinstance(data, (str, Path, bytes, HDUList, dict)) or not hasattr(data, "__len__")
-    return [data] if single or hasattr(data, "wcs") else list(data)
+def _has_positions(data, images):
+    return images is None and isinstance(data, (SkyCoord, Table))
 
 
-def _table_and_sources(data, images):
-    """The table to fill (a copy) and its images."""
-    if not isinstance(data, Table):
-        if images is not None:
-            raise ValueError("images: names a column of a table. "
-                             f"Received data of type {type(data).__name__}.")
-        sources = _sources(data)
-        names = [str(source) for source in sources if isinstance(source, (str, Path))]
-        return Table({"file": names} if names and len(names) == len(sources) else None), sources
-    if images is None:
-        raise ValueError("images: expected the name of the table's column of cutouts (classifying "
-                         f"by position is not available yet). The table has {data.colnames}.")
-    column = _named(data, images, "images")
-    if column.dtype.kind == "S":  # names as FITS tables have them, not the bytes of images
-        column = np.char.decode(np.ma.filled(column, b""), "utf-8")
-    return data.copy(), list(column)
-
-
-def _named(table, name, argument):
-    """A column of the user's table."""
-    if not isinstance(table, Table):
-        raise ValueError(f"{argument}: there is no column {name!r}; no table was given.")
-    if name not in table.colnames:
-        raise ValueError(f"{argument}: there is no column {name!r}; the table has "
-                         f"{table.colnames}.")
-    return table[name]
-
-
-def _column(data, value, argument):
-    """A column where a value names one, else the value."""
-    return (_named(data, value, argument) if isinstance(value, str) and value != "measure"
-            else value)
-
-
-def _rows(sources, cutout_r90, r90):
-    """(source, cutout_r90, R90 in arcsec) of each galaxy."""
-    if cutout_r90 is not None and r90 is not None:
-        raise ValueError("cutout_r90, r90: both were given. Expected the width of the cutouts in "
-                         "R90, or R90 itself for cutouts with a WCS.")
-    if r90 is not None:
-        unit = getattr(r90, "unit", None)
-        if unit is None or not unit.is_equivalent(u.arcsec):
-            raise ValueError(f"r90: expected an angle, as 5 * u.arcsec or a column with a unit. "
-                             f"Received unit {unit}.")
-        r90 = u.Quantity(r90.filled(np.nan) if hasattr(r90, "filled") else r90).to_value(u.arcsec)
-    widths = [cutout_r90] * len(sources) if isinstance(cutout_r90, str) else _spread(
-        cutout_r90, len(sources), "cutout_r90")
-    return list(zip(sources, widths, _spread(r90, len(sources), "r90")))
-
-
-def _spread(value, n, argument):
-    """One number a row."""
-    if value is None:
-        return [None] * n
-    values = as_floats(value, argument)
-    if values.ndim and values.shape != (n,):
-        raise ValueError(f"{argument}: expected one number or {n}, one a galaxy. "
-                         f"Received shape {values.shape}.")
-    return np.broadcast_to(values, (n,)).tolist()
+def _image_rows(data, images, options, sky_options):
+    given = [name for name, value in sky_options.items() if value not in (None, False)]
+    if given:
+        raise ValueError(f"{', '.join(given)}: only for positions, a table or SkyCoord without "
+                         "images=. Received images.")
+    return ImageRows(data, images, **options)

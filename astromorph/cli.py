@@ -1,4 +1,4 @@
-"""The command line: ``astromorph demo`` and ``astromorph classify``.
+"""The command line: ``astromorph demo``, ``astromorph classify`` and ``astromorph cache``.
 
 Heavy imports stay inside the functions, so that ``--help`` and a mistyped argument answer at once.
 """
@@ -14,6 +14,13 @@ _CLASSIFY_EXAMPLE = """\
 examples:
   astromorph classify cutouts/*.jpg --cutout-r90 8.48 -o morphology.fits
   astromorph classify galaxies.fits --images file --cutout-r90 measure -o morphology.fits
+  astromorph classify galaxies.fits --positions --survey legacy -o morphology.fits
+"""
+
+_CACHE_EXAMPLE = """\
+examples:
+  astromorph cache info
+  astromorph cache clear --older-than 90
 """
 
 
@@ -51,6 +58,7 @@ def _parser():
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_demo(commands)
     _add_classify(commands)
+    _add_cache(commands)
     return parser
 
 
@@ -58,33 +66,55 @@ def _add_command(commands, run, help_text, **kwargs):
     parser = commands.add_parser(run.__name__.lstrip("_"), help=help_text, description=help_text,
                                  formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
     parser.set_defaults(run=run, parser=parser)
+    return parser
+
+
+def _add_network(parser):
     parser.add_argument("--network", metavar="NAME",
                         help="tuningfork, the default, or ds18, the published network")
-    return parser
 
 
 def _add_demo(commands):
     parser = _add_command(commands, _demo, "Classify the embedded sample of simulated galaxies; "
                                            "writes demo.fits and demo.png.")
+    _add_network(parser)
     parser.add_argument("--output-dir", type=Path, default=Path(), metavar="DIR",
                         help="folder of the two files, which are overwritten; default: this one")
 
 
 def _add_classify(commands):
-    parser = _add_command(commands, _classify, "Classify galaxy cutouts.",
+    parser = _add_command(commands, _classify, "Classify galaxy cutouts, or galaxies by position.",
                           epilog=_CLASSIFY_EXAMPLE)
+    _add_network(parser)
     add = parser.add_argument
     add("files", nargs="+", metavar="FILE",
-        help="cutouts (JPEG, PNG, FITS); with --images, one table")
+        help="cutouts (JPEG, PNG, FITS); with --images or --positions, one table")
     add("--images", metavar="COLUMN", help="column of the table that holds the cutouts' file names")
+    add("--positions", action="store_true",
+        help="get the images of the table's positions from the survey's image services")
     add("--cutout-r90", type=_number_or_word, metavar="X",
         help="width of the cutouts in R90 of their galaxy: a number, 'measure', or a column; "
              "default: as the network expects")
+    add("--r90", metavar="COLUMN", help="column of the table that holds R90; default for "
+        "--positions: the one with a usual name, such as petroR90_r")
     add("--survey", type=_survey_name, metavar="NAME",
-        help="survey of the images: sdss, des or legacy; default: told from their bands")
+        help="survey of the images: sdss, des or legacy; default: told from their bands, for "
+             "--positions that of the weights")
+    add("--offline", action="store_true",
+        help="with --positions, use only images that the cache holds")
     add("-o", "--output", type=Path, metavar="FILE",
         help="table to write, in the format that its name says; default: print it")
     add("--overwrite", action="store_true", help="replace an existing output")
+
+
+def _add_cache(commands):
+    parser = _add_command(commands, _cache, "Show or clear the cache of images.",
+                          epilog=_CACHE_EXAMPLE)
+    add = parser.add_argument
+    add("action", choices=["info", "clear"], help="what it holds, or remove images")
+    add("--folder", type=Path, metavar="DIR", help="folder of the cache; default: the usual one")
+    add("--survey", type=_survey_name, metavar="NAME", help="clear images of this survey only")
+    add("--older-than", type=float, metavar="DAYS", help="clear images older than this only")
 
 
 def _number_or_word(text):
@@ -157,17 +187,24 @@ def _probabilities(table):
 def _classify(args):
     from astromorph.flags import MorphFlag
 
-    if args.images and len(args.files) > 1:
-        args.parser.error(f"--images takes one table, not {len(args.files)} files")
+    is_table = args.positions or args.images
+    if args.images and args.positions:
+        args.parser.error("--images and --positions exclude each other")
+    if is_table and len(args.files) > 1:
+        args.parser.error("--images and --positions take one table, "
+                          f"not {len(args.files)} files")
+    if args.offline and not args.positions:
+        args.parser.error("--offline goes with --positions")
     if args.output:
         _check_output(args)
     data = args.files
-    if args.images:
+    if is_table:
         from astropy.table import Table
 
         data = Table.read(args.files[0])
+    fetch = {"offline": True} if args.offline else {}
     table = _load_classifier(args).classify(data, images=args.images, cutout_r90=args.cutout_r90,
-                                            survey=args.survey)
+                                            r90=args.r90, survey=args.survey, **fetch)
     if args.output:
         _write_table(table, args.output)
     else:
@@ -175,6 +212,23 @@ def _classify(args):
     classified = table["morph_flag"] & MorphFlag.UNCLASSIFIED == 0
     print(f"Classified {classified.sum()} of {len(table)} galaxies.", file=sys.stderr)
     return int(len(table) > 0 and not classified.any())
+
+
+def _cache(args):
+    from astropy import units as u
+
+    from astromorph.cache import CutoutCache
+
+    cache = CutoutCache(args.folder)
+    if args.action == "info":
+        if args.survey or args.older_than is not None:
+            args.parser.error("--survey and --older-than go with clear")
+        print("\n".join(f"{name:<10} {value}" for name, value in cache.info().items()))
+        return 0
+    older_than = None if args.older_than is None else args.older_than * u.day
+    removed = cache.clear(older_than=older_than, survey=args.survey)
+    print(f"Removed {removed['entries']} images, {removed['bytes'] / 1e6:.1f} MB.")
+    return 0
 
 
 def _check_output(args):

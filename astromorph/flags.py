@@ -33,8 +33,27 @@ class MorphFlag(enum.IntFlag):
     """R90 came in arcseconds but the image has no celestial WCS; it was framed as given."""
     UNKNOWN_UNIT = 512
     """The flux unit is unknown; brightness was scaled by the image's own noise."""
+    SATURATED = 1024
+    """Part of the frame is saturated: white, or without data in the middle of the galaxy."""
+    MEASURED_SIZE = 2048
+    """R90 was measured on the image, as no catalog gave it."""
+    STALE = 4096
+    """The image is an old copy from the cache, as the service did not answer."""
+    OUTSIDE_FOOTPRINT = 8192
+    """The survey has not observed this position."""
+    SERVER_ERROR = 16384
+    """The image service answered with an error, or refused, at every attempt."""
+    TIMED_OUT = 32768
+    """The image service did not answer in time, at every attempt."""
+    BAD_COORDINATE = 65536
+    """The position is missing, not a number, or not on the sphere."""
+    BAD_SIZE = 131072
+    """The size of the galaxy, or of its frame, is missing, not positive, or too large."""
+    NOT_CACHED = 262144
+    """Working offline, and the cache does not hold this image."""
 
-    UNCLASSIFIED = MISSING_FILE | UNREADABLE | BAD_SHAPE | BLANK
+    UNCLASSIFIED = (MISSING_FILE | UNREADABLE | BAD_SHAPE | BLANK | OUTSIDE_FOOTPRINT | SERVER_ERROR
+                    | TIMED_OUT | BAD_COORDINATE | BAD_SIZE | NOT_CACHED)
     """The bits that leave a row without probabilities."""
 
 

@@ -1,7 +1,7 @@
 """Files, HDUs, NDData and arrays -> color composite -> network pixels."""
 import io
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -200,8 +200,8 @@ def _is_blank(pixels):
     return not any(np.ptp(band) > 1e-6 for band in np.moveaxis(pixels, -1, 0))
 
 
-def load_frame(source, size, *, frame_r90, cutout_r90=None, r90_arcsec=None, survey=None,
-               bands=None):
+def load_frame(source, size, *, frame_r90, cutout_r90=None, r90_arcsec=None, pixel_scale=None,
+               survey=None, bands=None):
     """Read an image and resample it to the frame that a network expects.
 
     Parameters
@@ -215,8 +215,10 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90_arcsec=None, sur
     cutout_r90 : float or "measure", optional
         Width of the image (its smaller side) in R90, or "measure" to find R90 by `measure_r90`.
     r90_arcsec : float, optional
-        R90 in arcseconds, for an image with a WCS. Without this and ``cutout_r90`` the whole image
-        is the frame.
+        R90 in arcseconds, for an image with a WCS or ``pixel_scale``. Without this and
+        ``cutout_r90`` the whole image is the frame.
+    pixel_scale : float, optional
+        Arcseconds per pixel of an image without a WCS.
     survey, bands : optional
         See `read_cutout`.
 
@@ -238,6 +240,8 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90_arcsec=None, sur
     if isinstance(cutout_r90, str) and cutout_r90 != "measure":
         raise ValueError(f'cutout_r90 must be a number, "measure" or None, not {cutout_r90!r}')
     cutout = read_cutout(source, survey=survey, bands=bands)
+    if cutout.pixel_scale is None and pixel_scale:
+        cutout = replace(cutout, pixel_scale=pixel_scale)
     side = min(cutout.pixels.shape[:2])
     r90, flag = _r90_pixels(cutout, side, cutout_r90, r90_arcsec)
     width = side if r90 is None else r90 * frame_r90
@@ -254,7 +258,7 @@ def _r90_pixels(cutout, side, cutout_r90, r90_arcsec):
     """R90 in pixels, or None to frame the image as given, and the flag that says why."""
     if cutout_r90 is None and r90_arcsec is None:
         return None, MorphFlag(0)
-    if r90_arcsec is not None and cutout.pixel_scale is None:
+    if r90_arcsec is not None and not cutout.pixel_scale:
         return None, MorphFlag.NO_WCS
     if r90_arcsec is not None:
         r90 = _number(r90_arcsec) / cutout.pixel_scale

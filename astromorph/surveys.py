@@ -1,5 +1,5 @@
 """What a survey is: its bands, pixels, point-spread function and color mapping, one record each."""
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from astropy import units as u
 
@@ -35,6 +35,25 @@ class Survey:
         Q of the color mapping.
     sky_noise : `~astropy.units.Quantity`
         Typical noise of the sky in r, for one native pixel; it stands in for a missing flux unit.
+    release : str
+        Data release that the images are taken from.
+    depth : float, optional
+        Typical limiting magnitude in r (AB, point sources, 5 sigma).
+    declinations : tuple of float
+        Lowest and highest declination with images, in degrees: nothing is asked outside.
+    ways : tuple of str
+        Names of the ways to its images, in the order in which they are tried; see
+        `~astromorph.services.WAYS`.
+    hips : dict
+        Full HiPS identifiers: one for each band, and ``"color"`` for pictures in the bands ``rgb``.
+    hips_zero_point : float, optional
+        AB magnitude of flux 1 in the HiPS of single bands, where their headers do not tell.
+    layer : str, optional
+        Layer of the Legacy Surveys viewer.
+    sia : str, optional
+        Collection of NOIRLab's Simple Image Access service.
+    catalog : str, optional
+        Catalog of its galaxies; see `~astromorph.catalogs.CATALOGS`.
     """
 
     name: str
@@ -47,6 +66,15 @@ class Survey:
     offset: float
     softening: float
     sky_noise: u.Quantity
+    release: str = ""
+    depth: float | None = None
+    declinations: tuple = (-90.0, 90.0)
+    ways: tuple = ("hips2fits",)
+    hips: dict = field(default_factory=dict)
+    hips_zero_point: float | None = None
+    layer: str | None = None
+    sia: str | None = None
+    catalog: str | None = None
 
 
 # SDSS: the viewer's scales, a fifth as bright, which gives simulated galaxies the sky, noise and
@@ -55,14 +83,28 @@ _SDSS = {"scales": {"g": 0.5, "r": 0.3, "i": 0.2, "z": 0.08}, "offset": 0.004, "
 _DECAM = {"scales": {"g": 6.0, "r": 3.4, "i": 3.0, "z": 2.2}, "offset": 0.03, "softening": 20.0,
           "pixel_scale": 0.262 * u.arcsec, "sky_noise": 0.004 * u.nmgy}
 
+
+def _hips(survey, bands, **others):
+    names = dict(zip(bands, bands)) | others
+    return {band: f"CDS/P/{survey}/{name}" for band, name in names.items()}
+
+
 SURVEYS = {survey.name: survey for survey in (
     Survey("sdss", "Sloan Digital Sky Survey", ("u", "g", "r", "i", "z"), ("i", "r", "g"),
            pixel_scale=0.396127 * u.arcsec, psf_fwhm=1.32 * u.arcsec, sky_noise=0.028 * u.nmgy,
-           **_SDSS),
+           release="DR17", depth=22.7, declinations=(-26, 86),
+           ways=("skyserver", "viewer-fits", "hips2fits", "hips2fits-fits", "sdss-frames"),
+           hips=_hips("SDSS9", "ugriz", color="color"), layer="sdss", catalog="sdss", **_SDSS),
     Survey("legacy", "DESI Legacy Imaging Surveys", ("g", "r", "i", "z"), ("z", "r", "g"),
-           psf_fwhm=1.18 * u.arcsec, **_DECAM),
+           psf_fwhm=1.18 * u.arcsec, release="DR10", depth=23.9, declinations=(-90, 85),
+           ways=("viewer", "viewer-fits", "hips2fits", "hips2fits-fits"),
+           hips=_hips("DESI-Legacy-Surveys/DR10", "griz", color="color"), layer="ls-dr10",
+           catalog="legacy", **_DECAM),
     Survey("des", "Dark Energy Survey", ("g", "r", "i", "z", "Y"), ("z", "r", "g"),
-           psf_fwhm=0.96 * u.arcsec, **_DECAM),
+           psf_fwhm=0.96 * u.arcsec, release="DR2", depth=24.9, declinations=(-70, 7),
+           ways=("viewer", "viewer-fits", "hips2fits-fits", "sia"), hips_zero_point=30.0,
+           hips=_hips("DES-DR2", "grizY"), layer="des-dr1", sia="des_dr2", catalog="des",
+           **_DECAM),
 )}
 
 

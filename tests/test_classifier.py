@@ -206,9 +206,11 @@ def test_masked_size_is_flagged(classifier, kind):
 
 
 @pytest.mark.parametrize("data, options, message", [
-    (Table({"ra": [1.0], "dec": [2.0]}), {}, "images: expected the name of the table's column"),
+    (Table({"file": ["a.jpg"]}), {}, "there are no positions.*images="),
+    (Table({"ra": [1.0], "dec": [2.0]}), {}, "r90: found no column with the sizes"),
     (Table({"ra": [1.0]}), {"images": "file"}, "images: there is no column 'file'.*'ra'"),
-    (SkyCoord(1 * u.deg, 2 * u.deg), {}, "positions alone cannot be classified yet"),
+    (SkyCoord(1 * u.deg, 2 * u.deg), {}, "r90: found no column with the sizes"),
+    (["a.jpg"], {"width": 5 * u.arcsec}, "width: only for positions"),
     (["a.jpg"], {"images": "file"}, "images: names a column of a table"),
     (["a.jpg"], {"cutout_r90": [1, 2]}, r"cutout_r90: expected one number or 1.*\(2,\)"),
     (["a.jpg"], {"cutout_r90": "width"}, "cutout_r90: there is no column 'width'; no table"),

@@ -5,8 +5,11 @@ from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 
 from astromorph import __version__, cli
+from astromorph.cache import CutoutCache, cache_key
 from astromorph.flags import MorphFlag
 from astromorph.questions import QUESTIONS
+from astromorph.services import CutoutRequest
+from astromorph.surveys import SURVEYS
 
 
 class _StubClassifier:
@@ -155,3 +158,51 @@ def test_demo(capsys, tmp_path, network):
         assert np.all((probability >= 0) & (probability <= 1))
     assert (folder / "demo.png").read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in folder.iterdir()} == {"demo.fits", "demo.png"}
+
+
+@pytest.fixture
+def positions(tmp_path):
+    """A catalog, as a file."""
+    path = tmp_path / "cat.ecsv"
+    Table({"ra": [10.0], "dec": [1.0], "petroR90_r": [5.0], "size": [6.0]}).write(path)
+    return str(path)
+
+
+def test_classify_positions_offline(positions, tmp_path, monkeypatch, capsys):
+    """The real classifier, with an empty cache: nothing is asked for, the row is flagged."""
+    monkeypatch.setenv("ASTROMORPH_CACHE", str(tmp_path / "cache"))
+    assert cli.main(["classify", positions, "--positions", "--offline", "--survey", "legacy"]) == 1
+    captured = capsys.readouterr()
+    assert str(int(MorphFlag.NOT_CACHED)) in captured.out
+    assert "Classified 0 of 1 galaxies." in captured.err
+
+
+def test_column_of_sizes(positions, capsys):
+    assert cli.main(["classify", positions, "--positions", "--offline", "--r90", "size"]) == 1
+    assert "r90: expected an angle" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["a.fits", "b.fits", "--positions"], "one table, not 2 files"),
+    (["a.fits", "--positions", "--images", "file"], "exclude each other"),
+    (["a.jpg", "--offline"], "--offline goes with --positions")])
+def test_bad_arguments_for_positions(capsys, arguments, message):
+    status, line = _refused(capsys, ["classify", *arguments])
+    assert status == 2 and message in line
+
+
+def test_cache(tmp_path, capsys):
+    request = CutoutRequest(10, 1, 30, 212, SURVEYS["sdss"], ("g", "r", "i"))
+    cache = CutoutCache(tmp_path)
+    cache.put(cache_key(request, "skyserver"), b"image", {"survey": "sdss"})
+    folder = ["--folder", str(tmp_path)]
+    assert cli.main(["cache", "info", *folder]) == 0
+    assert "entries    1\n" in capsys.readouterr().out
+    for option in (["--survey", "des"], ["--older-than", "1"]):
+        assert cli.main(["cache", "clear", *folder, *option]) == 0
+        assert "Removed 0 images" in capsys.readouterr().out
+    assert cli.main(["cache", "clear", *folder, "--survey", "SDSS"]) == 0
+    assert "Removed 1 images" in capsys.readouterr().out
+    assert cache.info()["entries"] == 0
+    status, line = _refused(capsys, ["cache", "info", "--older-than", "3"])
+    assert status == 2 and "go with clear" in line

@@ -9,8 +9,12 @@ def test_bits_are_the_published_ones():
     assert {flag.name: flag.value for flag in MorphFlag} == {
         "MISSING_FILE": 1, "UNREADABLE": 2, "BAD_SHAPE": 4, "BLANK": 8, "BAD_PIXELS": 16,
         "MISSING_BAND": 32, "PARTIAL_FRAME": 64, "NO_SIZE": 128, "NO_WCS": 256,
-        "UNKNOWN_UNIT": 512}
-    assert MorphFlag.UNCLASSIFIED == 15
+        "UNKNOWN_UNIT": 512, "SATURATED": 1024, "MEASURED_SIZE": 2048, "STALE": 4096,
+        "OUTSIDE_FOOTPRINT": 8192, "SERVER_ERROR": 16384, "TIMED_OUT": 32768,
+        "BAD_COORDINATE": 65536, "BAD_SIZE": 131072, "NOT_CACHED": 262144}
+    assert decode_flags(MorphFlag.UNCLASSIFIED) == [
+        "MISSING_FILE", "UNREADABLE", "BAD_SHAPE", "BLANK", "OUTSIDE_FOOTPRINT", "SERVER_ERROR",
+        "TIMED_OUT", "BAD_COORDINATE", "BAD_SIZE", "NOT_CACHED"]
 
 
 @pytest.mark.parametrize("value, names", [

@@ -1,0 +1,244 @@
+"""Where galaxies are and how large: positions and R90 from tables as catalogs spell them."""
+import re
+import warnings
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import Angle, ConvertError, SkyCoord
+from astropy.coordinates.angles import IllegalMinuteWarning, IllegalSecondWarning
+from astropy.table import Table
+
+from astromorph.metrics import as_floats
+
+__all__ = ["find_positions", "find_sizes"]
+
+# Names of right ascension and declination, in any case and with any of "_-. " within. VizieR adds
+# _RAJ2000 and _DEJ2000, in degrees, to tables of any kind.
+_SPELLINGS = [tuple(pair.split()) for pair in (
+    "ra dec", "_raj2000 _dej2000", "_raicrs _deicrs", "raj2000 dej2000", "raj2000 decj2000",
+    "raicrs deicrs", "raicrs decicrs", "radeg dedeg", "radeg decdeg", "ra2000 dec2000",
+    "ra2000 de2000", "ra de", "rightascension declination", "alphaj2000 deltaj2000",
+    "alphawinj2000 deltawinj2000", "alphasky deltasky", "ramean decmean", "rastack decstack",
+    "sra sdec", "objra objdec", "targetra targetdec", "plugra plugdec")]
+# Names of R90, the preferred ones first: of the r band, of an unnamed one, of the others near to r.
+_SIZES = [name + band for band in ("r", "", "i", "g", "z", "u")
+          for name in ("petror90", "petroth90", "r90arcsec", "r90")]
+# What SDSS and the NASA-Sloan Atlas call it is in arcseconds by their definition.
+_IN_ARCSEC = re.compile("(petror90|petroth90|r90arcsec)[ugriz]?")
+_UNDERSTOOD = ("a SkyCoord column, columns such as ra and dec, RA_ICRS and DE_ICRS, RAJ2000 and "
+               "DEJ2000, ALPHA_J2000 and DELTA_J2000, right_ascension and declination, or with "
+               "the UCDs pos.eq.ra and pos.eq.dec")
+
+
+def find_positions(data, *, ra=None, dec=None):
+    """Find the positions of galaxies, whatever their columns are called.
+
+    Parameters
+    ----------
+    data : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
+        Positions in any frame, or a table with a SkyCoord column or with columns of right ascension
+        and declination (J2000 or ICRS) in a usual spelling. Numbers without a unit are degrees;
+        text is sexagesimal, with right ascension in hours, or decimal degrees.
+    ra, dec : str, optional
+        Names of the columns; ``ra`` alone may name a SkyCoord column. By default they are found:
+        the one SkyCoord column, else ``ra`` and ``dec``, else the pair whose UCD says
+        ``meta.main``, else those that VizieR adds, else the only pair there is.
+
+    Returns
+    -------
+    ra, dec : `~numpy.ndarray`, shape (n,)
+        ICRS, degrees, ``ra`` from 0 to 360. Both are NaN where a position is missing, cannot be
+        read, or lies outside -180 to 360 or -90 to 90 degrees.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the columns cannot be told, have a unit that is no angle, or are no columns of numbers.
+    """
+    if isinstance(data, SkyCoord):
+        return _from_skycoord(data, "data")
+    if not isinstance(data, Table):
+        raise TypeError("data: expected a SkyCoord or a Table with positions. "
+                        f"Received {type(data).__name__}.")
+    names = _named(data, ra, dec) if ra is not None or dec is not None else _found(data)
+    if len(names) == 1:
+        return _from_skycoord(data[names[0]], names[0])
+    longitude = _degrees(data[names[0]], names[0], u.hourangle)
+    latitude = _degrees(data[names[1]], names[1], u.deg)
+    good = (longitude >= -180) & (longitude <= 360) & (np.abs(latitude) <= 90)
+    return np.where(good, longitude, np.nan) % 360, np.where(good, latitude, np.nan)
+
+
+def find_sizes(data, *, r90=None):
+    """Find the Petrosian R90 of galaxies, the radius that holds 90 % of their light.
+
+    Parameters
+    ----------
+    data : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
+        The galaxies.
+    r90 : `~astropy.units.Quantity` or str, optional
+        R90 as an angle, one or one a galaxy, or the name of a column. By default a column named
+        ``petroR90_r``, ``PETRO_TH90``, ``R90`` or similar is found, of several that of the r band.
+        The names of SDSS and of the NASA-Sloan Atlas are in arcseconds by definition; any other
+        needs a unit. Half-light radii are not taken for R90.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (n,), or None
+        Arcseconds, NaN where R90 is missing or not positive (SDSS writes -9999); None if there is
+        no ``r90`` and no column of it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If R90 has no unit or one that is no angle, or there is not one for each galaxy.
+    """
+    if r90 is None:
+        r90 = _size_column(data)
+    return None if r90 is None else arcseconds(data, r90, "r90")
+
+
+def _form(name):
+    """A column's name without case and separators, but for a leading underscore."""
+    return name[:1].lower() + re.sub("[-_. ]", "", name[1:].lower())
+
+
+def named_column(table, name, argument):
+    """Give the column of a table that an argument names, or say what is wrong."""
+    if not isinstance(table, Table):
+        raise ValueError(f"{argument}: there is no column {name!r}; no table was given.")
+    if name not in table.colnames:
+        raise ValueError(f"{argument}: there is no column {name!r}; the table has "
+                         f"{table.colnames}.")
+    return table[name]
+
+
+def arcseconds(data, value, argument):
+    """Give an angular size, or the column of it that an argument names, in arcseconds a galaxy."""
+    name, column = argument, value
+    if isinstance(value, str):
+        name, column = value, named_column(data, value, argument)
+    unit = getattr(column, "unit", None)
+    if unit in (None, u.dimensionless_unscaled) and _IN_ARCSEC.fullmatch(_form(name)):
+        unit = u.arcsec
+    if unit is None or not unit.is_equivalent(u.arcsec):
+        raise ValueError(
+            f"{argument}: expected an angle, as 5 * u.arcsec or a column with a unit. Received "
+            f"unit {unit}; a table's column {name!r} gets one by table[{name!r}].unit = 'arcsec'.")
+    values = as_floats(getattr(column, "value", column), name) * unit.to(u.arcsec)
+    n = data.size if isinstance(data, SkyCoord) else len(data)
+    if values.ndim and values.shape != (n,):
+        raise ValueError(f"{argument}: expected one angle or {n}, one a galaxy. "
+                         f"Received shape {values.shape}.")
+    return np.where((values > 0) & np.isfinite(values), values, np.full(n, np.nan))
+
+
+def _named(table, ra, dec):
+    """Names of the columns that the user asked for."""
+    if ra is not None and isinstance(named_column(table, ra, "ra"), SkyCoord) and dec is None:
+        return (ra,)
+    if ra is None or dec is None:
+        raise ValueError("ra, dec: expected the names of two columns, or ra alone for a SkyCoord "
+                         f"column. Received ra={ra!r}, dec={dec!r}.")
+    named_column(table, dec, "dec")
+    return ra, dec
+
+
+def _found(table):
+    """Names of the one SkyCoord column or of the best pair."""
+    skycoords = [(name,) for name in table.colnames if isinstance(table[name], SkyCoord)]
+    if len(skycoords) == 1:
+        return skycoords[0]
+    forms = {_form(name): name for name in sorted(table.colnames)}  # "ra" after "RA": it wins
+    spelled = {pair: tuple(forms[form] for form in pair) for pair in _SPELLINGS
+               if forms.keys() >= set(pair)}
+    described = _by_ucd(table)
+    main = _by_ucd(table, "main")
+    for best in (spelled.get(_SPELLINGS[0]), main, *map(spelled.get, _SPELLINGS[1:3])):
+        if best:
+            return best
+    found = list(dict.fromkeys([*skycoords, *spelled.values(), *filter(None, [described])]))
+    if not found:
+        raise ValueError(f"data: there are no positions. Expected {_UNDERSTOOD}; rename others "
+                         f"to those. The table has {table.colnames}.")
+    if len(found) > 1:
+        raise ValueError("data: there are several positions, "
+                         f"{', '.join(' and '.join(names) for names in found)}. "
+                         "Expected one; choose by ra and dec.")
+    return found[0]
+
+
+def _by_ucd(table, word=""):
+    """Names of the only columns with UCDs pos.eq.ra and pos.eq.dec that hold a word, or None."""
+    found = {"ra": [], "dec": []}
+    for name in table.colnames:
+        info = table[name].info
+        ucds = f"{(info.meta or {}).get('ucd', '')} {info.description or ''}".lower()
+        match = re.search(rf"(?<!\S)pos[._]eq[._](ra|dec)(?![a-z])\S*{word}", ucds)
+        if match:
+            found[match[1]].append(name)
+    return (*found["ra"], *found["dec"]) if all(len(v) == 1 for v in found.values()) else None
+
+
+def _from_skycoord(coordinates, name):
+    """ICRS degrees, NaN where masked or not finite."""
+    try:
+        icrs = coordinates.icrs
+    except (ConvertError, AttributeError) as error:
+        raise ValueError(f"{name}: expected positions that can be turned into ICRS. Received "
+                         f"{coordinates.frame.name}: {error}") from error
+    ra, dec = (np.atleast_1d(as_floats(angle, name)) for angle in (icrs.ra.deg, icrs.dec.deg))
+    if ra.ndim > 1:
+        raise ValueError(f"{name}: expected one position or a list. Received shape {ra.shape}.")
+    good = np.isfinite(ra) & np.isfinite(dec)
+    return np.where(good, ra, np.nan), np.where(good, dec, np.nan)
+
+
+def _degrees(column, name, sexagesimal):
+    """A column of angles in degrees, NaN where missing or unreadable."""
+    text = column.dtype.kind in "SUO"
+    unit = getattr(column, "unit", None)
+    # Declared as "h:m:s" and the like, text needs no more than the usual reading.
+    if unit in (None, u.dimensionless_unscaled) or (text and ":" in str(unit)):
+        unit = None
+    elif unit in (u.hour, u.hourangle) and sexagesimal == u.hourangle:
+        unit = u.hourangle
+    elif str(unit).lower() in ("deg", "degs", "degree", "degrees"):
+        unit = u.deg
+    elif unit == u.hourangle or not unit.is_equivalent(u.deg):
+        raise ValueError(f"{name}: expected degrees, another unit of angle, or hours of right "
+                         f"ascension. Received unit {unit}.")
+    if text:
+        values = _read(column, unit or u.deg, unit or sexagesimal)
+    else:
+        values = as_floats(getattr(column, "value", column), name) * (unit or u.deg).to(u.deg)
+    if values.ndim != 1:
+        raise ValueError(f"{name}: expected one angle a row. Received shape {values.shape}.")
+    return values
+
+
+def _read(column, decimal, sexagesimal):
+    """Angles of a column of text, or of Python objects."""
+    def read(value):
+        value = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+        try:
+            return float(value) * decimal.to(u.deg)
+        except ValueError:
+            pass
+        try:
+            return Angle(value, sexagesimal).deg
+        except (ValueError, TypeError):
+            return np.nan
+
+    with warnings.catch_warnings():  # 60 seconds are a minute
+        warnings.simplefilter("ignore", IllegalSecondWarning)
+        warnings.simplefilter("ignore", IllegalMinuteWarning)
+        return np.array([read(value) for value in column.tolist()], float)
+
+
+def _size_column(data):
+    """Name of the best column of R90, or None."""
+    if not isinstance(data, Table):
+        return None
+    forms = {_form(name): name for name in sorted(data.colnames)}
+    return next((forms[form] for form in _SIZES if form in forms), None)

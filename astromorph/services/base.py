@@ -1,0 +1,90 @@
+"""What every way to an image takes, gives and raises."""
+from dataclasses import dataclass
+
+from astromorph.flags import MorphFlag
+from astromorph.surveys import Survey
+
+__all__ = ["CutoutRequest", "FetchError", "ServiceImage"]
+
+
+@dataclass(frozen=True)
+class CutoutRequest:
+    """One square frame on the sky, north up and east to the left.
+
+    Parameters
+    ----------
+    ra, dec : float
+        Center, ICRS, degrees.
+    width : float
+        Side of the frame in arcseconds.
+    pixels : int
+        Pixels on a side that a picture, or a FITS file from a service that resamples, should have.
+    survey : `~astromorph.surveys.Survey`
+    bands : tuple of str
+        Bands of FITS planes, the bluest first.
+    name : str, optional
+        The galaxy's identifier, which names its file in a local folder.
+    """
+
+    ra: float
+    dec: float
+    width: float
+    pixels: int
+    survey: Survey
+    bands: tuple
+    name: str | None = None
+
+    @property
+    def pixel_scale(self):
+        """Arcseconds per pixel."""
+        return self.width / self.pixels
+
+
+@dataclass(frozen=True)
+class ServiceImage:
+    """An image as a service gave it, checked.
+
+    Parameters
+    ----------
+    data : bytes
+        One JPEG or PNG, or one FITS file with a plane a band and a celestial WCS.
+    url : str
+        Where it came from; of several, the first.
+    bands : str
+        Its bands: of a picture as red, green, blue, of FITS planes in their order.
+    pixel_scale : float
+        Arcseconds per pixel.
+    coverage : float
+        Fraction of the frame with data, 0 to 1.
+    flag : `~astromorph.flags.MorphFlag`
+        What is to be said about it.
+    """
+
+    data: bytes
+    url: str
+    bands: str
+    pixel_scale: float
+    coverage: float = 1.0
+    flag: MorphFlag = MorphFlag(0)
+
+
+class FetchError(Exception):
+    """An image could not be had.
+
+    Parameters
+    ----------
+    message : str
+        What happened, and what to do.
+    flag : `~astromorph.flags.MorphFlag`
+        The bit that says why.
+    retry : bool
+        Whether the same request may do better in a moment.
+    retry_after : float, optional
+        Seconds that the service asks to wait.
+    final : bool
+        Whether no other way can do better: the position is outside the survey's footprint.
+    """
+
+    def __init__(self, message, flag, *, retry=False, retry_after=None, final=False):
+        super().__init__(message)
+        self.flag, self.retry, self.retry_after, self.final = flag, retry, retry_after, final

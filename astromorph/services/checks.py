@@ -1,0 +1,250 @@
+"""What an answer really is: the image that was asked, a part of it, none, or something else."""
+import io
+import re
+
+import numpy as np
+from astropy.io import fits
+from PIL import Image
+from scipy import ndimage
+
+from astromorph.flags import MorphFlag
+from astromorph.images import CutoutError, read_cutout
+from astromorph.services.base import FetchError
+from astromorph.services.framing import celestial, frame_wcs
+
+__all__ = ["check_fits", "check_picture", "check_planes", "outside", "read_fits"]
+
+# Fractions of the frame. Fully covered images of Galaxy Zoo 2 and Legacy Surveys have less than
+# 0.25 of the color without data and, but for 1 in 1000, 0.02 of it in regions along the border;
+# SkyServer's tile outside the footprint has 0.91.
+_FULL = 0.98
+_OUTSIDE = 0.8
+_WHITE = 0.002  # 1 % of the images have brighter stars or cores
+_HOLE = 0.0005
+
+
+def outside(request, reason="no data there"):
+    """Make the error for a position that the survey has not observed."""
+    return FetchError(f"{request.survey.title} has no image of ra={request.ra:.5f}, "
+                      f"dec={request.dec:.5f}: {reason}", MorphFlag.OUTSIDE_FOOTPRINT, final=True)
+
+
+def check_picture(data, request, *, pixels, blank=(0, 0, 0)):
+    """Check a JPEG or PNG.
+
+    Parameters
+    ----------
+    data : bytes
+        Body of an answer.
+    request : `~astromorph.services.base.CutoutRequest`
+    pixels : int
+        On a side, as asked.
+    blank : tuple of int
+        Red, green and blue where the service has no data.
+
+    Returns
+    -------
+    coverage : float
+        Fraction of the frame with data.
+    flag : `~astromorph.flags.MorphFlag`
+
+    Raises
+    ------
+    FetchError
+        If it is anything but a picture of that frame.
+    """
+    _check_start(data, (b"\xff\xd8", b"\x89PNG"))
+    picture = _decode(data)
+    _check_side(picture.shape[1:], pixels)
+    tolerance = 1 if any(blank) else 0  # of JPEG, which leaves black black
+    empty = (np.abs(picture - np.int16(blank)[:, None, None]) <= tolerance).all(axis=0)
+    if empty.mean() >= _OUTSIDE:
+        raise outside(request, "the picture is empty")
+    if not np.ptp(picture, axis=(1, 2)).any():
+        raise FetchError("the picture has one color only: no signal", MorphFlag.BLANK)
+    white = _largest_region((picture >= 254).all(axis=0))
+    return _verdict(1 - _border_regions(empty).mean(), white > _WHITE * pixels**2)
+
+
+def _decode(data):
+    """Channels of a picture, (3, y, x), from 0 to 255."""
+    try:
+        channels = np.moveaxis(read_cutout(data).pixels, -1, 0)
+        return np.rint(255 * channels).astype(np.int16, order="C")
+    except CutoutError as error:
+        if error.flag != MorphFlag.BLANK:
+            raise FetchError(str(error), error.flag,
+                             retry=error.flag == MorphFlag.UNREADABLE) from None
+    with Image.open(io.BytesIO(data)) as picture:  # its one color tells why
+        return np.moveaxis(np.asarray(picture.convert("RGB"), np.int16), -1, 0)
+
+
+def _border_regions(empty):
+    """Areas along the border: scattered pixels, and the noise of an upsampled sky, are data."""
+    side = max(8, min(empty.shape) // 26)
+    solid = ndimage.grey_opening(empty.astype(np.uint8), size=(side, side))
+    return solid & _touches_border(solid)
+
+
+def _touches_border(mask):
+    """Whether the region of each pixel reaches the border."""
+    labels, number = ndimage.label(mask)
+    reaches = np.zeros(number + 1, bool)
+    reaches[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = True
+    return reaches[labels]
+
+
+def _largest_region(mask):
+    labels, number = ndimage.label(mask)
+    return np.bincount(labels.ravel())[1:].max() if number else 0
+
+
+def _verdict(coverage, saturated):
+    flag = MorphFlag.PARTIAL_FRAME if coverage < _FULL else MorphFlag(0)
+    return float(coverage), flag | (MorphFlag.SATURATED if saturated else MorphFlag(0))
+
+
+def read_fits(data):
+    """Read the image of a FITS file.
+
+    Parameters
+    ----------
+    data : bytes
+        Body of an answer.
+
+    Returns
+    -------
+    planes : `~numpy.ndarray`, shape (band, y, x), float32
+        One band even if the file is 2-D.
+    header : `~astropy.io.fits.Header`
+
+    Raises
+    ------
+    FetchError
+        If it is no whole FITS file with an image.
+    """
+    _check_start(data, (b"SIMPLE  =",))
+    try:
+        header = fits.Header.fromstring(data)
+        if len(data) < len(header.tostring()) + header.data_size:
+            raise EOFError("it is truncated")
+        with fits.open(io.BytesIO(data), memmap=False) as hdus:
+            hdu = next((hdu for hdu in hdus if hdu.is_image and len(hdu.shape) in (2, 3)), None)
+            if hdu is None:
+                raise ValueError("it has no image")
+            planes = np.asarray(hdu.data, np.float32)
+            return planes.reshape(-1, *planes.shape[-2:]), hdu.header
+    except Exception as error:  # damaged bytes fail anywhere in astropy
+        raise FetchError(f"the service sent a damaged FITS file: {error!s:.100}",
+                         MorphFlag.UNREADABLE, retry=True) from error
+
+
+def check_fits(data, request, *, bands, pixels):
+    """Check a FITS file of a service that resamples.
+
+    Parameters
+    ----------
+    data : bytes
+        Body of an answer.
+    request : `~astromorph.services.base.CutoutRequest`
+    bands : str or None
+        Its planes in their order, as BANDS and BAND0... must tell; None asks for one plane.
+    pixels : int
+        On a side, as asked.
+
+    Returns
+    -------
+    planes : `~numpy.ndarray`, shape (band, y, x), float32
+    header : `~astropy.io.fits.Header`
+
+    Raises
+    ------
+    FetchError
+        If it is anything but the asked bands in the asked frame.
+    """
+    planes, header = read_fits(data)
+    if bands is not None:
+        _check_bands(header, bands)
+    expected = 1 if bands is None else len(bands)
+    if len(planes) != expected:
+        raise FetchError(f"the service sent {len(planes)} planes instead of {expected}",
+                         MorphFlag.MISSING_BAND)
+    _check_side(planes.shape[1:], pixels)
+    _check_frame(header, frame_wcs(request, pixels), pixels)
+    return planes, header
+
+
+def check_planes(planes, request):
+    """Tell how much of the frame has flux.
+
+    Parameters
+    ----------
+    planes : `~numpy.ndarray`, shape (band, y, x)
+        NaN or exactly 0 where there is no data.
+    request : `~astromorph.services.base.CutoutRequest`
+
+    Returns
+    -------
+    coverage : float
+        Fraction of the frame with data, in all bands that have any.
+    flag : `~astromorph.flags.MorphFlag`
+
+    Raises
+    ------
+    FetchError
+        If there is none.
+    """
+    valid = np.isfinite(planes) & (planes != 0)
+    bands = valid.any(axis=(1, 2))
+    if not bands.any():
+        raise outside(request, "every pixel is empty")
+    if all(np.unique(plane[good]).size == 1 for plane, good in zip(planes[bands], valid[bands])):
+        raise FetchError("the image has one value only: no signal", MorphFlag.BLANK)
+    good = valid[bands].all(axis=0)
+    coverage, flag = _verdict(good.mean(), _hole(~good) > _HOLE * good.size)
+    return coverage, flag if bands.all() else flag | MorphFlag.MISSING_BAND
+
+
+def _hole(bad):
+    """Pixels of the largest hole in the middle, apart from what is missing along the border."""
+    quarter = bad.shape[0] // 4
+    return _largest_region((bad & ~_touches_border(bad))[quarter:-quarter, quarter:-quarter])
+
+
+def _check_start(data, starts):
+    """Refuse what is no image; a page or text says why in its first words."""
+    if data.startswith(starts):
+        return
+    text = re.sub(rb"<(style|script).*?</\1>|<[^>]*>", b" ", data[:2000], flags=re.S | re.I)
+    words = " ".join(text.decode("ascii", "replace").split())[:80]
+    if "no such layer" in words.lower():
+        raise FetchError("the service knows no such layer; check the layer in the survey's record",
+                         MorphFlag.SERVER_ERROR)
+    what = ("nothing" if not data else f"text: {words!r}" if data[:200].isascii() and words else
+            "something else")
+    raise FetchError(f"the service sent {what} in place of an image", MorphFlag.UNREADABLE,
+                     retry=True)
+
+
+def _check_side(shape, pixels):
+    if tuple(shape) != (pixels, pixels):
+        raise FetchError(f"the service sent {shape[1]} x {shape[0]} pixels instead of "
+                         f"{pixels} x {pixels}", MorphFlag.BAD_SHAPE)
+
+
+def _check_bands(header, bands):
+    told = str(header.get("BANDS", ""))
+    each = "".join(str(header.get(f"BAND{number}", "")) for number in range(len(told)))
+    if told.lower() != bands.lower() or each.lower() not in ("", bands.lower()):
+        raise FetchError(f"the service sent bands {each or told or 'without names'} instead of "
+                         f"{bands}", MorphFlag.MISSING_BAND)
+
+
+def _check_frame(header, wanted, pixels):
+    """Compare where the header puts the corners with where they should be."""
+    corners = np.array([[0, pixels - 1, 0, pixels - 1], [0, 0, pixels - 1, pixels - 1]])
+    sky = celestial(header).wcs_pix2world(*corners, 0)
+    distance = np.hypot(*(np.array(wanted.wcs_world2pix(*sky, 0)) - corners)).max()
+    if not distance < 1.5:
+        raise FetchError("the service sent another frame than asked, or not with north up and "
+                         f"east left: a corner is {distance:.0f} pixels off", MorphFlag.UNREADABLE)

@@ -1,0 +1,52 @@
+"""Planes of one frame -> one FITS file that reads back to the right surface brightness."""
+import io
+
+import numpy as np
+from astropy.io import fits
+
+from astromorph.flux_units import to_nanomaggies
+from astromorph.services.base import ServiceImage
+from astromorph.services.checks import check_planes
+from astromorph.services.framing import frame_wcs
+
+__all__ = ["cube_bytes", "cube_image"]
+
+
+def cube_image(planes, headers, request, url):
+    """Combine the bands of a request.
+
+    Parameters
+    ----------
+    planes : dict
+        Band to flux of a native pixel, (y, x), on the request's frame; NaN where there is none.
+    headers : list of mapping
+        For each plane, what may tell its unit: BUNIT or a zero point.
+    request : `~astromorph.services.base.CutoutRequest`
+    url : str
+        Where the first came from.
+
+    Returns
+    -------
+    `~astromorph.services.base.ServiceImage`
+        In nanomaggies, where the unit is known.
+    """
+    coverage, flag = check_planes(np.stack(list(planes.values())), request)
+    survey, pixels = request.survey, next(iter(planes.values())).shape[0]
+    flux, known = to_nanomaggies(planes, [(None, header) for header in headers], survey,
+                                 survey.pixel_scale.to_value("arcsec"))
+    header = frame_wcs(request, pixels).to_header()
+    header["SURVEY"] = survey.title  # with BANDS and BAND0, as the viewer: flux of native pixels
+    if known:
+        header["BUNIT"] = "nanomaggy"
+    return ServiceImage(cube_bytes(flux if known else planes, header), url, "".join(planes),
+                        request.width / pixels, coverage, flag)
+
+
+def cube_bytes(planes, header):
+    """Write planes and their names as one FITS file."""
+    header["BANDS"] = "".join(planes)
+    for number, band in enumerate(planes):
+        header[f"BAND{number}"] = band
+    file = io.BytesIO()
+    fits.PrimaryHDU(np.stack(list(planes.values())).astype(np.float32), header).writeto(file)
+    return file.getvalue()

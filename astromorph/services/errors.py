@@ -1,0 +1,166 @@
+"""What went wrong with a service, told in one way: errors of all clients become `FetchError`."""
+import http.client
+import json
+import socket
+import ssl
+import urllib.error
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from astromorph.flags import MorphFlag
+from astromorph.services.base import FetchError
+
+__all__ = ["StatusError", "check_status", "translate"]
+
+
+class StatusError(FetchError):
+    """A service answered with an HTTP status of 400 or more.
+
+    Parameters
+    ----------
+    status : int
+        The HTTP status.
+    host : str
+        Who answered.
+    retry_after : str, optional
+        The header of that name: seconds, or a date.
+    response : `requests.Response`, optional
+        The whole answer.
+    """
+
+    def __init__(self, status, host, retry_after=None, response=None):
+        wait = _seconds(retry_after)
+        message = f"{host} answered with HTTP status {status}{_phrase(status)}{_reason(response)}"
+        if wait is not None:
+            message += f" and asks to wait {wait:.0f} s"
+        super().__init__(message, MorphFlag.SERVER_ERROR, retry=status == 429 or status >= 500,
+                         retry_after=wait)
+        self.status, self.response = status, response
+
+
+def check_status(response):
+    """Raise `StatusError` if a response has a status of 400 or more.
+
+    Parameters
+    ----------
+    response : `requests.Response`
+    """
+    if response.status_code >= 400:
+        raise StatusError(response.status_code, urlsplit(response.url).netloc,
+                          response.headers.get("Retry-After"), response)
+
+
+def _seconds(retry_after):
+    """Seconds from now that a Retry-After header means; None if it is missing or unreadable."""
+    try:
+        return max(0.0, float(int(retry_after)))
+    except (TypeError, ValueError):
+        pass
+    try:
+        date = parsedate_to_datetime(retry_after)
+    except (TypeError, ValueError):
+        return None
+    date = date.replace(tzinfo=date.tzinfo or timezone.utc)
+    return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
+
+
+def _phrase(status):
+    try:
+        return f" ({HTTPStatus(status).phrase})"
+    except ValueError:
+        return ""
+
+
+def _reason(response):
+    """The first line of an answer in plain text, which says what was wrong with the request."""
+    if response is None or "text/plain" not in response.headers.get("Content-Type", ""):
+        return ""
+    line = response.text.strip().partition("\n")[0]
+    return f": {line:.120}" if line else ""
+
+
+# The first row that fits counts: exceptions, flag, whether to try again, what happened.
+_MEANINGS = (
+    ((TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError),
+     MorphFlag.TIMED_OUT, True, "no answer in time"),
+    ((ssl.SSLError, requests.exceptions.SSLError, urllib3.exceptions.SSLError),
+     MorphFlag.SERVER_ERROR, True, "no secure connection"),
+    ((requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError,
+      urllib3.exceptions.ProtocolError, urllib3.exceptions.DecodeError,
+      http.client.IncompleteRead, urllib.error.ContentTooShortError),
+     MorphFlag.UNREADABLE, True, "the answer broke off or was damaged on the way"),
+    (json.JSONDecodeError, MorphFlag.UNREADABLE, True, "the answer is not the expected JSON"),
+    ((ConnectionError, requests.ConnectionError, http.client.HTTPException, socket.gaierror,
+      urllib.error.URLError),
+     MorphFlag.SERVER_ERROR, True, "no connection, or it was closed without an answer"),
+    (requests.RequestException, MorphFlag.SERVER_ERROR, False, "the request failed"),
+)
+
+
+def _client_meanings():
+    """As `_MEANINGS`, for exceptions of astroquery and pyvo."""
+    import astroquery.exceptions  # here, as who raised one has loaded them
+    import pyvo.dal.exceptions
+
+    return (
+        (astroquery.exceptions.TimeoutError, MorphFlag.TIMED_OUT, True, "no answer in time"),
+        ((astroquery.exceptions.TableParseError, pyvo.dal.DALFormatError),
+         MorphFlag.UNREADABLE, True, "the answer is not the expected table"),
+        ((astroquery.exceptions.RemoteServiceError, pyvo.dal.DALServiceError),
+         MorphFlag.SERVER_ERROR, True, "the service failed"),
+        (pyvo.dal.DALQueryError, MorphFlag.SERVER_ERROR, False, "the service refused the query"),
+    )
+
+
+def translate(error, *, host="the service"):
+    """Say what an exception from a client of an image service means.
+
+    Parameters
+    ----------
+    error : Exception
+        From requests, urllib3, urllib, `http.client`, sockets, astropy, astroquery or pyvo.
+    host : str
+        Who was asked.
+
+    Returns
+    -------
+    FetchError or None
+        None if the exception is not about the network or the answer, but a bug.
+    """
+    if isinstance(error, FetchError):
+        return error
+    if isinstance(error, (urllib.error.HTTPError, requests.HTTPError)):
+        return _from_http_error(error, host)
+    for inner in (getattr(error, "cause", None), getattr(error, "reason", None)):
+        if isinstance(inner, Exception) and (known := translate(inner, host=host)):
+            return known
+    meaning = _find(error, _MEANINGS) or _find(error, _client_meanings())
+    if meaning is None:
+        return None
+    _, flag, retry, what = meaning
+    return FetchError(f"{host}: {what} ({_root(error)})", flag, retry=retry)
+
+
+def _root(error):
+    """The innermost of the exceptions that clients wrapped in each other, as text."""
+    while inner := next((each for each in (*error.args, getattr(error, "reason", None),
+                                           error.__cause__) if isinstance(each, Exception)), None):
+        error = inner
+    return f"{type(error).__name__}: {error!s:.150}".removesuffix(": ")
+
+
+def _find(error, meanings):
+    return next((row for row in meanings if isinstance(error, row[0])), None)
+
+
+def _from_http_error(error, host):
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()  # it holds the connection
+        return StatusError(error.code, host, error.headers.get("Retry-After"))
+    response = error.response
+    return StatusError(response.status_code, host, response.headers.get("Retry-After"), response)

@@ -1,0 +1,162 @@
+"""Images that are already there: a folder of files."""
+import glob
+import os
+import re
+from bisect import bisect_left
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from itertools import islice, takewhile
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.io import fits
+from PIL import Image
+
+from astromorph.fits_planes import CutoutError, read_planes
+from astromorph.flags import MorphFlag
+from astromorph.services.base import FetchError, ServiceImage
+from astromorph.services.cubes import cube_bytes
+from astromorph.services.framing import frame_wcs
+
+__all__ = ["LocalFolder"]
+
+_WILD = re.compile(r"[*?[]")
+_PICTURES = (b"\xff\xd8", b"\x89PNG")
+
+
+class LocalFolder:
+    """A way to images: files of a folder, named after the galaxies.
+
+    Each shows its galaxy in the middle. FITS files are scaled by their WCS. Pictures have none:
+    without ``width`` they are framed as they are, and flagged NO_WCS.
+
+    Parameters
+    ----------
+    folder : path
+    pattern : str
+        File name, where ``{name}`` stands for the galaxy's name ("/" in it for "_"), and ``*`` and
+        ``?`` for any characters. With ``{band}``, as in ``"{name}_{band}.fits"``, there is a FITS
+        file for each band.
+    width : `~astropy.units.Quantity`, optional
+        Angle that the smaller side of pictures, and of FITS files without a WCS, shows. For
+        pictures that are some number of R90 wide, pass their files to
+        `~astromorph.MorphologyClassifier.classify` with ``cutout_r90`` instead.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described.
+    """
+
+    name = "local-folder"
+    local = True
+
+    def __init__(self, folder, pattern="{name}.*", *, width=None):
+        self.folder, self.pattern = Path(folder), str(pattern)
+        if not self.folder.is_dir():
+            raise ValueError(f"folder: expected an existing folder. Received {str(folder)!r}.")
+        try:
+            named = self.pattern.format(name="", band="") != self.pattern.format(name="x", band="")
+        except (KeyError, IndexError, ValueError):
+            named = False
+        if not named:
+            raise ValueError('pattern: expected a file name with {name}, as "{name}.jpg". '
+                             f"Received {pattern!r}.")
+        self.width = None if width is None else _arcseconds(width)
+
+    def __call__(self, request, transport=None):
+        """Get the image of ``request.name``; see `~astromorph.services.Way`."""
+        if not request.name:
+            raise FetchError("the galaxy has no name; a local folder finds images by it",
+                             MorphFlag.MISSING_FILE)
+        per_band = "{band" in self.pattern
+        paths = {band: path for band in (request.bands if per_band else [""])
+                 if (path := self._find(request.name, band)) is not None}
+        if not paths:
+            raise FetchError(f"{self.folder} has no file for {request.name!r} and the pattern "
+                             f"{self.pattern!r}", MorphFlag.MISSING_FILE)
+        try:
+            return self._cube(paths, request) if per_band else self._file(paths[""], request)
+        except CutoutError as error:
+            raise FetchError(f"{error}", error.flag) from None
+        except Exception as error:  # damaged bytes fail anywhere in Pillow and astropy
+            raise FetchError(f"{next(iter(paths.values()))}: unreadable ({error!s:.100})",
+                             MorphFlag.UNREADABLE) from error
+
+    def _file(self, path, request):
+        data = path.read_bytes()
+        if data.startswith(_PICTURES):
+            with Image.open(path) as picture:
+                return self._image(data, path, request.survey.rgb, None, min(picture.size))
+        flux = read_planes(data, survey=request.survey)
+        return self._image(data, path, flux.planes, flux.pixel_scale, min(_shape(flux)))
+
+    def _cube(self, paths, request):
+        flux = read_planes(paths, survey=request.survey)
+        ny, nx = _shape(flux)
+        header = fits.Header({"BUNIT": "nanomaggy"})
+        if flux.native:
+            header["SURVEY"] = request.survey.title
+        if flux.pixel_scale:
+            wcs = frame_wcs(replace(request, width=flux.pixel_scale * nx), nx)
+            wcs.wcs.crpix[1] = (ny + 1) / 2
+            header.update(wcs.to_header())
+        image = self._image(cube_bytes(flux.planes, header), next(iter(paths.values())),
+                            flux.planes, flux.pixel_scale, min(ny, nx))
+        missing = MorphFlag(0) if len(paths) == len(request.bands) else MorphFlag.MISSING_BAND
+        return replace(image, flag=image.flag | flux.flag | missing)
+
+    def _image(self, data, path, bands, scale, side):
+        if not scale:
+            scale = np.nan if self.width is None else self.width / side
+        return ServiceImage(data, path.absolute().as_uri(), "".join(bands), scale,
+                            flag=MorphFlag.NO_WCS if np.isnan(scale) else MorphFlag(0))
+
+    def _find(self, name, band):
+        """The file of a galaxy, or None."""
+        name = name.replace("/", "_")
+        head, tail = os.path.split(self.pattern)
+        folder = self.folder / head.format(name=name, band=band)
+        start, *wild = re.split(_WILD, tail, maxsplit=1)
+        start = start.format(name=name, band=band)
+        if not wild:
+            return folder / start if (folder / start).is_file() else None
+        pattern = tail.format(name=glob.escape(name), band=band)
+        found = [file for file in _starting_with(folder, start) if fnmatchcase(file, pattern)]
+        if len(found) > 1:
+            raise FetchError(f"{folder} has {len(found)} files for {name!r}, as {found[0]} "
+                             f"and {found[1]}; make the pattern tell which",
+                             MorphFlag.MISSING_FILE)
+        return folder / found[0] if found else None
+
+
+def _arcseconds(width):
+    try:
+        value = u.Quantity(width).to_value(u.arcsec)
+    except (TypeError, u.UnitConversionError):
+        value = None
+    if value is None or np.ndim(value) or not 0 < value < np.inf:
+        raise ValueError(f"width: expected one angle, as 60 * u.arcsec. Received {width!r}.")
+    return float(value)
+
+
+def _shape(flux):
+    return next(iter(flux.planes.values())).shape
+
+
+def _starting_with(folder, start):
+    """Names of the files that start so, without reading the folder each time."""
+    try:
+        names = _listing(folder, folder.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return []
+    first = bisect_left(names, start)
+    return takewhile(lambda name: name.startswith(start), islice(names, first, None))
+
+
+@lru_cache(maxsize=64)
+def _listing(folder, changed):
+    """Sorted names; ``changed`` makes a folder with new files another one."""
+    return sorted(os.listdir(folder))

@@ -1,0 +1,154 @@
+"""Images that are already there: a HiPS, or a mirrored part of one."""
+import io
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy_healpix import bilinear_interpolation_weights, nside_to_pixel_resolution
+from PIL import Image
+
+from astromorph.flags import MorphFlag
+from astromorph.services.base import FetchError, ServiceImage
+from astromorph.services.checks import check_picture, read_fits
+from astromorph.services.cubes import cube_image
+from astromorph.services.framing import frame_wcs, native_pixels
+
+__all__ = ["LocalHips"]
+
+_FRAMES = {"equatorial": "icrs", "galactic": "galactic"}
+_ENDINGS = {"fits": "fits", "png": "png", "jpeg": "jpg"}
+_KEPT = 64  # tiles of 1 MB
+
+
+class LocalHips:
+    """A way to images: frames cut from a HiPS on disk.
+
+    Parameters
+    ----------
+    path : path or dict
+        Folder of a HiPS (it holds the file ``properties``) with JPEG or PNG tiles in color, or a
+        dict of band to folder of a HiPS with FITS tiles.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described.
+    """
+
+    name = "local-hips"
+    local = True
+
+    def __init__(self, path):
+        if isinstance(path, dict):
+            self._maps = {band.lower(): _Map(folder, ("fits",)) for band, folder in path.items()}
+        else:
+            self._maps = {"color": _Map(path, ("png", "jpeg"))}
+
+    def __call__(self, request, transport=None):
+        """Cut out a frame; see `~astromorph.services.Way`."""
+        try:
+            return self._picture(request) if "color" in self._maps else self._planes(request)
+        except FetchError as error:
+            error.final = False  # a mirror may hold a part of the survey only
+            raise
+
+    def _picture(self, request):
+        color = self._maps["color"]
+        pixels = native_pixels(request, color.scale)
+        frame = color.frame(request, pixels)[::-1]
+        file = io.BytesIO()
+        Image.fromarray(np.uint8(np.rint(np.nan_to_num(frame)))).save(file, "png")
+        coverage, flag = check_picture(file.getvalue(), request, pixels=pixels)
+        return ServiceImage(file.getvalue(), color.folder.absolute().as_uri(),
+                            "".join(request.survey.rgb), request.width / pixels, coverage, flag)
+
+    def _planes(self, request):
+        missing = set(request.bands) - set(self._maps)
+        if missing:
+            raise FetchError(f"no local HiPS was given for the band {min(missing)}",
+                             MorphFlag.MISSING_BAND)
+        maps = [self._maps[band] for band in request.bands]
+        pixels = native_pixels(request, min(one.scale for one in maps))
+        planes = {band: one.frame(request, pixels) for band, one in zip(request.bands, maps)}
+        unit = {"MAGZERO": request.survey.hips_zero_point} if request.survey.hips_zero_point else {}
+        return cube_image(planes, [unit | one.header for one in maps], request,
+                          maps[0].folder.absolute().as_uri())
+
+
+class _Map:
+    """A HiPS at its highest order: ``scale`` in arcseconds, ``header`` of its tiles."""
+
+    def __init__(self, folder, formats):
+        self.folder, self.header = Path(folder), {}
+        told = _properties(self.folder)
+        found = [one for one in formats if one in told.get("hips_tile_format", "").split()]
+        if not found or told.get("hips_frame") not in _FRAMES or "hips_order" not in told:
+            raise ValueError(f"path: expected a HiPS with {' or '.join(formats)} tiles, equatorial "
+                             f"or galactic; a dict of band to path for FITS. {self.folder} has "
+                             f"{told.get('hips_tile_format')} tiles, {told.get('hips_frame')}.")
+        self._ending, self._sky = _ENDINGS[found[0]], _FRAMES[told["hips_frame"]]
+        self._order = int(told["hips_order"])
+        self._width = int(told.get("hips_tile_width", 512))
+        self._nside = 2**self._order * self._width
+        self.scale = nside_to_pixel_resolution(self._nside).to_value(u.arcsec)
+
+    def frame(self, request, pixels):
+        """Interpolate onto a request's frame, row 0 in the south; NaN where there is no tile."""
+        x, y = np.indices((pixels, pixels))[::-1].reshape(2, -1)
+        sky = SkyCoord(*frame_wcs(request, pixels).wcs_pix2world(x, y, 0), unit="deg")
+        sky = sky.transform_to(self._sky).spherical
+        near, weights = bilinear_interpolation_weights(sky.lon, sky.lat, self._nside, "nested")
+        values = self._values(near.ravel()).reshape(*near.shape, -1)
+        return np.squeeze((weights[..., None] * values).sum(axis=0).reshape(pixels, pixels, -1))
+
+    def _values(self, index):
+        """Values of HEALPix pixels in the nested order, (pixel, channel)."""
+        bits = self._width.bit_length() - 1
+        tiles, inside = index >> 2 * bits, index & self._width**2 - 1
+        # in a tile, row 0 at the bottom, the second HEALPix axis goes right and the first down
+        row, column = self._width - 1 - _even_bits(inside, bits), _even_bits(inside >> 1, bits)
+        values = np.full((index.size, 3 if self._ending != "fits" else 1), np.nan, np.float32)
+        for number in np.unique(tiles):
+            tile, header = _tile(self._path(number))
+            if tile is not None:
+                here = tiles == number
+                values[here] = tile[row[here], column[here]]
+                self.header = header
+        return values
+
+    def _path(self, number):
+        return (self.folder / f"Norder{self._order}" / f"Dir{number // 10000 * 10000}"
+                / f"Npix{number}.{self._ending}")
+
+
+def _properties(folder):
+    try:
+        lines = (folder / "properties").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        raise ValueError(f"path: expected the folder of a HiPS, with its file properties. Received "
+                         f"{str(folder)!r}.") from None
+    pairs = (line.partition("=") for line in lines if not line.startswith("#"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _even_bits(number, count):
+    """The bits 0, 2, 4... of numbers, put together."""
+    return sum((number >> 2 * bit & 1) << bit for bit in range(count))
+
+
+@lru_cache(maxsize=_KEPT)
+def _tile(path):
+    """A tile, (y, x, channel) with row 0 at the bottom, and its header; None if there is none."""
+    try:
+        if path.suffix == ".fits":
+            planes, header = read_fits(path.read_bytes())
+            return planes[0, ..., None], dict(header)
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"), np.float32)[::-1], {}
+    except FileNotFoundError:
+        return None, {}
+    except Exception as error:  # damaged bytes fail anywhere in Pillow and astropy
+        raise FetchError(f"{path}: unreadable, get it again ({error!s:.100})",
+                         MorphFlag.UNREADABLE) from error

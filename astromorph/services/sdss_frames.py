@@ -1,0 +1,142 @@
+"""SDSS frames: whole corrected fields, as its Science Archive Server has them."""
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+from urllib.error import URLError
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import Table, unique
+
+from astromorph.flags import MorphFlag
+from astromorph.services.base import FetchError
+from astromorph.services.checks import outside
+from astromorph.services.cubes import cube_image
+from astromorph.services.framing import celestial, fine_pixels, native_pixels, resample_to_frame
+
+__all__ = ["sdss_frames"]
+
+_NEAR = 1 * u.arcmin  # some object is so near wherever SDSS has observed
+_FIELD = ("run", "rerun", "camcol", "field")
+_KEPT = 9  # frames of 12 MB: three bands of three fields
+_COLUMNS = threading.Lock()
+_LOCK = threading.Lock()
+_FRAMES = WeakKeyDictionary()  # transport -> its frames
+
+
+def sdss_frames(request, transport):
+    """FITS of the frames that hold the position best, resampled to the north and combined."""
+    with _LOCK:
+        frames = _FRAMES.setdefault(transport, _Frames())
+    field = _best_field(_find_fields(request, transport), request, frames, transport)
+    pixels = fine_pixels(request)
+    planes, headers, urls = {}, [], []
+    for band in request.bands:
+        plane, header, url = frames.get(field, band, request, transport)
+        planes[band] = resample_to_frame(plane, header, request, pixels)
+        headers.append(header)
+        urls.append(url)
+    return cube_image(planes, headers, request, urls[0])
+
+
+def _release(request):
+    return int(request.survey.release.upper().removeprefix("DR"))
+
+
+def _client(transport):
+    from astroquery.sdss import SDSSClass  # takes a second to import
+
+    client = SDSSClass()
+    client._session = transport.session
+    return client
+
+
+def _find_fields(request, transport):
+    """Fields that show an object at the position, as tuples of `_FIELD`."""
+    from astroquery.sdss import conf
+
+    ask = {"coordinates": SkyCoord(request.ra, request.dec, unit="deg"), "radius": _NEAR,
+           "photoobj_fields": _FIELD, "data_release": _release(request), "timeout": None}
+
+    def attempt():
+        client = _client(transport)
+        with _COLUMNS:  # at first it asks for the columns of tables, and keeps them in a file
+            client.query_crossid_async(get_query_payload=True, **ask)
+        text = client.query_crossid_async(cache=False, **ask).text
+        try:
+            return unique(Table.read(text, format="ascii.csv", comment="#")[_FIELD])
+        except Exception as error:  # a page or a message, which astroquery takes for a table
+            raise FetchError(f"SkyServer sent no table of fields: {' '.join(text.split())[:80]!r}",
+                             MorphFlag.UNREADABLE, retry=True) from error
+
+    fields = transport.call(conf.skyserver_baseurl, attempt)
+    if not len(fields):
+        raise outside(request, "SDSS has no object near")
+    return [tuple(row) for row in fields]
+
+
+def _best_field(fields, request, frames, transport):
+    """The field whose frame has the position farthest from its edges."""
+    enough = native_pixels(request) / np.sqrt(2)
+    margins = {}
+    for field in fields:
+        plane, header, _ = frames.get(field, request.bands[0], request, transport)
+        x, y = celestial(header).wcs_world2pix(request.ra, request.dec, 0)
+        ny, nx = plane.shape
+        margins[field] = min(x, y, nx - 1 - x, ny - 1 - y)
+        if margins[field] >= enough:
+            break
+    best = max(margins, key=margins.get)
+    if not margins[best] >= 0:
+        raise outside(request, "it is not on the frames of the objects near")
+    return best
+
+
+class _Frames:
+    """The latest frames, for neighbors; each is got once, however many threads want it."""
+
+    def __init__(self):
+        self._lock, self._futures = threading.Lock(), OrderedDict()
+
+    def get(self, field, band, request, transport):
+        key = field, band, _release(request)
+        with self._lock:
+            first = key not in self._futures
+            future = self._futures.setdefault(key, Future())
+            self._futures.move_to_end(key)
+            if len(self._futures) > _KEPT:
+                self._futures.popitem(last=False)
+        if first:
+            try:
+                future.set_result(_download(*key, transport))
+            except BaseException as error:
+                with self._lock:
+                    self._futures.pop(key, None)
+                future.set_exception(error)
+        return future.result()
+
+
+def _download(field, band, release, transport):
+    """Flux, header and address of a frame."""
+    from astroquery.sdss import conf
+
+    matches = Table(rows=[field], names=_FIELD)
+
+    def attempt():
+        try:
+            hdu = _client(transport).get_images(
+                matches=matches, band=band, data_release=release, cache=False,
+                show_progress=False, timeout=transport.timeout)[0][0]
+            return np.asarray(hdu.data, np.float32), hdu.header
+        except (ConnectionError, TimeoutError, URLError):
+            raise
+        except Exception as error:  # damaged bytes fail anywhere in bz2 and astropy
+            raise FetchError(f"the frame is damaged: {error!s:.100}", MorphFlag.UNREADABLE,
+                             retry=True) from error
+
+    plane, header = transport.call(conf.sas_baseurl, attempt)
+    run, _, camcol, number = field
+    name = f"frame-{band}-{run:06d}-{camcol}-{number:04d}.fits.bz2"
+    return plane, header, f"{conf.sas_baseurl}/dr{release}/{name}"

@@ -1,0 +1,103 @@
+"""Positions of a catalog -> network pixels, row by row."""
+from dataclasses import replace
+
+import numpy as np
+from astropy import units as u
+from astropy.table import Table
+
+from astromorph.cutouts import AHEAD, CutoutFetcher, check_names, check_widths
+from astromorph.flags import MorphFlag
+from astromorph.imagerows import column
+from astromorph.images import load_frame
+from astromorph.positions import find_positions, find_sizes
+
+__all__ = ["SkyRows"]
+
+_MEASURE_WIDTHS = (80.0, 320.0)
+"""Arcseconds: frames to measure R90 in, the second where the galaxy overflows the first."""
+
+
+class SkyRows:
+    """The rows of a table of positions; the parameters are those of
+    `~astromorph.classifier.MorphologyClassifier.classify`, and ``frame_r90``, the width of the
+    network's frame in R90. A context manager: on leaving, requests are given up.
+
+    Attributes
+    ----------
+    table : `~astropy.table.Table`
+        The table to fill, a copy.
+    threads, ahead : int
+        Threads that load rows by default, and rows to load ahead.
+    """
+
+    ahead = AHEAD
+
+    def __init__(self, data, survey, *, frame_r90, cutout_r90=None, r90=None, width=None,
+                 bands=None, names=None, **fetch):
+        try:
+            self._ra, self._dec = find_positions(data)
+        except ValueError as error:
+            raise ValueError(f"{error} For a table of images, say images= their column.") from None
+        self.table = data.copy() if isinstance(data, Table) else Table(
+            {"ra": self._ra * u.deg, "dec": self._dec * u.deg})
+        self._names = check_names(column(data, names, "names"), len(self))
+        self._widths, self._r90 = _widths_and_r90(data, len(self), frame_r90, cutout_r90, r90,
+                                                  column(data, width, "width"))
+        self._fetcher = CutoutFetcher(survey, bands=bands, **fetch)
+        self.survey = self._fetcher.survey
+        self.table.meta["MORPHIMG"] = f"{self.survey.title} {self.survey.release}".strip()
+        self.threads = self._fetcher.threads
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._fetcher.close()
+
+    def __len__(self):
+        return self._ra.size
+
+    def __iter__(self):
+        native = self.survey.pixel_scale.to_value(u.arcsec)
+        for *frame, name, r90 in zip(self._ra, self._dec, self._widths, self._names, self._r90):
+            request = self._fetcher.request(*frame, name)
+            if r90 is None and np.isfinite(request.width):
+                request = replace(request, pixels=round(request.width / native))
+            yield request, r90
+
+    def load(self, row, size, frame_r90):
+        """(pixels, flag, provenance) of a row; raises CutoutError and FetchError."""
+        request, r90 = row
+        cutout = self._fetcher.fetch(request)
+        pixels, flag = load_frame(
+            cutout.image.data, size, frame_r90=frame_r90, survey=self.survey, r90_arcsec=r90,
+            cutout_r90="measure" if r90 is None else None, pixel_scale=cutout.image.pixel_scale)
+        flag |= cutout.image.flag
+        if r90 is not None:
+            return pixels, flag, cutout.provenance
+        if flag & MorphFlag.NO_SIZE and request.width < _MEASURE_WIDTHS[1]:
+            wider = self.load((replace(request, width=_MEASURE_WIDTHS[1]), r90), size, frame_r90)
+            if not wider[1] & MorphFlag.NO_SIZE:
+                return wider
+        return pixels, flag | MorphFlag.MEASURED_SIZE, cutout.provenance
+
+
+def _widths_and_r90(data, n, frame_r90, cutout_r90, r90, width):
+    """Widths of the cutouts and R90 (None to measure it) in arcseconds, one a row."""
+    if isinstance(cutout_r90, str):
+        if cutout_r90 != "measure" or r90 is not None:
+            raise ValueError('cutout_r90: expected a number, or "measure" without r90=. '
+                             f"Received {cutout_r90!r} and r90={r90!r}.")
+        return check_widths(_MEASURE_WIDTHS[0] * u.arcsec if width is None else width,
+                            n), [None] * n
+    sizes = find_sizes(data, r90=r90)
+    if width is not None:
+        widths = check_widths(width, n)
+        usual = widths / frame_r90
+        return widths, usual if sizes is None else np.where(sizes > 0, sizes, usual)
+    if sizes is None:
+        raise ValueError(
+            "r90: found no column with the sizes of the galaxies. Expected one such as petroR90_r, "
+            "or r90= (its name, or an angle), or width= (the width of the frames, an angle), or "
+            'cutout_r90="measure" (measure R90 on each image).')
+    return sizes * (frame_r90 if cutout_r90 is None else float(cutout_r90)), sizes
