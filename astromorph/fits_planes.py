@@ -288,7 +288,7 @@ def _check_length(hdus, file):
 
 def _header_band(header):
     """Name of the band that a header gives, or None."""
-    for key in ("BAND", "FILTER", "EXTNAME"):
+    for key in ("BAND", "FILTER", "BAND0", "EXTNAME"):
         match = _BAND.search(str(header.get(key, "")))
         if match:
             return match.group(1).lower()

@@ -240,7 +240,7 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90_arcsec=None, pix
     if isinstance(cutout_r90, str) and cutout_r90 != "measure":
         raise ValueError(f'cutout_r90 must be a number, "measure" or None, not {cutout_r90!r}')
     cutout = read_cutout(source, survey=survey, bands=bands)
-    if cutout.pixel_scale is None and pixel_scale:
+    if cutout.pixel_scale is None and pixel_scale is not None and np.isfinite(pixel_scale):
         cutout = replace(cutout, pixel_scale=pixel_scale)
     side = min(cutout.pixels.shape[:2])
     r90, flag = _r90_pixels(cutout, side, cutout_r90, r90_arcsec)
@@ -258,7 +258,7 @@ def _r90_pixels(cutout, side, cutout_r90, r90_arcsec):
     """R90 in pixels, or None to frame the image as given, and the flag that says why."""
     if cutout_r90 is None and r90_arcsec is None:
         return None, MorphFlag(0)
-    if r90_arcsec is not None and not cutout.pixel_scale:
+    if r90_arcsec is not None and cutout.pixel_scale is None:
         return None, MorphFlag.NO_WCS
     if r90_arcsec is not None:
         r90 = _number(r90_arcsec) / cutout.pixel_scale

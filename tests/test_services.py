@@ -260,6 +260,7 @@ def test_frames_are_shared_by_threads_and_failures_are_not_kept(server, transpor
     assert len({image.data for image in images}) == 1
     assert server.stats.paths["/sas"] == 4  # two fields were looked at in one band
     assert sum(count for path, count in server.stats.paths.items() if "esults" in path) == 16
+    assert astroquery.cache_conf.cache_active
 
 
 @pytest.mark.parametrize("kind", ["html", "cut"])

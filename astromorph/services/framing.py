@@ -80,6 +80,7 @@ def resample_to_frame(plane, header, request, pixels):
     Parameters
     ----------
     plane : `~numpy.ndarray`, shape (y, x)
+        NaN or exactly 0 where there is no data.
     header : `~astropy.io.fits.Header`
         With a celestial WCS.
     request : `~astromorph.services.base.CutoutRequest`
@@ -95,10 +96,12 @@ def resample_to_frame(plane, header, request, pixels):
     sky = frame_wcs(request, pixels).wcs_pix2world(x, y, 0)
     x, y = celestial(header).wcs_world2pix(*sky, 0)
     x, y, plane = _around(x, y, plane)
-    known = np.isfinite(plane)  # a spline would spread NaN over everything
-    flux = map_coordinates(np.where(known, plane, 0), (y, x), np.float32)
-    seen = map_coordinates(known.astype(np.float32), (y, x), order=1)  # 0 outside
-    return np.where(seen > 0.999, flux, np.float32(np.nan)).reshape(pixels, pixels)
+    known = np.isfinite(plane) & (plane != 0)  # a spline would spread NaN over everything
+    flux = map_coordinates(np.where(known, plane, 0), (y, x), np.float32, mode="nearest")
+    seen = map_coordinates(known.astype(np.float32), (y, x), order=1, mode="nearest") > 0.999
+    ny, nx = plane.shape
+    seen &= (x > -0.5) & (x < nx - 0.5) & (y > -0.5) & (y < ny - 0.5)
+    return np.where(seen, flux, np.float32(np.nan)).reshape(pixels, pixels)
 
 
 def _around(x, y, plane, margin=12):
@@ -107,6 +110,6 @@ def _around(x, y, plane, margin=12):
     for at, n in ((x, plane.shape[1]), (y, plane.shape[0])):
         at = np.clip(np.nan_to_num(at, nan=-margin), -margin, n - 1 + margin)
         start = min(max(int(at.min()) - margin, 0), n - 1)
-        parts.append((at - start, slice(start, int(at.max()) + margin)))
+        parts.append((at - start, slice(start, max(int(at.max()) + margin, start + 1))))
     (x, columns), (y, rows) = parts
     return x, y, plane[rows, columns]

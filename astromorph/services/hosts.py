@@ -63,6 +63,9 @@ class Host:
     def slot(self):
         """Wait for a turn; what happens inside is one attempt.
 
+        Gives a function to call when the host has answered: another attempt may start while the
+        answer is looked at.
+
         Raises
         ------
         FetchError
@@ -70,18 +73,23 @@ class Host:
         """
         ticket, error = self._enter(), None
         try:
-            yield
+            yield self._make_room
         except FetchError as caught:
             error = caught
             raise
         finally:
             with self._changed:
                 self._leave(ticket, error)
-                self._changed.notify_all()
+            self._make_room()
 
     def wake(self):
         """Let those who wait for a turn see that `stopped` is set."""
         with self._changed:
+            self._changed.notify_all()
+
+    def _make_room(self):
+        with self._changed:
+            self._threads.discard(threading.get_ident())
             self._changed.notify_all()
 
     def _enter(self):
@@ -111,7 +119,6 @@ class Host:
                              f"{self._last_failure})", MorphFlag.SERVER_ERROR)
 
     def _leave(self, ticket, error):
-        self._threads.remove(threading.get_ident())
         if ticket.probe:
             self._probing = False
         if error is None or not error.retry:

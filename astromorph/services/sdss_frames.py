@@ -57,14 +57,17 @@ def _find_fields(request, transport):
     """Fields that show an object at the position, as tuples of `_FIELD`."""
     from astroquery.sdss import conf
 
-    ask = {"coordinates": SkyCoord(request.ra, request.dec, unit="deg"), "radius": _NEAR,
-           "photoobj_fields": _FIELD, "data_release": _release(request), "timeout": None}
+    release = _release(request)
 
     def attempt():
         client = _client(transport)
         with _COLUMNS:  # at first it asks for the columns of tables, and keeps them in a file
-            client.query_crossid_async(get_query_payload=True, **ask)
-        text = client.query_crossid_async(cache=False, **ask).text
+            form, files = client.query_crossid_async(
+                SkyCoord(request.ra, request.dec, unit="deg"), radius=_NEAR,
+                photoobj_fields=_FIELD, data_release=release, get_query_payload=True)
+        # without its own sending, which in threads leaves astroquery's cache turned off for good
+        url = conf.skyserver_baseurl + client.XID_URL_SUFFIX_NEW.format(dr=release)
+        text = transport.session.post(url, data=form, files=files).text
         try:
             return unique(Table.read(text, format="ascii.csv", comment="#")[_FIELD])
         except Exception as error:  # a page or a message, which astroquery takes for a table

@@ -89,6 +89,7 @@ class Transport:
         check : callable, optional
             Takes the complete response, of a status below 400, and returns what is to be returned,
             or raises `~astromorph.services.base.FetchError`, which may ask for another attempt.
+            The host may be asked for something else meanwhile.
         on_error : callable, optional
             Takes a response of status 400 or more, to raise a more telling
             `~astromorph.services.base.FetchError` than `check_status` does.
@@ -110,10 +111,10 @@ class Transport:
                 if on_error is not None:
                     on_error(error.response)
                 raise
-            return response if check is None else check(response)
-        return self.call(url, attempt)
+            return response
+        return self.call(url, attempt, check)
 
-    def call(self, url, attempt):
+    def call(self, url, attempt, check=None):
         """Ask a service by a callable, as often as it takes.
 
         Parameters
@@ -122,11 +123,13 @@ class Transport:
             Says which host is asked.
         attempt : callable
             Without arguments; asks that host, once, without `call` or `get`.
+        check : callable, optional
+            As for `get`, of what ``attempt`` returned.
 
         Returns
         -------
         object
-            What ``attempt`` returned.
+            What ``check``, else ``attempt`` returned.
 
         Raises
         ------
@@ -137,7 +140,7 @@ class Transport:
         again = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._retries + 1), wait=_wait,
             retry=tenacity.retry_if_exception(_may_succeed), sleep=self._sleep, reraise=True)
-        return again(_attempt, host, attempt)
+        return again(_attempt, host, attempt, check)
 
     def _sleep(self, seconds):
         self._stopped.wait(seconds)
@@ -155,10 +158,12 @@ class Transport:
             return self._hosts[key]
 
 
-def _attempt(host, attempt):
-    with host.slot():
+def _attempt(host, attempt, check):
+    with host.slot() as leave:
         try:
-            return attempt()
+            answer = attempt()
+            leave()
+            return answer if check is None else check(answer)
         except Exception as error:
             known = translate(error, host=host.name)
             if known is None or known is error:
