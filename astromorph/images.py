@@ -120,7 +120,7 @@ def _read_file(file, survey, bands):
     if head.startswith(_FITS_STARTS):
         return _from_flux(file, survey, bands)
     if head.startswith((b"\xff\xd8", b"\x89PNG")):
-        return _from_picture(file.read())
+        return _from_array(decode_picture(file.read()))
     if not head:
         found = "the file is empty"
     elif not head.strip(b"\0"):
@@ -132,8 +132,23 @@ def _read_file(file, survey, bands):
     raise CutoutError(f"{found}; expected JPEG, PNG or FITS, get it again", MorphFlag.UNREADABLE)
 
 
-def _from_picture(data):
-    """Decode a JPEG or PNG, whole or not at all, whatever Pillow's global setting."""
+def decode_picture(data):
+    """Decode a JPEG or PNG, whole or not at all, whatever Pillow's global setting.
+
+    Parameters
+    ----------
+    data : bytes
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (y, x) or (y, x, 3)
+        As stored, row 0 at the top.
+
+    Raises
+    ------
+    CutoutError, OSError
+        If it is truncated, too large or damaged.
+    """
     complete = (data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") if data[:1] == b"\xff"
                 else b"IEND\xaeB`\x82" in data)
     if not complete:
@@ -144,7 +159,7 @@ def _from_picture(data):
                               f"than {MAX_PIXELS}; cut out the galaxy first", MorphFlag.BAD_SHAPE)
         if picture.mode[0] not in "LIF1" or picture.mode == "LA":
             picture = picture.convert("RGB")
-        return _from_array(np.asarray(picture))
+        return np.asarray(picture)
 
 
 def _from_array(array):

@@ -4,11 +4,10 @@ import re
 
 import numpy as np
 from astropy.io import fits
-from PIL import Image
 from scipy import ndimage
 
 from astromorph.flags import MorphFlag
-from astromorph.images import CutoutError, read_cutout
+from astromorph.images import decode_picture
 from astromorph.services.base import FetchError
 from astromorph.services.framing import celestial, frame_wcs
 
@@ -69,18 +68,18 @@ def check_picture(data, request, *, pixels, blank=(0, 0, 0)):
 def _decode(data):
     """Channels of a picture, (3, y, x), from 0 to 255."""
     try:
-        channels = np.moveaxis(read_cutout(data).pixels, -1, 0)
-        return np.rint(255 * channels).astype(np.int16, order="C")
-    except CutoutError as error:
-        if error.flag != MorphFlag.BLANK:
-            raise FetchError(str(error), error.flag,
-                             retry=error.flag == MorphFlag.UNREADABLE) from None
-    with Image.open(io.BytesIO(data)) as picture:  # its one color tells why
-        return np.moveaxis(np.asarray(picture.convert("RGB"), np.int16), -1, 0)
+        picture = decode_picture(data)
+    except Exception as error:  # damaged bytes fail anywhere in Pillow
+        raise FetchError(f"the service sent a damaged picture: {error!s:.100}",
+                         getattr(error, "flag", MorphFlag.UNREADABLE), retry=True) from error
+    channels = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+    return np.moveaxis(channels, -1, 0).astype(np.int16, order="C")
 
 
 def _border_regions(empty):
     """Areas along the border: scattered pixels, and the noise of an upsampled sky, are data."""
+    if empty.mean() < 1 - _FULL:  # as a rule: no need to look where
+        return np.zeros_like(empty)
     side = max(8, min(empty.shape) // 26)
     solid = ndimage.grey_opening(empty.astype(np.uint8), size=(side, side))
     return solid & _touches_border(solid)
@@ -95,6 +94,8 @@ def _touches_border(mask):
 
 
 def _largest_region(mask):
+    if not mask.any():
+        return 0
     labels, number = ndimage.label(mask)
     return np.bincount(labels.ravel())[1:].max() if number else 0
 

@@ -73,24 +73,28 @@ class Host:
         """
         ticket, error = self._enter(), None
         try:
-            yield self._make_room
+            yield self._answer_came
         except FetchError as caught:
             error = caught
             raise
         finally:
             with self._changed:
                 self._leave(ticket, error)
-            self._make_room()
+                self._make_room()
 
     def wake(self):
         """Let those who wait for a turn see that `stopped` is set."""
         with self._changed:
             self._changed.notify_all()
 
-    def _make_room(self):
+    def _answer_came(self):
         with self._changed:
-            self._threads.discard(threading.get_ident())
-            self._changed.notify_all()
+            self._make_room()
+
+    def _make_room(self):
+        self._threads.discard(threading.get_ident())
+        # Not more than can go on: many threads that wake for nothing slow down the others.
+        self._changed.notify(max(self.window - len(self._threads), 0))
 
     def _enter(self):
         thread = threading.get_ident()
@@ -142,6 +146,7 @@ class Host:
         if ticket.probe or (enough and not self._rest):
             self._rest = min(max(2 * self._rest or REST, wait), LONGEST_REST)
             self._rest_until = self._clock() + self._rest
+            self._changed.notify_all()
 
     def _slow_down(self, ticket, wait):
         self._quiet_until = max(self._quiet_until, self._clock() + min(wait, LONGEST_WAIT))
