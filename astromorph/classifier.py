@@ -369,7 +369,8 @@ def _has_positions(data, images):
 
 
 def _image_rows(data, images, options, sky_options):
-    given = [name for name, value in sky_options.items() if value not in (None, False)]
+    given = [name for name, value in sky_options.items()
+             if value is not None and value is not False]
     if given:
         raise ValueError(f"{', '.join(given)}: only for positions, a table or SkyCoord without "
                          "images=. Received images.")

@@ -153,12 +153,14 @@ class CutoutFetcher:
                              MorphFlag.OUTSIDE_FOOTPRINT, final=True)
 
     def _cached(self, request):
-        """The cached image of the first way that has one, preferably a fresh one."""
-        if self.cache is None:
-            return None
-        entries = [entry for way in self.ways if not _is_local(way)
-                   and (entry := self.cache.get(cache_key(request, way.name))) is not None]
-        return next(filter(self._is_fresh, entries), entries[0] if entries else None)
+        """The cached image of the first way that has a fresh one, else of the first with any."""
+        old = None
+        for way in self.ways if self.cache is not None else ():
+            entry = None if _is_local(way) else self.cache.get(cache_key(request, way.name))
+            if entry is not None and self._is_fresh(entry):
+                return entry
+            old = old or entry
+        return old
 
     def _is_fresh(self, entry):
         return self.offline or self.max_age is None or entry.age <= self.max_age

@@ -58,12 +58,8 @@ class SkyRows:
         return self._ra.size
 
     def __iter__(self):
-        native = self.survey.pixel_scale.to_value(u.arcsec)
-        for *frame, name, r90 in zip(self._ra, self._dec, self._widths, self._names, self._r90):
-            request = self._fetcher.request(*frame, name)
-            if r90 is None and np.isfinite(request.width):
-                request = replace(request, pixels=round(request.width / native))
-            yield request, r90
+        return ((self._fetcher.request(*frame), r90) for *frame, r90 in zip(
+            self._ra, self._dec, self._widths, self._names, self._r90))
 
     def load(self, row, size, frame_r90):
         """(pixels, flag, provenance) of a row; raises CutoutError and FetchError."""

@@ -1,6 +1,8 @@
 import pytest
 from astropy import units as u
 
+from astromorph.catalogs import CATALOGS
+from astromorph.services import check_way
 from astromorph.surveys import SURVEYS, get_survey
 
 
@@ -12,6 +14,17 @@ def test_record_is_consistent(survey):
     # red needs the least brightening: galaxies are red
     assert sorted(survey.rgb, key=survey.scales.get) == list(survey.rgb)
     assert survey.sky_noise.to_value(u.nmgy) * max(survey.scales.values()) < 0.1
+
+
+@pytest.mark.parametrize("survey", SURVEYS.values(), ids=lambda survey: survey.name)
+def test_images_and_catalog_of_a_survey(survey):
+    for way in survey.ways:
+        check_way(way, survey)
+    assert survey.catalog in CATALOGS and survey.release.startswith("DR")
+    assert set(survey.hips) - {"color"} == set(survey.bands)
+    assert all(name.startswith("CDS/P/") for name in survey.hips.values())
+    low, high = survey.declinations
+    assert -90 <= low < high <= 90 and 20 < survey.depth < 26
 
 
 @pytest.mark.parametrize("name", ["sdss", "SDSS", " Sdss ", SURVEYS["sdss"]])

@@ -169,6 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
+        self.loopback.stats.sent(len(body))
         self._write(body, chunked, last=fault != "cut-chunked")
         if fault == "stall-body":
             self._stall()

@@ -12,7 +12,8 @@ class Stats:
     ----------
     paths, targets, faults : `~collections.Counter`
         Requests by endpoint, by "endpoint target" (the asked position), faults by kind.
-    simultaneous, most_simultaneous, connections : int
+    simultaneous, most_simultaneous, connections, bytes : int
+        The last of the bodies that were sent.
     errors : list of str
         Mistakes of the simulation itself; should be empty.
     """
@@ -26,7 +27,7 @@ class Stats:
         """Start again from zero."""
         with self._lock:
             self.paths, self.targets, self.faults = Counter(), Counter(), Counter()
-            self.most_simultaneous = self.connections = 0
+            self.most_simultaneous = self.connections = self.bytes = 0
             self.errors = []
 
     def begin(self, path, what):
@@ -47,6 +48,11 @@ class Stats:
         """Count a connection."""
         with self._lock:
             self.connections += 1
+
+    def sent(self, size):
+        """Count the bytes of a body."""
+        with self._lock:
+            self.bytes += size
 
     def fault(self, kind):
         """Count a fault."""
@@ -69,4 +75,5 @@ class Stats:
             return {"requests": sum(self.paths.values()), "paths": dict(self.paths),
                     "targets": dict(self.targets), "faults": dict(self.faults),
                     "most_simultaneous": self.most_simultaneous,
-                    "connections": self.connections, "errors": self.errors}
+                    "connections": self.connections, "bytes": self.bytes,
+                    "errors": self.errors}
