@@ -175,8 +175,8 @@ def write_docs(folder, galaxies, latency, repeats):
         f"{1000 * latency:.0f} ms, with at most {most} requests at a time (counted by the "
         f"services), on 2 cores that they share; the network alone is part of ``classify``. Peak "
         f"memory of ``classify``: {memory[0]} MB for {galaxies // 10:,} positions, {memory[1]} MB "
-        f"for {galaxies:,}. ``benchmarks/images_by_position.py --repeats {repeats}``, the cache empty "
-        "each time.\n")
+        f"for {galaxies:,}. ``benchmarks/images_by_position.py --repeats {repeats}``, the cache "
+        "empty each time.\n")
 
 
 def main():
