@@ -317,17 +317,15 @@ class MorphologyClassifier:
         answers = np.full((len(rows), len(self.questions)), np.nan, np.float32)
         flags = np.zeros(len(rows), np.int32)
         sources = []
-        stream = read_ahead(pool, partial(self._load, rows), rows, rows.ahead)
+        stream = outcomes.counting(read_ahead(pool, partial(self._load, rows), rows, rows.ahead))
         for start in range(0, len(rows), _CHUNK):
-            frames, chunk_flags, provenance, errors = zip(*islice(stream, _CHUNK))
+            frames, chunk_flags, provenance, _ = zip(*islice(stream, _CHUNK))
             good = [k for k, frame in enumerate(frames) if frame is not None]
             if good:
                 answers[[start + k for k in good]] = self._answer(
                     np.stack([frames[k] for k in good]), batch_size)
             flags[start:start + len(frames)] = chunk_flags
             sources.extend(provenance)
-            for outcome in zip(chunk_flags, errors):
-                outcomes.add(*outcome)
         return answers, flags, sources
 
     def _load(self, rows, row):

@@ -307,12 +307,10 @@ def fetch_cutouts(coords, width, *, survey="sdss", names=None, folder=None, prog
             file = cutout.path if folder is None else _save(cutout, folder, name or str(number))
             return str(file or ""), cutout.image.flag, cutout.provenance, None
 
-        results = []
-        for result in read_ahead(pool, get, enumerate(zip(ra, dec, widths, names)), AHEAD):
-            outcomes.add(result[1], result[3])
-            results.append(result[:3])
+        rows = enumerate(zip(ra, dec, widths, names))
+        results = list(outcomes.counting(read_ahead(pool, get, rows, AHEAD)))
     outcomes.warn("fetched")
-    files, flags, provenance = zip(*results) if results else ((), (), ())
+    files, flags, provenance, _ = zip(*results) if results else ((), (), (), ())
     table = Table({"ra": ra * u.deg, "dec": dec * u.deg, "file": np.array(files, str)})
     table["morph_flag"] = Column(np.array(flags, np.int32), description="Quality bits, 0 is good")
     add_provenance(table, provenance)

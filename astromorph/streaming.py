@@ -58,8 +58,13 @@ class Outcomes:
     def __exit__(self, *exception):
         self._bar.close()
 
-    def add(self, flag, error=None):
-        """Count the next row: its flag, and what went wrong if there is no result for it."""
+    def counting(self, rows):
+        """Yield rows of which the second item is the flag and the last one the error, or None."""
+        for row in rows:
+            self._add(row[1], row[-1])
+            yield row
+
+    def _add(self, flag, error):
         name = "good"
         if flag & MorphFlag.UNCLASSIFIED:
             name = " | ".join(decode_flags(flag))
