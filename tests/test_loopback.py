@@ -490,6 +490,7 @@ def test_tap_tables(server, survey, table, column):
     assert len(empty) == 0
 
 
+@pytest.mark.filterwarnings("ignore::pyvo.dal.DALOverflowWarning")
 def test_tap_limits_and_errors(server):
     service = pyvo.dal.TAPService(server.url + "/tap")
     near = f"ls_dr10.tractor WHERE q3c_radial_query(ra, dec, {RA}, {DEC}, 0.2)"
