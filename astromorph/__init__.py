@@ -20,6 +20,7 @@ _HOMES = {
     "fetch_cutouts": "cutouts",
     "query_galaxies": "catalogs",
     "to_regions": "sky_regions",
+    "make_labels": "labels",
     "CutoutError": "images",
     "read_cutout": "images",
     "measure_r90": "images",

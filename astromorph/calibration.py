@@ -1,16 +1,24 @@
-"""Probabilities that mean what they say: Platt scaling."""
+"""Probabilities that mean what they say: Platt scaling, temperature, prior shift."""
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from astromorph.metrics import as_floats, as_probabilities, valid_pairs
+from astropy import log
+from astropy.table import Table
 
-__all__ = ["PlattScaling", "fit_platt"]
+from astromorph.metrics import as_floats, as_probabilities, score, valid_pairs
+from astromorph.questions import asked
+
+__all__ = ["METHODS", "PlattScaling", "base_rates", "estimate_base_rate", "fit_platt",
+           "fit_temperature", "recalibrate", "shift_priors"]
 
 # Probabilities are kept this far from 0 and 1, so that their logits are finite.
 _CLIP = 1e-7
 # Two numbers are fitted: fewer galaxies of either answer than this would only fit noise.
 _MIN_PER_ANSWER = 5
+# The base rate of fewer galaxies is noise.
+_MIN_UNLABELED = 30
+_FOLDS = 5
 
 
 def _logit(probabilities):
@@ -65,6 +73,15 @@ class PlattScaling:
     def to_dict(self):
         """Slope and intercept as a plain dictionary, for JSON."""
         return asdict(self)
+
+    def shifted(self, old_rate, new_rate):
+        """Scaling for a sample with another fraction of positives, and the same looks.
+
+        Bayes' theorem multiplies the odds by the ratio of the two samples' odds, which is an
+        offset of the logit.
+        """
+        old, new = _logit(np.array([old_rate, new_rate]))
+        return PlattScaling(self.slope, float(self.intercept + new - old))
 
     def __call__(self, probabilities):
         """Calibrate.
@@ -122,6 +139,37 @@ def fit_platt(labels, probabilities):
     ----------
     Platt 1999, in Advances in Large Margin Classifiers, MIT Press, 61.
     """
+    return _fit(labels, probabilities, fit_intercept=True)
+
+
+def fit_temperature(labels, probabilities):
+    """Fit the temperature of one question: one number, for few labels.
+
+    As `fit_platt`, but the intercept is 0; the slope is one over the temperature of [1]_. A
+    probability of 0.5 stays.
+
+    Parameters
+    ----------
+    labels, probabilities : array-like, shape (n,)
+        As for `fit_platt`.
+
+    Returns
+    -------
+    PlattScaling
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `fit_platt`.
+
+    References
+    ----------
+    .. [1] Guo et al. 2017, Proc. 34th Int. Conf. Machine Learning, 1321.
+    """
+    return _fit(labels, probabilities, fit_intercept=False)
+
+
+def _fit(labels, probabilities, fit_intercept):
     labels, probabilities = valid_pairs(labels, probabilities)
     n_positive = int(labels.sum())
     n_negative = labels.size - n_positive
@@ -134,20 +182,200 @@ def fit_platt(labels, probabilities):
         raise ValueError("probabilities must differ between galaxies to calibrate. "
                          f"Received {probabilities[0]:g} for all.")
     targets = np.where(labels == 1, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
-    slope, intercept = _fit_line(logits, targets)
+    slope, intercept = _fit_line(logits, targets, fit_intercept)
     if slope <= 0:
         raise ValueError("probabilities must be higher for galaxies labeled 1. Received a fitted "
                          f"slope of {slope:.3g}: are the labels or the columns swapped?")
     return PlattScaling(slope, intercept)
 
 
-def _fit_line(logits, targets):
+def _fit_line(logits, targets, fit_intercept):
     """Logistic regression on targets between 0 and 1: each galaxy is a weighted 1 and 0."""
     from sklearn.linear_model import LogisticRegression  # slow to import
 
     answers = np.repeat([1, 0], logits.size)
     weights = np.concatenate([targets, 1 - targets])
     # An infinite C means no penalty, in every version of scikit-learn.
-    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8,
+                               fit_intercept=fit_intercept)
     model.fit(np.tile(logits, 2)[:, None], answers, sample_weight=weights)
-    return float(model.coef_[0, 0]), float(model.intercept_[0])
+    return float(model.coef_[0, 0]), float(np.squeeze(model.intercept_))
+
+
+METHODS = {"platt": fit_platt, "temperature": fit_temperature}
+"""Calibrations that take labels."""
+
+
+def recalibrate(questions, scalings, labels, probabilities, method="platt"):
+    """Calibrate each question that has enough labels; the others keep their scaling.
+
+    Parameters
+    ----------
+    questions : sequence of `~astromorph.questions.Question`
+    scalings : sequence of PlattScaling
+        The present ones.
+    labels, probabilities : `~numpy.ndarray`, shape (n, questions)
+        1, 0 or NaN; probabilities before any calibration, NaN where there are none.
+    method : str
+        One of `METHODS`.
+
+    Returns
+    -------
+    scalings : list of PlattScaling
+    report : `~astropy.table.Table`
+        A row a question: the galaxies that were used, those labeled 1 and their fraction (the base
+        rate), whether the question was calibrated, and its expected calibration error before and,
+        for galaxies left out of the fit (5-fold), after.
+
+    Raises
+    ------
+    ValueError
+        If no question can be calibrated.
+    """
+    new, rows, reasons = [], [], []
+    for question, scaling, y, raw in zip(questions, scalings, labels.T, probabilities.T):
+        before = score(y, scaling(raw))
+        try:
+            new.append(METHODS[method](y, raw))
+        except ValueError as error:
+            new.append(scaling)
+            reasons.append(f"{question.key}: {error}")
+        done = new[-1] is not scaling
+        rows.append({
+            "question": question.key, "n": before.n, "n_positive": before.n_positive,
+            "calibrated": done, "base_rate": before.n_positive / max(before.n, 1),
+            "ECE_before": before.ece,
+            "ECE_after": _cross_fitted_error(y, raw, METHODS[method]) if done else before.ece})
+    if len(reasons) == len(rows):
+        raise ValueError("labels: no question can be calibrated. " + " ".join(reasons))
+    for reason in reasons:
+        log.warning(f"Not calibrated, {reason}")
+    return new, _report(rows)
+
+
+def base_rates(report):
+    """Base rate of each calibrated question, from the report of either function."""
+    return {str(row["question"]): float(row["base_rate"]) for row in report if row["calibrated"]}
+
+
+def _report(rows):
+    report = Table(rows)
+    for name in report.colnames:
+        if report[name].dtype.kind == "f":
+            report[name].format = ".3f"
+    return report
+
+
+def _cross_fitted_error(labels, probabilities, fit):
+    """Calibration error of galaxies that were left out of the fit; NaN if that leaves too few."""
+    labels, probabilities = valid_pairs(labels, probabilities)
+    after = np.empty(labels.size)
+    # Every fold has its share of either answer.
+    order = np.lexsort((probabilities, labels))
+    folds = np.empty(labels.size, int)
+    folds[order] = np.arange(labels.size) % _FOLDS
+    try:
+        for fold in range(_FOLDS):
+            out = folds == fold
+            after[out] = fit(labels[~out], probabilities[~out])(probabilities[out])
+    except ValueError:
+        return np.nan
+    return score(labels, after).ece
+
+
+def estimate_base_rate(probabilities, base_rate, *, weights=None):
+    """Estimate the fraction of positives of a sample without labels (Saerens et al. 2002).
+
+    Expectation maximization: probabilities are shifted to the present estimate of the fraction;
+    their mean is the next one. It assumes that positives look like the positives, and
+    negatives like the negatives, of the sample that the probabilities were calibrated on.
+
+    Parameters
+    ----------
+    probabilities : array-like, shape (n,)
+        Calibrated; NaN or masked where there is none.
+    base_rate : float
+        Fraction of positives that they were calibrated for.
+    weights : array-like, shape (n,), optional
+        How much each galaxy counts.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the galaxies, each counted with its weight, are fewer than 30.
+
+    References
+    ----------
+    Saerens, Latinne & Decaestecker 2002, Neural Computation 14, 21.
+    """
+    probabilities = as_probabilities(probabilities)
+    weights = np.broadcast_to(1.0 if weights is None else weights, probabilities.shape)
+    known = np.isfinite(probabilities)
+    probabilities, weights = probabilities[known], weights[known]
+    total = weights.sum()
+    if total < _MIN_UNLABELED:
+        raise ValueError(f"data: expected at least {_MIN_UNLABELED} galaxies of which the question "
+                         f"is asked, to estimate a base rate. Received {total:.3g}.")
+    rate, last = base_rate, np.inf
+    for _ in range(1000):
+        if abs(rate - last) < 1e-6:
+            break
+        last = rate
+        now = PlattScaling.identity().shifted(base_rate, last)(probabilities)
+        # Without a single galaxy of one answer the odds would have no limit.
+        rate = float(np.clip((weights * now).sum() / total, 0.5 / total, 1 - 0.5 / total))
+    return rate
+
+
+def shift_priors(questions, scalings, probabilities, base_rates):
+    """Correct scalings for other fractions of positives, estimated without labels.
+
+    Parameters
+    ----------
+    questions : sequence of `~astromorph.questions.Question`
+        Parents before their children: a galaxy counts as much as the question is likely to be asked
+        of it.
+    scalings : sequence of PlattScaling
+        The present ones.
+    probabilities : `~numpy.ndarray`, shape (n, questions)
+        Before any calibration.
+    base_rates : dict of str to float
+        Question -> fraction of positives that the scalings are right for.
+
+    Returns
+    -------
+    scalings : list of PlattScaling
+    report : `~astropy.table.Table`
+        A row a question: the galaxies that count, whether it was shifted, and the base rates before
+        and now. Questions with too few galaxies keep theirs.
+
+    Raises
+    ------
+    ValueError
+        If no question has 30 galaxies.
+    """
+    new, rows, reasons, answers = [], [], [], []
+    for question, scaling, raw in zip(questions, scalings, probabilities.T):
+        present, old = scaling(raw), base_rates[question.key]
+        weights = asked(questions[:len(answers) + 1], [*answers, present])[-1]
+        weights = np.where(np.isfinite(present), weights, 0) * np.ones(len(present))
+        try:
+            rate = estimate_base_rate(present, old, weights=weights)
+            new.append(scaling.shifted(old, rate))
+        except ValueError as error:
+            rate = old
+            new.append(scaling)
+            reasons.append(f"{question.key}: {error}")
+        rows.append({"question": question.key, "n": round(float(weights.sum())),
+                     "calibrated": new[-1] is not scaling, "base_rate_before": old,
+                     "base_rate": rate})
+        answers.append(new[-1](raw))
+    if len(reasons) == len(rows):
+        raise ValueError(reasons[0])
+    for reason in reasons:
+        log.warning(f"Not calibrated, {reason}")
+    return new, _report(rows)

@@ -1,6 +1,6 @@
 """`MorphologyClassifier`: images in, probability columns out."""
 import copy
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from functools import partial
 from itertools import islice
@@ -11,7 +11,9 @@ from astropy.table import Column, MaskedColumn, Table
 from threadpoolctl import threadpool_limits
 
 from astromorph import weights
-from astromorph.calibration import PlattScaling
+from astromorph.alignment import BLUR, Alignment, measure_brightness
+from astromorph.calibration import METHODS, PlattScaling, base_rates, recalibrate, shift_priors
+from astromorph.domain import DomainWatch
 from astromorph.fits_planes import band_names
 from astromorph.imagerows import ImageRows
 from astromorph.images import CutoutError, normalize_bands
@@ -19,11 +21,13 @@ from astromorph.metrics import as_floats, check_count, score_table
 from astromorph.questions import QUESTIONS
 from astromorph.services.base import FetchError
 from astromorph.streaming import Outcomes, read_ahead, thread_pool
+from astromorph.suggesting import suggest_rows, total_entropy
 from astromorph.surveys import get_survey
 
 __all__ = ["MorphologyClassifier"]
 
 _CHUNK = 128
+_SPREADS = {"views": "8 rotations and reflections", "dropout": "draws of Monte-Carlo dropout"}
 
 
 class MorphologyClassifier:
@@ -54,6 +58,8 @@ class MorphologyClassifier:
         self.questions = tuple(known[key] for key in card["questions"])
         self._calibration = [PlattScaling.from_dict(card["calibration"][question.key])
                              for question in self.questions]
+        self._alignment = (Alignment.from_dict(card["alignment"]) if card.get("alignment")
+                           else None)
 
     @classmethod
     def from_pretrained(cls, survey="sdss", *, network=None):
@@ -137,12 +143,12 @@ class MorphologyClassifier:
         """
         rows = ImageRows(images, cutout_r90=cutout_r90, r90=r90, survey=survey, bands=bands)
         frames = [rows.load(row, self._card["size"], self.frame_r90)[0] for row in rows]
-        return (self._answer(normalize_bands(np.stack(frames))) if frames
+        return (self._answer(np.stack([self._prepare(frame) for frame in frames])) if frames
                 else np.empty((0, len(self.questions))))
 
     def classify(self, data, *, images=None, cutout_r90=None, r90=None, width=None, survey=None,
-                 bands=None, names=None, provenance=False, batch_size=64, threads=None,
-                 progress=None, **fetch):
+                 bands=None, names=None, provenance=False, errors=None, batch_size=64,
+                 threads=None, progress=None, **fetch):
         """Add probability columns to a table of positions or images, or make a table for a list.
 
         Parameters
@@ -178,6 +184,12 @@ class MorphologyClassifier:
         provenance : bool
             For positions, add columns that say where each image came from:
             `~astromorph.cutouts.PROVENANCE`.
+        errors : str, optional
+            Add columns ``P_disk_err`` and so on: the standard deviation of the calibrated
+            probability over the eight rotations and reflections of the image (``"views"``, nine
+            passes of the network in all), or with parts of the last layer's inputs dropped at
+            random (``"dropout"``: Monte-Carlo dropout, two passes). They rank the answers by how
+            likely they are wrong about as well as the distance of the probability from 0 and 1.
         batch_size : int
             Galaxies in one pass of the network.
         threads : int, optional
@@ -201,27 +213,13 @@ class MorphologyClassifier:
         TypeError, ValueError
             If an argument is not as described. A bad image never raises.
         """
-        survey = survey if survey is None else get_survey(survey)
-        if bands is not None:
-            band_names(bands)
-        check_count(batch_size, "batch_size")
-        if threads is not None:
-            check_count(threads, "threads")
-        options = {"cutout_r90": cutout_r90, "r90": r90, "bands": bands}
-        fetch |= {"width": width, "names": names}
-        rows = (self._sky_rows(data, survey, options | fetch) if _has_positions(data, images)
-                else _image_rows(data, images, options | {"survey": survey},
-                                 fetch | {"provenance": provenance}))
-        with ExitStack() as stack:
-            pool = stack.enter_context(thread_pool(threads or rows.threads))
-            stack.enter_context(rows)  # left before the pool, so that requests under way end
-            outcomes = stack.enter_context(Outcomes(len(rows), progress, "galaxies"))
-            # Every reading thread resamples by matrix products: BLAS threads of their own would
-            # only be in each other's way.
-            stack.enter_context(threadpool_limits(1, "blas"))
-            answers, flags, sources = self._answer_rows(rows, pool, outcomes, batch_size)
-        outcomes.warn("classified")
-        table = self._finish(rows.table, answers, flags)
+        if errors not in (None, "views", "dropout"):
+            raise ValueError(f'errors: expected None, "views" or "dropout". Received {errors!r}.')
+        rows = self._rows(data, images=images, cutout_r90=cutout_r90, r90=r90, width=width,
+                          survey=survey, bands=bands, names=names, provenance=provenance, **fetch)
+        answer = partial(self._answer_with_errors, errors) if errors else self._answer
+        values, flags, sources = self._classify(rows, answer, batch_size, threads, progress)
+        table = self._finish(rows.table, values, flags, errors)
         if provenance:
             from astromorph.cutouts import add_provenance
 
@@ -261,6 +259,248 @@ class MorphologyClassifier:
         survey = get_survey(survey or self._card["survey"])
         galaxies = query_galaxies(region, survey, max_rows=max_rows, faint_limit=faint_limit)
         return self.classify(galaxies, survey=survey, **options)
+
+    def suggest(self, data, n=300, *, seed=0, batch_size=64, threads=None, progress=None,
+                **options):
+        """Suggest galaxies to label: those whose labels would teach this classifier most.
+
+        Uncertain ones that differ from each other; see `~astromorph.suggesting.suggest_rows`. What
+        the network sees of every galaxy is kept in memory: 0.9 GB for a million.
+
+        Parameters
+        ----------
+        data, batch_size, threads, progress, **options
+            As for `classify`, and as the galaxies will be classified.
+        n : int
+            Number of galaxies; all that can be classified, where there are fewer.
+        seed : int
+            Same seed, same galaxies.
+
+        Returns
+        -------
+        `~astropy.table.Table`
+            What `classify` gives, of these galaxies only; those to label first are in front. The
+            first column, ``morph_row``, is the row in ``data``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described.
+        """
+        check_count(n, "n")
+        rows = self._rows(data, **options)
+        values, flags, _ = self._classify(rows, self._answer_with_features, batch_size, threads,
+                                          progress)
+        usable = np.flatnonzero(np.isfinite(values).all(axis=1))
+        answers, features = np.split(values[usable], [len(self.questions)], axis=1)
+        chosen = usable[suggest_rows(features, total_entropy(self.questions, answers), n,
+                                     seed=seed)]
+        table = self._finish(rows.table, values, flags)[chosen]
+        table.add_column(Column(chosen, "morph_row", description="Row in the data"), 0)
+        return table
+
+    def calibrate(self, data, labels=None, *, method="platt", survey=None, **options):
+        """Return a new classifier whose probabilities are right for galaxies like these.
+
+        This classifier does not change. The galaxies must not have trained the weights: a network
+        is surer of those it has seen. The order of galaxies in probability, and the area under the
+        ROC curve, stay as they are.
+
+        With labels, ``"platt"`` (slope and intercept) or ``"temperature"`` (slope only) is fitted
+        to what the network says before any calibration. Without labels, ``"prior"`` corrects for
+        another fraction of positives, estimated from the probabilities themselves; see
+        `~astromorph.calibration.estimate_base_rate`. Use it where galaxies look the same and only
+        their mix differs. It is no remedy for another survey: deeper images make smooth
+        galaxies look featured, which this takes for more disks; see `align`.
+
+        Parameters
+        ----------
+        data : as for `classify`
+        labels : array-like or `~astromorph.labels.Labels`, shape (n, questions), optional
+            As for `adapt`; by default from the columns of the table. Not for ``"prior"``.
+        method : str
+            ``"platt"``, ``"temperature"`` or ``"prior"``.
+        survey : str or `~astromorph.surveys.Survey`, optional
+            Whose images they are, by default the survey of the weights.
+        **options
+            As for `classify`.
+
+        Returns
+        -------
+        MorphologyClassifier
+            Its `calibration_report` tells what changed. Questions with too few galaxies keep
+            their calibration, with a warning.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described, or no question can be calibrated.
+        """
+        if method not in (*METHODS, "prior"):
+            raise ValueError(f"method: expected one of {[*METHODS, 'prior']}. Received {method!r}.")
+        if method == "prior":
+            fit = partial(shift_priors, base_rates=self._base_rates(labels))
+        else:
+            from astromorph.adapting import read_labels
+
+            fit = partial(recalibrate, labels=read_labels(data, labels, self.questions),
+                          method=method)
+        scalings, report = fit(self.questions, self._calibration,
+                               probabilities=self._raw(data, survey=survey, **options))
+        return self._with(self._card | {
+            "survey": get_survey(survey or self._card["survey"]).name,
+            "calibration": self._calibrations(scalings),
+            "base_rates": self._card.get("base_rates", {}) | base_rates(report),
+            "calibrated": {"method": method, "report": {
+                name: report[name].tolist() for name in report.colnames}}})
+
+    @property
+    def calibration_report(self):
+        """What `calibrate` changed, a `~astropy.table.Table` of a row a question; else None.
+
+        See `~astromorph.calibration.recalibrate` and `~astromorph.calibration.shift_priors`.
+        """
+        done = self._card.get("calibrated")
+        return done and Table(done["report"], meta={"method": done["method"]})
+
+    def _base_rates(self, labels=None):
+        """Fractions of positives that the calibration is right for."""
+        if labels is not None:
+            raise ValueError('labels: method="prior" takes none. Expected one of '
+                             f"{[*METHODS]} with labels.")
+        rates = self._card.get("base_rates", {})
+        if missing := [question.key for question in self.questions if question.key not in rates]:
+            raise ValueError(f"these weights do not say what base rates of {missing} they were "
+                             "calibrated for. Expected bundled weights, or calibrate with labels.")
+        return rates
+
+    def _raw(self, data, **options):
+        """Probabilities (n, questions) before any calibration, NaN where there are none."""
+        bare = self._with(self._card | {"calibration": self._calibrations(
+            [PlattScaling.identity()] * len(self.questions))})
+        table = bare.classify(data, **options)
+        return np.stack([as_floats(table[q.column], q.column) for q in self.questions], axis=1)
+
+    def _calibrations(self, scalings):
+        """Scalings as the card holds them."""
+        return {question.key: scaling.to_dict()
+                for question, scaling in zip(self.questions, scalings)}
+
+    def align(self, data, *, survey=None, blur=BLUR, threads=None, progress=None, **options):
+        """Return a new classifier for images of another survey, from images without labels.
+
+        This classifier does not change. The brightness of the pixels of all images together is
+        compared with that of the images the weights were trained on: deeper images show more of
+        the faint parts. The new classifier corrects every image accordingly, then blurs it a
+        little. See `~astromorph.alignment.Alignment`.
+
+        Parameters
+        ----------
+        data : as for `classify`
+            Galaxies as they will be classified, of all kinds; at least 30, better hundreds.
+        survey : str or `~astromorph.surveys.Survey`, optional
+            Whose images they are, by default the survey of the weights.
+        blur : float
+            Standard deviation of the Gaussian blur as a fraction of the frame; 0 for images that
+            are no sharper than those of the source.
+        threads, progress, **options
+            As for `classify`.
+
+        Returns
+        -------
+        MorphologyClassifier
+            The curves are in ``card["alignment"]``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described, fewer than 30 images can be used, or the weights
+            do not say how bright their training images were.
+        """
+        rows = self._rows(data, survey=survey, **options)
+        frames = (frame for frame in self._read(rows, threads, progress) if frame is not None)
+        return self._aligned(frames, survey and get_survey(survey).name, blur)
+
+    def adapt(self, data, labels=None, *, survey=None, train="all", epochs=None,
+              validation_fraction=0.2, folds=None, seed=0, align=True, learning_curve=(),
+              threads=None, progress=None, **options):
+        """Return a new classifier, taught by labeled galaxies, for the survey they come from.
+
+        This classifier does not change (and `keras.layers.Layer.adapt` is something else). The
+        new one is calibrated anew, on galaxies that its training did not see; what adapting
+        brought is in its `report`. Questions with fewer than 10 galaxies of either answer keep
+        the old answers. Ctrl-C ends the training and keeps the best weights so far.
+
+        Parameters
+        ----------
+        data : as for `classify`
+            Galaxies framed as they will be classified. For positions, somewhat wider cutouts
+            (``cutout_r90``) than needed leave fewer edges in images that are turned.
+        labels : array-like or `~astromorph.labels.Labels`, shape (n, questions), optional
+            1, 0 or NaN (unknown); by default from the columns of the table, labels or votes, as
+            `~astromorph.labels.make_labels` understands them.
+        survey : str or `~astromorph.surveys.Survey`, optional
+            Whose images they are, by default the survey of the weights.
+        train : str
+            ``"all"`` layers; ``"dense"`` layers only, on the old features; or all layers from
+            ``"scratch"``: experiments b, c and d of Dominguez Sanchez et al. (2019).
+        epochs : int, optional
+            Passes over the galaxies; by default those of `~astromorph.adapting.RECIPES`.
+        validation_fraction : float
+            Part of the galaxies, at most 0.5, that chooses the best epoch; with 0, the last one.
+        folds : int, optional
+            Parts of a cross-validation that scores and calibrates; 0 for the validation part
+            alone. By default 3 where the validation part is small.
+        seed : int
+            Same seed, same classifier.
+        align : bool
+            First `align` the images, which must be at least 30. Otherwise an earlier `align`
+            remains in force.
+        learning_curve : sequence of int
+            Also train on these numbers of galaxies, for the report.
+        threads, progress, **options
+            As for `classify`.
+
+        Returns
+        -------
+        MorphologyClassifier
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described, or no question has enough labels.
+        """
+        from astromorph import adapting
+
+        adapting.check_plan(self._card["network"], train, epochs, validation_fraction, folds, seed,
+                            learning_curve)
+        labels = adapting.read_labels(data, labels, self.questions)
+        rows = self._rows(data, survey=survey, **options)
+        name = get_survey(survey or self._card["survey"]).name
+        size, margin = self._card["size"], round(self._card["size"] / 6)
+        frames = list(self._read(rows, threads, progress, margin))
+        good = np.array([frame is not None for frame in frames])
+        labels = labels[good]
+        adapting.find_taught(labels, self.questions)
+        frames = [frame for frame in frames if frame is not None]
+        inner = [frame[margin:margin + size, margin:margin + size] for frame in frames]
+        before = self._answer(np.stack([self._prepare(frame) for frame in inner]))
+        source = self._aligned(inner, name, BLUR) if align else self
+        images = np.stack([adapting.as_bytes(source._alignment(frame) if source._alignment
+                                             else frame) for frame in frames])
+        card, arrays = adapting.adapt(
+            source, images, labels, before, train=train, epochs=epochs, folds=folds, seed=seed,
+            validation_fraction=validation_fraction, learning_curve=learning_curve,
+            progress=progress)
+        return self._with(card | {"survey": name}, arrays)
+
+    @property
+    def report(self):
+        """What adapting brought, an `~astromorph.reports.AdaptationReport`; else None."""
+        from astromorph.reports import AdaptationReport
+
+        adapted = self._card.get("adapted")
+        return adapted and AdaptationReport.from_dict(adapted["report"])
 
     def evaluate(self, data, labels=None, *, threshold=0.5, intervals=True, **options):
         """Score the classifier on galaxies with known answers.
@@ -312,46 +552,129 @@ class MorphologyClassifier:
 
         return SkyRows(data, survey or self._card["survey"], frame_r90=self.frame_r90, **options)
 
-    def _answer_rows(self, rows, pool, outcomes, batch_size):
-        """Probabilities, flags and provenance of all rows, read ahead while the network works."""
-        answers = np.full((len(rows), len(self.questions)), np.nan, np.float32)
+    def _rows(self, data, *, images=None, cutout_r90=None, r90=None, width=None, survey=None,
+              bands=None, names=None, provenance=False, **fetch):
+        """The rows of positions or images; the parameters are those of `classify`."""
+        survey = survey if survey is None else get_survey(survey)
+        if bands is not None:
+            band_names(bands)
+        options = {"cutout_r90": cutout_r90, "r90": r90, "bands": bands}
+        fetch |= {"width": width, "names": names}
+        return (self._sky_rows(data, survey, options | fetch) if _has_positions(data, images)
+                else _image_rows(data, images, options | {"survey": survey},
+                                 fetch | {"provenance": provenance}))
+
+    def _classify(self, rows, answer, batch_size, threads, progress):
+        """What ``answer`` makes of all rows, their flags and provenance."""
+        check_count(batch_size, "batch_size")
+        # Adapted weights know aligned images, those of the source do not.
+        watch = DomainWatch(self._card.get("domain"),
+                            whole=self._alignment is None or "adapted" in self._card)
+        load = partial(self._load, rows, watch)
+        with _reading(rows, load, threads, progress) as (stream, outcomes):
+            results = self._answer_rows(rows, stream, answer, batch_size)
+        outcomes.warn("classified")
+        watch.warn()
+        return results
+
+    def _answer_rows(self, rows, stream, answer, batch_size):
+        """Answers, flags and provenance of all rows, read ahead while the network works."""
+        nothing = np.empty((0, self._card["size"], self._card["size"], 3), np.float32)
+        answers = np.full((len(rows), answer(nothing, batch_size).shape[1]), np.nan, np.float32)
         flags = np.zeros(len(rows), np.int32)
         sources = []
-        stream = outcomes.counting(read_ahead(pool, partial(self._load, rows), rows, rows.ahead))
         for start in range(0, len(rows), _CHUNK):
             frames, chunk_flags, provenance, _ = zip(*islice(stream, _CHUNK))
             good = [k for k, frame in enumerate(frames) if frame is not None]
             if good:
-                answers[[start + k for k in good]] = self._answer(
+                answers[[start + k for k in good]] = answer(
                     np.stack([frames[k] for k in good]), batch_size)
             flags[start:start + len(frames)] = chunk_flags
             sources.extend(provenance)
         return answers, flags, sources
 
-    def _load(self, rows, row):
+    def _load(self, rows, watch, row):
         """Network pixels of a row, its flag, provenance, and the error if there are no pixels."""
+        frame, flag, *outcome = self._load_frame(rows, row)
+        if frame is None:
+            return frame, flag, *outcome
+        pixels = self._prepare(frame)
+        return pixels, flag | watch.look(pixels), *outcome
+
+    def _load_frame(self, rows, row, margin=0):
+        """The same, but the pixels are as they were read."""
         try:
-            pixels, flag, provenance = rows.load(row, self._card["size"], self.frame_r90)
+            pixels, flag, provenance = rows.load(row, self._card["size"], self.frame_r90, margin)
         except (CutoutError, FetchError) as error:
             return None, error.flag, None, error
-        return normalize_bands(pixels), flag, provenance, None
+        return pixels, flag, provenance, None
+
+    def _prepare(self, pixels):
+        """Network pixels of a frame."""
+        return normalize_bands(self._alignment(pixels) if self._alignment else pixels)
+
+    def _read(self, rows, threads, progress, margin=0):
+        """The frames of all rows in order, None where there is none."""
+        load = partial(self._load_frame, rows, margin=margin)
+        with _reading(rows, load, threads, progress) as (stream, outcomes):
+            for pixels, *_ in stream:
+                yield pixels
+        outcomes.warn("read")
+
+    def _aligned(self, frames, survey, blur):
+        """A new classifier that carries the brightness of such frames to that of the source."""
+        if "brightness" not in self._card:
+            raise ValueError("these weights do not say how bright the images were that they were "
+                             "trained on, so that others cannot be aligned with them. Expected "
+                             "bundled weights, or those adapted from them.")
+        quantiles, n_images = measure_brightness(frames)
+        alignment = Alignment(quantiles, self._card["brightness"]["quantiles"],
+                              self._card["size"], blur, n_images, survey)
+        return self._with(self._card | {"alignment": alignment.to_dict()})
+
+    def _with(self, card, arrays=None):
+        """A new classifier with another card, and by default the same weights."""
+        from astromorph import networks
+
+        return type(self)(card, networks.export_weights(self._model) if arrays is None else arrays)
 
     def _answer(self, pixels, batch_size=64):
         """Calibrated probabilities of network pixels."""
         from astromorph import networks
 
-        raw = networks.run(self._model, pixels, batch_size=batch_size)
-        return np.stack([calibrate(answers) for calibrate, answers
-                         in zip(self._calibration, raw.T)], axis=1)
+        return self._calibrated(networks.run(self._model, pixels, batch_size=batch_size))
 
-    def _finish(self, table, answers, flags):
+    def _calibrated(self, raw):
+        """Calibrated probabilities (..., questions)."""
+        return np.stack([calibrate(answers) for calibrate, answers
+                         in zip(self._calibration, np.moveaxis(raw, -1, 0))], axis=-1)
+
+    def _answer_with_errors(self, kind, pixels, batch_size):
+        """Calibrated probabilities, then their standard deviations."""
+        from astromorph import networks
+
+        draw = {"views": networks.run_views, "dropout": networks.run_dropout}[kind]
+        draws = self._calibrated(draw(self._model, pixels, batch_size=batch_size))
+        return np.hstack([self._answer(pixels, batch_size), draws.std(axis=0)])
+
+    def _answer_with_features(self, pixels, batch_size):
+        """Calibrated probabilities, then what the last layers see."""
+        from astromorph import networks
+
+        return np.hstack([self._answer(pixels, batch_size),
+                          networks.features(self._model, pixels, batch_size=batch_size)])
+
+    def _finish(self, table, values, flags, errors=None):
         """The table with its new columns and provenance."""
         from astromorph import __version__
 
-        for question, values in zip(self.questions, answers.T):
-            table[question.column] = MaskedColumn(
-                values, mask=np.isnan(values), description=question.description,
-                meta={"ucd": question.ucd})
+        answers, spreads = np.split(values, [len(self.questions)], axis=1)
+        for question, column in zip(self.questions, answers.T):
+            _add_column(table, question.column, column, question.description, question.ucd)
+        for question, column in zip(self.questions, spreads.T if errors else ()):
+            _add_column(table, f"{question.column}_err", column,
+                        f"Standard deviation of {question.column} over {_SPREADS[errors]}",
+                        "stat.error;stat.probability")
         table["morph_flag"] = Column(
             flags, description="Quality bits of the classification, 0 is good",
             meta={"ucd": "meta.code.qual"})
@@ -360,6 +683,26 @@ class MorphologyClassifier:
             MORPHWGT=self._card["sha256"][:16], MORPHVER=__version__,
             MORPHDAT=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S"))
         return table
+
+
+def _add_column(table, name, values, description, ucd):
+    table[name] = MaskedColumn(values, mask=np.isnan(values), description=description,
+                               meta={"ucd": ucd})
+
+
+@contextmanager
+def _reading(rows, load, threads, progress):
+    """(what ``load`` makes of every row, in order and read ahead; outcomes to count them)."""
+    if threads is not None:
+        check_count(threads, "threads")
+    with ExitStack() as stack:
+        pool = stack.enter_context(thread_pool(threads or rows.threads))
+        stack.enter_context(rows)  # left before the pool, so that requests under way end
+        outcomes = stack.enter_context(Outcomes(len(rows), progress, "galaxies"))
+        # Every reading thread resamples by matrix products: BLAS threads of their own would only
+        # be in each other's way.
+        stack.enter_context(threadpool_limits(1, "blas"))
+        yield outcomes.counting(read_ahead(pool, load, rows, rows.ahead)), outcomes
 
 
 def _has_positions(data, images):

@@ -51,6 +51,8 @@ class MorphFlag(enum.IntFlag):
     """The size of the galaxy, or of its frame, is missing, not positive, or too large."""
     NOT_CACHED = 262144
     """Working offline, and the cache does not hold this image."""
+    UNUSUAL = 524288
+    """The image looks unlike those that the weights were trained on."""
 
     UNCLASSIFIED = (MISSING_FILE | UNREADABLE | BAD_SHAPE | BLANK | OUTSIDE_FOOTPRINT | SERVER_ERROR
                     | TIMED_OUT | BAD_COORDINATE | BAD_SIZE | NOT_CACHED)

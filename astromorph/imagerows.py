@@ -52,11 +52,11 @@ class ImageRows:
     def __iter__(self):
         return zip(self._sources, *self._sizes)
 
-    def load(self, row, size, frame_r90):
+    def load(self, row, size, frame_r90, margin=0):
         """(pixels, flag, provenance) of a row; raises CutoutError."""
         source, cutout_r90, r90 = row
         return *load_frame(source, size, frame_r90=frame_r90, cutout_r90=cutout_r90,
-                           r90_arcsec=r90, **self._options), None
+                           r90_arcsec=r90, margin=margin, **self._options), None
 
 
 def _sources(data):

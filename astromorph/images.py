@@ -216,7 +216,7 @@ def _is_blank(pixels):
 
 
 def load_frame(source, size, *, frame_r90, cutout_r90=None, r90_arcsec=None, pixel_scale=None,
-               survey=None, bands=None):
+               survey=None, bands=None, margin=0):
     """Read an image and resample it to the frame that a network expects.
 
     Parameters
@@ -236,11 +236,14 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90_arcsec=None, pix
         Arcseconds per pixel of an image without a WCS.
     survey, bands : optional
         See `read_cutout`.
+    margin : int
+        Pixels to add around the frame, for training on turned and shifted copies of it.
 
     Returns
     -------
-    pixels : `~numpy.ndarray`, shape (size, size, 3), float32
-        From 0 to 1; 0 outside the image. Bands are not normalized.
+    pixels : `~numpy.ndarray`, shape (size + 2 margin, size + 2 margin, 3), float32
+        From 0 to 1; outside the image 0, with a margin the image's reflection. Bands are not
+        normalized.
     flag : `~astromorph.flags.MorphFlag`
 
     Raises
@@ -262,11 +265,20 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90_arcsec=None, pix
     width = side if r90 is None else r90 * frame_r90
     if width > 1.02 * side:
         flag |= MorphFlag.PARTIAL_FRAME
-    pixels = resample(cutout.pixels, size, width=width)
+    pixels = (_resample_wider(cutout.pixels, size, width, margin) if margin
+              else resample(cutout.pixels, size, width=width))
     if _is_blank(pixels):
         raise CutoutError(f"{_label(source)}: the frame around the center is blank: no signal",
                           MorphFlag.BLANK)
     return pixels, cutout.flag | flag
+
+
+def _resample_wider(image, size, width, margin):
+    """The frame and a margin around it, reflected where the image ends."""
+    wide = width * (size + 2 * margin) / size
+    pad = max(int(np.ceil((wide - min(image.shape[:2])) / 2)) + 2, 0)
+    image = np.pad(image, ((pad, pad), (pad, pad), (0, 0)), mode="symmetric")
+    return resample(image, size + 2 * margin, width=wide)
 
 
 def _r90_pixels(cutout, side, cutout_r90, r90_arcsec):

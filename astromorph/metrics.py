@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Reliability", "Score", "reliability", "roc_curve", "score", "score_intervals",
-           "score_table", "valid_pairs"]
+__all__ = ["Reliability", "Score", "balanced_threshold", "rejection_curve", "reliability",
+           "roc_curve", "score", "score_intervals", "score_table", "valid_pairs"]
 
 # Random numbers drawn at once: bounds the memory of a bootstrap, whatever the sample's size.
 _BLOCK = 1_000_000
@@ -96,7 +96,7 @@ def as_probabilities(values):
     return values
 
 
-def _as_labels(values):
+def as_labels(values):
     """Give labels as a float array, NaN where masked; all must be 0, 1 or NaN."""
     values = as_floats(values, "labels")
     wrong = values[~(np.isnan(values) | (values == 0) | (values == 1))]
@@ -140,7 +140,7 @@ def valid_pairs(labels, probabilities):
     ValueError
         If their shapes differ or are not (n,), or a value is out of range.
     """
-    labels, probabilities = _as_labels(labels), as_probabilities(probabilities)
+    labels, probabilities = as_labels(labels), as_probabilities(probabilities)
     if labels.ndim != 1 or labels.shape != probabilities.shape:
         raise ValueError("labels and probabilities must have the same shape (n,), one question "
                          f"at a time. Received {labels.shape} and {probabilities.shape}.")
@@ -245,6 +245,31 @@ def roc_curve(labels, probabilities):
     return metrics.roc_curve(labels, probabilities)
 
 
+def balanced_threshold(labels, probabilities):
+    """Threshold that calls as many galaxies positive as are: completeness equals purity.
+
+    Parameters
+    ----------
+    labels, probabilities : array-like, shape (n,)
+        See `valid_pairs`.
+
+    Returns
+    -------
+    float
+        Halfway between the two galaxies that it parts; NaN where one of the answers has no galaxy.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    labels, probabilities = valid_pairs(labels, probabilities)
+    n_positive = int(labels.sum())
+    if n_positive in (0, labels.size):
+        return np.nan
+    return float(np.sort(probabilities)[::-1][n_positive - 1:n_positive + 1].mean())
+
+
 def reliability(labels, probabilities, *, n_bins=10):
     """Compare the probabilities with the fractions of positives, bin by bin.
 
@@ -278,6 +303,49 @@ def reliability(labels, probabilities, *, n_bins=10):
     return Reliability(np.linspace(0, 1, n_bins + 1), count,
                        _ratio(np.bincount(where, probabilities, n_bins), count),
                        _ratio(positive, count), low, high)
+
+
+def rejection_curve(labels, probabilities, errors, *, threshold=0.5):
+    """Accuracy of the galaxies that are left when those with the largest errors are rejected.
+
+    It rises where the errors tell which answers are wrong.
+
+    Parameters
+    ----------
+    labels, probabilities : array-like, shape (n,)
+        See `valid_pairs`.
+    errors : array-like, shape (n,)
+        Of the probabilities, or anything that is larger where they are less certain.
+    threshold : float
+        Probability from which a galaxy is called positive.
+
+    Returns
+    -------
+    rejected, accuracy : `~numpy.ndarray`
+        Fraction rejected, from 0 up, at every distinct error (equal ones go together), and the
+        accuracy of the others.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described, or a galaxy with label and probability has no error.
+    """
+    _check_threshold(threshold)
+    errors = as_floats(errors, "errors")
+    if errors.shape != np.shape(labels):
+        raise ValueError("errors must have the shape of the labels. "
+                         f"Received {errors.shape} and {np.shape(labels)}.")
+    labels, probabilities = as_labels(labels), as_probabilities(probabilities)
+    known = ~(np.isnan(labels) | np.isnan(probabilities))
+    labels, probabilities = valid_pairs(labels, probabilities)
+    errors = errors[known]
+    if not errors.size or np.isnan(errors).any():
+        raise ValueError("errors must be given for all galaxies with a label and a probability, at "
+                         f"least one. Received {np.isnan(errors).sum()} missing of {errors.size}.")
+    order = np.argsort(errors)
+    right = np.cumsum(((probabilities >= threshold) == labels)[order])
+    kept = np.flatnonzero(np.diff(errors[order], append=np.inf))[::-1]
+    return 1 - (kept + 1) / errors.size, right[kept] / (kept + 1)
 
 
 def score_intervals(labels, probabilities, *, threshold=0.5, n_resamples=1000, level=0.68,
@@ -370,7 +438,7 @@ def score_table(labels, probabilities, questions, *, threshold=0.5, intervals=Tr
     """
     from astropy.table import Table
 
-    labels, probabilities = _as_labels(labels), as_probabilities(probabilities)
+    labels, probabilities = as_labels(labels), as_probabilities(probabilities)
     keys = [getattr(question, "key", question) for question in questions]
     if labels.ndim != 2 or not labels.shape == probabilities.shape == (len(labels), len(keys)):
         raise ValueError(f"labels and probabilities must have shape (n, {len(keys)}), a column "

@@ -1,10 +1,12 @@
 """The networks: build, run, fit. The only module that knows Keras and TensorFlow."""
 import os
+import random
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from astromorph.images import normalize_bands
 
@@ -27,8 +29,9 @@ with _silent_start():
     import keras
     from keras import layers, ops
 
-__all__ = ["NETWORKS", "Augmentation", "build", "ds18", "export_weights", "fit", "import_weights",
-           "masked_crossentropy", "run", "tuningfork"]
+__all__ = ["NETWORKS", "Augmentation", "FineTuning", "build", "crop", "ds18", "export_weights",
+           "features", "fit", "import_weights", "masked_crossentropy", "run", "run_dropout",
+           "run_views", "split", "tuningfork"]
 
 
 def _ds18_convolutions(name, initializer, dropout):
@@ -196,6 +199,81 @@ def run(model, pixels, *, batch_size=64):
     return answers
 
 
+def _last_layers(model):
+    """The layers that answer, one or one a question."""
+    return [layer for layer in model.layers if isinstance(layer, layers.Dense)
+            and layer.activation is keras.activations.sigmoid]
+
+
+@lru_cache(maxsize=2)
+def _trunk(model):
+    """All of a network but its last layers, as a model that shares its weights."""
+    last = [layer.input for layer in _last_layers(model)]
+    trunk = keras.Model(model.input, layers.Concatenate()(last) if len(last) > 1 else last[0])
+    trunk.jit_compile = model.jit_compile
+    return trunk
+
+
+def features(model, pixels, *, batch_size=64):
+    """What the last layers of a network see of each galaxy.
+
+    Parameters
+    ----------
+    model, pixels, batch_size
+        As for `run`.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (n, features), float32
+        224 features of a tuningfork, three times 64 of a ds18.
+    """
+    return run(_trunk(model), pixels, batch_size=batch_size)
+
+
+def run_views(model, pixels, *, batch_size=64):
+    """Answer for the eight rotations by right angles and reflections of each galaxy.
+
+    Parameters
+    ----------
+    model, pixels, batch_size
+        As for `run`.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (8, n, questions), float32
+    """
+    return np.stack([run(model, np.rot90(view, turn, axes=(1, 2)), batch_size=batch_size)
+                     for view in (pixels, pixels[:, :, ::-1]) for turn in range(4)])
+
+
+def run_dropout(model, pixels, *, draws=50, seed=0, batch_size=64):
+    """Answer with random parts of the last layer's inputs dropped, as in training.
+
+    Monte-Carlo dropout (Gal & Ghahramani 2016), only in front of the last layer: all before it is
+    computed once. A draw drops the same inputs for all galaxies, so that an answer does not depend
+    on the others.
+
+    Parameters
+    ----------
+    model, pixels, batch_size
+        As for `run`.
+    draws : int
+        How often to drop.
+    seed : int
+        Same seed, same answers.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (draws, n, questions), float32
+    """
+    kernel, bias = (merge(*[layer.get_weights()[part] for layer in _last_layers(model)])
+                    for part, merge in ((0, block_diag), (1, lambda *parts: np.hstack(parts))))
+    keep = 1 - [layer.rate for layer in model.layers if isinstance(layer, layers.Dropout)][-1]
+    kept = np.random.default_rng(seed).random((draws, len(kernel), 1)) < keep
+    logits = features(model, pixels, batch_size=batch_size) @ (kept * kernel / keep) + bias
+    return ((1 + np.tanh(logits / 2)) / 2).astype(np.float32)
+
+
 @keras.saving.register_keras_serializable(package="astromorph")
 class Augmentation(layers.Layer):
     """Crop to the network's frame, in training after one random projective transform.
@@ -310,27 +388,157 @@ def fit(network, images, targets, weights, *, folder, validate, augmentation, ep
     log, last, top = (folder / name for name in ("log.csv", "last.weights.h5", "best.weights.h5"))
     inputs = keras.Input(images.shape[1:], dtype="uint8")
     trainer = keras.Model(inputs, network(augmentation(inputs)))
-    trainer.compile(optimizer, masked_crossentropy, jit_compile="auto" if _XLA else False)
-    optimizer.build(trainer.trainable_variables)
+    _compile(trainer, optimizer)
     scores = [float(line.split(",")[1]) for line in log.read_text().split("\n")[:-1]
               ] if log.exists() else []
     if scores:
         trainer.load_weights(last)
-    both = np.concatenate([np.where(weights > 0, targets, 0), weights], axis=1).astype(np.float32)
     for epoch in range(len(scores), epochs):
-        order = np.random.default_rng((seed, epoch)).permutation(len(images))
-        losses = [trainer.train_on_batch(images[rows], both[rows])
-                  for rows in np.split(order, range(batch_size, len(order), batch_size))
-                  if len(rows) == batch_size]
+        loss = _train_epoch(trainer, [images], targets, weights, batch_size, (seed, epoch))
         score, note = validate(network)
         scores.append(score)
         if score == min(scores):
             network.save_weights(top)
         trainer.save_weights(last)
         with log.open("a") as file:
-            file.write(f"{epoch},{score:.5f},{losses[-1]:.5f},{note}\n")
+            file.write(f"{epoch},{score:.5f},{loss:.5f},{note}\n")
     if best:
         network.load_weights(top)
+
+
+def _compile(trainer, optimizer):
+    trainer.compile(optimizer, masked_crossentropy, jit_compile="auto" if _XLA else False)
+    optimizer.build(trainer.trainable_variables)
+
+
+def _train_epoch(trainer, inputs, targets, weights, batch_size, seed):
+    """Train on every galaxy once, but for an incomplete last batch; the last batch's loss."""
+    both = np.concatenate([np.where(weights > 0, targets, 0), weights], axis=1).astype(np.float32)
+    order = np.random.default_rng(seed).permutation(len(targets))
+    for start in range(0, len(order) - batch_size + 1, batch_size):
+        rows = order[start:start + batch_size]
+        loss = trainer.train_on_batch(_single([array[rows] for array in inputs]), both[rows])
+    return loss
+
+
+def _single(items):
+    """Keras takes one array without a list."""
+    return items if len(items) > 1 else items[0]
+
+
+@contextmanager
+def _seeded(seed):
+    """Keras draws the seeds of layers from Python's generator; leave that as it was."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def split(network):
+    """Cut a network in two models that share its weights: convolutions and dense layers.
+
+    Returns
+    -------
+    convolutions : `keras.Model`
+        Network pixels -> features: all that the dense layers see.
+    dense : `keras.Model`
+        Features -> answers.
+    """
+    first = layers.Flatten if network.name == "ds18" else layers.Dropout
+    cut = _single([layer.input for layer in network.layers if isinstance(layer, first)])
+    return keras.Model(network.input, cut), keras.Model(cut, network.output)
+
+
+class FineTuning:
+    """Train a copy of a network on few galaxies, in memory, epoch by epoch.
+
+    Parameters
+    ----------
+    name : str
+        Of the network.
+    arrays : dict or None
+        Weights to start from; None to start from random ones.
+    images : `~numpy.ndarray`, shape (n, y, x, 3), uint8
+        Color images with a margin around the network's frame.
+    targets, weights : `~numpy.ndarray`, shape (n, questions)
+        As for `fit`.
+    held_out : `~numpy.ndarray`, shape (m, y, x, 3), uint8
+        Images to answer after each epoch.
+    dense : bool
+        Train the dense layers alone, on features of a few augmented views computed once.
+    frozen_norms : bool
+        Keep the statistics and scales of batch normalization.
+    views : int
+        Augmented views, for ``dense``.
+    rate : float
+        Highest learning rate: a linear warm-up over a tenth of the steps, then a cosine to zero.
+    epochs, batch_size, seed : int
+        As usual.
+    options : dict
+        Of the network's function.
+    """
+
+    def __init__(self, name, arrays, images, targets, weights, held_out, *, dense, frozen_norms,
+                 views, rate, epochs, batch_size, seed, options):
+        with _seeded(seed):
+            self.network = NETWORKS[name](**options)
+            if arrays is not None:
+                import_weights(self.network, arrays)
+            for layer in self.network.layers:
+                if isinstance(layer, layers.BatchNormalization):
+                    layer.trainable = not frozen_norms
+            size = self.network.input_shape[1]
+            augmentation = Augmentation(size, seed=seed)
+            self._held_out = [crop(held_out, size)] if len(held_out) else None
+            if dense:
+                convolutions, self._head = split(self.network)
+                inputs = _features(convolutions, augmentation, images, views)
+                if self._held_out:
+                    self._held_out = _in_batches(convolutions, self._held_out)
+                trainer = self._head
+                targets, weights = (np.tile(array, (views, 1)) for array in (targets, weights))
+            else:
+                self._head, inputs = self.network, [images]
+                pixels = keras.Input(images.shape[1:], dtype="uint8")
+                trainer = keras.Model(pixels, self.network(augmentation(pixels)))
+        self._data = inputs, targets, weights, min(batch_size, len(targets))
+        steps = epochs * (len(targets) // self._data[-1])
+        warmup = max(steps // 10, 1)
+        _compile(trainer, keras.optimizers.AdamW(
+            keras.optimizers.schedules.CosineDecay(rate / 10, max(steps - warmup, 1),
+                                                   warmup_target=rate, warmup_steps=warmup),
+            weight_decay=0.01, beta_2=0.99, global_clipnorm=5.0))
+        self._trainer, self._epochs, self._seed = trainer, epochs, seed
+
+    def __iter__(self):
+        """Train; after each epoch, yield the answers (m, questions) of the held-out images."""
+        for epoch in range(self._epochs):
+            _train_epoch(self._trainer, *self._data, (self._seed, epoch))
+            yield None if self._held_out is None else _in_batches(self._head, self._held_out)[0]
+
+
+def _in_batches(model, inputs, batch_size=64):
+    """Outputs of a model with a list of inputs, as a list."""
+    parts = []
+    for start in range(0, len(inputs[0]), batch_size):
+        outputs = model(_single([array[start:start + batch_size] for array in inputs]),
+                        training=False)
+        parts.append([ops.convert_to_numpy(array) for array
+                      in (outputs if isinstance(outputs, (list, tuple)) else [outputs])])
+    return [np.concatenate(arrays) for arrays in zip(*parts)]
+
+
+def _features(convolutions, augmentation, images, views):
+    """Features of augmented views of the images, one view after the other; half precision."""
+    parts = []
+    for _ in range(views):
+        for start in range(0, len(images), 64):
+            view = augmentation(images[start:start + 64], training=True)
+            parts.append([array.astype(np.float16) for array in _in_batches(convolutions, [view])])
+    return [np.concatenate(arrays) for arrays in zip(*parts)]
 
 
 def crop(images, size):

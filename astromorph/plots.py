@@ -1,10 +1,11 @@
 """Metrics and images drawn on Matplotlib Axes."""
 import numpy as np
 
-from astromorph.metrics import as_probabilities, check_count, reliability, roc_curve, score
+from astromorph.metrics import (as_probabilities, check_count, rejection_curve, reliability,
+                                roc_curve, score)
 from astromorph.questions import QUESTIONS
 
-__all__ = ["plot_mosaic", "plot_reliability", "plot_roc"]
+__all__ = ["plot_mosaic", "plot_rejection", "plot_reliability", "plot_roc"]
 
 # Told apart with any color vision (Paul Tol's bright scheme).
 _COLORS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#AA3377")
@@ -107,6 +108,41 @@ def plot_reliability(labels, probabilities, *, n_bins=10, label=None, ax=None):
                 label=f"{name}calibration error {error:.3f}")
     # Above the plot: inside, the curve may be anywhere.
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
+    return ax
+
+
+def plot_rejection(labels, probabilities, errors, *, label=None, threshold=0.5, ax=None):
+    """Draw the accuracy against the fraction of galaxies rejected for their large errors.
+
+    Parameters
+    ----------
+    labels, probabilities, errors, threshold
+        See `~astromorph.metrics.rejection_curve`.
+    label : str, optional
+        Name of the curve in the legend.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw; several curves may share one. By default a new figure.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    rejected, accuracy = rejection_curve(labels, probabilities, errors, threshold=threshold)
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=(4.2, 4.2), layout="constrained")
+    # Of the last few galaxies left, the accuracy is noise.
+    ax.plot(rejected[rejected <= 0.9], accuracy[rejected <= 0.9], linewidth=1.8, label=label,
+            color=_COLORS[len(ax.lines) % len(_COLORS)])
+    ax.set(xlabel="Fraction rejected", ylabel="Accuracy of the others", xlim=(-0.01, 0.91))
+    if label:
+        ax.legend(loc="lower right", frameon=False)
     return ax
 
 

@@ -1,7 +1,68 @@
-"""The questions a classifier answers, one record each."""
-from dataclasses import dataclass
+"""The questions a classifier answers, one record each, and the columns of their votes."""
+from dataclasses import dataclass, replace
 
-__all__ = ["QUESTIONS", "Question"]
+__all__ = ["DIALECTS", "QUESTIONS", "Dialect", "Question", "Votes", "asked"]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a Galaxy Zoo catalog spells its columns: task, campaign, answer, then a suffix.
+
+    Parameters
+    ----------
+    name : str
+        Short name.
+    family : str
+        Names the `Votes` of each question that this dialect uses.
+    description : str
+        Whose catalogs speak it.
+    fractions : tuple of tuple of str
+        Suffixes of vote fractions, the best kind first; within a kind, its spellings.
+    debiased : str
+        Suffix of fractions that were corrected for redshift bias.
+    count : str
+        Suffix of the number of votes for an answer.
+    totals : tuple of str
+        What follows the task in the name of its number of votes; spellings.
+    campaign : str
+        What follows the task in all names.
+    """
+
+    name: str
+    family: str
+    description: str
+    fractions: tuple[tuple[str, ...], ...]
+    debiased: str
+    count: str
+    totals: tuple[str, ...]
+    campaign: str = ""
+
+    def columns(self, votes, answers, suffix):
+        """Names of the columns of some of the answers in ``votes``."""
+        return [votes.task + self.campaign + answer + suffix for answer in answers]
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The answers to a question in one family of dialects.
+
+    Parameters
+    ----------
+    family : str
+        See `Dialect`.
+    task : str
+        The question's name in columns.
+    positive, negative : tuple of str
+        Answers that count as the positive and as the negative one.
+    other : tuple of str
+        Further answers that volunteers could give.
+    """
+
+    family: str
+    task: str
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
+    other: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -21,6 +82,10 @@ class Question:
         Key of the question whose answer makes this one meaningful.
     description : str
         One line for table columns.
+    votes : tuple of Votes
+        Its answers in each family of dialects; of one family, the preferred ones first.
+    asked_if : int
+        The answer to the parent, 1 or 0, that makes this question meaningful.
     ucd : str
         IVOA unified content descriptor of the column.
     """
@@ -31,14 +96,80 @@ class Question:
     negative: str
     parent: str | None
     description: str
+    votes: tuple[Votes, ...] = ()
+    asked_if: int = 1
     ucd: str = "stat.probability;src.morph"
 
+    def answers(self, dialect):
+        """The `Votes` that a dialect may use, the preferred ones first."""
+        return [votes for votes in self.votes if votes.family == dialect.family]
+
+    def vote_columns(self, dialect):
+        """All columns of a dialect that hold votes for one of the two answers."""
+        suffixes = (*sum(dialect.fractions, ()), dialect.debiased, dialect.count)
+        names = (name for votes in self.answers(dialect) for suffix in suffixes
+                 for name in dialect.columns(votes, votes.positive + votes.negative, suffix))
+        return list(dict.fromkeys(names))
+
+
+_DECALS = Dialect("decals", "decals", "Galaxy Zoo DECaLS volunteers, Galaxy Zoo DESI",
+                  (("_fraction",),), "_debiased", "", ("_total-votes", "_total"))
+
+DIALECTS = (
+    Dialect("gz2", "gz2", "Galaxy Zoo 2: Willett et al. 2013, Hart et al. 2016",
+            (("_weighted_fraction", "_weight_fraction"), ("_fraction", "_count_fraction")),
+            "_debiased", "_count", ("_total_count", "_count")),
+    Dialect("gz-des", "gz-des", "Galaxy Zoo DECaLS as matched to DES by Dominguez Sanchez et al. "
+            "2019", (("_weighted_frac",), ("_frac",)), "_debiased", "_count",
+            ("_count",)),
+    _DECALS,
+    *(replace(_DECALS, name=f"decals{campaign}", campaign=campaign,
+              description=f"Galaxy Zoo votes with {campaign} in their names")
+      for campaign in ("-dr12", "-dr5", "-dr8", "-gz2")),
+)
 
 QUESTIONS = (
     Question("q1", "P_disk", "disk or features", "smooth", None,
-             "Probability of a disk or features, against smooth"),
+             "Probability of a disk or features, against smooth",
+             votes=(Votes("gz2", "t01_smooth_or_features", ("_a02_features_or_disk",),
+                          ("_a01_smooth",), ("_a03_star_or_artifact",)),
+                    Votes("gz-des", "t00_smooth_or_features", ("_a1_features",), ("_a0_smooth",),
+                          ("_a2_artifact",)),
+                    Votes("decals", "smooth-or-featured", ("_featured-or-disk",), ("_smooth",),
+                          ("_artifact",)))),
     Question("q2", "P_edge_on", "edge-on", "not edge-on", "q1",
-             "Probability of being edge-on, given a disk or features"),
+             "Probability of being edge-on, given a disk or features",
+             votes=(Votes("gz2", "t02_edgeon", ("_a04_yes",), ("_a05_no",)),
+                    Votes("gz-des", "t01_disk_edge_on", ("_a0_yes",), ("_a1_no",)),
+                    Votes("decals", "disk-edge-on", ("_yes",), ("_no",)))),
     Question("q3", "P_bar", "barred", "not barred", "q2",
-             "Probability of a bar, given a disk or features that is not edge-on"),
+             "Probability of a bar, given a disk or features that is not edge-on",
+             asked_if=0,
+             votes=(Votes("gz2", "t03_bar", ("_a06_bar",), ("_a07_no_bar",)),
+                    Votes("gz-des", "t02_bar", ("_a0_bar",), ("_a1_no_bar",)),
+                    Votes("decals", "bar", ("_strong", "_weak"), ("_no",)),
+                    Votes("decals", "bar", ("_yes",), ("_no",)))),
 )
+
+
+def asked(questions, probabilities):
+    """Tell how likely each question is to be asked of each galaxy, given the answers before it.
+
+    Parameters
+    ----------
+    questions : sequence of Question
+        Parents before their children; a parent that is not among them counts as answered.
+    probabilities : iterable of array-like of any shape, one a question
+        Of the positive answers.
+
+    Returns
+    -------
+    list of array-like
+        One a question; 1 for the first.
+    """
+    reached, answers = {}, dict(zip((question.key for question in questions), probabilities))
+    for question in questions:
+        positive = answers.get(question.parent, question.asked_if)
+        reached[question.key] = reached.get(question.parent, 1.0) * (
+            positive if question.asked_if else 1 - positive)
+    return list(reached.values())

@@ -61,18 +61,20 @@ class SkyRows:
         return ((self._fetcher.request(*frame), r90) for *frame, r90 in zip(
             self._ra, self._dec, self._widths, self._names, self._r90))
 
-    def load(self, row, size, frame_r90):
+    def load(self, row, size, frame_r90, margin=0):
         """(pixels, flag, provenance) of a row; raises CutoutError and FetchError."""
         request, r90 = row
         cutout = self._fetcher.fetch(request)
         pixels, flag = load_frame(
             cutout.image.data, size, frame_r90=frame_r90, survey=self.survey, r90_arcsec=r90,
-            cutout_r90="measure" if r90 is None else None, pixel_scale=cutout.image.pixel_scale)
+            cutout_r90="measure" if r90 is None else None, pixel_scale=cutout.image.pixel_scale,
+            margin=margin)
         flag |= cutout.image.flag
         if r90 is not None:
             return pixels, flag, cutout.provenance
         if flag & MorphFlag.NO_SIZE and request.width < _MEASURE_WIDTHS[1]:
-            wider = self.load((replace(request, width=_MEASURE_WIDTHS[1]), r90), size, frame_r90)
+            wider = self.load((replace(request, width=_MEASURE_WIDTHS[1]), r90), size, frame_r90,
+                              margin)
             if not wider[1] & MorphFlag.NO_SIZE:
                 return wider
         return pixels, flag | MorphFlag.MEASURED_SIZE, cutout.provenance

@@ -188,7 +188,8 @@ def test_measured_size_is_close_to_the_catalog(classifier, jpegs):
 
 def test_frame_too_wide_is_flagged(classifier, jpegs):
     result = classifier.classify(jpegs[0][:1], cutout_r90=2.0)
-    assert result["morph_flag"][0] == MorphFlag.PARTIAL_FRAME and not result["P_disk"].mask[0]
+    assert result["morph_flag"][0] == MorphFlag.PARTIAL_FRAME | MorphFlag.UNUSUAL
+    assert not result["P_disk"].mask[0]
 
 
 def test_size_without_wcs_is_flagged(classifier, jpegs):

@@ -1,4 +1,5 @@
 """The training scripts run from a folder of labeled images to weights, and resume."""
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,8 @@ import numpy as np
 import pytest
 from astropy.table import Table
 from PIL import Image
+
+from astromorph.weights import bundled, read_weights
 
 TRAINING = Path(__file__).parents[1] / "training"
 
@@ -49,3 +52,13 @@ def test_trains_and_resumes(data, tmp_path, script, options, folder):
     assert log.read_text().splitlines()[0] == first[0]
     assert len(log.read_text().splitlines()) == 2
     assert (tmp_path / folder / "best.weights.h5").exists()
+
+
+def test_brightness_is_written_and_weights_stay(data, tmp_path):
+    file = tmp_path / "weights.safetensors"
+    shutil.copy(bundled()["sdss", "tuningfork"], file)
+    _run("brightness.py", "--data", data, "--work", tmp_path, file)
+    (before, arrays), (after, same) = map(read_weights, (bundled()["sdss", "tuningfork"], file))
+    assert after["brightness"]["n_images"] == 78
+    assert after["brightness"]["quantiles"] != before["brightness"]["quantiles"]
+    assert after["sha256"] == before["sha256"] and arrays.keys() == same.keys()

@@ -8,15 +8,15 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-__all__ = ["FORMAT", "bundled", "read_weights", "write_weights"]
+__all__ = ["FORMAT", "bundled", "digest", "read_weights", "write_weights"]
 
 FORMAT = 1
 _REQUIRED = ("format", "network", "survey", "questions", "size", "frame_r90", "calibration",
              "sha256")
 
 
-def _digest(arrays):
-    """SHA-256 over names, shapes and values as float32, whatever type they are stored in."""
+def digest(arrays):
+    """Return the SHA-256 over names, shapes and values as float32, however they are stored."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name], "<f4")
@@ -51,7 +51,7 @@ def write_weights(path, card, arrays, *, overwrite=False):
     path = Path(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"path: {path} exists; pass overwrite=True to replace it.")
-    card = {**card, "format": FORMAT, "sha256": _digest(arrays)}
+    card = {**card, "format": FORMAT, "sha256": digest(arrays)}
     part = path.with_name(path.name + ".part")
     part.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()},
                           metadata={"card": json.dumps(card)}))
@@ -99,7 +99,7 @@ def _check(path, card, arrays):
     if card["format"] > FORMAT:
         raise ValueError(f"path: {path} has format {card['format']}; this version of astromorph "
                          f"reads up to {FORMAT}. Install a newer one.")
-    if card["sha256"] != _digest(arrays):
+    if card["sha256"] != digest(arrays):
         raise ValueError(f"path: the weights in {path} do not match their checksum; the file is "
                          "damaged or was edited. Get it again.")
 

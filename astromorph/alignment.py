@@ -1,0 +1,150 @@
+"""Make the images of another survey as bright, pixel by pixel, as those a network was trained on.
+
+No labels are needed. Deeper images show more of a galaxy's faint parts; the pixels of many galaxies
+together tell by how much. One monotone curve a band carries the quantiles of their brightness
+onto those of the training images; then a small blur makes up for the sharper images.
+"""
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from astromorph.images import normalize_bands
+
+__all__ = ["BLUR", "LEVELS", "Alignment", "measure_brightness"]
+
+LEVELS = np.unique(np.concatenate([np.linspace(0, 0.98, 99), 1 - np.geomspace(0.02, 1e-5, 40),
+                                   [1]]))
+"""Quantiles that describe brightness, dense at the bright end: a galaxy's core is few pixels."""
+BLUR = 0.8 / 96
+"""Standard deviation of the blur, as a fraction of the frame: DECam images to SDSS sharpness."""
+_STEPS = 4096
+# Quantiles of fewer galaxies than this are those of single galaxies.
+_MIN_IMAGES = 30
+_DIGITS = 5
+
+
+def measure_brightness(frames):
+    """Measure how bright the pixels of many frames are.
+
+    Parameters
+    ----------
+    frames : iterable of `~numpy.ndarray`, shape (y, x, 3)
+        Each band is divided by its maximum; frames may stream, they are not kept.
+
+    Returns
+    -------
+    quantiles : `~numpy.ndarray`, shape (3, levels)
+        Of each band's pixels in all frames together, at `LEVELS`.
+    n_images : int
+        Number of frames.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 30 frames.
+    """
+    counts, n_images = np.zeros((3, _STEPS + 1)), 0
+    for n_images, frame in enumerate(frames, 1):
+        steps = _steps(normalize_bands(frame))
+        counts += [np.bincount(steps[..., band].ravel(), minlength=_STEPS + 1)
+                   for band in range(3)]
+    if n_images < _MIN_IMAGES:
+        raise ValueError(f"data: expected at least {_MIN_IMAGES} usable images to measure their "
+                         f"brightness. Received {n_images}: add some, labels are not needed.")
+    below = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
+    # Clipped, the outermost levels are the darkest and the brightest pixel there is.
+    levels = np.clip(LEVELS, 1e-12, 1 - 1e-12)
+    quantiles = [np.searchsorted(band, levels) / _STEPS for band in below]
+    return np.round(quantiles, _DIGITS), n_images
+
+
+def _steps(pixels):
+    """Brightness from 0 to 1 in whole steps."""
+    return (pixels * _STEPS + 0.5).astype(int)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Curves of brightness and a blur, applied to frames before a network sees them.
+
+    Parameters
+    ----------
+    measured, wanted : array-like, shape (3, levels)
+        Quantiles of the images as they are, and as they should be; see `measure_brightness`.
+    size : int
+        Pixels of the network's frame; frames with a margin may be larger.
+    blur : float
+        Standard deviation of a Gaussian, as a fraction of the frame.
+    n_images : int
+        How many images were measured.
+    survey : str, optional
+        Whose images they are.
+
+    Raises
+    ------
+    ValueError
+        If the quantiles are not as described.
+    """
+
+    measured: np.ndarray
+    wanted: np.ndarray
+    size: int
+    blur: float = BLUR
+    n_images: int = 0
+    survey: str | None = None
+
+    def __post_init__(self):
+        for name in ("measured", "wanted"):
+            values = np.asarray(getattr(self, name), float)
+            if values.ndim != 2 or len(values) != 3 or not (np.diff(values) >= 0).all():
+                raise ValueError(f"{name}: expected a row of increasing quantiles for each of "
+                                 f"three bands. Received shape {values.shape}.")
+            object.__setattr__(self, name, values)
+        if self.measured.shape != self.wanted.shape:
+            raise ValueError("measured, wanted: expected the same shape. Received "
+                             f"{self.measured.shape} and {self.wanted.shape}.")
+        if not 0 <= self.blur < 1:
+            raise ValueError("blur: expected a fraction of the frame, 0 for none. "
+                             f"Received {self.blur!r}.")
+
+    @classmethod
+    def from_dict(cls, card):
+        """Build from what `to_dict` gave."""
+        return cls(**card)
+
+    def to_dict(self):
+        """All of it as plain numbers, for JSON."""
+        return asdict(self) | {"measured": self.measured.tolist(), "wanted": self.wanted.tolist()}
+
+    def __call__(self, pixels):
+        """Align one frame.
+
+        Parameters
+        ----------
+        pixels : `~numpy.ndarray`, shape (y, x, 3)
+            With a margin around the network's frame, if larger than that.
+
+        Returns
+        -------
+        `~numpy.ndarray`, float32
+            Same shape, from 0 to 1.
+        """
+        margin = (len(pixels) - self.size) // 2
+        inner = slice(margin, margin + self.size)
+        peak = np.maximum(pixels[inner, inner].max(axis=(0, 1)), 1e-6)
+        steps = _steps(np.minimum(pixels / peak, 1))
+        aligned = np.stack([curve[steps[..., band]] for band, curve in enumerate(self._curves)],
+                           axis=-1)
+        sigma = self.blur * self.size
+        return gaussian_filter(aligned, (sigma, sigma, 0))
+
+    @cached_property
+    def _curves(self):
+        """Aligned brightness at equal steps from 0 to 1: faster than interpolation."""
+        # Where quantiles coincide, of saturated pixels say, the lowest counts.
+        order = 1e-7 * np.arange(self.measured.shape[1])
+        return [np.interp(np.linspace(0, 1, _STEPS + 1), measured + order,
+                          wanted).astype(np.float32)
+                for measured, wanted in zip(self.measured, self.wanted)]

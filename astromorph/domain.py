@@ -1,0 +1,145 @@
+"""Does an image look like those that the weights were trained on?"""
+from functools import lru_cache
+from threading import Lock
+
+import numpy as np
+from astropy import log
+
+from astromorph.flags import MorphFlag
+
+__all__ = ["STATISTICS", "DomainWatch", "image_statistics", "measure_domain"]
+
+STATISTICS = ("sky", "sky_noise", "sky_structure", "contrast", "center", "concentration",
+              "roughness", "band_agreement", "red_excess", "blue_excess")
+"""Names of what `image_statistics` measures."""
+
+# A training image may lie outside of each range this seldom (percent, on either side).
+_RARE = 0.1
+# Ranges are widened on either side by this fraction of themselves.
+_WIDEN = 0.05
+# A tenth of the training images lie beyond these percentiles.
+_TAILS = (5, 95)
+# A twentieth of the training images are in either tail of a statistic; up to 0.31 of those of one
+# kind (all spirals, all edge-on), and 0.38 to 0.64 of DECam images.
+_TAIL_SHARE = 0.35
+_UNUSUAL_SHARE = 0.2
+_ENOUGH = 30
+
+
+@lru_cache(maxsize=8)
+def _zones(size):
+    """The sky around the galaxy, its middle, and its core; the first also for row differences."""
+    y, x = np.indices((size, size)) - (size - 1) / 2
+    radius = np.hypot(x, y) / size
+    sky = radius > 0.5
+    return sky, sky[:, 1:] & sky[:, :-1], radius < 0.2, radius < 0.06
+
+
+def image_statistics(pixels):
+    """Measure what tells an unusual image, in the order of `STATISTICS`.
+
+    Level, pixel-to-pixel noise and structure (90th less 50th percentile) of the sky in the corners,
+    contrast (95th less 5th percentile), level of the core, the middle's share of it, roughness
+    (mean difference of neighbors in standard deviations), the lower correlation of the middle band
+    with the others, and the mean of the first and the last band above it.
+
+    Parameters
+    ----------
+    pixels : `~numpy.ndarray`, shape (size, size, 3)
+        Network pixels, each band divided by its own maximum.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (len(STATISTICS),)
+    """
+    in_sky, steps_in_sky, in_middle, in_core = _zones(len(pixels))
+    bands = pixels.reshape(-1, 3).T
+    gray = bands.mean(axis=0).reshape(pixels.shape[:2])
+    steps = np.abs(np.diff(gray, axis=1))
+    sky, bright_sky = np.percentile(gray[in_sky], [50, 90])
+    low, high = np.percentile(gray, [5, 95])
+    middle, core = gray[in_middle].mean() - sky, gray[in_core].mean()
+    means, spreads = bands.mean(axis=1), bands.std(axis=1) + 1e-3
+    agreement = np.cov(bands, bias=True)[1, [0, 2]] / (spreads[1] * spreads[[0, 2]])
+    return np.array([
+        sky, np.median(steps[steps_in_sky]), bright_sky - sky, high - low, core,
+        middle / max(core - sky, 0.05), steps.mean() / (gray.std() + 1e-3), agreement.min(),
+        *(means[[0, 2]] - means[1])])
+
+
+def measure_domain(images):
+    """Describe training images: the ``domain`` of a weights' card.
+
+    Parameters
+    ----------
+    images : iterable of `~numpy.ndarray`, shape (size, size, 3)
+        Network pixels.
+
+    Returns
+    -------
+    dict of str to list of float
+        For each of the `STATISTICS`: least usual value, 5th and 95th percentile, largest usual
+        value. Usual are the 0.1 to 99.9 percentiles, widened by 5% on either side.
+    """
+    values = np.array([image_statistics(image) for image in images])
+    low, *tails, high = np.percentile(values, [_RARE, *_TAILS, 100 - _RARE], axis=0)
+    margin = _WIDEN * (high - low)
+    limits = np.stack([low - margin, *tails, high + margin], axis=1)
+    return {name: [float(f"{limit:.4g}") for limit in row]
+            for name, row in zip(STATISTICS, limits)}
+
+
+class DomainWatch:
+    """Flags images that look unlike the training images, and warns where a whole set does.
+
+    Single images of another survey are rarely out of range; many of them together are in the
+    tails of it.
+
+    Parameters
+    ----------
+    domain : dict or None
+        From `measure_domain`; None watches nothing.
+    whole : bool
+        Also watch the tails. Not for images that were aligned with the training images, for the
+        blur makes them smoother than those by design.
+    """
+
+    def __init__(self, domain, *, whole=True):
+        self._whole = whole
+        self._limits = None if domain is None else np.array(
+            [domain[name] for name in STATISTICS]).T
+        self._n = self._unusual = 0
+        self._tails = np.zeros((2, len(STATISTICS)), int)
+        self._lock = Lock()  # images come from several threads
+
+    def look(self, pixels):
+        """The flag of an image: `MorphFlag.UNUSUAL` or none."""
+        if self._limits is None:
+            return MorphFlag(0)
+        low, low_tail, high_tail, high = self._limits
+        values = image_statistics(pixels)
+        unusual = bool(((values < low) | (values > high)).any())
+        with self._lock:
+            self._n += 1
+            self._unusual += unusual
+            self._tails += np.stack([values < low_tail, values > high_tail])
+        return MorphFlag.UNUSUAL if unusual else MorphFlag(0)
+
+    def complaint(self):
+        """What is unlike the training images in the set as a whole; empty if nothing is."""
+        if self._unusual > _UNUSUAL_SHARE * self._n:
+            return f"{self._unusual} of {self._n} images look unlike"
+        few = not self._whole or self._n < _ENOUGH
+        if few or self._tails.max() <= _TAIL_SHARE * self._n:
+            return ""
+        side, statistic = np.unravel_index(self._tails.argmax(), self._tails.shape)
+        return (f"taken together ({STATISTICS[statistic]} of {self._tails.max() / self._n:.0%} "
+                f"{('below', 'above')[side]} that of 95% of the training images), the {self._n} "
+                "images look unlike")
+
+    def warn(self):
+        """Log one warning if the images look unlike the training images."""
+        if text := self.complaint():
+            log.warning(f"{text} those that the weights were trained on. Their probabilities may "
+                        "be off: align the images (align), or adapt the weights with a few "
+                        "hundred labels (adapt).")

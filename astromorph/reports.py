@@ -1,0 +1,77 @@
+"""What adapting a classifier brought."""
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import Table, hstack
+
+from astromorph.metrics import balanced_threshold, score_table
+
+__all__ = ["AdaptationReport"]
+
+_SCORES = ("TPR", "precision", "accuracy", "AUC")
+
+
+@dataclass(frozen=True)
+class AdaptationReport:
+    """Scores before and after, on galaxies that were not trained on; printable.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        A row a question: galaxies with a label, positive ones, whether the question was taught;
+        TPR, precision, accuracy and AUC (each with its bootstrap interval, 68%) and ECE before and
+        after; and the threshold from which as many galaxies are called positive as are, so that
+        completeness and purity are equal. Its ``meta`` says where the scores come from.
+    learning_curve : `~astropy.table.Table`, optional
+        A row a question and number of galaxies trained on.
+    """
+
+    table: Table
+    learning_curve: Table | None = None
+
+    @classmethod
+    def compare(cls, labels, before, after, questions, taught, tested_by, learning_curve=None):
+        """Score probabilities (n, questions) of two classifiers; NaN rows do not count."""
+        before = np.where(np.isnan(after), np.nan, before)
+        tables = []
+        for name, answers in {"before": before, "after": after}.items():
+            scores = score_table(labels, answers, questions)
+            for column in scores.colnames[3:]:
+                score, *limit = column.split("_")  # AUC_low becomes AUC_after_low
+                scores.rename_column(column, "_".join([score, name, *limit]))
+            tables.append(scores)
+        table = hstack([tables[0], tables[1][tables[1].colnames[3:]]], metadata_conflicts="silent")
+        table.add_column(taught, index=3, name="taught")
+        table["threshold"] = [balanced_threshold(y, p) for y, p in zip(labels.T, after.T)]
+        table["threshold"].format = ".3f"
+        table.meta["tested_by"] = tested_by
+        return cls(table, learning_curve)
+
+    @classmethod
+    def from_dict(cls, card):
+        """Build from what `to_dict` gave."""
+        tables = {name: None if part is None else Table(part["columns"], meta=part["meta"])
+                  for name, part in card.items()}
+        for table in filter(None, tables.values()):
+            for column in table.itercols():
+                column.format = ".3f" if column.dtype.kind == "f" else None
+        return cls(**tables)
+
+    def to_dict(self):
+        """Plain lists and numbers, for JSON."""
+        return {name: None if table is None else {
+            "columns": {column.name: column.tolist() for column in table.itercols()},
+            "meta": dict(table.meta)} for name, table in vars(self).items()}
+
+    def __str__(self):
+        lines = [f"Scores before -> after (68% interval), by {self.table.meta['tested_by']}"]
+        for row in self.table:
+            lines.append(f"{row['question']}: {row['n']} galaxies, {row['n_positive']} positive"
+                         + ("" if row["taught"] else "; too few labels, kept as it was"))
+            lines += [f"    {name:9} {row[f'{name}_before']:.3f} -> {row[f'{name}_after']:.3f} "
+                      f"({row[f'{name}_after_low']:.3f} to {row[f'{name}_after_high']:.3f})"
+                      for name in _SCORES]
+            lines.append(f"    completeness and purity balance at P = {row['threshold']:.3f}")
+        if self.learning_curve is not None:
+            lines += ["Learning curve:", *self.learning_curve.pformat(max_width=-1)]
+        return "\n".join(lines)

@@ -1,0 +1,79 @@
+"""Which galaxies to label: uncertain ones that differ from each other."""
+import numpy as np
+
+from astromorph.metrics import check_count
+from astromorph.questions import asked
+
+__all__ = ["suggest_rows", "total_entropy"]
+
+_COMPONENTS = 20
+_TINY = 1e-12
+
+
+def total_entropy(questions, probabilities):
+    """How much the labels of each galaxy would tell, in nats.
+
+    The entropy of each question's answer, times how likely the question is to be asked.
+
+    Parameters
+    ----------
+    questions : sequence of `~astromorph.questions.Question`
+        Parents before their children.
+    probabilities : `~numpy.ndarray`, shape (n, questions)
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (n,)
+    """
+    p = np.clip(np.asarray(probabilities, float), _TINY, 1 - _TINY).T
+    entropies = -p * np.log(p) - (1 - p) * np.log1p(-p)
+    return sum(weight * entropy for weight, entropy in zip(asked(questions, p), entropies))
+
+
+def suggest_rows(features, entropy, n, *, seed=0):
+    """Choose galaxies to label.
+
+    K-means++ [1]_ on the principal components of what the network sees in the galaxies: one after
+    the other is drawn, with a chance proportional to its entropy times its squared distance from
+    the nearest one drawn before. The most uncertain galaxies alone teach less than random ones:
+    they are alike.
+
+    Parameters
+    ----------
+    features : `~numpy.ndarray`, shape (galaxies, features)
+    entropy : `~numpy.ndarray`, shape (galaxies,)
+        See `total_entropy`.
+    n : int
+        Galaxies to choose; all of them where there are fewer.
+    seed : int
+        Same seed, same galaxies.
+
+    Returns
+    -------
+    `~numpy.ndarray` of int
+        Rows, those to label first in front.
+
+    References
+    ----------
+    .. [1] Arthur & Vassilvitskii 2007, Proc. 18th ACM-SIAM Symp. Discrete Algorithms, 1027.
+    """
+    check_count(n, "n")
+    by_entropy = np.argsort(-entropy, kind="stable")
+    if len(by_entropy) < 2:
+        return by_entropy
+    from sklearn.cluster import kmeans_plusplus  # slow to import
+
+    _, drawn = kmeans_plusplus(
+        _components(features), min(n, len(features)), sample_weight=entropy + _TINY,
+        random_state=seed, n_local_trials=1)
+    # Where the galaxies left equal drawn ones, distances are 0 and it draws a row twice.
+    return np.array(list(dict.fromkeys([*drawn, *by_entropy])))[:n]
+
+
+def _components(features):
+    """Principal components, each divided by the fourth root of its variance: between the lengths
+    that they have and equal ones."""
+    scaled = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-6)
+    variances, axes = np.linalg.eigh(scaled.T @ scaled / len(scaled))
+    weights = np.clip(variances, _TINY, None) ** -0.25
+    return scaled @ (axes * weights)[:, -_COMPONENTS:]

@@ -1,0 +1,220 @@
+"""The votes of volunteers in a table, whichever Galaxy Zoo catalog named its columns."""
+from dataclasses import dataclass
+
+import numpy as np
+from astropy import units as u
+
+from astromorph.metrics import as_floats
+from astromorph.questions import DIALECTS, QUESTIONS
+
+__all__ = ["PLAIN", "VoteColumns", "VoteFractions"]
+
+PLAIN = "labels"
+"""Name of the dialect of tables that hold labels instead of votes."""
+
+# What stands for a missing number: in tables of SDSS, and in text.
+_NO_NUMBER, _NO_TEXT = -9999, ("", "--", "nan", "none", "null")
+# Catalogs round fractions: those of one question may add up to a little over 1 (debiased ones,
+# which are corrected answer by answer, to more).
+_ROUNDING = 0.01
+
+
+@dataclass(frozen=True)
+class VoteFractions:
+    """How a question was voted on.
+
+    Parameters
+    ----------
+    positive, negative : `~numpy.ndarray`, float, shape (n,)
+        Fractions of the votes for the two answers, NaN where missing.
+    number : `~numpy.ndarray`, float, shape (n,), or None
+        Votes cast, NaN where missing; None if the table does not tell.
+    columns : str
+        The columns of the positive answer.
+    """
+
+    positive: np.ndarray
+    negative: np.ndarray
+    number: np.ndarray | None
+    columns: str
+
+    def favors(self, label):
+        """Where more votes are for the answer 1 or 0 than against it."""
+        return self.positive > self.negative if label else self.negative > self.positive
+
+
+class VoteColumns:
+    """The columns of a table that hold votes or labels.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        With columns in any case, and with ``-`` or ``_``.
+    dialect : str, optional
+        Name of one of `~astromorph.questions.DIALECTS`, or ``"labels"``; by default the only one
+        that the table has columns of.
+
+    Raises
+    ------
+    ValueError
+        If the table has columns of none, or of several and none is chosen.
+    """
+
+    def __init__(self, table, dialect=None):
+        self._table = table
+        self._names = {_form(name): name for name in table.colnames}
+        self.dialect = self._choose(dialect)
+
+    def read(self, question, *, debiased=False):
+        """Read the votes on a question.
+
+        Parameters
+        ----------
+        question : `~astromorph.questions.Question`
+            The question.
+        debiased : bool
+            Whether to read the fractions that were corrected for redshift bias.
+
+        Returns
+        -------
+        VoteFractions
+            All NaN if no column has to do with the question.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If its columns are not numbers, out of range, incomplete, or there twice.
+        """
+        if self.dialect == PLAIN:
+            return self._read_labels(question, debiased)
+        dialect = next(known for known in DIALECTS if known.name == self.dialect)
+        votes, suffix = self._find(question, dialect, debiased)
+        if votes is None:
+            return self._nothing()
+        counted = suffix == dialect.count
+        sides = [self._present(dialect.columns(votes, side, suffix))
+                 for side in (votes.positive, votes.negative)]
+        shares = [sum(self._numbers(name, np.inf if counted else 1) for name in side)
+                  for side in sides]
+        number = self._number(votes, dialect)
+        if counted:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                shares = [share / number for share in shares]
+        if not debiased and np.any(sum(shares) > 1 + _ROUNDING):
+            raise ValueError(f"table: expected votes that add up in columns {sum(sides, [])}. "
+                             "Received more for the answers than were cast.")
+        return VoteFractions(*shares, number, " + ".join(sides[0]))
+
+    def _choose(self, name):
+        found, names = self._dialects(), [*(known.name for known in DIALECTS), PLAIN]
+        if name is not None and name not in names:
+            raise ValueError(f"dialect: expected one of {names}. Received: {name!r}")
+        if name in found:
+            return name
+        if name is None and len(found) > 1:
+            there = "; ".join(f"{known} ({', '.join(found[known][:3])})" for known in found)
+            raise ValueError(f"dialect: expected a choice, as the table has columns of {there}. "
+                             "Received none.")
+        if name or not found:
+            examples = [f"{known.name} ({QUESTIONS[0].vote_columns(known)[0]})"
+                        for known in DIALECTS]
+            raise ValueError(f"table: expected columns of {name or 'votes or labels'}. Understood: "
+                             f"{', '.join(examples)}, {PLAIN} (q1 or P_disk), with those of the "
+                             f"other answers and questions. Received: {self._table.colnames}")
+        return next(iter(found))
+
+    def _dialects(self):
+        """What there is: name -> columns. Probability columns are labels if nothing else is."""
+        found = {dialect.name: self._present(name for question in QUESTIONS
+                                             for name in question.vote_columns(dialect))
+                 for dialect in DIALECTS}
+        found[PLAIN] = self._present(question.key for question in QUESTIONS)
+        if not any(found.values()):
+            found[PLAIN] = self._present(question.column for question in QUESTIONS)
+        return {name: columns for name, columns in found.items() if columns}
+
+    def _present(self, names):
+        return [self._names[_form(name)] for name in names if _form(name) in self._names]
+
+    def _find(self, question, dialect, debiased):
+        """Votes and suffix of the best complete columns; None, None without any column."""
+        kinds = ((dialect.debiased,),) if debiased else (*dialect.fractions, (dialect.count,))
+        for votes in question.answers(dialect):
+            for kind in kinds:
+                names = {suffix: dialect.columns(votes, votes.positive + votes.negative, suffix)
+                         for suffix in kind}
+                complete = [suffix for suffix in kind
+                            if len(self._present(names[suffix])) == len(names[suffix])]
+                if len(complete) > 1:
+                    raise ValueError(f"table: expected one spelling of the votes on {question.key}."
+                                     f" Received {[names[suffix][0] for suffix in complete]}: keep "
+                                     "the columns of one catalog.")
+                if complete:
+                    return votes, complete[0]
+        part = self._present(question.vote_columns(dialect))
+        if part:
+            votes = question.answers(dialect)[0]
+            names = dialect.columns(votes, votes.positive + votes.negative, kinds[0][0])
+            raise ValueError(f"table: expected {'debiased ' * debiased}votes on both answers to "
+                             f"{question.key}, as in {names}. Received: {part}")
+        return None, None
+
+    def _number(self, votes, dialect):
+        """Votes cast: the catalog's total, else the sum over the answers, else None."""
+        total = self._present(votes.task + dialect.campaign + end for end in dialect.totals)
+        if total:
+            return self._numbers(total[0])
+        counts = [self._present(dialect.columns(votes, side, dialect.count))
+                  for side in (votes.positive, votes.negative, votes.other)]
+        if not all(counts[:2]):
+            return None
+        return sum(self._numbers(name) for name in sum(counts, []))
+
+    def _read_labels(self, question, debiased):
+        if debiased:
+            raise ValueError("debiased: expected votes, to take the debiased ones. Received a "
+                             "table of labels.")
+        named = self._present(known.key for known in QUESTIONS)
+        columns = self._present([question.key if named else question.column])
+        if not columns:
+            return self._nothing()
+        labels = self._numbers(columns[0], 1)
+        wrong = labels[(labels > 0) & (labels < 1)]
+        if wrong.size:
+            raise ValueError(f"table: expected labels 1, 0 or missing in column {columns[0]!r}. "
+                             f"Received {wrong.size} others, first {wrong[0]:g}.")
+        return VoteFractions(labels, 1 - labels, None, columns[0])
+
+    def _nothing(self):
+        return VoteFractions(*np.full((2, len(self._table)), np.nan), None, "")
+
+    def _numbers(self, name, top=np.inf):
+        """Numbers of a column, NaN where missing, of which all must lie in 0..top."""
+        values = _as_numbers(self._table[name], f"table: column {name!r}")
+        if values.shape != (len(self._table),):
+            raise ValueError(f"table: expected one number a row in column {name!r}. "
+                             f"Received shape {values.shape}.")
+        wrong = values[(values < 0) | (values > top) | np.isinf(values)]
+        if wrong.size:
+            raise ValueError(f"table: expected {'0..1' if top == 1 else '0 or more'}, or missing, "
+                             f"in column {name!r}. Received {wrong.size} others, first "
+                             f"{wrong[0]:g}.")
+        return values
+
+
+def _form(name):
+    """A column's name without what databases and file formats change."""
+    return name.lower().replace("-", "_")
+
+
+def _as_numbers(column, name):
+    """Numbers of a column of any type, NaN where missing."""
+    if isinstance(column, u.Quantity):
+        if not column.unit.is_equivalent(u.dimensionless_unscaled):
+            raise ValueError(f"{name}: expected votes, without a unit. Received {column.unit}.")
+        column = column.to_value(u.dimensionless_unscaled)
+    if column.dtype.kind in "SU":
+        text = np.char.lower(np.char.strip(np.ma.filled(np.ma.asarray(column), "").astype(str)))
+        column = np.where(np.isin(text, _NO_TEXT), "nan", text)
+    values = as_floats(column, name)
+    return np.where(values == _NO_NUMBER, np.nan, values)
