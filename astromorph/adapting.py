@@ -29,6 +29,9 @@ _MIN_PER_ANSWER = 10
 # With fewer of either answer in the validation part, scores come from cross-validation.
 _FEW = 30
 _FOLDS = 3
+# Cross-entropy of an epoch over that of the best one, up to which it counts as good: the noise of
+# a validation part of a hundred galaxies.
+_TOLERANCE = 1.05
 
 
 @dataclass(frozen=True)
@@ -216,7 +219,7 @@ class _Teaching:
         return min((labels == answer).sum(axis=0).min() for answer in (0, 1)) < _FEW
 
     def train(self, rows, validation, name):
-        """A network of its best epoch on the validation part, of the last one without."""
+        """A network of the last epoch that the validation part finds as good as the best."""
         recipe = self.recipe
         epochs = self.epochs or recipe.epochs_for(len(rows))
         tuning = networks.FineTuning(
@@ -230,11 +233,13 @@ class _Teaching:
         bar = tqdm(tuning, total=epochs, desc=name, unit=" epochs", leave=None,
                    disable=None if self.progress is None else not self.progress)
         try:
-            for epoch, answers in enumerate(bar):
-                score = self._entropy(answers, validation) if len(validation) else -epoch
-                waited = 0 if score < best else waited + 1
+            for answers in bar:
+                score = self._entropy(answers, validation) if len(validation) else 1.0
+                # Later epochs, of a lower rate, are less biased: only a clear loss rejects one.
+                waited = waited + 1 if score > _TOLERANCE * best else 0
+                best = min(best, score)
                 if not waited:
-                    best, arrays = score, networks.export_weights(tuning.network)
+                    arrays = networks.export_weights(tuning.network)
                 if waited > max(5, epochs // 2):
                     break
         except KeyboardInterrupt:

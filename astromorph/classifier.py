@@ -447,7 +447,8 @@ class MorphologyClassifier:
         epochs : int, optional
             Passes over the galaxies; by default those of `~astromorph.adapting.RECIPES`.
         validation_fraction : float
-            Part of the galaxies, at most 0.5, that chooses the best epoch; with 0, the last one.
+            Part of the galaxies, at most 0.5, that chooses the epoch: the last one that is about
+            as good as the best. With 0, the last one.
         folds : int, optional
             Parts of a cross-validation that scores and calibrates; 0 for the validation part
             alone. By default 3 where the validation part is small.

@@ -53,14 +53,17 @@ def image_statistics(pixels):
     `~numpy.ndarray`, shape (len(STATISTICS),)
     """
     in_sky, steps_in_sky, in_middle, in_core = _zones(len(pixels))
-    bands = pixels.reshape(-1, 3).T
+    bands = np.ascontiguousarray(pixels.reshape(-1, 3).T)  # many times faster than as they are
     gray = bands.mean(axis=0).reshape(pixels.shape[:2])
     steps = np.abs(np.diff(gray, axis=1))
     sky, bright_sky = np.percentile(gray[in_sky], [50, 90])
     low, high = np.percentile(gray, [5, 95])
     middle, core = gray[in_middle].mean() - sky, gray[in_core].mean()
-    means, spreads = bands.mean(axis=1), bands.std(axis=1) + 1e-3
-    agreement = np.cov(bands, bias=True)[1, [0, 2]] / (spreads[1] * spreads[[0, 2]])
+    means = bands.mean(axis=1)
+    bands -= means[:, None]
+    covariance = bands @ bands.T / gray.size
+    spreads = np.sqrt(np.diag(covariance)) + 1e-3
+    agreement = covariance[1, [0, 2]] / (spreads[1] * spreads[[0, 2]])
     return np.array([
         sky, np.median(steps[steps_in_sky]), bright_sky - sky, high - low, core,
         middle / max(core - sky, 0.05), steps.mean() / (gray.std() + 1e-3), agreement.min(),

@@ -9,6 +9,7 @@ from astropy.table import Table
 from astromorph import MorphologyClassifier, networks
 from astromorph.metrics import rejection_curve, score
 from astromorph.plots import plot_rejection
+from astromorph.services.local import LocalFolder
 
 matplotlib.use("agg")
 
@@ -169,3 +170,16 @@ def test_errors_rank_real_mistakes(real_data, errors):
     result = classifier.classify(table, images="file", cutout_r90="cutout_r90", errors=errors)
     rejected, accuracy = rejection_curve(result["q1"], result["P_disk"], result["P_disk_err"])
     assert accuracy[np.searchsorted(rejected, 0.2)] > accuracy[0]
+
+
+def test_error_columns_for_positions(tmp_path):
+    """Images of positions go the same way; here they come from a folder."""
+    names = [f"g{number}" for number in range(len(SAMPLE))]
+    for name, path in zip(names, SAMPLE):
+        (tmp_path / f"{name}.fits").symlink_to(path)
+    table = Table({"name": [*names, "none"], "ra": np.arange(6.0), "dec": np.zeros(6),
+                   "petroR90_r": np.full(6, 8.0)}, units={"petroR90_r": "arcsec"})
+    result = MorphologyClassifier.from_pretrained("sdss").classify(
+        table, names="name", ways=[LocalFolder(tmp_path)], errors="dropout")
+    assert result["P_bar_err"].mask.tolist() == [False] * 5 + [True]
+    assert (result["P_bar_err"][:5] > 0).all()
