@@ -56,8 +56,8 @@ def image_statistics(pixels):
     bands = np.ascontiguousarray(pixels.reshape(-1, 3).T)  # many times faster than as they are
     gray = bands.mean(axis=0).reshape(pixels.shape[:2])
     steps = np.abs(np.diff(gray, axis=1))
-    sky, bright_sky = np.percentile(gray[in_sky], [50, 90])
-    low, high = np.percentile(gray, [5, 95])
+    sky, bright_sky = _percentiles(gray[in_sky], 50, 90)
+    low, high = _percentiles(gray, 5, 95)
     middle, core = gray[in_middle].mean() - sky, gray[in_core].mean()
     means = bands.mean(axis=1)
     bands -= means[:, None]
@@ -65,9 +65,18 @@ def image_statistics(pixels):
     spreads = np.sqrt(np.diag(covariance)) + 1e-3
     agreement = covariance[1, [0, 2]] / (spreads[1] * spreads[[0, 2]])
     return np.array([
-        sky, np.median(steps[steps_in_sky]), bright_sky - sky, high - low, core,
+        sky, *_percentiles(steps[steps_in_sky], 50), bright_sky - sky, high - low, core,
         middle / max(core - sky, 0.05), steps.mean() / (gray.std() + 1e-3), agreement.min(),
         *(means[[0, 2]] - means[1])])
+
+
+def _percentiles(values, *percents):
+    """As `numpy.percentile`, but several times faster: sorting float32 is vectorized."""
+    ordered = np.sort(values, axis=None)
+    at = np.array(percents) / 100 * (ordered.size - 1)
+    below = at.astype(int)
+    above = np.minimum(below + 1, ordered.size - 1)
+    return ordered[below] + (at - below) * (ordered[above] - ordered[below])
 
 
 def measure_domain(images):
