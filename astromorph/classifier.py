@@ -186,8 +186,8 @@ class MorphologyClassifier:
             `~astromorph.cutouts.PROVENANCE`.
         errors : str, optional
             Add columns ``P_disk_err`` and so on: the standard deviation of the calibrated
-            probability over the eight rotations and reflections of the image (``"views"``, nine
-            passes of the network in all), or with parts of the last layer's inputs dropped at
+            probability over the eight rotations and reflections of the image (``"views"``,
+            eight passes of the network), or with parts of the last layer's inputs dropped at
             random (``"dropout"``: Monte-Carlo dropout, two passes). They rank the answers by how
             likely they are wrong about as well as the distance of the probability from 0 and 1.
         batch_size : int
@@ -560,10 +560,9 @@ class MorphologyClassifier:
         if bands is not None:
             band_names(bands)
         options = {"cutout_r90": cutout_r90, "r90": r90, "bands": bands}
-        fetch |= {"width": width, "names": names}
+        fetch |= {"width": width, "names": names, "provenance": provenance}
         return (self._sky_rows(data, survey, options | fetch) if _has_positions(data, images)
-                else _image_rows(data, images, options | {"survey": survey},
-                                 fetch | {"provenance": provenance}))
+                else _image_rows(data, images, options | {"survey": survey}, fetch))
 
     def _classify(self, rows, answer, batch_size, threads, progress):
         """What ``answer`` makes of all rows, their flags and provenance."""
@@ -656,7 +655,9 @@ class MorphologyClassifier:
 
         draw = {"views": networks.run_views, "dropout": networks.run_dropout}[kind]
         draws = self._calibrated(draw(self._model, pixels, batch_size=batch_size))
-        return np.hstack([self._answer(pixels, batch_size), draws.std(axis=0)])
+        # The first of the views is the image as it is.
+        plain = draws[0] if kind == "views" else self._answer(pixels, batch_size)
+        return np.hstack([plain, draws.std(axis=0)])
 
     def _answer_with_features(self, pixels, batch_size):
         """Calibrated probabilities, then what the last layers see."""

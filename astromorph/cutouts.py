@@ -11,7 +11,7 @@ from astromorph.cache import CutoutCache, cache_key
 from astromorph.fits_planes import band_names
 from astromorph.flags import MorphFlag
 from astromorph.metrics import check_count
-from astromorph.positions import find_positions
+from astromorph.positions import arcseconds, find_positions
 from astromorph.services import check_way, get_way
 from astromorph.services.base import CutoutRequest, FetchError, ServiceImage
 from astromorph.services.transport import Transport
@@ -288,7 +288,7 @@ def fetch_cutouts(coords, width, *, survey="sdss", names=None, folder=None, prog
         If an argument is not as described. A position without an image never raises.
     """
     ra, dec = find_positions(coords)
-    widths = check_widths(width, ra.size)
+    widths = arcseconds(coords, width, "width")
     names = check_names(names, ra.size)
     with CutoutFetcher(survey, **options) as fetcher, thread_pool(fetcher.threads) as pool, \
             Outcomes(ra.size, progress, "images") as outcomes:
@@ -315,21 +315,6 @@ def fetch_cutouts(coords, width, *, survey="sdss", names=None, folder=None, prog
     table["morph_flag"] = Column(np.array(flags, np.int32), description="Quality bits, 0 is good")
     add_provenance(table, provenance)
     return table
-
-
-def check_widths(width, n):
-    """Widths in arcseconds of n frames, from a Quantity or a column with a unit; NaN if masked."""
-    unit = getattr(width, "unit", None)
-    if unit is None or not unit.is_equivalent(u.arcsec):
-        raise ValueError("width: expected an angle, as 30 * u.arcsec or a column with a unit. "
-                         f"Received unit {unit}.")
-    if hasattr(width, "filled"):
-        width = width.filled(np.nan)
-    values = u.Quantity(width).to_value(u.arcsec)
-    if values.ndim and values.shape != (n,):
-        raise ValueError(f"width: expected one angle or {n}, one a position. "
-                         f"Received shape {values.shape}.")
-    return np.broadcast_to(values, (n,))
 
 
 def check_names(names, n):

@@ -5,11 +5,11 @@ import numpy as np
 from astropy import units as u
 from astropy.table import Table
 
-from astromorph.cutouts import AHEAD, CutoutFetcher, check_names, check_widths
+from astromorph.cutouts import AHEAD, CutoutFetcher, check_names
 from astromorph.flags import MorphFlag
 from astromorph.imagerows import column
 from astromorph.images import load_frame
-from astromorph.positions import find_positions, find_sizes
+from astromorph.positions import arcseconds, find_positions, find_sizes
 
 __all__ = ["SkyRows"]
 
@@ -33,7 +33,7 @@ class SkyRows:
     ahead = AHEAD
 
     def __init__(self, data, survey, *, frame_r90, cutout_r90=None, r90=None, width=None,
-                 bands=None, names=None, **fetch):
+                 bands=None, names=None, provenance=False, **fetch):
         try:
             self._ra, self._dec = find_positions(data)
         except ValueError as error:
@@ -42,7 +42,8 @@ class SkyRows:
             {"ra": self._ra * u.deg, "dec": self._dec * u.deg})
         self._names = check_names(column(data, names, "names"), len(self))
         self._widths, self._r90 = _widths_and_r90(data, len(self), frame_r90, cutout_r90, r90,
-                                                  column(data, width, "width"))
+                                                  width)
+        self._provenance = provenance
         self._fetcher = CutoutFetcher(survey, bands=bands, **fetch)
         self.survey = self._fetcher.survey
         self.table.meta["MORPHIMG"] = f"{self.survey.title} {self.survey.release}".strip()
@@ -62,7 +63,7 @@ class SkyRows:
             self._ra, self._dec, self._widths, self._names, self._r90))
 
     def load(self, row, size, frame_r90, margin=0):
-        """(pixels, flag, provenance) of a row; raises CutoutError and FetchError."""
+        """(pixels, flag, provenance or None) of a row; raises CutoutError and FetchError."""
         request, r90 = row
         cutout = self._fetcher.fetch(request)
         pixels, flag = load_frame(
@@ -70,14 +71,15 @@ class SkyRows:
             cutout_r90="measure" if r90 is None else None, pixel_scale=cutout.image.pixel_scale,
             margin=margin)
         flag |= cutout.image.flag
+        provenance = cutout.provenance if self._provenance else None
         if r90 is not None:
-            return pixels, flag, cutout.provenance
+            return pixels, flag, provenance
         if flag & MorphFlag.NO_SIZE and request.width < _MEASURE_WIDTHS[1]:
             wider = self.load((replace(request, width=_MEASURE_WIDTHS[1]), r90), size, frame_r90,
                               margin)
             if not wider[1] & MorphFlag.NO_SIZE:
                 return wider
-        return pixels, flag | MorphFlag.MEASURED_SIZE, cutout.provenance
+        return pixels, flag | MorphFlag.MEASURED_SIZE, provenance
 
 
 def _widths_and_r90(data, n, frame_r90, cutout_r90, r90, width):
@@ -86,11 +88,11 @@ def _widths_and_r90(data, n, frame_r90, cutout_r90, r90, width):
         if cutout_r90 != "measure" or r90 is not None:
             raise ValueError('cutout_r90: expected a number, or "measure" without r90=. '
                              f"Received {cutout_r90!r} and r90={r90!r}.")
-        return check_widths(_MEASURE_WIDTHS[0] * u.arcsec if width is None else width,
-                            n), [None] * n
+        wide = _MEASURE_WIDTHS[0] * u.arcsec if width is None else width
+        return arcseconds(data, wide, "width"), [None] * n
     sizes = find_sizes(data, r90=r90)
     if width is not None:
-        widths = check_widths(width, n)
+        widths = arcseconds(data, width, "width")
         usual = widths / frame_r90
         return widths, usual if sizes is None else np.where(sizes > 0, sizes, usual)
     if sizes is None:
