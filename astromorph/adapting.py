@@ -1,7 +1,9 @@
 """Teach a classifier another survey from a few hundred labeled galaxies.
 
 The recipes were chosen by cross-validation on DECam galaxies: images aligned to those of the
-source, batch normalization frozen, a short cosine schedule. Source images mixed in, weights
+source, batch normalization frozen, a short cosine schedule, and for galaxies without a label the
+source's own answers as soft targets (learning without forgetting, Li & Hoiem 2016), which keep the
+few labels of Q3 from spoiling what the source knows of bars. Source images mixed in, weights
 averaged with the source's and balanced classes did not help; the calibration takes care of the
 base rates.
 """
@@ -10,18 +12,19 @@ from datetime import date
 
 import numpy as np
 from astropy import log
-from astropy.table import Table, vstack
+from astropy.table import vstack
 from tqdm.auto import tqdm
 
 from astromorph import networks
+from astromorph.alignment import MIN_IMAGES, measure_brightness
 from astromorph.calibration import PlattScaling, fit_platt
 from astromorph.domain import measure_domain
-from astromorph.labels import Labels, make_labels
-from astromorph.metrics import as_labels, check_count, score_table
+from astromorph.metrics import check_count, score_table
+from astromorph.questions import asked
 from astromorph.reports import AdaptationReport
 from astromorph.weights import digest
 
-__all__ = ["RECIPES", "Recipe", "adapt", "as_bytes", "check_plan", "find_taught", "read_labels"]
+__all__ = ["RECIPES", "Recipe", "Teaching", "adapt", "as_bytes", "check_plan", "find_taught"]
 
 _SMOOTHING = 0.05
 # A question with fewer galaxies of either answer is not taught.
@@ -48,6 +51,9 @@ class Recipe:
         Galaxies in a step.
     scratch : bool
         Start from random weights.
+    retain : float
+        Weight of the source's answer as the target of a galaxy without a label, times how likely
+        the question is to be asked.
     dense, frozen_norms, views, options
         See `~astromorph.networks.FineTuning`.
     """
@@ -57,6 +63,7 @@ class Recipe:
     steps: int = 0
     batch_size: int = 32
     scratch: bool = False
+    retain: float = 0.0
     dense: bool = False
     frozen_norms: bool = True
     views: int = 1
@@ -68,13 +75,13 @@ class Recipe:
 
 
 RECIPES = {
-    ("tuningfork", "all"): Recipe(1e-3, epochs=10, steps=150),
+    ("tuningfork", "all"): Recipe(1e-3, epochs=10, steps=150, retain=0.5),
     ("tuningfork", "dense"): Recipe(3e-3, epochs=10, steps=600, dense=True, views=8),
-    ("tuningfork", "scratch"): Recipe(1e-3, epochs=50, scratch=True, frozen_norms=False),
-    ("ds18", "all"): Recipe(3e-4, epochs=4, steps=60, options={"dropout": 0.4}),
+    ("tuningfork", "scratch"): Recipe(1e-3, epochs=25, scratch=True, frozen_norms=False),
+    ("ds18", "all"): Recipe(3e-4, epochs=4, steps=60, retain=0.5, options={"dropout": 0.4}),
     ("ds18", "dense"): Recipe(5e-4, epochs=7, steps=100, batch_size=64, dense=True, views=2,
                               options={"dropout": 0.4}),
-    ("ds18", "scratch"): Recipe(1e-3, epochs=50, scratch=True),
+    ("ds18", "scratch"): Recipe(1e-3, epochs=20, scratch=True),
 }
 
 
@@ -97,21 +104,6 @@ def check_plan(network, train, epochs, validation_fraction, folds, seed, learnin
     for value, name in [(epochs, "epochs"), *((n, "learning_curve") for n in learning_curve)]:
         if value is not None:
             check_count(value, name)
-
-
-def read_labels(data, labels, questions):
-    """Labels (n, questions) of a table, of its votes, or as given; at least one can be taught."""
-    if labels is None:
-        if not isinstance(data, Table):
-            raise ValueError("labels: none given, and the data are not a table that has them. "
-                             "Expected an array (n, questions) of 1, 0 and NaN.")
-        labels = make_labels(data)
-    labels = as_labels(labels.values if isinstance(labels, Labels) else labels)
-    if labels.shape != (len(data), len(questions)):
-        raise ValueError(f"labels: expected shape ({len(data)}, {len(questions)}), a row for each "
-                         f"galaxy and a column a question. Received {labels.shape}.")
-    find_taught(labels, questions)
-    return labels
 
 
 def find_taught(labels, questions):
@@ -143,7 +135,7 @@ def adapt(source, images, labels, before, *, train, epochs, validation_fraction,
     images : `~numpy.ndarray`, shape (n, y, x, 3), uint8
         Frames with a margin, aligned as the source would.
     labels : `~numpy.ndarray`, shape (n, questions)
-        See `read_labels`.
+        See `~astromorph.labels.read_labels`.
     before : `~numpy.ndarray`, shape (n, questions)
         Probabilities to compare with.
 
@@ -152,7 +144,7 @@ def adapt(source, images, labels, before, *, train, epochs, validation_fraction,
     card : dict
     arrays : dict of str to `~numpy.ndarray`
     """
-    teaching = _Teaching(source, images, labels, train, epochs, seed, progress)
+    teaching = Teaching(source, images, labels, train, epochs, seed, progress)
     validation = teaching.choose(np.arange(len(labels)), validation_fraction)
     rest = np.setdiff1d(np.arange(len(labels)), validation)
     if learning_curve and max(learning_curve) > len(rest):
@@ -178,8 +170,14 @@ def adapt(source, images, labels, before, *, train, epochs, validation_fraction,
     return teaching.card(arrays, calibrations, report, folds), arrays
 
 
-class _Teaching:
-    """Labeled images, and networks trained on some of them and tested on others."""
+class Teaching:
+    """Labeled images, and networks trained on some of them and tested on others.
+
+    Parameters
+    ----------
+    source, images, labels, train, epochs, seed, progress
+        As for `adapt`.
+    """
 
     def __init__(self, source, images, labels, train, epochs, seed, progress):
         self.source, self.images, self.labels, self.seed = source, images, labels, seed
@@ -187,14 +185,17 @@ class _Teaching:
         self.epochs, self.progress = epochs, progress
         self.interrupted = False
         self.taught = find_taught(labels, source.questions)
-        known = np.isfinite(labels) & self.taught
+        known, kept = np.isfinite(labels) & self.taught, ~self.taught
         self._targets = np.where(known, labels, 0.5) * (1 - _SMOOTHING) + _SMOOTHING / 2
-        self._weights = known.astype(np.float32)
-        kept = ~self.taught
-        if kept.any():
-            # The trunk is shared: the other questions are taught to answer as they did.
+        # The trunk is shared: questions that are not taught are taught to answer as they did.
+        self._judged = (known | kept).astype(np.float32)
+        self._weights = self._judged
+        if kept.any() or self.recipe.retain:
             answers = networks.run(source._model, self._pixels(slice(None)))
-            self._targets[:, kept], self._weights[:, kept] = answers[:, kept], 1
+            self._targets = np.where(known, self._targets, answers)
+            likely = np.stack(np.broadcast_arrays(*asked(source.questions, answers.T)), axis=1)
+            self._weights = np.maximum(self._judged, self.recipe.retain * likely)
+        if kept.any():
             log.warning("adapt: " + ", ".join(
                 question.key for question, taught in zip(source.questions, self.taught)
                 if not taught) + f" have fewer than {_MIN_PER_ANSWER} galaxies of either answer "
@@ -258,8 +259,8 @@ class _Teaching:
         return None if self.interrupted else network
 
     def _entropy(self, answers, rows):
-        """Mean cross-entropy of the taught questions, each by itself."""
-        weights, targets = self._weights[rows], self._targets[rows]
+        """Mean cross-entropy of each question, summed over questions."""
+        weights, targets = self._judged[rows], self._targets[rows]
         answers = np.clip(answers, 1e-4, 1 - 1e-4)
         entropy = -targets * np.log(answers) - (1 - targets) * np.log(1 - answers)
         return ((weights * entropy).sum(axis=0) / np.maximum(weights.sum(axis=0), 1)).sum()
@@ -321,6 +322,9 @@ class _Teaching:
                  in zip(keys, self.labels.T, self.taught) if taught}
         recipe = asdict(self.recipe) | {"epochs": self.epochs or self.recipe.epochs_for(
             len(self.labels))}
+        if self.recipe.scratch:  # of which the source's images were no part
+            card.pop("brightness", None)
+            card |= self._brightness()
         return card | {
             "calibration": dict(zip(keys, (scaling.to_dict() for scaling in calibrations))),
             "base_rates": card.get("base_rates", {}) | rates, "domain": self._domain(),
@@ -334,9 +338,17 @@ class _Teaching:
                 "report": report.to_dict()},
         }
 
+    def _brightness(self):
+        """How bright the images are, for `align`; nothing where they are too few to tell."""
+        if len(self.images) < MIN_IMAGES:
+            return {}
+        quantiles, n_images = measure_brightness(self._pixels(slice(None)))
+        return {"brightness": {"quantiles": quantiles.tolist(), "n_images": n_images}}
+
     def _domain(self):
         """Ranges of the images' statistics: few images do not fill theirs, the source's help."""
-        new, old = measure_domain(self._pixels(slice(None))), self.source.card.get("domain", {})
+        new = measure_domain(self._pixels(slice(None)))
+        old = {} if self.recipe.scratch else self.source.card.get("domain", {})
         for name in new.keys() & old.keys():
             both = np.array([new[name], old[name]])
             new[name] = [*both[:, :2].min(axis=0).tolist(), *both[:, 2:].max(axis=0).tolist()]

@@ -12,16 +12,20 @@ from scipy.ndimage import gaussian_filter
 
 from astromorph.images import normalize_bands
 
-__all__ = ["BLUR", "LEVELS", "Alignment", "measure_brightness"]
+__all__ = ["BLUR", "LEVELS", "MIN_IMAGES", "Alignment", "measure_brightness"]
 
 LEVELS = np.unique(np.concatenate([np.linspace(0, 0.98, 99), 1 - np.geomspace(0.02, 1e-5, 40),
                                    [1]]))
 """Quantiles that describe brightness, dense at the bright end: a galaxy's core is few pixels."""
-BLUR = 0.8 / 96
-"""Standard deviation of the blur, as a fraction of the frame: DECam images to SDSS sharpness."""
+BLUR = 0.5 / 96
+"""Standard deviation of the blur, as a fraction of the frame.
+
+DECam images to SDSS sharpness: more is a little better where every galaxy fills its frame, and much
+worse for galaxies that fill little of it.
+"""
 _STEPS = 4096
-# Quantiles of fewer galaxies than this are those of single galaxies.
-_MIN_IMAGES = 30
+MIN_IMAGES = 30
+"""Quantiles of fewer galaxies than this are those of single galaxies."""
 _DIGITS = 5
 
 
@@ -50,8 +54,8 @@ def measure_brightness(frames):
         steps = _steps(normalize_bands(frame))
         counts += [np.bincount(steps[..., band].ravel(), minlength=_STEPS + 1)
                    for band in range(3)]
-    if n_images < _MIN_IMAGES:
-        raise ValueError(f"data: expected at least {_MIN_IMAGES} usable images to measure their "
+    if n_images < MIN_IMAGES:
+        raise ValueError(f"data: expected at least {MIN_IMAGES} usable images to measure their "
                          f"brightness. Received {n_images}: add some, labels are not needed.")
     below = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
     # Clipped, the outermost levels are the darkest and the brightest pixel there is.

@@ -17,6 +17,7 @@ from astromorph.domain import DomainWatch
 from astromorph.fits_planes import band_names
 from astromorph.imagerows import ImageRows
 from astromorph.images import CutoutError, normalize_bands
+from astromorph.labels import read_labels
 from astromorph.metrics import as_floats, check_count, score_table
 from astromorph.questions import QUESTIONS
 from astromorph.services.base import FetchError
@@ -68,7 +69,8 @@ class MorphologyClassifier:
         Parameters
         ----------
         survey : str
-            The survey that the weights were trained on, in any case.
+            The survey whose images will be classified, in any case: ``"sdss"``, or ``"legacy"``
+            and ``"des"``, which share weights adapted to DECam images.
         network : str, optional
             ``"tuningfork"`` (default) or ``"ds18"``, the network of the paper.
 
@@ -83,7 +85,8 @@ class MorphologyClassifier:
             there = ", ".join(f"{s!r} with network={n!r}" for s, n in files)
             raise ValueError(f"survey, network: there are no bundled weights {wanted}. "
                              f"Expected one of: {there}.")
-        return cls.read(files[wanted])
+        card, arrays = weights.read_weights(files[wanted])
+        return cls(card | {"survey": wanted[0]}, arrays)
 
     @classmethod
     def read(cls, path):
@@ -341,10 +344,11 @@ class MorphologyClassifier:
         if method == "prior":
             fit = partial(shift_priors, base_rates=self._base_rates(labels))
         else:
-            from astromorph.adapting import read_labels
+            from astromorph.adapting import find_taught
 
-            fit = partial(recalibrate, labels=read_labels(data, labels, self.questions),
-                          method=method)
+            labels = read_labels(data, labels, self.questions)
+            find_taught(labels, self.questions)
+            fit = partial(recalibrate, labels=labels, method=method)
         scalings, report = fit(self.questions, self._calibration,
                                probabilities=self._raw(data, survey=survey, **options))
         return self._with(self._card | {
@@ -475,7 +479,8 @@ class MorphologyClassifier:
 
         adapting.check_plan(self._card["network"], train, epochs, validation_fraction, folds, seed,
                             learning_curve)
-        labels = adapting.read_labels(data, labels, self.questions)
+        labels = read_labels(data, labels, self.questions)
+        adapting.find_taught(labels, self.questions)  # before anything is read
         rows = self._rows(data, survey=survey, **options)
         name = get_survey(survey or self._card["survey"]).name
         size, margin = self._card["size"], round(self._card["size"] / 6)
@@ -511,8 +516,8 @@ class MorphologyClassifier:
         data : `~astropy.table.Table` or images
             As for `classify`; a table that already has the probability columns is not classified
             again.
-        labels : array-like, shape (n, questions), optional
-            1, 0 or NaN (unknown); by default the columns ``q1``, ``q2``, ``q3`` of the table.
+        labels : array-like or `~astromorph.labels.Labels`, shape (n, questions), optional
+            As for `adapt`; by default from the columns of the table.
         threshold : float
             Probability from which the answer counts as positive.
         intervals : bool
@@ -532,21 +537,11 @@ class MorphologyClassifier:
         """
         columns = [question.column for question in self.questions]
         done = isinstance(data, Table) and set(columns) <= set(data.colnames)
-        if labels is None:
-            labels = self._labels(data)
+        labels = read_labels(data, labels, self.questions)
         table = data if done else self.classify(data, **options)
         answers = np.stack([as_floats(table[name], name) for name in columns], axis=1)
         return score_table(labels, answers, self.questions, threshold=threshold,
                            intervals=intervals)
-
-    def _labels(self, data):
-        keys = [question.key for question in self.questions]
-        missing = [key for key in keys
-                   if not isinstance(data, Table) or key not in data.colnames]
-        if missing:
-            raise ValueError(f"labels: none given, and the data have no columns {missing}. "
-                             "Expected an array (n, questions) of 1, 0 and NaN, or such columns.")
-        return np.stack([as_floats(data[key], key) for key in keys], axis=1)
 
     def _sky_rows(self, data, survey, options):
         from astromorph.skyrows import SkyRows  # loads the clients of the image services

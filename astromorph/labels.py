@@ -5,11 +5,11 @@ from numbers import Real
 import numpy as np
 from astropy.table import Table
 
-from astromorph.metrics import as_probabilities
+from astromorph.metrics import as_labels, as_probabilities
 from astromorph.questions import QUESTIONS
 from astromorph.votes import PLAIN, VoteColumns
 
-__all__ = ["Labels", "make_labels", "vote_agreement"]
+__all__ = ["Labels", "make_labels", "read_labels", "vote_agreement"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,44 @@ def make_labels(table, *, threshold=0.7, min_votes=5, agreement=None, debiased=F
     criterion = {"threshold": threshold} if agreement is None else {"agreement": agreement}
     meta = {"dialect": columns.dialect, **criterion, "min_votes": min_votes, "debiased": debiased}
     return Labels(np.stack(values, axis=1), Table(rows, meta=meta))
+
+
+def read_labels(data, labels, questions):
+    """Labels as an array, given as one, as `Labels`, or by the columns of a table.
+
+    Parameters
+    ----------
+    data : `~astropy.table.Table` or sequence
+        The galaxies.
+    labels : array-like or Labels or None
+        None to take them from the table, see `make_labels`; probabilities of `classify` in it are
+        not taken for labels.
+    questions : sequence of `~astromorph.questions.Question`
+        The columns.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (n, questions)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are none, or they are not 1, 0 and NaN, one row a galaxy.
+    """
+    if labels is None:
+        if not isinstance(data, Table):
+            raise ValueError("labels: none given, and the data are not a table that has them. "
+                             f"Expected an array (n, {len(questions)}) of 1, 0 and NaN, or a table "
+                             f"with columns {[question.key for question in questions]} or votes.")
+        if "morph_flag" in data.colnames:
+            data = data[[name for name in data.colnames
+                         if name not in {question.column for question in questions}]]
+        labels = make_labels(data)
+    labels = as_labels(labels.values if isinstance(labels, Labels) else labels)
+    if labels.shape != (len(data), len(questions)):
+        raise ValueError(f"labels: expected shape ({len(data)}, {len(questions)}), a row for each "
+                         f"galaxy and a column a question. Received {labels.shape}.")
+    return labels
 
 
 def vote_agreement(fraction):

@@ -27,8 +27,9 @@ def read_set(root, name, split):
     table = table[table["split"] == split]
     labels = np.stack([MaskedColumn(table[q.key], dtype=float).filled(np.nan) for q in QUESTIONS],
                       axis=1)
-    source = np.array([[str(row[key]).replace("_", " ") for key in ("catalog", "label_source")]
-                       if "label_source" in table.colnames else ["", ""] for row in table])
+    source = np.stack([[str(name).replace("_", " ") for name in table[key]]
+                       if key in table.colnames else [""] * len(table)
+                       for key in ("catalog", "label_source")], axis=1)
     return [root / name / file for file in table["file"]], table["cutout_r90"], labels, source
 
 

@@ -130,6 +130,21 @@ def test_scratch_does_not_start_from_the_source(classifier, adapted, sample):
                        for chosen in (classifier, adapted, scratch))
     assert np.corrcoef(old, tuned)[0, 1] > 0.9 and abs(np.corrcoef(old, new)[0, 1]) < 0.1
     assert "alignment" not in scratch.card
+    # Later images are aligned to these, not to those of the bundled weights.
+    assert scratch.card["brightness"]["n_images"] == 96
+    assert adapted.card["brightness"] == classifier.card["brightness"]
+
+
+def test_galaxies_without_a_label_keep_the_old_answer(classifier, sample):
+    images, labels = sample
+    teaching = adapting.Teaching(classifier, images, labels, "all", None, 0, False)
+    old, known = networks.run(classifier._model, networks.crop(images, 96)), np.isfinite(labels)
+    unknown = ~known[:, 2]
+    assert unknown.any() and (teaching._weights[known] == 1).all()
+    np.testing.assert_allclose(teaching._weights[unknown, 2],
+                               0.5 * (old[:, 0] * (1 - old[:, 1]))[unknown], rtol=1e-5)
+    np.testing.assert_allclose(teaching._targets[~known], old[~known])
+    assert (teaching._judged == known).all()  # they do not choose the epoch
 
 
 def _interrupted_after(monkeypatch, epochs):
@@ -210,7 +225,7 @@ def test_cross_validation_and_learning_curve(classifier, sample):
 
 def test_parts_are_disjoint_and_alike(classifier, sample):
     images, labels = sample
-    teaching = adapting._Teaching(classifier, images, labels, "dense", None, 0, False)
+    teaching = adapting.Teaching(classifier, images, labels, "dense", None, 0, False)
     rows = np.arange(96)
     parts = teaching._parts(rows, 4, 0)
     assert np.bincount(parts).tolist() == [24] * 4

@@ -234,6 +234,17 @@ def test_unknown_weights():
         MorphologyClassifier.from_pretrained("hsc")
 
 
+@pytest.mark.parametrize("network", ["tuningfork", "ds18"])
+def test_decam_surveys_share_weights(network):
+    sdss, legacy, des = (MorphologyClassifier.from_pretrained(survey, network=network)
+                         for survey in ("SDSS", "legacy", "des"))
+    assert (legacy.card["survey"], des.card["survey"]) == ("legacy", "des")
+    assert legacy.card["sha256"] == des.card["sha256"] != sdss.card["sha256"]
+    assert legacy.card["adapted"]["from"] == sdss.card["sha256"]
+    assert legacy.card["adapted"]["galaxies"] == 866 and legacy.report is not None
+    assert legacy.card["alignment"] and not legacy.card["adapted"]["interrupted"]
+
+
 def test_write_and_read(any_classifier, tmp_path):
     path = tmp_path / "mine.safetensors"
     any_classifier.write(path)

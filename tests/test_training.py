@@ -9,6 +9,7 @@ import pytest
 from astropy.table import Table
 from PIL import Image
 
+from astromorph import MorphologyClassifier
 from astromorph.weights import bundled, read_weights
 
 TRAINING = Path(__file__).parents[1] / "training"
@@ -16,11 +17,11 @@ TRAINING = Path(__file__).parents[1] / "training"
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Three sets of 40 images each: a bright or a faint ring around noise."""
+    """Four sets of 40 images each: a bright or a faint disk under noise."""
     folder = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
     radius = np.hypot(*(np.mgrid[:64, :64] - 31.5))
-    for name in ("gz2", "efigi", "sdss24"):
+    for name in ("gz2", "efigi", "sdss24", "decals"):
         (folder / name).mkdir()
         labels = rng.integers(0, 2, 40)
         for number, label in enumerate(labels):
@@ -62,3 +63,16 @@ def test_brightness_is_written_and_weights_stay(data, tmp_path):
     assert after["brightness"]["n_images"] == 78
     assert after["brightness"]["quantiles"] != before["brightness"]["quantiles"]
     assert after["sha256"] == before["sha256"] and arrays.keys() == same.keys()
+
+
+def test_adapted_weights_know_both_framings(data, tmp_path):
+    file = tmp_path / "weights.safetensors"
+    _run("train_legacy.py", "--data", data, "--work", tmp_path, "--network", "tuningfork",
+         "--out", file, "--epochs", 1, "--seeds", 1)
+    card = MorphologyClassifier.read(file).card
+    source, _ = read_weights(bundled()["sdss", "tuningfork"])
+    assert card["survey"] == "legacy" and card["adapted"]["from"] == source["sha256"]
+    assert card["adapted"]["galaxies"] == 40 and card["adapted"]["labels"]["q1"]["n"] == 40
+    assert {row["set"].split(", ")[-1] for row in card["test"]} == {"measured", "nominal"}
+    assert max(row["n"] for row in card["test"]) == 40
+    assert card["training"]["float16_rounding"] <= 2e-3

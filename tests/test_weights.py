@@ -88,11 +88,13 @@ def test_newer_format(tmp_path, arrays):
 
 def test_bundled_files():
     files = bundled()
-    assert {("sdss", "tuningfork"), ("sdss", "ds18")} <= files.keys()
+    assert files.keys() == {(survey, network) for survey in ("sdss", "legacy", "des")
+                            for network in ("tuningfork", "ds18")}
     for (survey, network), path in files.items():
         card, arrays = read_weights(path)
-        assert (card["survey"], card["network"]) == (survey, network)
+        assert (card["survey"], card["network"]) == (survey.replace("des", "legacy"), network)
         assert {array.dtype for array in load_file(path).values()} == {np.dtype(np.float16)}
         assert path.stat().st_size < 20e6
         assert card["citations"] and card["license"] and card["training"] and card["test"]
         assert card["training"]["float16_rounding"] <= 2e-3
+        assert min(row["AUC"] for row in card["test"]) > 0.8

@@ -65,17 +65,21 @@ def calibrated(card, arrays, table):
     return {**card, "calibration": fits}
 
 
+def score_rows(name, labels, answers):
+    """TPR, precision, accuracy, area and calibration error of each question, for the card."""
+    table = astromorph.score_table(labels, answers, QUESTIONS, intervals=False)
+    return [{"set": name} | {key: round(value, 4) if isinstance(value, float) else value
+                             for key, value in zip(row.colnames, (x.item() for x in row.values()))}
+            for row in table]
+
+
 def scores(classifier, table):
-    """TPR, precision, accuracy, area and calibration error on each set and on all of them."""
+    """Scores on each set and on all of them."""
     raw, labels = probabilities(classifier, table), labels_of(table)
     rows = []
     for name in (*SDSS_SETS, "all"):
         chosen = np.array(table["set"] == name) | (name == "all")
-        for row in astromorph.score_table(labels[chosen], raw[chosen], QUESTIONS, intervals=False):
-            rows.append({"set": name} | {
-                key: round(value, 4) if isinstance(value, float) else value
-                for key, value in zip(row.colnames, (x.item() for x in row.values()))
-            })
+        rows += score_rows(name, labels[chosen], raw[chosen])
     return [row for row in rows if row["n_positive"] and row["n_positive"] < row["n"]]
 
 

@@ -11,6 +11,8 @@ from safetensors.numpy import save
 __all__ = ["FORMAT", "bundled", "digest", "read_weights", "write_weights"]
 
 FORMAT = 1
+# Surveys of the same camera and the same color mapping share weights.
+_SHARED = {"des": "legacy"}
 _REQUIRED = ("format", "network", "survey", "questions", "size", "frame_r90", "calibration",
              "sha256")
 
@@ -110,7 +112,9 @@ def bundled():
     Returns
     -------
     dict
-        (survey, network) -> path.
+        (survey, network) -> path; surveys of one camera share a file.
     """
-    files = sorted(Path(str(resources.files(__name__))).glob("*.safetensors"))
-    return {tuple(file.stem.split("-", 1)): file for file in files}
+    paths = sorted(Path(str(resources.files(__name__))).glob("*.safetensors"))
+    files = {tuple(path.stem.split("-", 1)): path for path in paths}
+    return files | {(survey, network): files[shared, network] for survey, shared in _SHARED.items()
+                    for _, network in filter(lambda key: key[0] == shared, files)}

@@ -1,0 +1,367 @@
+"""The experiments of Dominguez Sanchez et al. (2019, Table 2, Figures 2 and 3) on real galaxies.
+
+    python benchmarks/transfer.py --data DATA --work WORK --out docs [--pairs ...] [--networks ...]
+
+DATA has a sub-folder for each set (``gz2``, ``efigi``, ``sdss24``: SDSS; ``decals``: DECam), with
+images and a ``labels.csv``. (0) weights of the source survey on galaxies of the source; (a) on
+those of the target; (a*) the same after `align`, without labels; (b), (c), (d) adapted on as many
+labeled galaxies of the target as in the paper: all layers, dense layers only, from scratch; (b50)
+all layers for 50 epochs. All through the public API.
+
+A training is a file in WORK, so that an interrupted run goes on where it was, and parts of the
+work may run apart. Tables and figures show all that WORK has. ``--pictures`` also draws the bars
+of Figure 3 as images, into WORK.
+"""
+import argparse
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from accuracy import SETS, read_set, with_interval
+from astropy.table import Table
+
+from astromorph import QUESTIONS, MorphologyClassifier
+from astromorph.metrics import roc_curve, score
+
+# Labels of each question that (b), (c) and (d) get, as many as there are.
+N_TRAIN = (500, 500, 300)
+ADAPT = {"b": {"train": "all"}, "b50": {"train": "all", "epochs": 50}, "c": {"train": "dense"},
+         "d": {"train": "scratch", "align": False}}
+NAMES = {"0": "source on source", "a": "direct", "a*": "direct, aligned", "b": "all layers",
+         "b50": "all layers, 50 epochs", "c": "dense layers only", "d": "from scratch"}
+# TPR, precision, accuracy; positive and other galaxies: Table 2 of the paper.
+PAPER = {
+    "q1": {"0": (.93, .91, .97, 674, 2696), "a": (.48, .92, .81, 797, 1612),
+           "b": (.95, .91, .95, 78, 160), "c": (.96, .78, .90, 78, 160),
+           "d": (.81, .77, .85, 78, 160)},
+    "q2": {"0": (.98, .80, .96, 396, 2291), "a": (.91, .76, .93, 536, 2315),
+           "b": (.96, .86, .95, 187, 551), "c": (.97, .77, .92, 187, 551),
+           "d": (.97, .70, .89, 78, 160)},
+    "q3": {"0": (.76, .79, .96, 169, 1637), "a": (.57, .35, .95, 61, 1707),
+           "b": (.89, .73, .95, 9, 77), "c": (1.0, .50, .89, 9, 77), "d": (1.0, .10, .10, 9, 77)},
+}
+SCORES = {"TPR": "tpr", "precision": "precision", "accuracy": "accuracy", "AUC": "auc"}
+COLORS = {"0": "black", "a": "tab:red", "a*": "tab:orange", "b": "tab:blue", "b50": "tab:cyan",
+          "c": "tab:green", "d": "tab:purple"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Weights of one set of galaxies, applied to another.
+
+    Parameters
+    ----------
+    sources : tuple of str
+        Sets of the source.
+    target : str
+        Set of the target.
+    survey : str
+        Of the target's images.
+    cutout_r90 : str
+        How the target's images are framed.
+    bundled : bool
+        Whether the source's weights come with the package; else they are trained here, on the
+        source alone.
+    networks, experiments : tuple of str
+        What is done.
+    """
+
+    sources: tuple
+    target: str
+    survey: str = "sdss"
+    cutout_r90: str = "cutout_r90"
+    bundled: bool = False
+    networks: tuple = ("tuningfork",)
+    experiments: tuple = ("0", "a", "a*", "b", "c", "d")
+
+
+PAIRS = {
+    "sdss-decals": Pair(SETS, "decals", "legacy", "measure", True, ("tuningfork", "ds18"),
+                        tuple(NAMES)),
+    "sdss-decals-nominal": Pair(SETS, "decals", "legacy", bundled=True,
+                                experiments=("a", "a*", "b")),
+    "gz2-efigi": Pair(("gz2",), "efigi"),
+    "efigi-gz2": Pair(("efigi",), "gz2"),
+}
+
+
+def read(data, sets, splits):
+    """A table of path, cutout_r90, labels, and catalog."""
+    parts = [read_set(data, name, split) for name in sets for split in splits]
+    paths, widths, labels, source = (np.concatenate([part[i] for part in parts])
+                                     for i in range(4))
+    table = Table({"path": [str(path) for path in paths], "cutout_r90": widths.astype(float),
+                   "catalog": source[:, 0]})
+    for question, column in zip(QUESTIONS, labels.T):
+        table[question.key] = column
+    return table
+
+
+def labels_of(table):
+    """(n, questions) labels."""
+    return np.stack([table[question.key] for question in QUESTIONS], axis=1)
+
+
+def draw_sample(table, seed):
+    """As many labels of each question as the paper had, and the galaxies that have one."""
+    table = table[np.random.default_rng(seed).permutation(len(table))]
+    for question, n in zip(QUESTIONS, N_TRAIN):
+        known = np.flatnonzero(np.isfinite(table[question.key]))
+        table[question.key][known[n:]] = np.nan
+    return table[np.isfinite(labels_of(table)).any(axis=1)]
+
+
+def source_weights(pair, network, data, work):
+    """The classifier to start from."""
+    bundled = MorphologyClassifier.from_pretrained("sdss", network=network)
+    if pair.bundled:
+        return bundled
+    path = work / f"{'+'.join(pair.sources)}-{network}.safetensors"
+    if not path.exists():
+        # Nothing of the bundled weights stays: `scratch` keeps only the names.
+        bundled.adapt(read(data, pair.sources, ("train", "val")), images="path",
+                      cutout_r90="cutout_r90", train="scratch", epochs=24, folds=0, align=False,
+                      validation_fraction=0.15).write(path)
+    return MorphologyClassifier.read(path)
+
+
+def answer(classifier, table, cutout_r90):
+    """Probabilities (n, questions)."""
+    result = classifier.classify(table["path", "cutout_r90"], images="path",
+                                 cutout_r90=cutout_r90)
+    return np.stack([np.ma.filled(result[q.column], np.nan) for q in QUESTIONS], axis=1)
+
+
+def run(pair, network, experiment, seed, data, work):
+    """Answers of one experiment to galaxies that it did not see, and what it took."""
+    classifier = source_weights(pair, network, data, work)
+    if experiment == "0":
+        table, cutout_r90 = read(data, pair.sources, ("test",)), "cutout_r90"
+    else:
+        table, cutout_r90 = read(data, (pair.target,), ("test",)), pair.cutout_r90
+    options = {"images": "path", "cutout_r90": cutout_r90, "survey": pair.survey}
+    rest = read(data, (pair.target,), ("train", "val"))
+    n_train, start = np.zeros(3, int), (time.perf_counter(), time.process_time())
+    if experiment == "a*":
+        classifier = classifier.align(rest, **options)
+    elif experiment in ADAPT:
+        sample = draw_sample(rest, seed)
+        n_train = np.isfinite(labels_of(sample)).sum(axis=0)
+        classifier = classifier.adapt(sample, **options, **ADAPT[experiment], folds=0, seed=seed)
+    seconds = time.perf_counter() - start[0], time.process_time() - start[1]
+    return {"labels": labels_of(table), "answers": answer(classifier, table, cutout_r90),
+            "n_train": n_train, "seconds": seconds, "catalog": np.array(table["catalog"]),
+            "path": np.array(table["path"])}
+
+
+def run_all(args):
+    """Run what is missing."""
+    for name in args.pairs:
+        pair = PAIRS[name]
+        for network in [one for one in pair.networks if one in args.networks]:
+            for experiment in [one for one in pair.experiments if one in args.experiments]:
+                for seed in range(args.seeds if experiment in ADAPT else 1):
+                    path = args.work / f"{name}_{network}_{experiment}_{seed}.npz"
+                    if not path.exists():
+                        cell = run(pair, network, experiment, seed, args.data, args.work)
+                        np.savez(path, **cell)
+                        print(f"{path.stem}: {cell['seconds'][0]:.0f} s", flush=True)
+
+
+def read_cells(work, name, network):
+    """Experiment -> its cells, a seed each."""
+    cells = {}
+    for experiment in NAMES:
+        paths = sorted(work.glob(f"{name}_{network}_{experiment.replace('*', '[*]')}_*.npz"))
+        if paths:
+            cells[experiment] = [dict(np.load(path)) for path in paths]
+    return cells
+
+
+def score_cells(labels, answers, n_resamples=300):
+    """Mean scores over seeds (seeds, n), and their 68% intervals over galaxies and seeds."""
+    rng = np.random.default_rng(0)
+
+    def means(rows, seeds):
+        scores = [score(labels[rows], answers[seed, rows]) for seed in seeds]
+        return [np.mean([getattr(one, key) for one in scores]) for key in SCORES.values()]
+
+    everything = np.arange(len(labels)), np.arange(len(answers))
+    drawn = [means(*(rng.choice(rows, len(rows)) for rows in everything))
+             for _ in range(n_resamples)]
+    low, high = np.nanquantile(drawn, [0.16, 0.84], axis=0)
+    return {name + end: values[i] for end, values in
+            (("", means(*everything)), ("_low", low), ("_high", high))
+            for i, name in enumerate(SCORES)}
+
+
+def answers_of(cells, q, catalog=None):
+    """Labels (n,) and answers (seeds, n) of one question, perhaps of one catalog."""
+    chosen = np.isfinite(cells[0]["labels"][:, q])
+    if catalog:
+        chosen &= cells[0]["catalog"] == catalog
+    return (cells[0]["labels"][chosen, q],
+            np.stack([cell["answers"][chosen, q] for cell in cells]))
+
+
+def table_rows(experiments, catalog=None):
+    """Text rows of a table: one an experiment and question."""
+    for q, question in enumerate(QUESTIONS):
+        for experiment, cells in experiments.items():
+            if catalog and experiment == "0":
+                continue
+            labels, answers = answers_of(cells, q, catalog)
+            scores = score_cells(labels, answers)
+            paper = PAPER[question.key].get(experiment)
+            yield [question.key.upper(), f"({experiment}) {NAMES[experiment]}",
+                   f"{cells[0]['n_train'][q] or ''}", f"{int(labels.sum())}/{len(labels)}",
+                   *(with_interval(scores, name) for name in SCORES),
+                   "/".join(f"{value:.2f}".removeprefix("0") for value in paper[:3])
+                   if paper else ""]
+
+
+def gap_closed(experiments, q=0, scores=("accuracy", "auc")):
+    """Share of the gap between direct and adapted that aligning closes, without labels."""
+    direct, aligned, adapted = (
+        np.array([np.mean([getattr(score(labels, p), key) for p in answers]) for key in scores])
+        for labels, answers in (answers_of(experiments[e], q) for e in ("a", "a*", "b")))
+    return (aligned - direct) / (adapted - direct)
+
+
+def list_table(title, header, rows):
+    """Lines of an RST list table."""
+    lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
+    for row in [header, *rows]:
+        lines += [f"   {'*' if k == 0 else ' '} - {cell}".rstrip() for k, cell in enumerate(row)]
+    return [*lines, ""]
+
+
+def write_tables(results, path):
+    """All tables, and what they say of aligning and of time."""
+    header = ["", "experiment", "labels", "positive", "TPR", "precision", "accuracy", "ROC area",
+              "paper: TPR/precision/accuracy"]
+    lines = []
+    for (name, network), experiments in results.items():
+        seeds = max(len(cells) for cells in experiments.values())
+        source, target = "+".join(PAIRS[name].sources), PAIRS[name].target
+        title = f"``{network}``: {source} to {target}"
+        lines += list_table(f"{title}, mean of {seeds} trainings", header,
+                            table_rows(experiments))
+        if name == "sdss-decals":
+            lines += list_table(f"{title}, ``galaxy10_decals`` alone", header,
+                                table_rows(experiments, "galaxy10 decals"))
+        if {"a", "a*", "b"} <= experiments.keys():
+            accuracy, area = gap_closed(experiments)
+            lines += [f"``{network}``, {source} to {target}: aligning, without a label, closes "
+                      f"{accuracy:.0%} of the gap in accuracy between direct and adapted for Q1, "
+                      f"and {area:.0%} of that in ROC area.", ""]
+        if {"b", "b50"} <= experiments.keys():
+            wall, cpu = (np.mean([[c["seconds"][i] for c in experiments[e]] for e in ("b", "b50")],
+                                 axis=1) for i in range(2))
+            lines += [f"``{network}``, {source} to {target}: adapting took {wall[0]:.0f} s and 50 "
+                      f"epochs {wall[1]:.0f} s, images read included (processor time "
+                      f"1:{cpu[1] / cpu[0]:.1f}).", ""]
+    path.write_text("\n".join(lines))
+
+
+def mean_curve(labels, answers):
+    """False and true positive rates, averaged over seeds."""
+    grid = np.linspace(0, 1, 501)
+    return grid, np.mean([np.interp(grid, *roc_curve(labels, p)[:2]) for p in answers], axis=0)
+
+
+def draw_curves(results, name, out):
+    """Figure 2: ROC curves of the experiments; crosses are the paper's."""
+    import matplotlib.pyplot as plt
+
+    networks = [network for pair, network in results if pair == name]
+    figure, axes = plt.subplots(len(networks), 3, figsize=(12, 4 * len(networks)), squeeze=False,
+                                sharex=True, sharey=True, layout="constrained")
+    for row, network in zip(axes, networks):
+        for q, (ax, question) in enumerate(zip(row, QUESTIONS)):
+            for experiment, cells in results[name, network].items():
+                labels, answers = answers_of(cells, q)
+                color = COLORS[experiment]
+                ax.plot(*mean_curve(labels, answers), color=color,
+                        label=f"({experiment}) {NAMES[experiment]}")
+                means = [np.mean([getattr(score(labels, p), rate) for p in answers])
+                         for rate in ("fpr", "tpr")]
+                ax.plot(*means, "o", color=color, markeredgecolor="white", zorder=3)
+                if experiment in PAPER[question.key]:
+                    tpr, precision, _, positive, negative = PAPER[question.key][experiment]
+                    ax.plot(tpr * positive * (1 / precision - 1) / negative, tpr, "x",
+                            color=color, zorder=3)
+            ax.set_title(f"{network}, {question.key.upper()}: {question.positive}")
+        row[0].set_ylabel("True positive rate")
+        row[-1].legend(loc="lower right", frameon=False, fontsize=8)
+    for ax in axes[-1]:
+        ax.set_xlabel("False positive rate")
+    figure.savefig(out, dpi=110)
+    plt.close(figure)
+
+
+def false_bars(experiments):
+    """Rows of unbarred galaxies that the adapted network calls barred, and P_bar of each."""
+    labels = experiments["b"][0]["labels"][:, 2]
+    bars = {experiment: np.mean([cell["answers"][:, 2] for cell in cells], axis=0)
+            for experiment, cells in experiments.items() if experiment not in ("0", "b50")}
+    rows = np.flatnonzero((labels == 0) & (bars["b"] >= 0.5))
+    rows = rows[np.argsort(-bars["b"][rows])]
+    return rows, {experiment: p[rows] for experiment, p in bars.items()}
+
+
+def draw_false_bars(experiments, out, pictures=None):
+    """Figure 3: the false bars with their probabilities (the images themselves only on request)."""
+    import matplotlib.pyplot as plt
+    from PIL import Image
+
+    rows, bars = false_bars(experiments)
+    figure, ax = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    for experiment, p in bars.items():
+        ax.plot(np.arange(len(rows)) + 1, p, "o", color=COLORS[experiment],
+                label=f"({experiment}) {NAMES[experiment]}")
+    ax.axhline(0.5, color="gray", linewidth=0.8)
+    ax.set(xlabel="Unbarred galaxy, called barred by (b)", ylabel="$P_{bar}$", ylim=(-0.03, 1.03),
+           xticks=np.arange(len(rows)) + 1)
+    ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.savefig(out, dpi=110)
+    if pictures:
+        figure, axes = plt.subplots(1, len(rows), figsize=(2.4 * len(rows), 3), squeeze=False)
+        for k, (ax, row) in enumerate(zip(axes[0], rows)):
+            ax.imshow(Image.open(experiments["b"][0]["path"][row]))
+            ax.set_title("\n".join(f"({e}) {p[k]:.2f}" for e, p in bars.items()), fontsize=8)
+            ax.axis("off")
+        figure.savefig(pictures, dpi=110)
+    plt.close("all")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True, help="where results are kept")
+    parser.add_argument("--out", type=Path, required=True, help="for tables and figures")
+    parser.add_argument("--pairs", nargs="*", choices=PAIRS, default=[*PAIRS])
+    parser.add_argument("--networks", nargs="*", default=["tuningfork", "ds18"])
+    parser.add_argument("--experiments", nargs="*", choices=NAMES, default=[*NAMES])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--pictures", action="store_true")
+    args = parser.parse_args()
+
+    args.work.mkdir(parents=True, exist_ok=True)
+    run_all(args)
+    results = {(name, network): cells for name in PAIRS for network in ("tuningfork", "ds18")
+               if (cells := read_cells(args.work, name, network))}
+    write_tables(results, args.out / "transfer_table.rst")
+    for name in {name for name, _ in results}:
+        draw_curves(results, name, args.out / "_static" / f"transfer_{name}.png")
+        for network in ("tuningfork", "ds18"):
+            if "b" in results.get((name, network), {}):
+                draw_false_bars(results[name, network],
+                                args.out / "_static" / f"bars_{name}_{network}.png",
+                                args.pictures and args.work / f"bars_{name}_{network}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Adapt the bundled SDSS weights to DECam, on all labeled DECam galaxies.
+
+    python training/train_legacy.py --data DATA --work WORK --network tuningfork \\
+        --out astromorph/weights/legacy-tuningfork.safetensors
+
+The recipe is that of ``MorphologyClassifier.adapt``. Every galaxy is taught in two framings, the
+nominal one of ``labels.csv`` and with R90 measured in the image, so that either serves later.
+Calibration and the scores on the card come from a cross-validation in which a galaxy is never
+trained on in any framing. The weights of several trainings, from different seeds, are averaged.
+"""
+import argparse
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from astropy.table import vstack
+from data import FRAME_R90, labels_of, read_images, read_labels
+from PIL import Image
+from release import CITATIONS, score_rows
+
+import astromorph
+from astromorph import QUESTIONS, MorphologyClassifier, networks
+from astromorph.adapting import Teaching, as_bytes
+from astromorph.alignment import Alignment
+from astromorph.reports import AdaptationReport
+from astromorph.sizes import measure_r90
+from astromorph.weights import write_weights
+
+FOLDS = 3
+FRAMINGS = ("measured", "nominal")
+
+
+def measured_width(path):
+    """Width of an image in the R90 measured in it; where that fails it is the frame."""
+    pixels = np.asarray(Image.open(path).convert("RGB")) / 255
+    r90 = measure_r90(pixels)
+    return pixels.shape[0] / r90 if np.isfinite(r90) else FRAME_R90
+
+
+def read_framings(data):
+    """The table of galaxies once for each framing, one after the other."""
+    nominal = read_labels(data, ["decals"])
+    measured = nominal.copy()
+    measured["cutout_r90"] = [measured_width(path) for path in nominal["path"]]
+    return vstack([measured, nominal])
+
+
+def train(source, images, labels, rows, epochs, seeds):
+    """Mean weights of one training a seed, and the teaching of the last one."""
+    arrays = []
+    for seed in seeds:
+        teaching = Teaching(source, images, labels, "all", epochs, seed, None)
+        arrays.append(networks.export_weights(teaching.train(rows, rows[:0], f"seed {seed}")))
+    network = networks.build(source.card["network"])
+    networks.import_weights(network, {name: np.mean([one[name] for one in arrays], axis=0)
+                                      for name in arrays[0]})
+    return network, teaching
+
+
+def cross_validate(source, images, labels, *plan):
+    """Raw answers to every galaxy in every framing, by networks that have not seen it."""
+    n = len(labels) // len(FRAMINGS)
+    galaxy = np.arange(len(labels)) % n
+    kind = np.nan_to_num(labels[:n], nan=2) @ 3.0 ** np.arange(len(QUESTIONS))
+    order = np.lexsort((np.random.default_rng(0).random(n), kind))
+    fold_of = (np.argsort(order) % FOLDS)[galaxy]
+    raw = np.full(labels.shape, np.nan)
+    for fold in range(FOLDS):
+        network, teaching = train(source, images, labels, np.flatnonzero(fold_of != fold), *plan)
+        rows = np.flatnonzero(fold_of == fold)
+        raw[rows] = teaching.answers(network, rows)[rows]
+    return raw
+
+
+def scores(table, labels, answers):
+    """Scores of each framing, on all catalogs and on each apart."""
+    rows = []
+    framing = np.repeat(FRAMINGS, len(table) // len(FRAMINGS))
+    for name in FRAMINGS:
+        for catalog in ("", *np.unique(table["catalog"])):
+            chosen = (framing == name) & ((catalog == "") | (table["catalog"] == catalog))
+            rows += score_rows(f"decals, {catalog or 'all'}, {name}", labels[chosen],
+                               answers[chosen])
+    return [row for row in rows if 5 <= row["n_positive"] <= row["n"] - 5]
+
+
+def half_precision(network, images):
+    """Weights as float16, and how much that changes a probability."""
+    exact = networks.run(network, images)
+    arrays = {name: np.float16(array) for name, array in networks.export_weights(network).items()}
+    networks.import_weights(network, arrays)
+    rounding = float(np.abs(networks.run(network, images) - exact).max())
+    if rounding > 2e-3:
+        raise SystemExit(f"float16 changes a probability by {rounding:.1e}; store float32")
+    return arrays, rounding
+
+
+def make_card(sdss, teaching, table, frames, raw, arrays, rounding, seeds):
+    """The card, with calibration and scores from raw answers that no training saw."""
+    labels, tested_by = labels_of(table), f"{FOLDS}-fold cross-validation"
+    calibrations, after = teaching.calibrate(raw)
+    n = len(labels) // len(FRAMINGS)
+    # Twice the same galaxies would make the intervals too narrow.
+    pixels = np.stack([networks.crop(frame[None], sdss.card["size"])[0] for frame in frames[:n]])
+    report = AdaptationReport.compare(labels[:n], sdss._answer(pixels), after[:n], QUESTIONS,
+                                      teaching.taught, f"{tested_by}, R90 measured in each image")
+    counts = {q.key: {"n": int(np.isfinite(y).sum()), "positive": int((y == 1).sum()),
+                      "taught": True} for q, y in zip(QUESTIONS, labels[:n].T)}
+    card = teaching.card(arrays, calibrations, report, FOLDS) | {
+        "survey": "legacy",
+        "training": {
+            "sets": ["decals"], "framings": list(FRAMINGS), "seeds": seeds, "labels": counts,
+            "recipe": "the SDSS weights, taught by adapt's recipe, see adapted; the mean of the "
+                      "weights of all seeds",
+            "calibrated_on": tested_by, "float16_rounding": rounding,
+        },
+        "test": scores(table, labels, after), "tested_by": tested_by,
+        "citations": [*CITATIONS, "Dey et al. 2019, AJ 157, 168 (Legacy Surveys)",
+                      "Walmsley et al. 2022, MNRAS 509, 3966 (Galaxy Zoo DECaLS)",
+                      "Leung & Bovy 2019, MNRAS 483, 3255 (Galaxy10 DECaLS)"],
+        "made": date.today().isoformat(), "version": astromorph.__version__}
+    card["adapted"] |= {"galaxies": n, "labels": counts}
+    return card
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True, help="image arrays")
+    parser.add_argument("--network", choices=networks.NETWORKS, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, help="by default as many as adapt's recipe has")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2])
+    args = parser.parse_args()
+
+    sdss = MorphologyClassifier.from_pretrained("sdss", network=args.network)
+    table = read_framings(args.data)
+    labels, size = labels_of(table), sdss.card["size"]
+    options = {"images": "path", "cutout_r90": "cutout_r90", "survey": "legacy"}
+    source = sdss.align(table, **options)
+    align = Alignment.from_dict(source.card["alignment"])
+    frames = read_images(table, size, args.work / f"decals{size}.npy")
+    images = np.stack([as_bytes(align(np.float32(frame) / 255)) for frame in frames])
+
+    plan = args.epochs, args.seeds
+    raw = cross_validate(source, images, labels, *plan)
+    network, teaching = train(source, images, labels, np.arange(len(labels)), *plan)
+    arrays, rounding = half_precision(network, networks.crop(images, size))
+    card = make_card(sdss, teaching, table, frames, raw, arrays, rounding, args.seeds)
+    write_weights(args.out, card, arrays, overwrite=True)
+    for row in card["test"]:
+        print(row)
+
+
+if __name__ == "__main__":
+    main()
