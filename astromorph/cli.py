@@ -98,8 +98,8 @@ def _add_classify(commands):
     add("--r90", metavar="COLUMN", help="column of the table that holds R90; default for "
         "--positions: the one with a usual name, such as petroR90_r")
     add("--survey", type=_survey_name, metavar="NAME",
-        help="survey of the images: sdss, des or legacy; default: told from their bands, for "
-             "--positions that of the weights")
+        help="survey of the images, whose weights are taken: sdss (default), des or legacy; the "
+             "colors of FITS images are by default told from their bands")
     add("--offline", action="store_true",
         help="with --positions, use only images that the cache holds")
     add("-o", "--output", type=Path, metavar="FILE",
@@ -256,7 +256,8 @@ def _load_classifier(args):
     from astromorph import MorphologyClassifier
 
     try:
-        return MorphologyClassifier.from_pretrained("sdss", network=args.network)
+        return MorphologyClassifier.from_pretrained(getattr(args, "survey", None) or "sdss",
+                                                    network=args.network)
     except ValueError as error:
         args.parser.error(str(error))
 
