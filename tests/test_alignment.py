@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from second_survey import WIDTH, galaxies
 
 from astromorph import MorphologyClassifier
@@ -176,3 +177,17 @@ def test_real_decals_images_align(real_data):
         frames = [chosen._prepare(frame) for frame in chosen._read(rows, None, False)]
         distances.append(np.abs(measure_brightness(frames)[0] - source).mean())
     assert distances[1] < 0.5 * distances[0]
+
+
+@pytest.mark.parametrize("framing", ["measure", "cutout_r90"])
+def test_align_corrects_disks_of_decals_without_labels(real_data, framing):
+    """However the galaxies are framed."""
+    table = Table.read(real_data / "decals" / "labels.csv", format="csv")
+    table["file"] = [str(real_data / "decals" / file) for file in table["file"]]
+    reading = {"images": "file", "cutout_r90": framing, "survey": "legacy"}
+    direct = MorphologyClassifier.from_pretrained("sdss")
+    aligned = direct.align(table, **reading)
+    before, after = (chosen.evaluate(table, intervals=False, **reading)[0]
+                     for chosen in (direct, aligned))
+    assert before["n"] == 849
+    assert after["accuracy"] > before["accuracy"] and after["AUC"] > before["AUC"]
