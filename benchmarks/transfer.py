@@ -190,10 +190,15 @@ def score_cells(labels, answers, n_resamples=300):
     everything = np.arange(len(labels)), np.arange(len(answers))
     drawn = [means(*(rng.choice(rows, len(rows)) for rows in everything))
              for _ in range(n_resamples)]
-    low, high = np.nanquantile(drawn, [0.16, 0.84], axis=0)
-    return {name + end: values[i] for end, values in
-            (("", means(*everything)), ("_low", low), ("_high", high))
-            for i, name in enumerate(SCORES)}
+    value = means(*everything)
+    return {name + end: limit for name, mean, scores in zip(SCORES, value, np.transpose(drawn))
+            for end, limit in zip(("", "_low", "_high"), (mean, *interval(scores)))}
+
+
+def interval(values, level=0.68):
+    """Central interval of the values that are defined."""
+    values = values[np.isfinite(values)]
+    return np.quantile(values, [(1 - level) / 2, (1 + level) / 2]) if values.size else [np.nan] * 2
 
 
 def answers_of(cells, q, catalog=None):
@@ -215,6 +220,7 @@ def table_rows(experiments, catalog=None):
             scores = score_cells(labels, answers)
             paper = PAPER[question.key].get(experiment)
             yield [question.key.upper(), f"({experiment}) {NAMES[experiment]}",
+                   f"{len(cells)}" if experiment in ADAPT else "",
                    f"{cells[0]['n_train'][q] or ''}", f"{int(labels.sum())}/{len(labels)}",
                    *(with_interval(scores, name) for name in SCORES),
                    "/".join(f"{value:.2f}".removeprefix("0") for value in paper[:3])
@@ -237,32 +243,39 @@ def list_table(title, header, rows):
     return [*lines, ""]
 
 
-def write_tables(results, path):
-    """All tables, and what they say of aligning and of time."""
-    header = ["", "experiment", "labels", "positive", "TPR", "precision", "accuracy", "ROC area",
-              "paper: TPR/precision/accuracy"]
+def write_tables(name, results, path):
+    """The tables of a pair, and what they say of aligning and of time."""
+    header = ["", "experiment", "trainings", "labels", "positive", "TPR", "precision", "accuracy",
+              "ROC area", "paper: TPR/precision/accuracy"]
     lines = []
-    for (name, network), experiments in results.items():
-        seeds = max(len(cells) for cells in experiments.values())
+    for network, experiments in results.items():
         source, target = "+".join(PAIRS[name].sources), PAIRS[name].target
         title = f"``{network}``: {source} to {target}"
-        lines += list_table(f"{title}, mean of {seeds} trainings", header,
-                            table_rows(experiments))
-        if name == "sdss-decals":
+        title += ", nominal widths" if name.endswith("nominal") else ""
+        lines += list_table(title, header, table_rows(experiments))
+        if target == "decals":
             lines += list_table(f"{title}, ``galaxy10_decals`` alone", header,
                                 table_rows(experiments, "galaxy10 decals"))
-        if {"a", "a*", "b"} <= experiments.keys():
-            accuracy, area = gap_closed(experiments)
-            lines += [f"``{network}``, {source} to {target}: aligning, without a label, closes "
-                      f"{accuracy:.0%} of the gap in accuracy between direct and adapted for Q1, "
-                      f"and {area:.0%} of that in ROC area.", ""]
+        if target == "decals" and {"a", "a*", "b"} <= experiments.keys():
+            lines += align_line(title, experiments)
         if {"b", "b50"} <= experiments.keys():
-            wall, cpu = (np.mean([[c["seconds"][i] for c in experiments[e]] for e in ("b", "b50")],
-                                 axis=1) for i in range(2))
-            lines += [f"``{network}``, {source} to {target}: adapting took {wall[0]:.0f} s and 50 "
-                      f"epochs {wall[1]:.0f} s, images read included (processor time "
-                      f"1:{cpu[1] / cpu[0]:.1f}).", ""]
+            lines += time_line(title, experiments)
     path.write_text("\n".join(lines))
+
+
+def align_line(title, experiments):
+    """What aligning brings."""
+    shares = gap_closed(experiments)
+    return [f"{title}: aligning, without a label, closes {shares[0]:.0%} of the gap in accuracy "
+            f"between (a) and (b) for Q1, and {shares[1]:.0%} of that in ROC area.", ""]
+
+
+def time_line(title, experiments):
+    """What adapting takes, beside 50 epochs."""
+    wall, processor = (np.mean([[cell["seconds"][i] for cell in experiments[experiment]]
+                                for experiment in ("b", "b50")], axis=1) for i in range(2))
+    return [f"{title}: (b) took {wall[0]:.0f} s and (b50) {wall[1]:.0f} s, images read included "
+            f"(processor time 1:{processor[1] / processor[0]:.1f}).", ""]
 
 
 def mean_curve(labels, answers):
@@ -271,16 +284,15 @@ def mean_curve(labels, answers):
     return grid, np.mean([np.interp(grid, *roc_curve(labels, p)[:2]) for p in answers], axis=0)
 
 
-def draw_curves(results, name, out):
+def draw_curves(results, out):
     """Figure 2: ROC curves of the experiments; crosses are the paper's."""
     import matplotlib.pyplot as plt
 
-    networks = [network for pair, network in results if pair == name]
-    figure, axes = plt.subplots(len(networks), 3, figsize=(12, 4 * len(networks)), squeeze=False,
+    figure, axes = plt.subplots(len(results), 3, figsize=(12, 4 * len(results)), squeeze=False,
                                 sharex=True, sharey=True, layout="constrained")
-    for row, network in zip(axes, networks):
+    for row, (network, experiments) in zip(axes, results.items()):
         for q, (ax, question) in enumerate(zip(row, QUESTIONS)):
-            for experiment, cells in results[name, network].items():
+            for experiment, cells in experiments.items():
                 labels, answers = answers_of(cells, q)
                 color = COLORS[experiment]
                 ax.plot(*mean_curve(labels, answers), color=color,
@@ -292,7 +304,8 @@ def draw_curves(results, name, out):
                     tpr, precision, _, positive, negative = PAPER[question.key][experiment]
                     ax.plot(tpr * positive * (1 / precision - 1) / negative, tpr, "x",
                             color=color, zorder=3)
-            ax.set_title(f"{network}, {question.key.upper()}: {question.positive}")
+            ax.set(title=f"{network}, {question.key.upper()}: {question.positive}",
+                   xlim=(-0.02, 0.62), ylim=(0.18, 1.02))
         row[0].set_ylabel("True positive rate")
         row[-1].legend(loc="lower right", frameon=False, fontsize=8)
     for ax in axes[-1]:
@@ -351,16 +364,17 @@ def main():
 
     args.work.mkdir(parents=True, exist_ok=True)
     run_all(args)
-    results = {(name, network): cells for name in PAIRS for network in ("tuningfork", "ds18")
-               if (cells := read_cells(args.work, name, network))}
-    write_tables(results, args.out / "transfer_table.rst")
-    for name in {name for name, _ in results}:
-        draw_curves(results, name, args.out / "_static" / f"transfer_{name}.png")
-        for network in ("tuningfork", "ds18"):
-            if "b" in results.get((name, network), {}):
-                draw_false_bars(results[name, network],
-                                args.out / "_static" / f"bars_{name}_{network}.png",
-                                args.pictures and args.work / f"bars_{name}_{network}.png")
+    for name, pair in PAIRS.items():
+        results = {network: cells for network in pair.networks
+                   if (cells := read_cells(args.work, name, network))}
+        if not results:
+            continue
+        write_tables(name, results, args.out / f"transfer_{name}_table.rst")
+        draw_curves(results, args.out / "_static" / f"transfer_{name}.png")
+        if name == "sdss-decals":
+            for network, cells in results.items():
+                draw_false_bars(cells, args.out / "_static" / f"transfer_bars_{network}.png",
+                                args.pictures and args.work / f"bars_{network}.png")
 
 
 if __name__ == "__main__":

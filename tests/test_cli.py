@@ -136,6 +136,14 @@ def test_failed_write_leaves_nothing(tmp_path, stub, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_weights_are_those_of_the_survey(monkeypatch):
+    asked = []
+    monkeypatch.setattr("astromorph.MorphologyClassifier.from_pretrained",
+                        lambda survey, network: asked.append(survey) or _StubClassifier())
+    assert cli.main(["classify", "a.jpg"]) == cli.main(["classify", "a.jpg", "--survey", "des"]) == 0
+    assert asked == ["sdss", "des"]
+
+
 def test_unknown_network(capsys):
     status, line = _refused(capsys, ["classify", "a.jpg", "--network", "resnet"])
     assert status == 2
