@@ -62,3 +62,17 @@ def test_real_fits_files_are_classified_or_flagged(real_data):
     unusable = {"decals_grz_truncated.fits", "legacysurvey_brick_g.fits.fz"}
     for path, probability, flag in zip(paths, table["P_disk"], table["morph_flag"]):
         assert np.ma.is_masked(probability) == (path.name in unusable), (path.name, flag)
+
+
+@pytest.mark.parametrize("framing", ["measure", "cutout_r90"])
+@pytest.mark.parametrize("network", FLOORS)
+def test_decam_weights_read_decam_images(real_data, network, framing):
+    """They were trained on these galaxies: this tests the way from file to answer, not how good
+    the network is, which the card says."""
+    table = Table.read(real_data / "decals" / "labels.csv", format="csv")
+    table = table[table["split"] == "test"]
+    table["file"] = [str(real_data / "decals" / file) for file in table["file"]]
+    scores = MorphologyClassifier.from_pretrained("legacy", network=network).evaluate(
+        table, images="file", cutout_r90=framing, intervals=False, progress=False)
+    assert scores["n"].tolist() == [128, 96, 41]
+    assert (scores["accuracy"] > [0.93, 0.95, 0.83]).all() and (scores["AUC"] > 0.9).all()
