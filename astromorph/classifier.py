@@ -658,8 +658,8 @@ class MorphologyClassifier:
         """Calibrated probabilities, then what the last layers see."""
         from astromorph import networks
 
-        return np.hstack([self._answer(pixels, batch_size),
-                          networks.features(self._model, pixels, batch_size=batch_size)])
+        seen = networks.features(self._model, pixels, batch_size=batch_size)
+        return np.hstack([self._calibrated(networks.answer_features(self._model, seen)), seen])
 
     def _finish(self, table, values, flags, errors=None):
         """The table with its new columns and provenance."""

@@ -2,8 +2,9 @@
 import os
 import random
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -29,9 +30,9 @@ with _silent_start():
     import keras
     from keras import layers, ops
 
-__all__ = ["NETWORKS", "Augmentation", "FineTuning", "build", "crop", "ds18", "export_weights",
-           "features", "fit", "import_weights", "masked_crossentropy", "run", "run_dropout",
-           "run_views", "split", "tuningfork"]
+__all__ = ["NETWORKS", "Augmentation", "FineTuning", "answer_features", "build", "crop", "ds18",
+           "export_weights", "features", "fit", "import_weights", "masked_crossentropy", "run",
+           "run_dropout", "run_views", "split", "tuningfork"]
 
 
 def _ds18_convolutions(name, initializer, dropout):
@@ -205,13 +206,23 @@ def _last_layers(model):
             and layer.activation is keras.activations.sigmoid]
 
 
-@lru_cache(maxsize=2)
+_trunks = WeakKeyDictionary()
+
+
 def _trunk(model):
     """All of a network but its last layers, as a model that shares its weights."""
-    last = [layer.input for layer in _last_layers(model)]
-    trunk = keras.Model(model.input, layers.Concatenate()(last) if len(last) > 1 else last[0])
-    trunk.jit_compile = model.jit_compile
-    return trunk
+    if model not in _trunks:
+        last = [layer.input for layer in _last_layers(model)]
+        trunk = keras.Model(model.input, layers.Concatenate()(last) if len(last) > 1 else last[0])
+        trunk.jit_compile = model.jit_compile
+        _trunks[model] = trunk
+    return _trunks[model]
+
+
+def _last_weights(model):
+    """Kernel and bias of the last layers, as those of one."""
+    kernels, biases = zip(*(layer.get_weights() for layer in _last_layers(model)))
+    return block_diag(*kernels), np.hstack(biases)
 
 
 def features(model, pixels, *, batch_size=64):
@@ -228,6 +239,29 @@ def features(model, pixels, *, batch_size=64):
         224 features of a tuningfork, three times 64 of a ds18.
     """
     return run(_trunk(model), pixels, batch_size=batch_size)
+
+
+def answer_features(model, seen):
+    """Answer every question from what the last layers see.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        From `build`.
+    seen : `~numpy.ndarray`, shape (..., features)
+        See `features`.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (..., questions), float32
+        As `run` answers.
+    """
+    kernel, bias = _last_weights(model)
+    return _sigmoid(seen @ kernel + bias)
+
+
+def _sigmoid(logits):
+    return ((1 + np.tanh(logits / 2)) / 2).astype(np.float32)
 
 
 def run_views(model, pixels, *, batch_size=64):
@@ -266,12 +300,11 @@ def run_dropout(model, pixels, *, draws=50, seed=0, batch_size=64):
     -------
     `~numpy.ndarray`, shape (draws, n, questions), float32
     """
-    kernel, bias = (merge(*[layer.get_weights()[part] for layer in _last_layers(model)])
-                    for part, merge in ((0, block_diag), (1, lambda *parts: np.hstack(parts))))
+    kernel, bias = _last_weights(model)
     keep = 1 - [layer.rate for layer in model.layers if isinstance(layer, layers.Dropout)][-1]
     kept = np.random.default_rng(seed).random((draws, len(kernel), 1)) < keep
-    logits = features(model, pixels, batch_size=batch_size) @ (kept * kernel / keep) + bias
-    return ((1 + np.tanh(logits / 2)) / 2).astype(np.float32)
+    seen = features(model, pixels, batch_size=batch_size)
+    return _sigmoid(seen @ (kept * kernel / keep) + bias)
 
 
 @keras.saving.register_keras_serializable(package="astromorph")

@@ -1,4 +1,6 @@
 """The networks: the paper's architecture exactly, weights in and out, the loss, and training."""
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -185,3 +187,17 @@ def test_fit_learns_and_resumes(tmp_path):
     np.testing.assert_allclose(resumed_scores[:3], scores[:3], rtol=1e-4)
     np.testing.assert_allclose(resumed_scores[3:], scores[3:], rtol=0.2)
     assert resumed_scores[-1] < resumed_scores[2]
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_features_give_the_answers_and_keep_no_network_alive(name):
+    model = networks.build(name)
+    size, alive = model.input_shape[1], len(networks._trunks)
+    pixels = np.random.default_rng(0).random((3, size, size, 3), dtype=np.float32)
+    seen = networks.features(model, pixels, batch_size=4)
+    np.testing.assert_allclose(networks.answer_features(model, seen),
+                               networks.run(model, pixels, batch_size=4), atol=1e-5)
+    assert len(networks._trunks) == alive + 1
+    del model
+    gc.collect()
+    assert len(networks._trunks) == alive
