@@ -15,12 +15,18 @@ _MUTED = "#777777"
 _COUNT_HEIGHT = 0.15
 
 
-def _unit_axes(ax, xlabel, ylabel):
-    """Prepare a square of 0..1 with its diagonal; an Axes already drawn on gets no second one."""
+def _or_new(ax):
+    """The Axes, or those of a new square figure."""
     if ax is None:
         import matplotlib.pyplot as plt
 
         _, ax = plt.subplots(figsize=(4.2, 4.2), layout="constrained")
+    return ax
+
+
+def _unit_axes(ax, xlabel, ylabel):
+    """Prepare a square of 0..1 with its diagonal; an Axes already drawn on gets no second one."""
+    ax = _or_new(ax)
     if not ax.lines:
         ax.plot([0, 1], [0, 1], color=_MUTED, linestyle=":", linewidth=1, zorder=1)
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
@@ -133,10 +139,7 @@ def plot_rejection(labels, probabilities, errors, *, label=None, threshold=0.5, 
         If an argument is not as described.
     """
     rejected, accuracy = rejection_curve(labels, probabilities, errors, threshold=threshold)
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        _, ax = plt.subplots(figsize=(4.2, 4.2), layout="constrained")
+    ax = _or_new(ax)
     # Of the last few galaxies left, the accuracy is noise.
     ax.plot(rejected[rejected <= 0.9], accuracy[rejected <= 0.9], linewidth=1.8, label=label,
             color=_COLORS[len(ax.lines) % len(_COLORS)])
