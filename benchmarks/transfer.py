@@ -23,6 +23,7 @@ from astropy.table import Table
 
 from astromorph import QUESTIONS, MorphologyClassifier
 from astromorph.metrics import roc_curve, score
+from astromorph.weights import read_weights, write_weights
 
 # Labels of each question that (b), (c) and (d) get, as many as there are.
 N_TRAIN = (500, 500, 300)
@@ -119,10 +120,14 @@ def source_weights(pair, network, data, work):
         return bundled
     path = work / f"{'+'.join(pair.sources)}-{network}.safetensors"
     if not path.exists():
-        # Nothing of the bundled weights stays: `scratch` keeps only the names.
-        bundled.adapt(read(data, pair.sources, ("train", "val")), images="path",
-                      cutout_r90="cutout_r90", train="scratch", epochs=24, folds=0, align=False,
-                      validation_fraction=0.15).write(path)
+        source = bundled.adapt(read(data, pair.sources, ("train", "val")), images="path",
+                               cutout_r90="cutout_r90", train="scratch", epochs=24, folds=0,
+                               align=False, validation_fraction=0.15)
+        source.write(path)
+        # Nothing but how bright SDSS images are stays of the bundled weights, for (a*), (b), (c).
+        card, arrays = read_weights(path)
+        write_weights(path, card | {"brightness": bundled.card["brightness"]}, arrays,
+                      overwrite=True)
     return MorphologyClassifier.read(path)
 
 
@@ -201,6 +206,13 @@ def interval(values, level=0.68):
     return np.quantile(values, [(1 - level) / 2, (1 + level) / 2]) if values.size else [np.nan] * 2
 
 
+def precision_at(tpr, labels, answers):
+    """Precision where the threshold is such that the true positive rate is at least that."""
+    needed = max(int(np.ceil(tpr * labels.sum() - 1e-9)), 1)
+    thresholds = np.sort(answers[:, labels == 1])[:, -needed]
+    return np.mean([labels[p >= threshold].mean() for p, threshold in zip(answers, thresholds)])
+
+
 def answers_of(cells, q, catalog=None):
     """Labels (n,) and answers (seeds, n) of one question, perhaps of one catalog."""
     chosen = np.isfinite(cells[0]["labels"][:, q])
@@ -223,8 +235,9 @@ def table_rows(experiments, catalog=None):
                    f"{len(cells)}" if experiment in ADAPT else "",
                    f"{cells[0]['n_train'][q] or ''}", f"{int(labels.sum())}/{len(labels)}",
                    *(with_interval(scores, name) for name in SCORES),
-                   "/".join(f"{value:.2f}".removeprefix("0") for value in paper[:3])
-                   if paper else ""]
+                   *([f"{precision_at(paper[0], labels, answers):.2f}".removeprefix("0"),
+                      "/".join(f"{value:.2f}".removeprefix("0") for value in paper[:3])]
+                     if paper else ["", ""])]
 
 
 def gap_closed(experiments, q=0, scores=("accuracy", "auc")):
@@ -246,7 +259,7 @@ def list_table(title, header, rows):
 def write_tables(name, results, path):
     """The tables of a pair, and what they say of aligning and of time."""
     header = ["", "experiment", "trainings", "labels", "positive", "TPR", "precision", "accuracy",
-              "ROC area", "paper: TPR/precision/accuracy"]
+              "ROC area", "precision at the paper's TPR", "paper: TPR/precision/accuracy"]
     lines = []
     for network, experiments in results.items():
         source, target = "+".join(PAIRS[name].sources), PAIRS[name].target
@@ -260,6 +273,22 @@ def write_tables(name, results, path):
             lines += align_line(title, experiments)
         if {"b", "b50"} <= experiments.keys():
             lines += time_line(title, experiments)
+    path.write_text("\n".join(lines))
+
+
+def write_weights_table(path):
+    """What the cards of the adapted weights say of them."""
+    header = ["galaxies, framing", "", "positive", "TPR", "precision", "accuracy", "ROC area",
+              "ECE"]
+    lines = []
+    for network in PAIRS["sdss-decals"].networks:
+        card = MorphologyClassifier.from_pretrained("legacy", network=network).card
+        lines += list_table(f"``{network}``, {card['tested_by']}", header, (
+            [row["set"].removeprefix("decals, "), row["question"].upper(),
+             f"{row['n_positive']}/{row['n']}",
+             *(f"{row[name]:.{digits}f}".removeprefix("0") for name, digits in
+               (("TPR", 2), ("precision", 2), ("accuracy", 2), ("AUC", 3), ("ECE", 3)))]
+            for row in card["test"]))
     path.write_text("\n".join(lines))
 
 
@@ -339,7 +368,7 @@ def draw_false_bars(experiments, out, pictures=None):
            xticks=np.arange(len(rows)) + 1)
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(out, dpi=110)
-    if pictures:
+    if pictures and len(rows):
         figure, axes = plt.subplots(1, len(rows), figsize=(2.4 * len(rows), 3), squeeze=False)
         for k, (ax, row) in enumerate(zip(axes[0], rows)):
             ax.imshow(Image.open(experiments["b"][0]["path"][row]))
@@ -364,6 +393,7 @@ def main():
 
     args.work.mkdir(parents=True, exist_ok=True)
     run_all(args)
+    write_weights_table(args.out / "transfer_weights_table.rst")
     for name, pair in PAIRS.items():
         results = {network: cells for network in pair.networks
                    if (cells := read_cells(args.work, name, network))}
