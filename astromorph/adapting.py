@@ -30,7 +30,7 @@ _SMOOTHING = 0.05
 # A question with fewer galaxies of either answer is not taught.
 _MIN_PER_ANSWER = 10
 # With fewer of either answer in the validation part, scores come from cross-validation.
-_FEW = 30
+_FEW = 10
 _FOLDS = 3
 # Cross-entropy of an epoch over that of the best one, up to which it counts as good: the noise of
 # a validation part of a hundred galaxies.

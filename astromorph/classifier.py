@@ -455,7 +455,8 @@ class MorphologyClassifier:
             as good as the best. With 0, the last one.
         folds : int, optional
             Parts of a cross-validation that scores and calibrates; 0 for the validation part
-            alone. By default 3 where the validation part is small.
+            alone. By default 3 where the validation part has fewer than 10 galaxies of either
+            answer to a question that is taught.
         seed : int
             Same seed, same classifier.
         align : bool
