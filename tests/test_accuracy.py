@@ -64,8 +64,8 @@ def test_real_fits_files_are_classified_or_flagged(real_data):
         assert np.ma.is_masked(probability) == (path.name in unusable), (path.name, flag)
 
 
-@pytest.mark.parametrize("framing", ["measure", "cutout_r90"])
-@pytest.mark.parametrize("network", FLOORS)
+@pytest.mark.parametrize("network, framing", [
+    ("tuningfork", "measure"), ("tuningfork", "cutout_r90"), ("ds18", "measure")])
 def test_decam_weights_read_decam_images(real_data, network, framing):
     """They were trained on these galaxies: this tests the way from file to answer, not how good
     the network is, which the card says."""

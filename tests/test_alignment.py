@@ -183,11 +183,12 @@ def test_real_decals_images_align(real_data):
 def test_align_corrects_disks_of_decals_without_labels(real_data, framing):
     """However the galaxies are framed."""
     table = Table.read(real_data / "decals" / "labels.csv", format="csv")
+    table = table[table["split"] != "train"]
     table["file"] = [str(real_data / "decals" / file) for file in table["file"]]
     reading = {"images": "file", "cutout_r90": framing, "survey": "legacy"}
     direct = MorphologyClassifier.from_pretrained("sdss")
     aligned = direct.align(table, **reading)
     before, after = (chosen.evaluate(table, intervals=False, **reading)[0]
                      for chosen in (direct, aligned))
-    assert before["n"] == 849
+    assert before["n"] == 256
     assert after["accuracy"] > before["accuracy"] and after["AUC"] > before["AUC"]
