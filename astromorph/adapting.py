@@ -24,7 +24,8 @@ from astromorph.questions import asked
 from astromorph.reports import AdaptationReport
 from astromorph.weights import digest
 
-__all__ = ["RECIPES", "Recipe", "Teaching", "adapt", "as_bytes", "check_plan", "find_taught"]
+__all__ = ["RECIPES", "Recipe", "Teaching", "adapt", "as_bytes", "check_plan", "deal",
+           "find_taught"]
 
 _SMOOTHING = 0.05
 # A question with fewer galaxies of either answer is not taught.
@@ -118,6 +119,13 @@ def find_taught(labels, questions):
     return taught
 
 
+def deal(labels, k, seed):
+    """Deal galaxies to k parts at random, each with as many of every kind of labels."""
+    kind = np.nan_to_num(labels, nan=2) @ 3.0 ** np.arange(labels.shape[1])
+    order = np.lexsort((np.random.default_rng(seed).random(len(labels)), kind))
+    return np.argsort(order) % k
+
+
 def as_bytes(pixels):
     """8-bit pixels, as training takes them."""
     return np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
@@ -205,10 +213,7 @@ class Teaching:
         return networks.crop(self.images[rows], self.source.card["size"])
 
     def _parts(self, rows, k, purpose):
-        """Deal rows to k parts at random, each with as many galaxies of every kind."""
-        kind = np.nan_to_num(self.labels[rows], nan=2) @ 3.0 ** np.arange(self.labels.shape[1])
-        order = np.lexsort((np.random.default_rng((self.seed, purpose)).random(len(rows)), kind))
-        return np.argsort(order) % k
+        return deal(self.labels[rows], k, (self.seed, purpose))
 
     def choose(self, rows, fraction):
         """A validation part of the rows."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Reliability", "Score", "balanced_threshold", "rejection_curve", "reliability",
-           "roc_curve", "score", "score_intervals", "score_table", "valid_pairs"]
+__all__ = ["Reliability", "Score", "balanced_threshold", "central_interval", "rejection_curve",
+           "reliability", "roc_curve", "score", "score_intervals", "score_table", "valid_pairs"]
 
 # Random numbers drawn at once: bounds the memory of a bootstrap, whatever the sample's size.
 _BLOCK = 1_000_000
@@ -388,7 +388,7 @@ def score_intervals(labels, probabilities, *, threshold=0.5, n_resamples=1000, l
     step = max(_BLOCK // max(counts.size, 1), 1)
     blocks = [_scores(levels, _resample(counts, min(step, n_resamples - start), rng), threshold)
               for start in range(0, n_resamples, step)]
-    return {name: _interval(np.concatenate([block[name] for block in blocks]), level)
+    return {name: central_interval(np.concatenate([block[name] for block in blocks]), level)
             for name in blocks[0]}
 
 
@@ -400,8 +400,21 @@ def _resample(counts, size, rng):
     return rng.multinomial(n, counts.ravel() / n, size).reshape(size, *counts.shape)
 
 
-def _interval(values, level):
-    """Central interval of the values that are defined."""
+def central_interval(values, level):
+    """Find the central interval of the values that are defined.
+
+    Parameters
+    ----------
+    values : `~numpy.ndarray`, shape (n,)
+        NaN where undefined.
+    level : float
+        Probability inside, for example 0.68.
+
+    Returns
+    -------
+    tuple of float
+        (low, high); NaN where no value is defined.
+    """
     values = values[~np.isnan(values)]
     if not values.size:
         return np.nan, np.nan

@@ -52,10 +52,26 @@ def with_interval(row, score):
     """A score and its 68% interval, as text."""
     if not np.isfinite(row[score]):
         return "undefined"
-    digits = 3 if score == "AUC" else 2
-    value, low, high = (f"{row[score + end]:.{digits}f}".removeprefix("0")
-                        for end in ("", "_low", "_high"))
+    value, low, high = (short(row[score + end], score) for end in ("", "_low", "_high"))
     return f"{value} ({low}-{high})"
+
+
+def short(value, score):
+    """A score as text without its leading zero."""
+    return f"{value:.{3 if score in ('AUC', 'ECE') else 2}f}".removeprefix("0")
+
+
+def probabilities(table):
+    """(n, questions) of a table that `classify` made."""
+    return np.stack([np.ma.filled(table[q.column], np.nan) for q in QUESTIONS], axis=1)
+
+
+def list_table(title, header, rows):
+    """Lines of an RST list table."""
+    lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
+    for row in [header, *rows]:
+        lines += [f"   {'*' if k == 0 else ' '} - {cell}".rstrip() for k, cell in enumerate(row)]
+    return [*lines, ""]
 
 
 def table_rows(answers):
@@ -72,11 +88,7 @@ def write_tables(results, path):
     header = ["galaxies", "", "positive", "TPR", "precision", "accuracy", "ROC area", "ECE"]
     lines = []
     for network, answers in results.items():
-        lines += [f".. list-table:: ``{network}``", "   :header-rows: 1", ""]
-        for row in [header, *table_rows(answers)]:
-            lines += [f"   {'*' if k == 0 else ' '} - {cell}".rstrip()
-                      for k, cell in enumerate(row)]
-        lines.append("")
+        lines += list_table(f"``{network}``", header, table_rows(answers))
     path.write_text("\n".join(lines))
 
 
@@ -118,8 +130,7 @@ def main():
         for name in SETS:
             paths, widths, labels, source = read_set(args.data, name, args.split)
             table = classifier.classify(paths, cutout_r90=widths)
-            raw = np.stack([np.ma.filled(table[q.column], np.nan) for q in QUESTIONS], axis=1)
-            answers[name] = labels, raw, source.T
+            answers[name] = labels, probabilities(table), source.T
         results[network] = answers
         print(network, *map(" | ".join, table_rows(answers)), sep="\n")
     write_tables(results, args.out / "accuracy_table.rst")

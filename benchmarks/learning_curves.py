@@ -10,7 +10,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from transfer import PAIRS, answer, labels_of, list_table, read
+from accuracy import list_table
+from transfer import PAIRS, answer, labels_of, read
 
 from astromorph import QUESTIONS, MorphologyClassifier
 from astromorph.metrics import score
@@ -54,7 +55,8 @@ def main():
     parser.add_argument("--work", type=Path, required=True, help="where results are kept")
     parser.add_argument("--out", type=Path, required=True, help="for the table")
     parser.add_argument("--network", default="tuningfork")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[50, 100, 200, 400])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[100, 200, 400],
+                        help="with fewer than 100, often too few of either answer to adapt")
     parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args()
 

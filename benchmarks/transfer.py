@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from accuracy import SETS, read_set, with_interval
+from accuracy import SETS, list_table, probabilities, read_set, short, with_interval
 from astropy.table import Table
 
 from astromorph import QUESTIONS, MorphologyClassifier
-from astromorph.metrics import roc_curve, score
+from astromorph.metrics import central_interval, roc_curve, score
 from astromorph.weights import read_weights, write_weights
 
 # Labels of each question that (b), (c) and (d) get, as many as there are.
@@ -133,9 +133,8 @@ def source_weights(pair, network, data, work):
 
 def answer(classifier, table, cutout_r90):
     """Probabilities (n, questions)."""
-    result = classifier.classify(table["path", "cutout_r90"], images="path",
-                                 cutout_r90=cutout_r90)
-    return np.stack([np.ma.filled(result[q.column], np.nan) for q in QUESTIONS], axis=1)
+    return probabilities(classifier.classify(table["path", "cutout_r90"], images="path",
+                                             cutout_r90=cutout_r90))
 
 
 def run(pair, network, experiment, seed, data, work):
@@ -197,13 +196,7 @@ def score_cells(labels, answers, n_resamples=300):
              for _ in range(n_resamples)]
     value = means(*everything)
     return {name + end: limit for name, mean, scores in zip(SCORES, value, np.transpose(drawn))
-            for end, limit in zip(("", "_low", "_high"), (mean, *interval(scores)))}
-
-
-def interval(values, level=0.68):
-    """Central interval of the values that are defined."""
-    values = values[np.isfinite(values)]
-    return np.quantile(values, [(1 - level) / 2, (1 + level) / 2]) if values.size else [np.nan] * 2
+            for end, limit in zip(("", "_low", "_high"), (mean, *central_interval(scores, 0.68)))}
 
 
 def precision_at(tpr, labels, answers):
@@ -235,9 +228,8 @@ def table_rows(experiments, catalog=None):
                    f"{len(cells)}" if experiment in ADAPT else "",
                    f"{cells[0]['n_train'][q] or ''}", f"{int(labels.sum())}/{len(labels)}",
                    *(with_interval(scores, name) for name in SCORES),
-                   *([f"{precision_at(paper[0], labels, answers):.2f}".removeprefix("0"),
-                      "/".join(f"{value:.2f}".removeprefix("0") for value in paper[:3])]
-                     if paper else ["", ""])]
+                   *([short(precision_at(paper[0], labels, answers), "precision"),
+                      "/".join(map(short, paper[:3], SCORES))] if paper else ["", ""])]
 
 
 def gap_closed(experiments, q=0, scores=("accuracy", "auc")):
@@ -246,14 +238,6 @@ def gap_closed(experiments, q=0, scores=("accuracy", "auc")):
         np.array([np.mean([getattr(score(labels, p), key) for p in answers]) for key in scores])
         for labels, answers in (answers_of(experiments[e], q) for e in ("a", "a*", "b")))
     return (aligned - direct) / (adapted - direct)
-
-
-def list_table(title, header, rows):
-    """Lines of an RST list table."""
-    lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
-    for row in [header, *rows]:
-        lines += [f"   {'*' if k == 0 else ' '} - {cell}".rstrip() for k, cell in enumerate(row)]
-    return [*lines, ""]
 
 
 def write_tables(name, results, path):
@@ -286,9 +270,7 @@ def write_weights_table(path):
         lines += list_table(f"``{network}``, {card['tested_by']}", header, (
             [row["set"].removeprefix("decals, "), row["question"].upper(),
              f"{row['n_positive']}/{row['n']}",
-             *(f"{row[name]:.{digits}f}".removeprefix("0") for name, digits in
-               (("TPR", 2), ("precision", 2), ("accuracy", 2), ("AUC", 3), ("ECE", 3)))]
-            for row in card["test"]))
+             *(short(row[name], name) for name in (*SCORES, "ECE"))] for row in card["test"]))
     path.write_text("\n".join(lines))
 
 

@@ -57,6 +57,14 @@ def probabilities(classifier, table):
     return np.stack([np.ma.filled(result[q.column], np.nan) for q in QUESTIONS], axis=1)
 
 
+def rounding(exact, rounded):
+    """How much half precision changes a probability, at most; too much ends the script."""
+    change = float(np.abs(exact - rounded).max())
+    if change > 2e-3:
+        raise SystemExit(f"float16 changes a probability by {change:.1e}; store float32")
+    return change
+
+
 def calibrated(card, arrays, table):
     """The card with a calibration fitted to a table that training never saw."""
     raw = probabilities(MorphologyClassifier(card, arrays), table)
@@ -107,10 +115,8 @@ def main():
         "stretch": "sdss", "sha256": "",
         "calibration": {q.key: PlattScaling.identity().to_dict() for q in QUESTIONS},
     }
-    rounding = np.abs(probabilities(MorphologyClassifier(card, exact), val)
-                      - probabilities(MorphologyClassifier(card, arrays), val)).max()
-    if rounding > 2e-3:
-        raise SystemExit(f"float16 changes a probability by {rounding:.1e}; store float32")
+    change = rounding(*(probabilities(MorphologyClassifier(card, weights), val)
+                        for weights in (exact, arrays)))
     if args.recipe != "paper":  # which takes the network's output as it is
         card = calibrated(card, arrays, val)
     card |= {
@@ -119,7 +125,7 @@ def main():
             "labels": {q.key: {"train": int(np.isfinite(train[q.key]).sum()),
                                "positive": int((train[q.key] == 1).sum())} for q in QUESTIONS},
             "calibrated_on": None if args.recipe == "paper" else f"val, {len(val)} images",
-            "float16_rounding": float(rounding),
+            "float16_rounding": change,
         },
         "test": scores(MorphologyClassifier(card, arrays), test),
         "license": "BSD-3-Clause", "citations": CITATIONS, "made": date.today().isoformat(),

@@ -116,5 +116,5 @@ def bundled():
     """
     paths = sorted(Path(str(resources.files(__name__))).glob("*.safetensors"))
     files = {tuple(path.stem.split("-", 1)): path for path in paths}
-    return files | {(survey, network): files[shared, network] for survey, shared in _SHARED.items()
-                    for _, network in filter(lambda key: key[0] == shared, files)}
+    return files | {(survey, network): path for survey, shared in _SHARED.items()
+                    for (own, network), path in files.items() if own == shared}
