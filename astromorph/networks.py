@@ -125,9 +125,57 @@ def tuningfork(keys=("q1", "q2", "q3")):
     return keras.Model(inputs, outputs, name="tuningfork")
 
 
-NETWORKS = {"tuningfork": tuningfork, "ds18": ds18}
+def _smooth_block(x, channels, stride, name):
+    """A residual block whose shortcut averages before it strides (He et al. 2019, ResNet-D)."""
+    conv = partial(layers.Conv2D, channels, padding="same", use_bias=False,
+                   kernel_initializer="he_normal")
+    norm = partial(layers.BatchNormalization, momentum=0.97)
+    y = conv(3, strides=stride, name=f"{name}_conv1")(x)
+    y = layers.ReLU()(norm(name=f"{name}_norm1")(y))
+    y = norm(name=f"{name}_norm2")(conv(3, name=f"{name}_conv2")(y))
+    if stride > 1:
+        x = layers.AveragePooling2D(stride)(x)
+    if x.shape[-1] != channels:
+        x = norm(name=f"{name}_norm0")(conv(1, name=f"{name}_shortcut")(x))
+    return layers.ReLU()(layers.Add()([x, y]))
+
+
+def pinwheel(keys=("q1", "q2", "q3"), *, size=96, stem=(32, 8, 4),
+             blocks=((32, 1), (96, 2), (192, 2))):
+    """Build the default network: a short residual trunk on overlapping patches.
+
+    Parameters
+    ----------
+    keys : tuple of str
+        The questions, one output each.
+    size : int
+        Pixels of the frame on a side.
+    stem : tuple of int
+        Channels, width and stride of the first convolution.
+    blocks : tuple of tuple of int
+        Channels and stride of each residual block.
+
+    Returns
+    -------
+    `keras.Model`
+        (n, size, size, 3) -> (n, len(keys)).
+    """
+    inputs = keras.Input((size, size, 3))
+    channels, width, stride = stem
+    x = layers.Conv2D(channels, width, strides=stride, padding="same", use_bias=False,
+                      kernel_initializer="he_normal", name="stem_conv")(inputs)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=0.97, name="stem_norm")(x))
+    for number, (channels, stride) in enumerate(blocks, 1):
+        x = _smooth_block(x, channels, stride, f"block{number}")
+    x = layers.GlobalAveragePooling2D(dtype="float32")(x)
+    x = layers.Dropout(0.2, dtype="float32")(x)
+    outputs = layers.Dense(len(keys), activation="sigmoid", dtype="float32", name="answers")(x)
+    return keras.Model(inputs, outputs, name="pinwheel")
+
+
+NETWORKS = {"pinwheel": pinwheel, "tuningfork": tuningfork, "ds18": ds18}
 # XLA makes these networks slower on a CPU under TensorFlow; other backends need their compiler.
-_XLA = keras.config.backend() != "tensorflow"
+XLA = keras.config.backend() != "tensorflow"
 
 
 def build(name):
@@ -141,7 +189,7 @@ def build(name):
     if name not in NETWORKS:
         raise ValueError(f"network: expected one of {sorted(NETWORKS)}. Received {name!r}.")
     network = NETWORKS[name]()
-    if not _XLA:
+    if not XLA:
         network.jit_compile = False
     return network
 
@@ -326,22 +374,28 @@ class Augmentation(layers.Layer):
         Largest shift as a fraction of the frame.
     gamma : float
         Largest change of contrast: exponents between 1 / (1 + gamma) and 1 + gamma, per band.
+    looks : float
+        How far to vary what differs between surveys and not between galaxies, 1 for as far as
+        they do: sharpness, noise, level of the sky, saturation of colors.
     seed : int
         Seed of all of it.
     """
 
-    def __init__(self, size, *, rotation=180, zoom=(0.75, 1.25), shift=0.04, gamma=0.3, seed=0):
+    def __init__(self, size, *, rotation=180, zoom=(0.75, 1.25), shift=0.04, gamma=0.3, looks=0.0,
+                 seed=0):
         super().__init__(dtype="float32")
         self.size, self.rotation, self.zoom = size, rotation, zoom
-        self.shift, self.gamma = shift, gamma
+        self.shift, self.gamma, self.looks = shift, gamma, looks
         self.random = keras.random.SeedGenerator(seed)
 
     def call(self, images, training=False):
         images = ops.cast(images, "float32") / 255
         if training:
-            images = self._contrast(self._move(images))
+            images = self._move(images)
         margin = (images.shape[1] - self.size) // 2
         images = images[:, margin:margin + self.size, margin:margin + self.size]
+        if training:
+            images = self._contrast(self._look(images))
         peak = ops.max(images, axis=(1, 2), keepdims=True)
         return images / ops.maximum(peak, 1e-6)
 
@@ -362,6 +416,29 @@ class Augmentation(layers.Layer):
                                      c, d, middle * (1 - c - d) + dy, zero, zero], axis=1)
         return ops.image.affine_transform(images, transform, fill_mode="reflect",
                                           data_format="channels_last")
+
+    def _look(self, images):
+        if not self.looks:
+            return images
+        sharpness, sky, saturation, noise = (
+            self._uniform(images, -self.looks, self.looks)[..., None, None] for _ in range(4))
+        gray = ops.mean(images, axis=-1, keepdims=True)
+        images = gray + (images - gray) * ops.exp(0.6 * saturation)
+        images = images + (0.7 * sharpness - 0.3) * (images - self._blurred(images))
+        images = images + 0.05 * sky + 0.012 * ops.exp(1.5 * noise) * keras.random.normal(
+            ops.shape(images), seed=self.random)
+        return ops.clip(images, 0, 1)
+
+    def _blurred(self, images):
+        """Smoothed by a Gaussian of a 75th of the frame."""
+        sigma = self.size / 75
+        x = np.arange(-round(3 * sigma), round(3 * sigma) + 1)
+        kernel = np.exp(-0.5 * (x / sigma)**2)
+        kernel = np.repeat((kernel / kernel.sum())[:, None, None, None], 3, axis=2)
+        for axis in (0, 1):
+            images = ops.depthwise_conv(images, np.moveaxis(kernel, 0, axis).astype(np.float32),
+                                        padding="same", data_format="channels_last")
+        return images
 
     def _contrast(self, images):
         if not self.gamma:
@@ -440,7 +517,7 @@ def fit(network, images, targets, weights, *, folder, validate, augmentation, ep
 
 
 def _compile(trainer, optimizer):
-    trainer.compile(optimizer, masked_crossentropy, jit_compile="auto" if _XLA else False)
+    trainer.compile(optimizer, masked_crossentropy, jit_compile="auto" if XLA else False)
     optimizer.build(trainer.trainable_variables)
 
 

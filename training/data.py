@@ -101,9 +101,13 @@ def distillation_targets(labels, answers):
     """Targets, half label and half teacher, and weights that follow the question tree."""
     known = np.isfinite(labels)
     targets = np.where(known, 0.5 * labels + 0.5 * answers, answers)
+    return targets, np.maximum(tree_weights(answers), known)
+
+
+def tree_weights(answers):
+    """How likely each question is asked: Q2 of featured galaxies, Q3 of those not edge-on."""
     featured, face_on = answers[:, 0], 1 - answers[:, 1]
-    weights = np.stack([np.ones_like(featured), featured, featured * face_on], axis=1)
-    return targets, np.maximum(weights, known)
+    return np.stack([np.ones_like(featured), featured, featured * face_on], axis=1)
 
 
 def all_answers(teacher, file, train, more, views=8):

@@ -1,0 +1,104 @@
+"""Train the default network on SDSS galaxies: gz2, efigi and sdss24, all three questions at once.
+
+    python training/train_pinwheel.py --data DATA --work WORK
+
+Targets are robust labels and, where there are none, Galaxy Zoo's vote fractions, each mixed with
+what the bundled ``tuningfork`` and ``ds18`` say; on unlabeled images what those say alone. The
+looks of the images (sharpness, noise, sky, color, contrast, scale) vary at random, so that the
+network carries over to surveys that it never saw.
+
+Interrupted, it resumes from WORK. Then ``release.py`` makes the weights file.
+"""
+import argparse
+from pathlib import Path
+
+import keras
+import numpy as np
+from astropy.table import Table
+from data import (SDSS_SETS, all_answers, cosine, labels_of, read_images, read_labels, tree_weights,
+                  validation)
+
+from astromorph import networks, weights
+
+TEACHERS = {"tuningfork": 8, "ds18": 1}  # views to average
+# Votes on a question count where about this many galaxies' worth of volunteers saw it.
+VOTES = ("p_features", "p_edge_on", "p_bar")
+
+
+def teacher_probabilities(work, train, more):
+    """Mean answers of the bundled SDSS networks to all training images, unlabeled ones last."""
+    answers = []
+    for name, views in TEACHERS.items():
+        teacher = networks.build(name)
+        networks.import_weights(teacher, weights.read_weights(weights.bundled()["sdss", name])[1])
+        answers.append(all_answers(teacher, work / f"answers-{name}.npy", train, more, views))
+    return np.mean(answers, axis=0)
+
+
+def votes_of(table, data):
+    """(n, 3) vote fractions of Galaxy Zoo 2, NaN where there are none."""
+    votes = np.full((len(table), 3), np.nan)
+    zoo = Table.read(data / "gz2" / "labels.csv", format="csv")
+    votes[table["set"] == "gz2"] = np.stack(
+        [np.ma.filled(zoo[name].astype(float), np.nan) for name in VOTES], axis=1)
+    return votes
+
+
+def mixed_targets(labels, votes, answers, trust):
+    """Targets and weights from labels, else votes, mixed with ``1 - trust`` of the teachers'."""
+    said = np.where(np.isfinite(labels), labels, votes)
+    targets = np.where(np.isfinite(said), trust * said + (1 - trust) * answers, answers)
+    return targets, np.maximum(tree_weights(answers), np.isfinite(labels))
+
+
+def training_data(data, work, size, *, unlabeled=True, votes=True, trust=0.5):
+    """Images, targets and weights; and a validation function."""
+    table = read_labels(data, SDSS_SETS)
+    images = read_images(table, size, work / f"labeled{size}.npy")
+    labels, split, sets = labels_of(table), table["split"], np.array(table["set"])
+    train, val = split == "train", split == "val"
+    validate = validation(images[val], labels[val], sets[val], size)
+    more = read_labels(data, ["unlabeled"], "images.csv")
+    answers = teacher_probabilities(work, train, more)
+    said = votes_of(table, data) if votes else np.full(labels.shape, np.nan)
+    targets, tree = mixed_targets(np.concatenate([labels[train], labels_of(more)]),
+                                  np.concatenate([said[train], labels_of(more)]), answers, trust)
+    images = images[train]
+    if unlabeled:
+        images = np.concatenate([images, read_images(more, size, work / f"unlabeled{size}.npy")])
+    return images, targets[:len(images)], tree[:len(images)], validate
+
+
+def train(data, work, name, *, epochs, seed=1, options=None, augmentation=None, rate=2e-3,
+          batch_size=64, start=None, **targets):
+    """A pinwheel, trained; checkpoints and the log are in ``work / name``."""
+    keras.utils.set_random_seed(seed)
+    network = networks.pinwheel(**(options or {}))
+    network.jit_compile = networks.XLA
+    size = network.input_shape[1]
+    images, *targets, validate = training_data(data, work, size, **targets)
+    if start is not None:
+        network.load_weights(start)
+    look = {"zoom": (0.65, 1.4), "gamma": 0.6, "looks": 1.0} | (augmentation or {})
+    networks.fit(network, images, *targets, folder=work / name, validate=validate,
+                 augmentation=networks.Augmentation(size, seed=seed, **look), epochs=epochs,
+                 batch_size=batch_size, seed=seed, best=False,
+                 optimizer=keras.optimizers.AdamW(
+                     cosine(rate, epochs * (len(images) // batch_size)), weight_decay=0.02))
+    network.save_weights(work / f"{name}.weights.h5")
+    return network
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with one sub-folder a set")
+    parser.add_argument("--work", type=Path, required=True, help="checkpoints and image arrays")
+    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    train(args.data, args.work, f"pinwheel-{args.seed}", epochs=args.epochs, seed=args.seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Try variants of the default network and of its training, briefly, and tabulate them.
+
+    python training/try_networks.py --data DATA --work WORK --out docs
+
+Each variant is trained alike for a few epochs (WORK/tried keeps what is done; a rerun goes on) and
+judged on the validation part of the SDSS sets and on DECam galaxies (``decals``, parts train and
+val) that it has never seen, in both framings together. The kept-out test parts are not touched.
+"""
+import argparse
+import json
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+from data import SDSS_SETS, labels_of, read_images, read_labels
+from sklearn.metrics import roc_auc_score
+from train_legacy import read_framings
+from train_pinwheel import train
+
+from astromorph import networks
+from astromorph.calibration import fit_platt
+
+SMALL_STEM = ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1))
+VARIANTS = {
+    "as it is": {},
+    "looks as they are": {"augmentation": {"looks": 0.0, "gamma": 0.3, "zoom": (0.75, 1.25)}},
+    "looks as they are, wide zoom and contrast": {"augmentation": {"looks": 0.0}},
+    "looks varied half as far": {"augmentation": {"looks": 0.5, "gamma": 0.4}},
+    "looks varied twice as far": {"augmentation": {"looks": 2.0, "gamma": 0.9}},
+    "labeled images only": {"unlabeled": False, "epochs": 3},
+    "labels only": {"unlabeled": False, "trust": 1.0, "epochs": 3},
+    "no votes": {"votes": False},
+    "teachers' share of a label .25": {"trust": 0.75},
+    "64 pixels": {"options": {"size": 64}},
+    "80 pixels": {"options": {"size": 80}},
+    "128 pixels": {"options": {"size": 128}},
+    "32-64-64-128-128": {"options": {"blocks": SMALL_STEM}},
+    "32-64-128-256, down to 3 x 3": {"options": {
+        "blocks": ((32, 1), (64, 2), (128, 2), (256, 2))}},
+    "wider: 48-128-256": {"options": {"stem": (48, 8, 4), "blocks": ((48, 1), (128, 2),
+                                                                      (256, 2))}},
+    "deeper: 32-96-96-192-192": {"options": {"blocks": ((32, 1), (96, 2), (96, 1), (192, 2),
+                                                        (192, 1))}},
+    "stem of stride 2": {"options": {"stem": (32, 5, 2), "blocks": ((32, 2), (96, 2), (192, 2))}},
+}
+
+
+def gigaflops(network):
+    """Arithmetic of one image: two operations a weight and place it is applied."""
+    total = 0
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            total += 2 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:3])
+        elif isinstance(layer, keras.layers.Dense):
+            total += 2 * np.prod(layer.kernel.shape)
+    return total / 1e9
+
+
+def rate(network):
+    """Images a second, the best of a few batches."""
+    pixels = np.random.default_rng(0).random((256, *network.input_shape[1:]), np.float32)
+    networks.run(network, pixels)
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        networks.run(network, pixels)
+        seconds.append(time.perf_counter() - start)
+    return len(pixels) / min(seconds)
+
+
+def areas(labels, answers, chosen):
+    """Area under the ROC curve of each question."""
+    return [roc_auc_score(labels[good, q], answers[good, q]) for q in range(3)
+            if (good := chosen & np.isfinite(labels[:, q])).any()]
+
+
+def judge(network, data, work):
+    """Scores of a trained network."""
+    size = network.input_shape[1]
+    table = read_labels(data, SDSS_SETS)
+    val = table["split"] == "val"
+    answers = networks.run(network, networks.crop(
+        read_images(table, size, work / f"labeled{size}.npy")[val], size))
+    labels, sets = labels_of(table[val]), np.array(table["set"][val])
+    platt = [fit_platt(labels[:, q], answers[:, q]) for q in range(3)]
+    calibrated = np.stack([fit(column) for fit, column in zip(platt, answers.T)], axis=1)
+    entropy = -np.log(np.where(labels == 1, calibrated, 1 - calibrated))
+    entropy[np.isnan(labels)] = np.nan
+
+    decals = read_framings(data)
+    frames = networks.crop(read_images(decals, size, work / f"decals{size}.npy"), size)
+    used = decals["split"] != "test"
+    seen = networks.run(network, frames[used])
+    seen = np.stack([fit(column) for fit, column in zip(platt, seen.T)], axis=1)
+    truth = labels_of(decals[used])
+    right = np.where(np.isnan(truth), np.nan, (seen >= 0.5) == truth)
+    return {"entropy": np.nanmean(entropy, axis=0).mean(),
+            "q1 gz2": areas(labels[:, [0, 0, 0]], answers[:, [0, 0, 0]], sets == "gz2")[0],
+            "q3 efigi": areas(labels[:, [2, 2, 2]], answers[:, [2, 2, 2]], sets == "efigi")[0],
+            "q3 sdss24": areas(labels[:, [2, 2, 2]], answers[:, [2, 2, 2]], sets == "sdss24")[0],
+            "decals accuracy": np.nanmean(right, axis=0).tolist(),
+            "decals areas": areas(truth, seen, np.ones(len(truth), bool))}
+
+
+def try_variant(name, variant, data, work, epochs):
+    """Train and judge a variant, unless that is done."""
+    file = work / "tried" / f"{name.replace(' ', '_').replace(':', '')}.json"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        start = time.process_time()
+        # "epochs" of a variant is a factor: fewer images, as many steps.
+        network = train(data, work, f"tried/{file.stem}",
+                        **variant | {"epochs": epochs * variant.get("epochs", 1)})
+        result = {"seconds": time.process_time() - start, "gigaflops": gigaflops(network),
+                  "rate": rate(network)} | judge(network, data, work)
+        file.write_text(json.dumps(result))
+        print(name, result, flush=True)
+    return json.loads(file.read_text())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with one sub-folder a set")
+    parser.add_argument("--work", type=Path, required=True, help="checkpoints and image arrays")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
+    args = parser.parse_args()
+    for name in args.variants:
+        try_variant(name, VARIANTS[name], args.data, args.work, args.epochs)
+
+
+if __name__ == "__main__":
+    main()
