@@ -3,7 +3,7 @@ import copy
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -21,7 +21,7 @@ from astromorph.labels import read_labels
 from astromorph.metrics import as_floats, check_count, score_table
 from astromorph.questions import QUESTIONS
 from astromorph.services.base import FetchError
-from astromorph.streaming import Outcomes, read_ahead, thread_pool
+from astromorph.streaming import Outcomes, in_groups, read_ahead, thread_pool
 from astromorph.suggesting import suggest_rows, total_entropy
 from astromorph.surveys import get_survey
 
@@ -578,27 +578,33 @@ class MorphologyClassifier:
         nothing = np.empty((0, self._card["size"], self._card["size"], 3), np.float32)
         answers = np.full((len(rows), answer(nothing, batch_size).shape[1]), np.nan, np.float32)
         flags = np.zeros(len(rows), np.int32)
+        pixels = np.empty((_CHUNK, *nothing.shape[1:]), np.float32)
         sources = []
         for start in range(0, len(rows), _CHUNK):
             frames, chunk_flags, provenance, _ = zip(*islice(stream, _CHUNK))
             good = [k for k, frame in enumerate(frames) if frame is not None]
             if good:
-                answers[[start + k for k in good]] = answer(
-                    np.stack([frames[k] for k in good]), batch_size)
+                np.stack([frames[k] for k in good], out=pixels[:len(good)])
+                answers[[start + k for k in good]] = answer(pixels[:len(good)], batch_size)
             flags[start:start + len(frames)] = chunk_flags
             sources.extend(provenance)
         return answers, flags, sources
 
-    def _load(self, rows, watch, row):
-        """Network pixels of a row, its flag, provenance, and the error if there are no pixels."""
-        frame, flag, *outcome = self._load_frame(rows, row)
-        if frame is None:
-            return frame, flag, *outcome
-        pixels = self._prepare(frame)
-        return pixels, flag | watch.look(pixels), *outcome
+    def _load(self, rows, watch, group):
+        """Network pixels of each of some rows, flag, provenance, and the error if there are none.
+        """
+        loaded = [self._load_frame(rows, row) for row in group]
+        good = [k for k, (frame, *_) in enumerate(loaded) if frame is not None]
+        if not good:
+            return loaded
+        pixels = np.stack([self._prepare(loaded[k][0]) for k in good])
+        for k, image, unusual in zip(good, pixels, watch.look(pixels)):
+            _, flag, *outcome = loaded[k]
+            loaded[k] = image, flag | unusual if unusual else flag, *outcome
+        return loaded
 
     def _load_frame(self, rows, row, margin=0):
-        """The same, but the pixels are as they were read."""
+        """The same of one row, but the pixels are as they were read."""
         try:
             pixels, flag, provenance = rows.load(row, self._card["size"], self.frame_r90, margin)
         except (CutoutError, FetchError) as error:
@@ -611,7 +617,9 @@ class MorphologyClassifier:
 
     def _read(self, rows, threads, progress, margin=0):
         """The frames of all rows in order, None where there is none."""
-        load = partial(self._load_frame, rows, margin=margin)
+        def load(group):
+            return [self._load_frame(rows, row, margin) for row in group]
+
         with _reading(rows, load, threads, progress) as (stream, outcomes):
             for pixels, *_ in stream:
                 yield pixels
@@ -690,7 +698,7 @@ def _add_column(table, name, values, description, ucd):
 
 @contextmanager
 def _reading(rows, load, threads, progress):
-    """(what ``load`` makes of every row, in order and read ahead; outcomes to count them)."""
+    """(what ``load`` makes of lists of rows, in order and read ahead; outcomes to count them)."""
     if threads is not None:
         check_count(threads, "threads")
     with ExitStack() as stack:
@@ -700,7 +708,9 @@ def _reading(rows, load, threads, progress):
         # Every reading thread resamples by matrix products: BLAS threads of their own would only
         # be in each other's way.
         stack.enter_context(threadpool_limits(1, "blas"))
-        yield outcomes.counting(read_ahead(pool, load, rows, rows.ahead)), outcomes
+        groups = read_ahead(pool, load, in_groups(rows, rows.together),
+                            rows.ahead // rows.together)
+        yield outcomes.counting(chain.from_iterable(groups)), outcomes
 
 
 def _has_positions(data, images):

@@ -45,38 +45,47 @@ def image_statistics(pixels):
 
     Parameters
     ----------
-    pixels : `~numpy.ndarray`, shape (size, size, 3)
-        Network pixels, each band divided by its own maximum.
+    pixels : `~numpy.ndarray`, shape (..., size, size, 3)
+        Network pixels, each band divided by its own maximum. Many images at once are faster.
 
     Returns
     -------
-    `~numpy.ndarray`, shape (len(STATISTICS),)
+    `~numpy.ndarray`, shape (..., len(STATISTICS))
     """
-    in_sky, steps_in_sky, in_middle, in_core = _zones(len(pixels))
-    bands = np.ascontiguousarray(pixels.reshape(-1, 3).T)  # many times faster than as they are
-    gray = bands.mean(axis=0).reshape(pixels.shape[:2])
-    steps = np.abs(np.diff(gray, axis=1))
-    sky, bright_sky = _percentiles(gray[in_sky], 50, 90)
+    size, several = pixels.shape[-2], pixels.shape[:-3]
+    in_sky, steps_in_sky, in_middle, in_core = _zones(size)
+    bands = np.stack([pixels[..., band].reshape(*several, -1) for band in range(3)], axis=-2)
+    means = bands.mean(axis=-1)
+    gray = (bands[..., 0, :] + bands[..., 1, :] + bands[..., 2, :]) / 3
+    steps = np.abs(np.diff(gray.reshape(*several, size, size), axis=-1))
+    sky, bright_sky = _percentiles(gray[..., in_sky.ravel()], 50, 90)
     low, high = _percentiles(gray, 5, 95)
-    middle, core = gray[in_middle].mean() - sky, gray[in_core].mean()
-    means = bands.mean(axis=1)
-    bands -= means[:, None]
-    covariance = bands @ bands.T / gray.size
-    spreads = np.sqrt(np.diag(covariance)) + 1e-3
-    agreement = covariance[1, [0, 2]] / (spreads[1] * spreads[[0, 2]])
-    return np.array([
-        sky, *_percentiles(steps[steps_in_sky], 50), bright_sky - sky, high - low, core,
-        middle / max(core - sky, 0.05), steps.mean() / (gray.std() + 1e-3), agreement.min(),
-        *(means[[0, 2]] - means[1])])
+    middle = gray[..., in_middle.ravel()].mean(axis=-1) - sky
+    core = gray[..., in_core.ravel()].mean(axis=-1)
+    spreads, agreement = _band_agreement(bands - means[..., None])
+    return np.stack([
+        sky, *_percentiles(steps[..., steps_in_sky], 50), bright_sky - sky, high - low, core,
+        middle / np.maximum(core - sky, 0.05),
+        steps.mean(axis=(-2, -1)) / (spreads + 1e-3), agreement,
+        means[..., 0] - means[..., 1], means[..., 2] - means[..., 1]], axis=-1)
+
+
+def _band_agreement(bands):
+    """Standard deviation of the mean of bands without means, their lower correlation."""
+    covariance = bands @ np.swapaxes(bands, -1, -2) / bands.shape[-1]
+    spreads = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1)) + 1e-3
+    agreement = covariance[..., 1, ::2] / (spreads[..., [1]] * spreads[..., ::2])
+    return np.sqrt(covariance.sum(axis=(-2, -1))) / 3, agreement.min(axis=-1)
 
 
 def _percentiles(values, *percents):
-    """As `numpy.percentile`, but several times faster: sorting float32 is vectorized."""
-    ordered = np.sort(values, axis=None)
-    at = np.array(percents) / 100 * (ordered.size - 1)
+    """As `numpy.percentile` over the last axis, but faster: sorting float32 is vectorized."""
+    ordered = np.sort(values, axis=-1)
+    at = np.array(percents) / 100 * (ordered.shape[-1] - 1)
     below = at.astype(int)
-    above = np.minimum(below + 1, ordered.size - 1)
-    return ordered[below] + (at - below) * (ordered[above] - ordered[below])
+    above = np.minimum(below + 1, ordered.shape[-1] - 1)
+    return np.moveaxis(ordered[..., below] + (at - below) * (ordered[..., above]
+                                                             - ordered[..., below]), -1, 0)
 
 
 def measure_domain(images):
@@ -125,17 +134,17 @@ class DomainWatch:
         self._lock = Lock()  # images come from several threads
 
     def look(self, pixels):
-        """The flag of an image: `MorphFlag.UNUSUAL` or none."""
-        if self._limits is None:
-            return MorphFlag(0)
+        """The flags of images (n, size, size, 3): `MorphFlag.UNUSUAL` or none."""
+        if self._limits is None or not len(pixels):
+            return [MorphFlag(0)] * len(pixels)
         low, low_tail, high_tail, high = self._limits
         values = image_statistics(pixels)
-        unusual = bool(((values < low) | (values > high)).any())
+        unusual = ((values < low) | (values > high)).any(axis=-1)
         with self._lock:
-            self._n += 1
-            self._unusual += unusual
-            self._tails += np.stack([values < low_tail, values > high_tail])
-        return MorphFlag.UNUSUAL if unusual else MorphFlag(0)
+            self._n += len(values)
+            self._unusual += int(unusual.sum())
+            self._tails += np.stack([values < low_tail, values > high_tail]).sum(axis=1)
+        return [MorphFlag.UNUSUAL if odd else MorphFlag(0) for odd in unusual]
 
     def complaint(self):
         """What is unlike the training images in the set as a whole; empty if nothing is."""

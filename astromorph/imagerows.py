@@ -24,9 +24,11 @@ class ImageRows:
         The table to fill, a copy.
     threads, ahead : int
         Threads that load rows by default, and rows to load ahead.
+    together : int
+        Rows that a thread loads at a time.
     """
 
-    ahead = 256
+    ahead, together = 256, 16
 
     def __init__(self, data, images=None, *, cutout_r90=None, r90=None, survey=None, bands=None):
         self.table, self._sources = _table_and_sources(data, images)

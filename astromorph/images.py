@@ -387,9 +387,16 @@ def resample(image, size, *, width=None, center=None):
     part = np.ascontiguousarray(image[y0:y1, x0:x1], np.float32)
     rows = _resampling_matrix(y1 - y0, size, y - width / 2 - y0, width)
     columns = _resampling_matrix(x1 - x0, size, x - width / 2 - x0, width)
-    half_done = (rows @ part.reshape(y1 - y0, -1)).reshape(size, x1 - x0, -1).transpose(1, 0, 2)
-    done = columns @ half_done.reshape(x1 - x0, -1)
-    return np.ascontiguousarray(done.reshape(size, size, -1).transpose(1, 0, 2))
+    half_done = _turned((rows @ part.reshape(y1 - y0, -1)).reshape(size, x1 - x0, -1))
+    return _turned((columns @ half_done.reshape(x1 - x0, -1)).reshape(size, size, -1))
+
+
+def _turned(image):
+    """A copy with the first two axes swapped; band by band NumPy is several times faster."""
+    out = np.empty((image.shape[1], image.shape[0], image.shape[2]), image.dtype)
+    for band in range(image.shape[2]):
+        out[..., band] = image[..., band].T
+    return out
 
 
 def normalize_bands(pixels):

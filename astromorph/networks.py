@@ -241,10 +241,9 @@ def run(model, pixels, *, batch_size=64):
     answers = np.empty((len(pixels), model.output_shape[-1]), np.float32)
     for start in range(0, len(pixels), batch_size):
         batch = pixels[start:start + batch_size]
-        # A constant shape: a shorter last batch would be compiled anew.
-        padded = np.zeros((batch_size, *batch.shape[1:]), np.float32)
-        padded[:len(batch)] = batch
-        answers[start:start + len(batch)] = model.predict_on_batch(padded)[:len(batch)]
+        if short := batch_size - len(batch):  # a batch of another shape would be compiled anew
+            batch = np.concatenate([batch, np.zeros((short, *batch.shape[1:]), np.float32)])
+        answers[start:start + batch_size] = model.predict_on_batch(batch)[:len(pixels) - start]
     return answers
 
 

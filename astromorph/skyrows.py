@@ -28,9 +28,11 @@ class SkyRows:
         The table to fill, a copy.
     threads, ahead : int
         Threads that load rows by default, and rows to load ahead.
+    together : int
+        Rows that a thread loads at a time: services answer one after the other.
     """
 
-    ahead = AHEAD
+    ahead, together = AHEAD, 1
 
     def __init__(self, data, survey, *, frame_r90, cutout_r90=None, r90=None, width=None,
                  bands=None, names=None, provenance=False, **fetch):

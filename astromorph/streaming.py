@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 
 from astromorph.flags import MorphFlag, decode_flags
 
-__all__ = ["Outcomes", "read_ahead", "thread_pool"]
+__all__ = ["Outcomes", "in_groups", "read_ahead", "thread_pool"]
 
 
 @contextmanager
@@ -20,6 +20,13 @@ def thread_pool(threads):
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def in_groups(items, n):
+    """Yield lists of n items, the last one of those that are left."""
+    items = iter(items)
+    while group := list(islice(items, n)):
+        yield group
 
 
 def read_ahead(pool, function, items, ahead):
@@ -70,7 +77,9 @@ class Outcomes:
             name = " | ".join(decode_flags(flag))
             self._first.setdefault(name, f"row {self.counts.total()}: {error}")
         self.counts[name] += 1
-        self._bar.set_postfix(self.counts, refresh=False)
+        if name != "good":
+            self._bar.set_postfix({name: n for name, n in self.counts.items() if name != "good"},
+                                  refresh=False)
         self._bar.update()
 
     def warn(self, what):
