@@ -321,7 +321,7 @@ class Teaching:
         """The source's card, with all that is new."""
         card, keys = self.source.card, [question.key for question in self.source.questions]
         old = card["sha256"]
-        for stale in ("test", "calibrated"):  # of other weights, on another survey
+        for stale in ("test", "calibrated", "bfloat16_change"):  # of other weights
             card.pop(stale, None)
         rates = {key: float(np.nanmean(y)) for key, y, taught
                  in zip(keys, self.labels.T, self.taught) if taught}

@@ -28,11 +28,12 @@ _ENOUGH = 30
 
 @lru_cache(maxsize=8)
 def _zones(size):
-    """The sky around the galaxy, its middle, and its core; the first also for row differences."""
+    """Pixels (indices) of the sky around the galaxy, its middle, and its core; steps in the sky."""
     y, x = np.indices((size, size)) - (size - 1) / 2
     radius = np.hypot(x, y) / size
     sky = radius > 0.5
-    return sky, sky[:, 1:] & sky[:, :-1], radius < 0.2, radius < 0.06
+    return [np.flatnonzero(zone) for zone in (sky, sky[:, 1:] & sky[:, :-1], radius < 0.2,
+                                              radius < 0.06)]
 
 
 def image_statistics(pixels):
@@ -45,47 +46,46 @@ def image_statistics(pixels):
 
     Parameters
     ----------
-    pixels : `~numpy.ndarray`, shape (..., size, size, 3)
-        Network pixels, each band divided by its own maximum. Many images at once are faster.
+    pixels : `~numpy.ndarray`, shape (size, size, 3)
+        Network pixels, each band divided by its own maximum.
 
     Returns
     -------
-    `~numpy.ndarray`, shape (..., len(STATISTICS))
+    `~numpy.ndarray`, shape (len(STATISTICS),)
     """
-    size, several = pixels.shape[-2], pixels.shape[:-3]
+    size = len(pixels)
     in_sky, steps_in_sky, in_middle, in_core = _zones(size)
-    bands = np.stack([pixels[..., band].reshape(*several, -1) for band in range(3)], axis=-2)
-    means = bands.mean(axis=-1)
-    gray = (bands[..., 0, :] + bands[..., 1, :] + bands[..., 2, :]) / 3
-    steps = np.abs(np.diff(gray.reshape(*several, size, size), axis=-1))
-    sky, bright_sky = _percentiles(gray[..., in_sky.ravel()], 50, 90)
+    bands = np.ascontiguousarray(pixels.reshape(-1, 3).T)  # many times faster than as they are
+    gray = (bands[0] + bands[1] + bands[2]) / 3
+    rows = gray.reshape(size, size)
+    steps = np.abs(rows[:, 1:] - rows[:, :-1]).ravel()
+    sky, bright_sky = _percentiles(gray[in_sky], 50, 90)
     low, high = _percentiles(gray, 5, 95)
-    middle = gray[..., in_middle.ravel()].mean(axis=-1) - sky
-    core = gray[..., in_core.ravel()].mean(axis=-1)
-    spreads, agreement = _band_agreement(bands - means[..., None])
-    return np.stack([
-        sky, *_percentiles(steps[..., steps_in_sky], 50), bright_sky - sky, high - low, core,
-        middle / np.maximum(core - sky, 0.05),
-        steps.mean(axis=(-2, -1)) / (spreads + 1e-3), agreement,
-        means[..., 0] - means[..., 1], means[..., 2] - means[..., 1]], axis=-1)
-
-
-def _band_agreement(bands):
-    """Standard deviation of the mean of bands without means, their lower correlation."""
-    covariance = bands @ np.swapaxes(bands, -1, -2) / bands.shape[-1]
-    spreads = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1)) + 1e-3
-    agreement = covariance[..., 1, ::2] / (spreads[..., [1]] * spreads[..., ::2])
-    return np.sqrt(covariance.sum(axis=(-2, -1))) / 3, agreement.min(axis=-1)
+    middle, core = (gray[zone].sum() / len(zone) for zone in (in_middle, in_core))
+    means = bands.sum(axis=1) / gray.size
+    # Products of whole bands are many times faster than a product of so flat a matrix.
+    (rr, rg, rb), (gg, gb), (bb,) = ([a @ b for b in bands[k:]] for k, a in enumerate(bands))
+    covariance = np.array([[rr, rg, rb], [rg, gg, gb], [rb, gb, bb]]) / gray.size
+    covariance -= means[:, None] * means
+    spreads = np.sqrt(np.diag(covariance).clip(0)) + 1e-3
+    agreement = covariance[1, ::2] / (spreads[1] * spreads[::2])
+    spread = np.sqrt(covariance.sum().clip(0)) / 3
+    return np.array([
+        sky, *_percentiles(steps[steps_in_sky], 50), bright_sky - sky, high - low, core,
+        (middle - sky) / max(core - sky, 0.05), steps.sum() / steps.size / (spread + 1e-3),
+        agreement.min(),
+        *(means[::2] - means[1])])
 
 
 def _percentiles(values, *percents):
-    """As `numpy.percentile` over the last axis, but faster: sorting float32 is vectorized."""
-    ordered = np.sort(values, axis=-1)
-    at = np.array(percents) / 100 * (ordered.shape[-1] - 1)
-    below = at.astype(int)
-    above = np.minimum(below + 1, ordered.shape[-1] - 1)
-    return np.moveaxis(ordered[..., below] + (at - below) * (ordered[..., above]
-                                                             - ordered[..., below]), -1, 0)
+    """As `numpy.percentile`, but several times faster: sorting float32 is vectorized."""
+    ordered = np.sort(values)
+    found = []
+    for percent in percents:
+        below, part = divmod(percent / 100 * (ordered.size - 1), 1)
+        low, high = ordered[int(below)], ordered[min(int(below) + 1, ordered.size - 1)]
+        found.append(low + part * (high - low))
+    return found
 
 
 def measure_domain(images):
@@ -138,7 +138,7 @@ class DomainWatch:
         if self._limits is None or not len(pixels):
             return [MorphFlag(0)] * len(pixels)
         low, low_tail, high_tail, high = self._limits
-        values = image_statistics(pixels)
+        values = np.array([image_statistics(image) for image in pixels])
         unusual = ((values < low) | (values > high)).any(axis=-1)
         with self._lock:
             self._n += len(values)

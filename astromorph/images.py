@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import simplejpeg
 from PIL import Image
 from scipy.sparse import csr_array
 
@@ -171,17 +172,29 @@ def decode_picture(data, enough=None):
                 else b"IEND\xaeB`\x82" in data)
     if not complete:
         raise CutoutError("the picture is truncated; get it again", MorphFlag.UNREADABLE)
+    if data[:1] == b"\xff" and (pixels := _decode_color_jpeg(data, enough)) is not None:
+        return pixels  # as Pillow decodes it, in half the time
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
         if picture.width * picture.height > MAX_PIXELS:
             raise CutoutError(f"the picture has {picture.width} x {picture.height} pixels, more "
                               f"than {MAX_PIXELS}; cut out the galaxy first", MorphFlag.BAD_SHAPE)
-        step = max((step for step in (1, 2, 4, 8) if enough and min(picture.size) >= step * enough
-                    and not any(side % step for side in picture.size)), default=1)
-        if step > 1:  # does nothing to a PNG
-            picture.draft(picture.mode, tuple(side // step for side in picture.size))
         if picture.mode[0] not in "LIF1" or picture.mode == "LA":
             picture = picture.convert("RGB")
         return np.asarray(picture)
+
+
+def _decode_color_jpeg(data, enough):
+    """The pixels of a usual JPEG; None for all that Pillow has to judge."""
+    try:
+        *sides, colors, _ = simplejpeg.decode_jpeg_header(data)
+        if colors != "YCbCr" or np.prod(sides) > MAX_PIXELS:
+            return None
+        step = max((step for step in (1, 2, 4, 8) if enough and min(sides) >= step * enough
+                    and not any(side % step for side in sides)), default=1)
+        return simplejpeg.decode_jpeg(data, min_height=sides[0] // step, min_width=sides[1] // step,
+                                      min_factor=1)
+    except ValueError:
+        return None
 
 
 def _from_array(array):
@@ -235,9 +248,9 @@ def _check(pixels):
 
 
 def _is_blank(pixels):
-    # Along rows first: many times faster than over both axes of interleaved bands at once.
-    highest, lowest = (extreme(extreme(pixels, axis=0), axis=0) for extreme in (np.max, np.min))
-    return not (highest.astype(float) - lowest > 1e-6).any()
+    """Whether no band varies; a few pixels tell, but for the blank ones."""
+    return not any((np.abs(part - np.asarray(part[0, 0], np.float32)) > 1e-6).any()
+                   for part in (pixels[::17, ::17], pixels))
 
 
 def load_frame(source, size, *, frame_r90, cutout_r90=None, r90_arcsec=None, pixel_scale=None,

@@ -31,8 +31,9 @@ with _silent_start():
     from keras import layers, ops
 
 __all__ = ["NETWORKS", "Augmentation", "FineTuning", "answer_features", "build", "crop", "ds18",
-           "export_weights", "features", "fit", "import_weights", "masked_crossentropy", "run",
-           "run_dropout", "run_views", "split", "tuningfork"]
+           "export_weights", "features", "fit", "gigaflops", "has_bfloat16", "import_weights",
+           "in_bfloat16", "masked_crossentropy", "pinwheel", "run", "run_dropout", "run_views",
+           "split", "tuningfork"]
 
 
 def _ds18_convolutions(name, initializer, dropout):
@@ -140,7 +141,7 @@ def _smooth_block(x, channels, stride, name):
     return layers.ReLU()(layers.Add()([x, y]))
 
 
-def pinwheel(keys=("q1", "q2", "q3"), *, size=96, stem=(32, 8, 4),
+def pinwheel(keys=("q1", "q2", "q3"), *, size=80, stem=(32, 8, 4),
              blocks=((32, 1), (96, 2), (192, 2))):
     """Build the default network: a short residual trunk on overlapping patches.
 
@@ -194,6 +195,33 @@ def build(name):
     return network
 
 
+_twins = WeakKeyDictionary()
+
+
+def has_bfloat16():
+    """Whether the processor multiplies bfloat16 by instructions of its own (Linux only)."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    flags = next((line.split() for line in text.splitlines()
+                  if line.startswith(("flags", "Features"))), ())
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
+
+
+def in_bfloat16(model):
+    """A network with the same weights that computes in bfloat16, all but its last layer."""
+    if model not in _twins:
+        policy = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            _twins[model] = build(model.name)
+        finally:
+            keras.config.set_dtype_policy(policy)
+        import_weights(_twins[model], export_weights(model))
+    return _twins[model]
+
+
 def export_weights(model):
     """Return a model's weights as a dictionary of path -> float32 array."""
     return {variable.path: variable.numpy() for variable in model.weights}
@@ -220,6 +248,23 @@ def import_weights(model, arrays):
                              "the file is damaged.")
     for path, variable in expected.items():
         variable.assign(np.asarray(arrays[path], np.float32))
+
+
+def gigaflops(model):
+    """Arithmetic of one image: two operations for each weight and place where it is applied."""
+    total = 0
+    for layer in _layers(model):
+        if isinstance(layer, layers.Conv2D):
+            total += 2 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:3])
+        elif isinstance(layer, layers.Dense):
+            total += 2 * np.prod(layer.kernel.shape)
+    return float(total / 1e9)
+
+
+def _layers(model):
+    """All layers, those of parts that are models too."""
+    for layer in model.layers:
+        yield from _layers(layer) if isinstance(layer, keras.Model) else [layer]
 
 
 def run(model, pixels, *, batch_size=64):

@@ -94,7 +94,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with one sub-folder a set")
     parser.add_argument("--work", type=Path, required=True, help="checkpoints and image arrays")
-    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     train(args.data, args.work, f"pinwheel-{args.seed}", epochs=args.epochs, seed=args.seed)

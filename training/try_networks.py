@@ -11,7 +11,6 @@ import json
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 from data import SDSS_SETS, labels_of, read_images, read_labels
 from sklearn.metrics import roc_auc_score
@@ -44,17 +43,6 @@ VARIANTS = {
                                                         (192, 1))}},
     "stem of stride 2": {"options": {"stem": (32, 5, 2), "blocks": ((32, 2), (96, 2), (192, 2))}},
 }
-
-
-def gigaflops(network):
-    """Arithmetic of one image: two operations a weight and place it is applied."""
-    total = 0
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.Conv2D):
-            total += 2 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:3])
-        elif isinstance(layer, keras.layers.Dense):
-            total += 2 * np.prod(layer.kernel.shape)
-    return total / 1e9
 
 
 def rate(network):
@@ -112,7 +100,7 @@ def try_variant(name, variant, data, work, epochs):
         # "epochs" of a variant is a factor: fewer images, as many steps.
         network = train(data, work, f"tried/{file.stem}",
                         **variant | {"epochs": epochs * variant.get("epochs", 1)})
-        result = {"seconds": time.process_time() - start, "gigaflops": gigaflops(network),
+        result = {"seconds": time.process_time() - start, "gigaflops": networks.gigaflops(network),
                   "rate": rate(network)} | judge(network, data, work)
         file.write_text(json.dumps(result))
         print(name, result, flush=True)
