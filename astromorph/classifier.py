@@ -19,7 +19,7 @@ from astromorph.imagerows import ImageRows
 from astromorph.images import CutoutError, normalize_bands
 from astromorph.labels import read_labels
 from astromorph.metrics import as_floats, check_count, score_table
-from astromorph.questions import QUESTIONS
+from astromorph.questions import QUESTIONS, asked
 from astromorph.services.base import FetchError
 from astromorph.streaming import Outcomes, in_groups, read_ahead, thread_pool
 from astromorph.suggesting import suggest_rows, total_entropy
@@ -74,7 +74,8 @@ class MorphologyClassifier:
             The survey whose images will be classified, in any case: ``"sdss"``, or ``"legacy"``
             and ``"des"``, which share weights adapted to DECam images.
         network : str, optional
-            ``"tuningfork"`` (default) or ``"ds18"``, the network of the paper.
+            ``"pinwheel"`` (the default), ``"tuningfork"``, the default of earlier versions, or
+            ``"ds18"``, the network of the paper.
 
         Raises
         ------
@@ -82,7 +83,7 @@ class MorphologyClassifier:
             If there are no such weights; the message lists those that there are.
         """
         files = weights.bundled()
-        wanted = (str(survey).lower(), str(network or "tuningfork").lower())
+        wanted = (str(survey).lower(), str(network or weights.DEFAULT).lower())
         if wanted not in files:
             there = ", ".join(f"{s!r} with network={n!r}" for s, n in files)
             raise ValueError(f"survey, network: there are no bundled weights {wanted}. "
@@ -152,8 +153,8 @@ class MorphologyClassifier:
                 else np.empty((0, len(self.questions))))
 
     def classify(self, data, *, images=None, cutout_r90=None, r90=None, width=None, survey=None,
-                 bands=None, names=None, provenance=False, errors=None, batch_size=64,
-                 precision=None, threads=None, progress=None, **fetch):
+                 bands=None, names=None, provenance=False, errors=None, joint=False,
+                 batch_size=64, precision=None, threads=None, progress=None, **fetch):
         """Add probability columns to a table of positions or images, or make a table for a list.
 
         Parameters
@@ -195,6 +196,11 @@ class MorphologyClassifier:
             eight passes of the network), or with parts of the last layer's inputs dropped at
             random (``"dropout"``: Monte-Carlo dropout, two passes). They rank the answers by how
             likely they are wrong about as well as the distance of the probability from 0 and 1.
+        joint : bool
+            ``P_edge_on`` and ``P_bar`` hold for galaxies of which the question is asked: with a
+            disk or features, and for bars not edge-on. Add columns ``P_edge_on_joint`` and
+            ``P_bar_joint``, the probabilities of all of it together: of a disk that is edge-on,
+            and of a disk that is not edge-on and has a bar.
         batch_size : int
             Galaxies in one pass of the network.
         precision : str, optional
@@ -229,7 +235,7 @@ class MorphologyClassifier:
         run = self._computing_in(precision)
         answer = partial(run._answer_with_errors, errors) if errors else run._answer
         values, flags, sources = self._classify(rows, answer, batch_size, threads, progress)
-        table = self._finish(rows.table, values, flags, errors)
+        table = self._finish(rows.table, values, flags, errors, joint)
         if provenance:
             from astromorph.cutouts import add_provenance
 
@@ -693,7 +699,7 @@ class MorphologyClassifier:
         seen = networks.features(self._model, pixels, batch_size=batch_size)
         return np.hstack([self._calibrated(networks.answer_features(self._model, seen)), seen])
 
-    def _finish(self, table, values, flags, errors=None):
+    def _finish(self, table, values, flags, errors=None, joint=False):
         """The table with its new columns and provenance."""
         from astromorph import __version__
 
@@ -704,6 +710,12 @@ class MorphologyClassifier:
             _add_column(table, f"{question.column}_err", column,
                         f"Standard deviation of {question.column} over {_SPREADS[errors]}",
                         "stat.error;stat.probability")
+        for question, column, likely in zip(self.questions, answers.T,
+                                            asked(self.questions, answers.T) if joint else ()):
+            if question.parent:
+                _add_column(table, f"{question.column}_joint", column * likely,
+                            f"{question.column} times the probability of all that it presupposes",
+                            question.ucd)
         table["morph_flag"] = Column(
             flags, description="Quality bits of the classification, 0 is good",
             meta={"ucd": "meta.code.qual"})

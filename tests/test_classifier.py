@@ -10,9 +10,10 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import MaskedColumn, QTable, Table
+from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from astromorph import MorphFlag, MorphologyClassifier, read_cutout
+from astromorph import MorphFlag, MorphologyClassifier, networks, read_cutout
 from astromorph.images import CutoutError
 
 COLUMNS = ["P_disk", "P_edge_on", "P_bar"]
@@ -298,3 +299,34 @@ def test_memory_does_not_hold_all_frames(classifier, jpegs, monkeypatch):
     monkeypatch.setattr(classifier, "_answer", counted_answer)
     classifier.classify([jpegs[0][0]] * 1500, progress=False)
     assert answered[0] == 1500 and most[0] <= 3 * 128 + 16
+
+
+def test_joint_probabilities_follow_the_tree(classifier, jpegs):
+    table = classifier.classify([jpegs[0][0], "no such file", *jpegs[0][1:4]], joint=True,
+                                progress=False)
+    disk, edge_on, bar = (table[name] for name in ("P_disk", "P_edge_on", "P_bar"))
+    assert_allclose(table["P_edge_on_joint"], disk * edge_on, rtol=1e-6)
+    assert_allclose(table["P_bar_joint"], disk * (1 - edge_on) * bar, rtol=1e-6)
+    assert table["P_bar_joint"].mask.tolist() == [False, True, False, False, False]
+    assert "P_disk_joint" not in table.colnames
+    assert "P_bar_joint" not in classifier.classify([jpegs[0][0]], progress=False).colnames
+
+
+def test_precision(classifier, jpegs, monkeypatch):
+    """bfloat16 only where it was measured harmless and the processor has it, or on request."""
+    paths = jpegs[0][:4]
+
+    def probabilities(chosen, precision=None):
+        table = chosen.classify(paths, precision=precision, progress=False)
+        return np.array([table[name] for name in ("P_disk", "P_edge_on", "P_bar")])
+
+    exact, low = probabilities(classifier, "float32"), probabilities(classifier, "bfloat16")
+    assert 0 < np.abs(exact - low).max() < 0.03
+    card, arrays = classifier.card, networks.export_weights(classifier._model)
+    for change, native, expected in ((1e-3, True, low), (1e-3, False, exact), (4e-3, True, exact),
+                                     (None, True, exact)):
+        monkeypatch.setattr(networks, "has_bfloat16", lambda native=native: native)
+        card["bfloat16_change"] = np.inf if change is None else change
+        assert_array_equal(probabilities(MorphologyClassifier(card, arrays)), expected)
+    with pytest.raises(ValueError, match="precision: expected.*'half'"):
+        classifier.classify(paths, precision="half")

@@ -8,9 +8,11 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-__all__ = ["FORMAT", "bundled", "digest", "read_weights", "write_weights"]
+__all__ = ["DEFAULT", "FORMAT", "bundled", "digest", "read_weights", "write_weights"]
 
 FORMAT = 1
+DEFAULT = "tuningfork"
+"""The network whose bundled weights are meant where none is named."""
 # Surveys of the same camera and the same color mapping share weights.
 _SHARED = {"des": "legacy"}
 _REQUIRED = ("format", "network", "survey", "questions", "size", "frame_r90", "calibration",
