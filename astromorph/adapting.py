@@ -76,9 +76,11 @@ class Recipe:
 
 
 RECIPES = {
-    ("tuningfork", "all"): Recipe(1e-3, epochs=10, steps=150, retain=0.5),
-    ("tuningfork", "dense"): Recipe(3e-3, epochs=10, steps=600, dense=True, views=8),
-    ("tuningfork", "scratch"): Recipe(1e-3, epochs=25, scratch=True, frozen_norms=False),
+    (name, train): recipe for name in ("pinwheel", "tuningfork") for train, recipe in {
+        "all": Recipe(1e-3, epochs=10, steps=150, retain=0.5),
+        "dense": Recipe(3e-3, epochs=10, steps=600, dense=True, views=8),
+        "scratch": Recipe(1e-3, epochs=25, scratch=True, frozen_norms=False)}.items()
+} | {
     ("ds18", "all"): Recipe(3e-4, epochs=4, steps=60, retain=0.5, options={"dropout": 0.4}),
     ("ds18", "dense"): Recipe(5e-4, epochs=7, steps=100, batch_size=64, dense=True, views=2,
                               options={"dropout": 0.4}),

@@ -1,11 +1,13 @@
-"""Images per second, end to end from JPEG files, against the naive way; and peak memory.
+"""Images per second, end to end from JPEG files, against the naive way; start-up; and peak memory.
 
-    python benchmarks/throughput.py --images 512
-    python benchmarks/throughput.py --memory 1000 10000
+    python benchmarks/throughput.py --images 1024 --out docs
+    python benchmarks/throughput.py --memory 1000 10000 100000
 
-The files are 424 px JPEGs of the embedded simulated galaxies. Both ways are timed in turn in one
-run, so that their ratio holds whatever the machine's load. The naive way reads each file with
-Pillow, shrinks it with SciPy and calls Keras' ``predict`` once a question.
+The files are 424 px JPEGs of the embedded simulated galaxies. All ways are timed in turn in one
+run, so that their ratios hold whatever the machine's load. The naive way reads each file with
+Pillow, shrinks it with SciPy and calls Keras' ``predict`` once a question. The floor is what the
+machine needs at least: decoding the files on all cores, and the default network's arithmetic at the
+rate of a large matrix product.
 """
 import argparse
 import resource
@@ -14,11 +16,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from accuracy import list_table
 from PIL import Image
+
+START = """
+import time
+begun = time.perf_counter()
+from astromorph import MorphologyClassifier
+imported = time.perf_counter()
+classifier = MorphologyClassifier.from_pretrained("sdss")
+loaded = time.perf_counter()
+classifier.classify([{path!r}], progress=False)
+print(imported - begun, loaded - imported, time.perf_counter() - loaded)
+"""
 
 
 def make_files(folder, n):
@@ -51,28 +66,87 @@ def timed(function):
     return time.perf_counter() - start
 
 
-def compare(n, repeats):
-    """Rates of the naive way and of `classify` with either network, in turn."""
+def decode_all(paths):
+    """Decode all files on all cores, as small as the default network needs them."""
+    from astromorph.images import decode_picture
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda path: decode_picture(path.read_bytes(), 160).shape, paths))
+
+
+def multiply(matrix):
+    """A product of large matrices in TensorFlow."""
+    import tensorflow as tf
+
+    return tf.matmul(matrix, matrix).numpy()
+
+
+def compare(n, repeats, out):
+    """Rates of the naive way and of `classify`, in turn, and of the networks alone."""
     from astromorph import MorphologyClassifier, networks
+    from astromorph.weights import DEFAULT
 
     ds18 = MorphologyClassifier.from_pretrained("sdss", network="ds18")
     default = MorphologyClassifier.from_pretrained("sdss")
     models = [networks.ds18((key,)) for key in ("q1", "q2", "q3")]
+    rng = np.random.default_rng(0)
+    pixels, own = (rng.random((n, size, size, 3), np.float32)
+                   for size in (69, default.card["size"]))
+    matrix = rng.random((3000, 3000), np.float32)
     with tempfile.TemporaryDirectory() as folder:
         paths = make_files(Path(folder), n)
-        ways = {"naive ds18": lambda: naive(models, paths),
-                "classify, ds18": lambda: ds18.classify(paths, progress=False),
-                "classify, tuningfork": lambda: default.classify(paths, progress=False)}
-        for run in ways.values():
-            run()
-        seconds = {name: [] for name in ways}
-        for _ in range(repeats):
-            for name, run in ways.items():
-                seconds[name].append(timed(run))
-    base = seconds["naive ds18"]
-    for name, times in seconds.items():
-        ratio = statistics.median(b / t for b, t in zip(base, times))
-        print(f"{name:22s} {n / statistics.median(times):7.1f} images/s   {ratio:5.2f} x naive")
+        ways = {"naive ``ds18``": lambda: naive(models, paths),
+                "``classify``, ``ds18``": lambda: ds18.classify(paths, progress=False),
+                f"``classify``, ``{DEFAULT}``": lambda: default.classify(paths, progress=False),
+                "``ds18`` alone, ``predict`` three times":
+                    lambda: [model.predict(pixels, verbose=0) for model in models],
+                f"``{DEFAULT}`` alone": lambda: networks.run(default._model, own)}
+        bounds = {"decoding": lambda: decode_all(paths), "product": lambda: multiply(matrix)}
+        seconds = time_in_turn(ways | bounds, repeats)
+    rows = [[name, f"{n / statistics.median(seconds[name]):.0f}",
+             f"{ratio(seconds, 'alone' in name and list(ways)[3] or list(ways)[0], name):.1f}"]
+            for name in ways]
+    operations = n * networks.gigaflops(default._model) / (2 * len(matrix) ** 3 / 1e9)
+    floors = [decoding + operations * product for decoding, product
+              in zip(seconds["decoding"], seconds["product"])]
+    fraction = statistics.median(floor / time for floor, time
+                                 in zip(floors, seconds[list(ways)[2]]))
+    rows.append([f"floor: decoding and ``{DEFAULT}``'s arithmetic",
+                 f"{n / statistics.median(floors):.0f}", ""])
+    table = list_table("End to end from files, and networks alone",
+                       ["way", "images per second", "relative to the naive way"], rows)
+    start = start_up(repeats)
+    table.append(f"``classify`` with ``{DEFAULT}`` reaches {fraction:.0%} of the floor. A new "
+                 f"process needs {start[0]:.1f} s to import, {start[1]:.1f} s to load the weights "
+                 f"and {start[2]:.1f} s for its first galaxy.\n")
+    print("\n".join(table))
+    if out:
+        (out / "speed_table.rst").write_text("\n".join(table))
+
+
+def time_in_turn(ways, repeats):
+    """Seconds of each way in each round, after one round to warm up."""
+    for run in ways.values():
+        run()
+    seconds = {name: [] for name in ways}
+    for _ in range(repeats):
+        for name, run in ways.items():
+            seconds[name].append(timed(run))
+    return seconds
+
+
+def ratio(seconds, base, name):
+    """How many times faster a way is than another: the median of the rounds."""
+    return statistics.median(b / t for b, t in zip(seconds[base], seconds[name]))
+
+
+def start_up(repeats):
+    """Median seconds to import, to load and to classify the first galaxy, in new processes."""
+    path = str(sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))[0])
+    times = [subprocess.run([sys.executable, "-c", START.format(path=path)], check=True,
+                            capture_output=True, text=True).stdout.split()
+             for _ in range(repeats)]
+    return np.median(np.array(times, float), axis=0)
 
 
 def peak_memory(n, network):
@@ -83,7 +157,7 @@ def peak_memory(n, network):
         paths = make_files(Path(folder), 200)
         MorphologyClassifier.from_pretrained("sdss", network=network).classify(
             [paths[k % 200] for k in range(n)], progress=False)
-    print(f"{network}, {n} files: "
+    print(f"{network or 'default'}, {n} files: "
           f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB peak", flush=True)
 
 
@@ -93,16 +167,17 @@ def main():
     parser.add_argument("--images", type=int, default=512, help="files to time")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--memory", type=int, nargs="+", help="measure memory at these numbers")
-    parser.add_argument("--network", default="tuningfork", help="of the memory measurement")
+    parser.add_argument("--network", help="of the memory measurement, by default the default one")
+    parser.add_argument("--out", type=Path, help="for the table")
     args = parser.parse_args()
     if not args.memory:
-        compare(args.images, args.repeats)
+        compare(args.images, args.repeats, args.out)
     elif len(args.memory) == 1:
         peak_memory(args.memory[0], args.network)
     else:  # one process each: a peak never falls again
+        named = ["--network", args.network] if args.network else []
         for n in args.memory:
-            subprocess.run([sys.executable, __file__, "--memory", str(n),
-                            "--network", args.network], check=True)
+            subprocess.run([sys.executable, __file__, "--memory", str(n), *named], check=True)
 
 
 if __name__ == "__main__":
