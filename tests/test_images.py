@@ -13,8 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image, ImageFile
 
 from astromorph.flags import MorphFlag
-from astromorph.images import (CutoutError, color_composite, load_frame, measure_r90,
-                               normalize_bands, read_cutout, resample)
+from astromorph.images import (CutoutError, color_composite, decode_picture, load_frame,
+                               measure_r90, normalize_bands, read_cutout, resample)
 from astromorph.surveys import SURVEYS
 
 SIZE = 32
@@ -367,6 +367,46 @@ def encoded(galaxy_planes, galaxy_wcs):
             "cube": _cube_bytes(galaxy_planes, galaxy_wcs),
             "fz": _fits_bytes(fits.PrimaryHDU(), *compressed),
             "gz": gzip.compress(_cube_bytes(galaxy_planes, galaxy_wcs))}
+
+
+@pytest.fixture(scope="module")
+def large_picture(galaxy_planes):
+    return Image.fromarray(np.rint(255 * resample(_color(galaxy_planes), 424)).astype(np.uint8))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_jpegs_decode_as_in_pillow(large_picture, mode, subsampling):
+    file = io.BytesIO()
+    large_picture.convert(mode).save(file, "JPEG", subsampling=subsampling, quality=90,
+                                     progressive=subsampling == 1)
+    expected = Image.open(io.BytesIO(file.getvalue()))
+    expected = expected if mode == "L" else expected.convert("RGB")
+    assert_array_equal(decode_picture(file.getvalue()), np.asarray(expected))
+
+
+@pytest.mark.parametrize("side, enough, expected", [
+    (424, None, 424), (424, 300, 424), (424, 212, 212), (424, 160, 212), (424, 100, 106),
+    (424, 20, 53), (423, 100, 423), (422, 100, 211)])
+def test_jpegs_are_reduced_while_decoded(large_picture, side, enough, expected):
+    """By powers of two that divide the sides, and almost as averaging would."""
+    file = io.BytesIO()
+    large_picture.crop((0, 0, side, side)).save(file, "JPEG", quality=90)
+    reduced = decode_picture(file.getvalue(), enough)
+    assert reduced.shape == (expected, expected, 3)
+    averaged = resample(decode_picture(file.getvalue()), expected)
+    assert np.abs(reduced - averaged).mean() < 1 and np.abs(reduced - averaged).max() < 25
+
+
+def test_reduced_jpegs_give_the_same_frame(large_picture):
+    """Where the frame takes half of the picture or less, it is decoded whole."""
+    file = io.BytesIO()
+    large_picture.save(file, "JPEG", quality=90)
+    for cutout_r90, tolerance in ((None, 0.015), (4.0, 0.015), (8.0, 1e-6)):
+        frames = [load_frame(source, 80, frame_r90=4.0, cutout_r90=cutout_r90)[0]
+                  for source in (file.getvalue(), decode_picture(file.getvalue()))]
+        assert_allclose(*frames, atol=tolerance)
+        assert (tolerance == 1e-6) == np.array_equal(*frames)
 
 
 @pytest.mark.parametrize("tolerant", [False, True])

@@ -71,6 +71,33 @@ def test_tuningfork_size(tuningfork):
     assert tuningfork.count_params() == 1_375_091
 
 
+def test_pinwheel_size():
+    """Half a block by hand: the arithmetic is two operations a weight and place."""
+    network = networks.build("pinwheel")
+    assert network.input_shape == (None, 80, 80, 3) and network.output_shape == (None, 3)
+    stem, first = 20 * 20 * 32 * 8 * 8 * 3, 2 * 20 * 20 * 32 * 32 * 9
+    second = 10 * 10 * 96 * (32 * 9 + 96 * 9 + 32)
+    third = 5 * 5 * 192 * (96 * 9 + 192 * 9 + 96)
+    assert networks.gigaflops(network) == pytest.approx(
+        2e-9 * (stem + first + second + third + 192 * 3))
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("flags\t\t: fpu avx512f avx512_bf16\n", True), ("flags : fpu amx_bf16 sse", True),
+    ("Features : fp asimd bf16", True), ("flags : fpu avx512f avx512_vnni\n", False), ("", False)])
+def test_has_bfloat16(monkeypatch, text, expected):
+    monkeypatch.setattr(networks.Path, "read_text", lambda path: text)
+    assert networks.has_bfloat16() is expected
+
+
+def test_bfloat16_is_not_known_everywhere(monkeypatch):
+    def missing(path):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(networks.Path, "read_text", missing)
+    assert networks.has_bfloat16() is False
+
+
 @pytest.mark.parametrize("n", [0, 1, 5, 8])
 def test_run_does_not_depend_on_the_batch(tuningfork, n):
     pixels = np.random.default_rng(1).random((n, 96, 96, 3), np.float32)
@@ -152,6 +179,27 @@ def test_augmentation_flips():
     peaks = {tuple(np.argwhere(image == image.max()).mean(0).round()) for image in moved}
     assert {(y > 24, x > 24) for y, x in peaks} == {(a, b) for a in (0, 1) for b in (0, 1)}
     assert all(abs(abs(y - 23.5) - 10) <= 1 and abs(abs(x - 23.5) - 10) <= 1 for y, x in peaks)
+
+
+def _looks(looks, n=300):
+    """What a reddish blob becomes: level and noise of the sky, color, and size of the core."""
+    image = 20 + _blob(72, 35.5, 35.5, 6.0)[0] * [0.7, 0.6, 0.35]
+    augmentation = networks.Augmentation(60, rotation=0, zoom=(1, 1), shift=0, gamma=0,
+                                         looks=looks, seed=0)
+    images = np.asarray(augmentation(np.stack([image.astype(np.uint8)] * n), training=True))
+    assert images.shape == (n, 60, 60, 3) and images.min() >= 0
+    assert np.median(images.max(axis=(1, 2))) == images.max() == 1
+    corner = images[:, :12, :12]
+    return (corner.mean(axis=(1, 2, 3)), corner.std(axis=(1, 2, 3)),
+            images[:, 25:35, 25:35, 2].mean(axis=(1, 2)),
+            (images.mean(axis=-1) > 0.7).mean(axis=(1, 2)))
+
+
+def test_augmentation_varies_the_looks():
+    plain, varied, twice = (np.std(_looks(looks), axis=1) for looks in (0.0, 1.0, 2.0))
+    assert (plain < 1e-6).all()
+    assert (varied > [0.01, 0.003, 0.003, 0.002]).all()
+    assert (twice[:2] > 1.3 * varied[:2]).all()
 
 
 def _tiny_network():

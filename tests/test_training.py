@@ -17,19 +17,25 @@ TRAINING = Path(__file__).parents[1] / "training"
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Four sets of 40 images each: a bright or a faint disk under noise."""
+    """Sets of 40 images each: a bright or a faint disk under noise."""
     folder = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
     radius = np.hypot(*(np.mgrid[:64, :64] - 31.5))
-    for name in ("gz2", "efigi", "sdss24", "decals"):
+    for name in ("gz2", "efigi", "sdss24", "decals", "unlabeled"):
         (folder / name).mkdir()
         labels = rng.integers(0, 2, 40)
         for number, label in enumerate(labels):
             image = rng.integers(0, 60, (64, 64, 3)) + 120 * label * (radius < 20)[..., None]
             Image.fromarray(image.astype(np.uint8)).save(folder / name / f"{number}.jpg")
-        Table({"file": [f"{number}.jpg" for number in range(40)], "q1": labels,
+        files = Table({"file": [f"{number}.jpg" for number in range(40)],
+                       "cutout_r90": [4.24] * 40})
+        if name == "unlabeled":
+            files.write(folder / name / "images.csv")
+            continue
+        votes = {f"p_{answer}": 0.8 * labels + 0.1 for answer in ("features", "edge_on", "bar")}
+        Table({"file": files["file"], "q1": labels, **(votes if name == "gz2" else {}),
                "q2": 1 - labels, "q3": np.where(np.arange(40) % 4, labels.astype(str), ""),
-               "split": ["train"] * 26 + ["val"] * 14, "cutout_r90": [4.24] * 40,
+               "split": ["train"] * 26 + ["val"] * 14, "cutout_r90": files["cutout_r90"],
                }).write(folder / name / "labels.csv")
     return folder
 
@@ -40,6 +46,7 @@ def _run(script, *arguments):
 
 
 @pytest.mark.parametrize("script, options, folder", [
+    ("train_pinwheel.py", [], "pinwheel-1"),
     ("train_tuningfork.py", [], "tuningfork-1"),
     ("train_ds18.py", ["--recipe", "paper", "--questions", "q3"], "ds18-paper-q3-1"),
 ])
@@ -53,6 +60,19 @@ def test_trains_and_resumes(data, tmp_path, script, options, folder):
     assert log.read_text().splitlines()[0] == first[0]
     assert len(log.read_text().splitlines()) == 2
     assert (tmp_path / folder / "best.weights.h5").exists()
+
+
+def test_targets_mix_labels_votes_and_teachers(monkeypatch):
+    """A label counts before votes, votes before nothing; questions as far as they are asked."""
+    monkeypatch.syspath_prepend(str(TRAINING))
+    from train_pinwheel import mixed_targets
+
+    nan = np.nan
+    labels, votes = np.array([[1, nan, nan], [nan] * 3]), np.array([[0.6, 0.4, nan], [nan] * 3])
+    answers = np.array([[0.8, 0.2, 0.5], [0.5, 0.5, 0.2]])
+    targets, weights = mixed_targets(labels, votes, answers, 0.75)
+    np.testing.assert_allclose(targets, [[0.95, 0.35, 0.5], [0.5, 0.5, 0.2]])
+    np.testing.assert_allclose(weights, [[1, 0.8, 0.64], [1, 0.5, 0.25]])
 
 
 def test_brightness_is_written_and_weights_stay(data, tmp_path):

@@ -21,17 +21,19 @@ from data import (SDSS_SETS, all_answers, cosine, labels_of, read_images, read_l
 from astromorph import networks, weights
 
 TEACHERS = {"tuningfork": 8, "ds18": 1}  # views to average
-# Votes on a question count where about this many galaxies' worth of volunteers saw it.
 VOTES = ("p_features", "p_edge_on", "p_bar")
 
 
-def teacher_probabilities(work, train, more):
+def teacher_probabilities(work, table, more):
     """Mean answers of the bundled SDSS networks to all training images, unlabeled ones last."""
     answers = []
     for name, views in TEACHERS.items():
         teacher = networks.build(name)
         networks.import_weights(teacher, weights.read_weights(weights.bundled()["sdss", name])[1])
-        answers.append(all_answers(teacher, work / f"answers-{name}.npy", train, more, views))
+        size = teacher.input_shape[1]
+        read_images(table, size, work / f"labeled{size}.npy")
+        answers.append(all_answers(teacher, work / f"answers-{name}.npy", table["split"] == "train",
+                                   more, views))
     return np.mean(answers, axis=0)
 
 
@@ -59,7 +61,7 @@ def training_data(data, work, size, *, unlabeled=True, votes=True, trust=0.5):
     train, val = split == "train", split == "val"
     validate = validation(images[val], labels[val], sets[val], size)
     more = read_labels(data, ["unlabeled"], "images.csv")
-    answers = teacher_probabilities(work, train, more)
+    answers = teacher_probabilities(work, table, more)
     said = votes_of(table, data) if votes else np.full(labels.shape, np.nan)
     targets, tree = mixed_targets(np.concatenate([labels[train], labels_of(more)]),
                                   np.concatenate([said[train], labels_of(more)]), answers, trust)
