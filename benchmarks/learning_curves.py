@@ -1,51 +1,86 @@
-"""How many labels adapting needs, and whether `suggest` picks better ones than chance.
+"""How many labels adapting needs, by network, and whether `suggest` picks better ones than chance.
 
     python benchmarks/learning_curves.py --data DATA --work WORK --out docs
 
 SDSS weights are adapted to DECam (``decals``, see transfer.py) on a few labeled galaxies, drawn at
 random or suggested, and tested on galaxies that none of them saw. All labels of a galaxy count. A
+question with fewer than ten labels of either answer keeps the answers of the SDSS weights; with so
+few galaxies that this is all of them, the images are aligned, if there are enough for that. A
 training is a file in WORK, so that an interrupted run goes on where it was.
 """
 import argparse
+from itertools import product
 from pathlib import Path
 
 import numpy as np
-from accuracy import list_table
+from accuracy import list_table, short
 from transfer import PAIRS, answer, labels_of, read
 
 from astromorph import QUESTIONS, MorphologyClassifier
+from astromorph.alignment import MIN_IMAGES
 from astromorph.metrics import score
+from astromorph.weights import DEFAULT
 
 PAIR = PAIRS["sdss-decals"]
 WAYS = ("random", "suggested")
 
 
 def run(network, way, n, seed, data):
-    """Answers to the test galaxies after adapting to n galaxies."""
+    """Answers to the test galaxies after adapting to n galaxies, 0 for all of them."""
     classifier = MorphologyClassifier.from_pretrained("sdss", network=network)
     rest, test = (read(data, (PAIR.target,), splits) for splits in (("train", "val"), ("test",)))
     options = {"images": "path", "cutout_r90": PAIR.cutout_r90, "survey": PAIR.survey}
-    if way == "random":
-        rows = np.random.default_rng(seed).permutation(len(rest))[:n]
+    if way == "random" or not n:
+        rows = np.random.default_rng(seed).permutation(len(rest))[:n or None]
     else:
         aligned = classifier.align(rest, **options)
         rows = aligned.suggest(rest, n, seed=seed, **options)["morph_row"]
-    adapted = classifier.adapt(rest[rows], **options, seed=seed, folds=0)
-    return {"labels": labels_of(test), "answers": answer(adapted, test, PAIR.cutout_r90)}
+    labeled = rest[rows]
+    taught = [min((labels == answer).sum() for answer in (0, 1)) >= 10
+              for labels in labels_of(labeled).T]
+    if any(taught):
+        classifier = classifier.adapt(labeled, **options, seed=seed, folds=0)
+    elif len(labeled) >= MIN_IMAGES:
+        classifier = classifier.align(labeled, **options)
+    return {"labels": labels_of(test), "answers": answer(classifier, test, PAIR.cutout_r90),
+            "taught": taught}
 
 
-def rows_of(work, network, sizes):
-    """Text rows: a way and number of labels each, the mean of all seeds."""
-    for n in sizes:
-        for way in WAYS:
-            cells = [np.load(path) for path in sorted(work.glob(f"{network}_{way}_{n}_*.npz"))]
-            if not cells:
-                continue
+def curves(work, networks, ways, sizes):
+    """(network, way, n, trainings, accuracies, areas, how often taught), means of all seeds."""
+    for network, way, n in product(networks, ways, sizes):
+        cells = [np.load(path) for path in sorted(work.glob(f"{network}_{way}_{n}_*.npz"))]
+        if cells:
             scores = [[score(labels, p) for labels, p in zip(cell["labels"].T, cell["answers"].T)]
                       for cell in cells]
-            yield [n, way, len(cells), *(
-                f"{np.mean([one[q].accuracy for one in scores]):.3f}, "
-                f"{np.mean([one[q].auc for one in scores]):.3f}" for q in range(len(QUESTIONS)))]
+            yield (network, way, n, len(cells),
+                   *(np.array([[getattr(one, name) for one in row] for row in scores]).mean(axis=0)
+                     for name in ("accuracy", "auc")),
+                   np.mean([cell["taught"] for cell in cells], axis=0))
+
+
+def text_rows(found):
+    """The same as text."""
+    for network, way, n, trainings, accuracies, areas, taught in found:
+        yield [f"``{network}``", way, n or "all", trainings, *(
+            f"{short(accuracy, '')}, {short(area, 'AUC')}" + (" (kept)" if not often else "")
+            for accuracy, area, often in zip(accuracies, areas, taught))]
+
+
+def draw(found, total, path):
+    """Areas against the number of labeled galaxies, a line a network and way."""
+    import matplotlib.pyplot as plt
+
+    found = list(found)
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+    for q, (question, ax) in enumerate(zip(QUESTIONS, axes)):
+        for network, way in dict.fromkeys(row[:2] for row in found):
+            line = [(row[2] or total, row[5][q]) for row in found if row[:2] == (network, way)]
+            ax.plot(*zip(*line), marker="o", label=network + (f", {way}" * (way != "random")))
+        ax.set(title=f"{question.key.upper()}: {question.positive}", xscale="log",
+               xlabel="labeled galaxies", ylabel="ROC area")
+    axes[0].legend()
+    figure.savefig(path, dpi=110)
 
 
 def main():
@@ -54,24 +89,27 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True, help="where results are kept")
     parser.add_argument("--out", type=Path, required=True, help="for the table")
-    parser.add_argument("--network", default="tuningfork")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[100, 200, 400],
-                        help="with fewer than 100, often too few of either answer to adapt")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--networks", nargs="+", default=[DEFAULT, "ds18"])
+    parser.add_argument("--ways", nargs="+", default=["random"], choices=WAYS)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[25, 50, 100, 200, 0],
+                        help="numbers of galaxies, 0 for all")
+    parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
 
     args.work.mkdir(parents=True, exist_ok=True)
-    for seed in range(args.seeds):
-        for n in args.sizes:
-            for way in WAYS:
-                path = args.work / f"{args.network}_{way}_{n}_{seed}.npz"
-                if not path.exists():
-                    np.savez(path, **run(args.network, way, n, seed, args.data))
-                    print(path.stem, flush=True)
-    header = ["labeled galaxies", "chosen", "trainings",
+    for seed, n, network, way in product(range(args.seeds), args.sizes, args.networks, args.ways):
+        path = args.work / f"{network}_{way}_{n}_{seed}.npz"
+        if not path.exists():
+            np.savez(path, **run(network, way, n, seed, args.data))
+            print(path.stem, flush=True)
+    found = list(curves(args.work, args.networks, args.ways, args.sizes))
+    header = ["network", "chosen", "labeled galaxies", "trainings",
               *(f"{question.key.upper()}: accuracy, ROC area" for question in QUESTIONS)]
-    table = list_table(f"``{args.network}``", header, rows_of(args.work, args.network, args.sizes))
+    total = len(read(args.data, (PAIR.target,), ("train", "val")))
+    table = list_table(f"Tested on DECam galaxies after adapting to some of {total}", header,
+                       text_rows(found))
     (args.out / "learning_table.rst").write_text("\n".join(table))
+    draw(found, total, args.out / "_static" / "learning_curves.png")
 
 
 if __name__ == "__main__":

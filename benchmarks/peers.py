@@ -1,4 +1,4 @@
-"""The default network beside other ways to the same answers: speed, and accuracy of a classical one.
+"""The default network beside other ways to such answers: speed, and a classical one's accuracy.
 
     pip install onnxruntime openvino tf2onnx torch timm statmorph photutils
     python benchmarks/peers.py speed --out docs

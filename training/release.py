@@ -26,8 +26,8 @@ CITATIONS = [
     "Nair & Abraham 2010, ApJS 186, 427"]
 RECIPES = {
     "pinwheel": "all questions at once; targets are robust labels, else Galaxy Zoo vote fractions, "
-                "each mixed half and half with the mean probabilities of the bundled tuningfork and "
-                "ds18, on unlabeled SDSS images these alone; AdamW, cosine, 30 epochs; rotations, "
+                "each mixed half and half with the mean probabilities of the bundled tuningfork "
+                "and ds18, on unlabeled SDSS images these alone; AdamW, cosine, 30 epochs; turns, "
                 "flips, zoom 0.65-1.4, contrast, and random sharpness, noise, sky and saturation",
     "tuningfork": "all questions at once from robust labels (masked loss, label smoothing 0.05), "
                   "24 epochs; then 12 more with unlabeled SDSS images, the mean of its own and "

@@ -32,13 +32,13 @@ VARIANTS = {
     "no votes": {"votes": False},
     "teachers' share of a label .25": {"trust": 0.75},
     "64 pixels": {"options": {"size": 64}},
-    "80 pixels": {"options": {"size": 80}},
+    "96 pixels": {"options": {"size": 96}},
     "128 pixels": {"options": {"size": 128}},
     "32-64-64-128-128": {"options": {"blocks": SMALL_STEM}},
     "32-64-128-256, down to 3 x 3": {"options": {
         "blocks": ((32, 1), (64, 2), (128, 2), (256, 2))}},
-    "wider: 48-128-256": {"options": {"stem": (48, 8, 4), "blocks": ((48, 1), (128, 2),
-                                                                      (256, 2))}},
+    "wider: 48-128-256": {"options": {
+        "stem": (48, 8, 4), "blocks": ((48, 1), (128, 2), (256, 2))}},
     "deeper: 32-96-96-192-192": {"options": {"blocks": ((32, 1), (96, 2), (96, 1), (192, 2),
                                                         (192, 1))}},
     "stem of stride 2": {"options": {"stem": (32, 5, 2), "blocks": ((32, 2), (96, 2), (192, 2))}},
@@ -107,16 +107,35 @@ def try_variant(name, variant, data, work, epochs):
     return json.loads(file.read_text())
 
 
+def cells(name, result):
+    """Text cells of a variant."""
+    (*direct, bar), (*areas, bar_area) = result["decals accuracy"], result["decals areas"]
+    return [name, f"{result['gigaflops']:.3f}", f"{result['rate']:.0f}",
+            f"{result['seconds'] / 60:.0f}", f"{result['entropy']:.3f}",
+            *(f"{result[key]:.3f}".removeprefix("0")
+              for key in ("q1 gz2", "q3 efigi", "q3 sdss24")),
+            *(f"{accuracy:.3f}, {area:.3f}" for accuracy, area
+              in ((direct[0], areas[0]), (bar, bar_area)))]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with one sub-folder a set")
     parser.add_argument("--work", type=Path, required=True, help="checkpoints and image arrays")
+    parser.add_argument("--out", type=Path, required=True, help="for the table")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
     args = parser.parse_args()
-    for name in args.variants:
-        try_variant(name, VARIANTS[name], args.data, args.work, args.epochs)
+    header = ["variant", "GFLOP", "images/s", "minutes of processor", "cross-entropy",
+              "Q1 gz2", "Q3 efigi", "Q3 sdss24", "Q1 DECam", "Q3 DECam"]
+    rows = [cells(name, try_variant(name, VARIANTS[name], args.data, args.work, args.epochs))
+            for name in args.variants]
+    lines = [".. list-table:: Variants of ``pinwheel`` after "
+             f"{args.epochs} epochs, on validation galaxies", "   :header-rows: 1", ""]
+    for row in [header, *rows]:
+        lines += [f"   {' ' if k else '*'} - {cell}" for k, cell in enumerate(row)]
+    (args.out / "tried_table.rst").write_text("\n".join([*lines, ""]))
 
 
 if __name__ == "__main__":
