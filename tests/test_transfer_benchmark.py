@@ -78,3 +78,23 @@ def test_tables_and_figures(transfer, experiments, tmp_path):
     assert len(rows) and (experiments["b"][0]["labels"][rows, 2] == 0).all()
     assert (bars["b"] >= 0.5).all() and set(bars) == {"a", "a*", "b"}
     assert (tmp_path / "curves.png").stat().st_size and (tmp_path / "bars.png").stat().st_size
+
+
+def test_learning_curves_are_means_over_trainings(transfer, tmp_path):
+    """In the order asked for; a question that was never taught says so."""
+    import learning_curves
+
+    labels = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 1], [0, 0, 0]], float)
+    good, bad = np.where(labels == 1, 0.9, 0.1), np.where(labels == 1, 0.4, 0.6)
+    for name, answers in (("new_random_50_0", good), ("new_random_50_1", bad),
+                          ("new_random_0_0", good), ("old_random_50_0", bad)):
+        np.savez(tmp_path / f"{name}.npz", labels=labels, answers=answers,
+                 taught=[True, False, answers is good])
+    found = list(learning_curves.curves(tmp_path, ["new", "old"], ["random"], [50, 0]))
+    assert [row[:4] for row in found] == [("new", "random", 50, 2), ("new", "random", 0, 1),
+                                          ("old", "random", 50, 1)]
+    assert found[0][4].tolist() == [0.5] * 3 and found[1][5].tolist() == [1.0] * 3
+    assert list(learning_curves.text_rows(found))[0][4:] == [
+        ".50, .500", ".50, .500 (kept)", ".50, .500"]
+    learning_curves.draw(found, 866, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 10_000
