@@ -16,12 +16,12 @@ from astromorph.calibration import METHODS, PlattScaling, base_rates, recalibrat
 from astromorph.domain import DomainWatch
 from astromorph.fits_planes import band_names
 from astromorph.imagerows import ImageRows
+from astromorph.images import CutoutError, normalize_bands
 from astromorph.labels import read_labels
-from astromorph.loading import Loader
 from astromorph.metrics import as_floats, check_count, score_table
 from astromorph.questions import QUESTIONS, asked
-from astromorph.streaming import (Outcomes, in_groups, process_pool, read_ahead,
-                                  thread_pool)
+from astromorph.services.base import FetchError
+from astromorph.streaming import Outcomes, in_groups, read_ahead, thread_pool
 from astromorph.suggesting import suggest_rows, total_entropy
 from astromorph.surveys import get_survey
 
@@ -148,15 +148,13 @@ class MorphologyClassifier:
             If an image cannot be used.
         """
         rows = ImageRows(images, cutout_r90=cutout_r90, r90=r90, survey=survey, bands=bands)
-        loader = self._loader(rows)
-        frames = [rows.load(row, loader.size, loader.frame_r90)[0] for row in rows]
-        return (self._answer(loader.prepare(frames)) if frames
+        frames = [rows.load(row, self._card["size"], self.frame_r90)[0] for row in rows]
+        return (self._answer(self._prepare(frames)) if frames
                 else np.empty((0, len(self.questions))))
 
     def classify(self, data, *, images=None, cutout_r90=None, r90=None, width=None, survey=None,
                  bands=None, names=None, provenance=False, errors=None, joint=False,
-                 batch_size=64, precision=None, threads=None, processes=None, progress=None,
-                 **fetch):
+                 batch_size=64, precision=None, threads=None, progress=None, **fetch):
         """Add probability columns to a table of positions or images, or make a table for a list.
 
         Parameters
@@ -212,9 +210,6 @@ class MorphologyClassifier:
         threads : int, optional
             Threads that get and read images; by default one a core for images, and twice the
             requests that are allowed at a time for positions.
-        processes : int, optional
-            Processes that read image files in place of threads, which get in each other's way in
-            Python; 0 for none. By default one a core, at most 8, from 2,000 files on.
         progress : bool, optional
             Show a progress bar; by default when on a terminal.
         **fetch
@@ -239,8 +234,7 @@ class MorphologyClassifier:
                           survey=survey, bands=bands, names=names, provenance=provenance, **fetch)
         run = self._computing_in(precision)
         answer = partial(run._answer_with_errors, errors) if errors else run._answer
-        values, flags, sources = self._classify(rows, answer, batch_size, threads, processes,
-                                                progress)
+        values, flags, sources = self._classify(rows, answer, batch_size, threads, progress)
         table = self._finish(rows.table, values, flags, errors, joint)
         if provenance:
             from astromorph.cutouts import add_provenance
@@ -312,7 +306,7 @@ class MorphologyClassifier:
         check_count(n, "n")
         rows = self._rows(data, **options)
         values, flags, _ = self._classify(rows, self._answer_with_features, batch_size, threads,
-                                          None, progress)
+                                          progress)
         usable = np.flatnonzero(np.isfinite(values).all(axis=1))
         answers, features = np.split(values[usable], [len(self.questions)], axis=1)
         chosen = usable[suggest_rows(features, total_entropy(self.questions, answers), n,
@@ -510,7 +504,7 @@ class MorphologyClassifier:
         adapting.find_taught(labels, self.questions)
         frames = [frame for frame in frames if frame is not None]
         inner = [frame[margin:margin + size, margin:margin + size] for frame in frames]
-        before = self._answer(self._loader(rows).prepare(inner))
+        before = self._answer(self._prepare(inner))
         source = self._aligned(inner, name, BLUR) if align else self
         images = np.stack([adapting.as_bytes(source._alignment(frame) if source._alignment
                                              else frame) for frame in frames])
@@ -579,20 +573,20 @@ class MorphologyClassifier:
         return (self._sky_rows(data, survey, options | fetch) if _has_positions(data, images)
                 else _image_rows(data, images, options | {"survey": survey}, fetch))
 
-    def _classify(self, rows, answer, batch_size, threads, processes, progress):
+    def _classify(self, rows, answer, batch_size, threads, progress):
         """What ``answer`` makes of all rows, their flags and provenance."""
         check_count(batch_size, "batch_size")
         # Adapted weights know aligned images, those of the source do not.
         watch = DomainWatch(self._card.get("domain"),
                             whole=self._alignment is None or "adapted" in self._card)
-        with _reading(rows, self._loader(rows), threads, processes, progress) as (
-                stream, outcomes):
-            results = self._answer_rows(rows, stream, answer, batch_size, watch)
+        load = partial(self._load, rows, watch)
+        with _reading(rows, load, threads, progress) as (stream, outcomes):
+            results = self._answer_rows(rows, stream, answer, batch_size)
         outcomes.warn("classified")
         watch.warn()
         return results
 
-    def _answer_rows(self, rows, stream, answer, batch_size, watch):
+    def _answer_rows(self, rows, stream, answer, batch_size):
         """Answers, flags and provenance of all rows, read ahead while the network works."""
         nothing = np.empty((0, self._card["size"], self._card["size"], 3), np.float32)
         answers = np.full((len(rows), answer(nothing, batch_size).shape[1]), np.nan, np.float32)
@@ -600,24 +594,47 @@ class MorphologyClassifier:
         pixels = np.empty((_CHUNK, *nothing.shape[1:]), np.float32)
         sources = []
         for start in range(0, len(rows), _CHUNK):
-            frames, chunk_flags, provenance, values, _ = zip(*islice(stream, _CHUNK))
-            flags[start:start + len(frames)] = chunk_flags
-            sources.extend(provenance)
+            frames, chunk_flags, provenance, _ = zip(*islice(stream, _CHUNK))
             good = [k for k, frame in enumerate(frames) if frame is not None]
             if good:
-                chosen = [start + k for k in good]
                 np.stack([frames[k] for k in good], out=pixels[:len(good)])
-                answers[chosen] = answer(pixels[:len(good)], batch_size)
-                flags[chosen] |= watch.look(np.stack([values[k] for k in good]))
+                answers[[start + k for k in good]] = answer(pixels[:len(good)], batch_size)
+            flags[start:start + len(frames)] = chunk_flags
+            sources.extend(provenance)
         return answers, flags, sources
 
-    def _loader(self, rows):
-        return Loader(rows.load, self._card["size"], self.frame_r90, self._alignment)
+    def _load(self, rows, watch, group):
+        """Network pixels of each of some rows, flag, provenance, and the error if there are none.
+        """
+        loaded = [self._load_frame(rows, row) for row in group]
+        good = [k for k, (frame, *_) in enumerate(loaded) if frame is not None]
+        if not good:
+            return loaded
+        pixels = self._prepare([loaded[k][0] for k in good])
+        for k, image, unusual in zip(good, pixels, watch.look(pixels)):
+            _, flag, *outcome = loaded[k]
+            loaded[k] = image, flag | unusual if unusual else flag, *outcome
+        return loaded
+
+    def _load_frame(self, rows, row, margin=0):
+        """The same of one row, but the pixels are as they were read."""
+        try:
+            pixels, flag, provenance = rows.load(row, self._card["size"], self.frame_r90, margin)
+        except (CutoutError, FetchError) as error:
+            return None, error.flag, None, error
+        return pixels, flag, provenance, None
+
+    def _prepare(self, frames):
+        """Network pixels of frames."""
+        return normalize_bands(np.stack([self._alignment(frame) for frame in frames]
+                                        if self._alignment else frames))
 
     def _read(self, rows, threads, progress, margin=0):
         """The frames of all rows in order, None where there is none."""
-        load = partial(self._loader(rows).frames, margin=margin)
-        with _reading(rows, load, threads, None, progress) as (stream, outcomes):
+        def load(group):
+            return [self._load_frame(rows, row, margin) for row in group]
+
+        with _reading(rows, load, threads, progress) as (stream, outcomes):
             for pixels, *_ in stream:
                 yield pixels
         outcomes.warn("read")
@@ -715,22 +732,17 @@ def _add_column(table, name, values, description, ucd):
 
 
 @contextmanager
-def _reading(rows, load, threads, processes, progress):
+def _reading(rows, load, threads, progress):
     """(what ``load`` makes of lists of rows, in order and read ahead; outcomes to count them)."""
     if threads is not None:
         check_count(threads, "threads")
-    if processes:
-        check_count(processes, "processes")
-    elif processes is None and threads is None:
-        processes = rows.processes
     with ExitStack() as stack:
-        pool = stack.enter_context(process_pool(processes) if processes
-                                   else thread_pool(threads or rows.threads))
+        pool = stack.enter_context(thread_pool(threads or rows.threads))
         stack.enter_context(rows)  # left before the pool, so that requests under way end
         outcomes = stack.enter_context(Outcomes(len(rows), progress, "galaxies"))
-        if not processes:
-            # BLAS threads of their own would only be in the way of the reading threads.
-            stack.enter_context(threadpool_limits(1, "blas"))
+        # Every reading thread resamples by matrix products: BLAS threads of their own would only
+        # be in each other's way.
+        stack.enter_context(threadpool_limits(1, "blas"))
         groups = read_ahead(pool, load, in_groups(rows, rows.together),
                             rows.ahead // rows.together)
         yield outcomes.counting(chain.from_iterable(groups)), outcomes

@@ -1,5 +1,6 @@
 """Does an image look like those that the weights were trained on?"""
 from functools import lru_cache
+from threading import Lock
 
 import numpy as np
 from astropy import log
@@ -130,26 +131,20 @@ class DomainWatch:
             [domain[name] for name in STATISTICS]).T
         self._n = self._unusual = 0
         self._tails = np.zeros((2, len(STATISTICS)), int)
+        self._lock = Lock()  # images come from several threads
 
-    def look(self, values):
-        """The flags of images, given their `image_statistics`: `MorphFlag.UNUSUAL` or none.
-
-        Parameters
-        ----------
-        values : `~numpy.ndarray`, shape (n, len(STATISTICS))
-
-        Returns
-        -------
-        `~numpy.ndarray`, shape (n,), int32
-        """
-        if self._limits is None:
-            return np.zeros(len(values), np.int32)
+    def look(self, pixels):
+        """The flags of images (n, size, size, 3): `MorphFlag.UNUSUAL` or none."""
+        if self._limits is None or not len(pixels):
+            return [MorphFlag(0)] * len(pixels)
         low, low_tail, high_tail, high = self._limits
+        values = np.array([image_statistics(image) for image in pixels])
         unusual = ((values < low) | (values > high)).any(axis=-1)
-        self._n += len(values)
-        self._unusual += int(unusual.sum())
-        self._tails += np.stack([values < low_tail, values > high_tail]).sum(axis=1)
-        return np.where(unusual, np.int32(MorphFlag.UNUSUAL), np.int32(0))
+        with self._lock:
+            self._n += len(values)
+            self._unusual += int(unusual.sum())
+            self._tails += np.stack([values < low_tail, values > high_tail]).sum(axis=1)
+        return [MorphFlag.UNUSUAL if odd else MorphFlag(0) for odd in unusual]
 
     def complaint(self):
         """What is unlike the training images in the set as a whole; empty if nothing is."""

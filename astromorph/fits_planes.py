@@ -34,9 +34,6 @@ class CutoutError(ValueError):
         super().__init__(message)
         self.flag = flag
 
-    def __reduce__(self):
-        return type(self), (str(self), self.flag)
-
 
 @dataclass(frozen=True)
 class FluxPlanes:

@@ -1,6 +1,5 @@
 """Images that the user holds -> network pixels, row by row."""
 import os
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,6 @@ from astropy.io.fits import HDUList
 from astropy.table import Table
 
 from astromorph.images import load_frame
-from astromorph.loading import default_processes
 from astromorph.metrics import as_floats
 from astromorph.positions import find_sizes, named_column
 
@@ -24,12 +22,10 @@ class ImageRows:
     ----------
     table : `~astropy.table.Table`
         The table to fill, a copy.
-    threads, processes, ahead : int
-        Threads or, if there are any, processes that load rows by default, and rows to load ahead.
+    threads, ahead : int
+        Threads that load rows by default, and rows to load ahead.
     together : int
-        Rows that a thread or process loads at a time.
-    load : callable
-        (row, size, frame_r90, margin) -> (pixels, flag, provenance); raises CutoutError.
+        Rows that a thread loads at a time.
     """
 
     ahead, together = 256, 16
@@ -43,8 +39,8 @@ class ImageRows:
             r90 = find_sizes(data if isinstance(data, Table) else self._sources, r90=r90)
         self._sizes = (_spread(column(data, cutout_r90, "cutout_r90"), len(self)),
                        _spread(r90, len(self)))
-        self.load = partial(_load, survey=survey, bands=bands)
-        self.threads, self.processes = os.cpu_count(), default_processes(self._sources)
+        self._options = {"survey": survey, "bands": bands}
+        self.threads = os.cpu_count()
 
     def __enter__(self):
         return self
@@ -58,12 +54,11 @@ class ImageRows:
     def __iter__(self):
         return zip(self._sources, *self._sizes)
 
-
-def _load(row, size, frame_r90, margin=0, **options):
-    """A row, in whatever process."""
-    source, cutout_r90, r90 = row
-    return *load_frame(source, size, frame_r90=frame_r90, cutout_r90=cutout_r90, r90_arcsec=r90,
-                       margin=margin, **options), None
+    def load(self, row, size, frame_r90, margin=0):
+        """(pixels, flag, provenance) of a row; raises CutoutError."""
+        source, cutout_r90, r90 = row
+        return *load_frame(source, size, frame_r90=frame_r90, cutout_r90=cutout_r90,
+                           r90_arcsec=r90, margin=margin, **self._options), None
 
 
 def _sources(data):

@@ -26,13 +26,13 @@ class SkyRows:
     ----------
     table : `~astropy.table.Table`
         The table to fill, a copy.
-    threads, processes, ahead : int
-        Threads that load rows by default, no processes, and rows to load ahead.
+    threads, ahead : int
+        Threads that load rows by default, and rows to load ahead.
     together : int
         Rows that a thread loads at a time: services answer one after the other.
     """
 
-    ahead, together, processes = AHEAD, 1, 0
+    ahead, together = AHEAD, 1
 
     def __init__(self, data, survey, *, frame_r90, cutout_r90=None, r90=None, width=None,
                  bands=None, names=None, provenance=False, **fetch):

@@ -1,16 +1,15 @@
 """Rows stream through threads that work ahead; their outcomes are shown and counted."""
 from collections import Counter, deque
-from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 
 from astropy import log
-from loky import get_reusable_executor
 from tqdm.auto import tqdm
 
 from astromorph.flags import MorphFlag, decode_flags
 
-__all__ = ["Outcomes", "in_groups", "process_pool", "read_ahead", "thread_pool"]
+__all__ = ["Outcomes", "in_groups", "read_ahead", "thread_pool"]
 
 
 @contextmanager
@@ -23,15 +22,6 @@ def thread_pool(threads):
         pool.shutdown(cancel_futures=True)
 
 
-@contextmanager
-def process_pool(processes):
-    """An executor of processes, kept for the next time for a while.
-
-    Unlike the standard library's it does not import the caller's main module anew.
-    """
-    yield get_reusable_executor(max_workers=processes, timeout=60)
-
-
 def in_groups(items, n):
     """Yield lists of n items, the last one of those that are left."""
     items = iter(items)
@@ -40,27 +30,12 @@ def in_groups(items, n):
 
 
 def read_ahead(pool, function, items, ahead):
-    """Yield ``function(item)`` of each item in order, at most ``ahead`` of them begun unseen.
-
-    Should a process of the pool die, the work goes on in this one.
-    """
-    def begin(item):
-        try:
-            return item, pool.submit(function, item)
-        except BrokenExecutor:
-            return item, None
-
+    """Yield ``function(item)`` of each item in order, at most ``ahead`` of them begun unseen."""
     items = iter(items)
-    pending = deque(begin(item) for item in islice(items, ahead))
+    pending = deque(pool.submit(function, item) for item in islice(items, ahead))
     while pending:
-        item, future = pending.popleft()
-        try:
-            result = function(item) if future is None else future.result()
-        except BrokenExecutor:
-            log.warning("a process that read images was ended from outside, perhaps for want of "
-                        "memory; reading goes on without other processes (processes=0)")
-            result = function(item)
-        pending.extend(begin(item) for item in islice(items, 1))
+        result = pending.popleft().result()
+        pending.extend(pool.submit(function, item) for item in islice(items, 1))
         yield result
 
 

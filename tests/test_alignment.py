@@ -117,7 +117,7 @@ def test_align_closes_the_difference_of_surveys(classifier, aligned):
 
     def distance(chosen):
         rows = chosen._rows(images, cutout_r90=WIDTH)
-        frames = chosen._loader(rows).prepare(list(chosen._read(rows, None, False)))
+        frames = chosen._prepare(list(chosen._read(rows, None, False)))
         return np.abs(measure_brightness(frames)[0] - source).mean()
 
     assert distance(aligned) < 0.3 * distance(classifier)
@@ -174,7 +174,7 @@ def test_real_decals_images_align(real_data):
     distances = []
     for chosen in (classifier, aligned):
         rows = chosen._rows(paths[100:], cutout_r90="measure")
-        frames = chosen._loader(rows).prepare(list(chosen._read(rows, None, False)))
+        frames = chosen._prepare(list(chosen._read(rows, None, False)))
         distances.append(np.abs(measure_brightness(frames)[0] - source).mean())
     assert distances[1] < 0.5 * distances[0]
 

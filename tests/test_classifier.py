@@ -1,7 +1,5 @@
 """`MorphologyClassifier` through its public API, on the embedded simulated galaxies."""
 import io
-import os
-import signal
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,8 +15,6 @@ from PIL import Image
 
 from astromorph import MorphFlag, MorphologyClassifier, networks, read_cutout
 from astromorph.images import CutoutError
-from astromorph.loading import Loader, default_processes
-from astromorph.streaming import process_pool
 
 COLUMNS = ["P_disk", "P_edge_on", "P_bar"]
 SAMPLE = sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
@@ -288,18 +284,18 @@ def test_evaluate(classifier, jpegs):
 def test_memory_does_not_hold_all_frames(classifier, jpegs, monkeypatch):
     """Frames are read a few chunks ahead of the network, never all of them."""
     loaded, answered, most = [0], [0], [0]
-    load, answer = Loader.__call__, classifier._answer
+    load, answer = classifier._load, classifier._answer
 
-    def counted_load(loader, group):
-        loaded[0] += len(group)
+    def counted_load(*args):
+        loaded[0] += len(args[-1])
         most[0] = max(most[0], loaded[0] - answered[0])
-        return load(loader, group)
+        return load(*args)
 
     def counted_answer(pixels, *args):
         answered[0] += len(pixels)
         return answer(pixels, *args)
 
-    monkeypatch.setattr(Loader, "__call__", counted_load)
+    monkeypatch.setattr(classifier, "_load", counted_load)
     monkeypatch.setattr(classifier, "_answer", counted_answer)
     classifier.classify([jpegs[0][0]] * 1500, progress=False)
     assert answered[0] == 1500 and most[0] <= 3 * 128 + 16
@@ -334,62 +330,3 @@ def test_precision(classifier, jpegs, monkeypatch):
         assert_array_equal(probabilities(MorphologyClassifier(card, arrays)), expected)
     with pytest.raises(ValueError, match="precision: expected.*'half'"):
         classifier.classify(paths, precision="half")
-
-
-@pytest.fixture(scope="module")
-def mixed_files(jpegs, tmp_path_factory):
-    """Files of which some cannot be classified."""
-    broken = tmp_path_factory.mktemp("broken") / "broken.jpg"
-    broken.write_bytes(b"\xff\xd8 no picture")
-    return [*jpegs[0], broken, "missing.jpg", *SAMPLE] * 3
-
-
-def test_processes_read_as_threads_do(classifier, mixed_files, caplog):
-    """The same table and the same warning, bad files included."""
-    tables, warnings = [], []
-    for options in ({"processes": 2}, {"processes": 0}, {"threads": 1}):
-        caplog.clear()
-        tables.append(classifier.classify(mixed_files, progress=False, **options))
-        warnings.append(next(m for m in caplog.messages if "could not be classified" in m))
-    for table in tables[1:]:
-        for name in (*COLUMNS, "morph_flag"):
-            assert_array_equal(table[name].filled(-1) if name in COLUMNS else table[name],
-                               tables[0][name].filled(-1) if name in COLUMNS else tables[0][name])
-    assert warnings[0] == warnings[1] == warnings[2]
-    assert "3 UNREADABLE, 3 MISSING_FILE" in warnings[0] and "no such file" in warnings[0]
-
-
-def test_an_ended_process_loses_nothing(classifier, mixed_files, monkeypatch, caplog):
-    expected = classifier.classify(mixed_files, progress=False, processes=0)
-    with process_pool(2) as pool:
-        victim = pool.submit(os.getpid).result()
-    answer, ended = classifier._answer, []
-
-    def kill_once(pixels, *args):
-        if len(pixels) and not ended:
-            os.kill(victim, signal.SIGKILL)
-            ended.append(victim)
-        return answer(pixels, *args)
-
-    monkeypatch.setattr(classifier, "_answer", kill_once)
-    table = classifier.classify(mixed_files * 10, progress=False, processes=2)
-    assert ended
-    for name in COLUMNS:
-        assert_array_equal(table[name].filled(-1), np.tile(expected[name].filled(-1), 10))
-    monkeypatch.undo()
-    table = classifier.classify(mixed_files, progress=False, processes=2)
-    assert_array_equal(table["P_bar"].filled(-1), expected["P_bar"].filled(-1))
-
-
-def test_processes_by_default_are_for_many_files(monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    assert default_processes(["a.jpg"] * 2000) == 4
-    assert default_processes(["a.jpg"] * 1999) == 0
-    assert default_processes([np.zeros((20, 20, 3))] * 2000) == 0
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    assert default_processes([Path("a.jpg")] * 2000) == 8
-
-
-def test_bad_processes(classifier, jpegs):
-    with pytest.raises(ValueError, match="processes must be a positive integer.*-1"):
-        classifier.classify(jpegs[0], processes=-1)

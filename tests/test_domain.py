@@ -28,11 +28,6 @@ def galaxy(rng, size=96, noise=2.0, sky=5.0):
     return normalize_bands((disk[..., None] + sky + rng.normal(0, noise, (size, size, 3))).clip(0))
 
 
-def look(watch, *images):
-    """Flags of network pixels."""
-    return watch.look(np.array([image_statistics(image) for image in images]))
-
-
 def unusual(kind, size, rng):
     """What a folder of cutouts may hold besides galaxies."""
     y, x = np.indices((size, size))
@@ -58,7 +53,8 @@ def unusual(kind, size, rng):
 def test_nonsense_is_unusual(any_classifier, kind):
     card, rng = any_classifier.card, np.random.default_rng(0)
     watch = DomainWatch(card["domain"])
-    flags = look(watch, *(normalize_bands(unusual(kind, card["size"], rng)) for _ in range(20)))
+    flags = watch.look(normalize_bands(np.stack([unusual(kind, card["size"], rng)
+                                                 for _ in range(20)])))
     assert sum(flag == MorphFlag.UNUSUAL for flag in flags) >= 18
     assert watch.complaint().endswith("of 20 images look unlike")
 
@@ -96,7 +92,7 @@ def test_domain_of_images_holds_them():
     assert set(domain) == set(STATISTICS)
     assert all(sorted(limits) == limits for limits in domain.values())
     watch = DomainWatch(domain)
-    assert set(look(watch, *images)) == {0}
+    assert set(watch.look(np.stack(images))) == {MorphFlag(0)}
     assert watch.complaint() == ""
 
 
@@ -106,7 +102,7 @@ def noisy_watch(n, noise):
     domain = measure_domain([galaxy(rng, noise=2 if k % 20 else 8) for k in range(200)])
     watch = DomainWatch(domain)
     for _ in range(n):
-        look(watch, galaxy(rng, noise=noise))
+        watch.look(galaxy(rng, noise=noise)[None])
     return watch
 
 
@@ -123,13 +119,13 @@ def test_aligned_sets_are_not_compared_as_a_whole():
     watches = [DomainWatch(domain, whole=whole) for whole in (True, False)]
     for watch in watches:
         for _ in range(40):
-            look(watch, galaxy(rng, noise=4))
+            watch.look(galaxy(rng, noise=4)[None])
     assert watches[0].complaint() and not watches[1].complaint()
 
 
 def test_no_domain_no_flag():
     watch = DomainWatch(None)
-    assert look(watch, np.ones((96, 96, 3))) == [0] and watch.complaint() == ""
+    assert watch.look(np.ones((1, 96, 96, 3))) == [MorphFlag(0)] and watch.complaint() == ""
 
 
 def test_one_warning_names_the_remedies():
