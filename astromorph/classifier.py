@@ -149,12 +149,12 @@ class MorphologyClassifier:
         """
         rows = ImageRows(images, cutout_r90=cutout_r90, r90=r90, survey=survey, bands=bands)
         frames = [rows.load(row, self._card["size"], self.frame_r90)[0] for row in rows]
-        return (self._answer(self._prepare(frames)) if frames
+        return (self._answer(np.stack(self._prepare(frames))) if frames
                 else np.empty((0, len(self.questions))))
 
     def classify(self, data, *, images=None, cutout_r90=None, r90=None, width=None, survey=None,
                  bands=None, names=None, provenance=False, errors=None, joint=False,
-                 batch_size=64, precision=None, threads=None, progress=None, **fetch):
+                 batch_size=128, precision=None, threads=None, progress=None, **fetch):
         """Add probability columns to a table of positions or images, or make a table for a list.
 
         Parameters
@@ -504,7 +504,7 @@ class MorphologyClassifier:
         adapting.find_taught(labels, self.questions)
         frames = [frame for frame in frames if frame is not None]
         inner = [frame[margin:margin + size, margin:margin + size] for frame in frames]
-        before = self._answer(self._prepare(inner))
+        before = self._answer(np.stack(self._prepare(inner)))
         source = self._aligned(inner, name, BLUR) if align else self
         images = np.stack([adapting.as_bytes(source._alignment(frame) if source._alignment
                                              else frame) for frame in frames])
@@ -608,9 +608,7 @@ class MorphologyClassifier:
         """
         loaded = [self._load_frame(rows, row) for row in group]
         good = [k for k, (frame, *_) in enumerate(loaded) if frame is not None]
-        if not good:
-            return loaded
-        pixels = self._prepare([loaded[k][0] for k in good])
+        pixels = self._prepare(loaded[k][0] for k in good)
         for k, image, unusual in zip(good, pixels, watch.look(pixels)):
             _, flag, *outcome = loaded[k]
             loaded[k] = image, flag | unusual if unusual else flag, *outcome
@@ -625,9 +623,9 @@ class MorphologyClassifier:
         return pixels, flag, provenance, None
 
     def _prepare(self, frames):
-        """Network pixels of frames."""
-        return normalize_bands(np.stack([self._alignment(frame) for frame in frames]
-                                        if self._alignment else frames))
+        """Network pixels of each frame: one by one they stay in the processor's cache."""
+        return [normalize_bands(self._alignment(frame) if self._alignment else frame)
+                for frame in frames]
 
     def _read(self, rows, threads, progress, margin=0):
         """The frames of all rows in order, None where there is none."""

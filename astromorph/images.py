@@ -429,5 +429,5 @@ def normalize_bands(pixels):
     *_, n_x, bands = pixels.shape
     rows = pixels.reshape(*pixels.shape[:-2], n_x * bands)
     peak = rows.max(axis=-2).reshape(*pixels.shape[:-3], n_x, bands).max(axis=-2)
-    peak = np.tile(np.where(peak > 0, peak, np.inf), n_x)
-    return (rows / peak[..., None, :]).reshape(pixels.shape).astype(np.float32, copy=False)
+    unit = np.where(peak > 0, peak, np.float32(np.inf))
+    return (rows / np.concatenate([unit] * n_x, axis=-1)[..., None, :]).reshape(pixels.shape)
