@@ -71,7 +71,7 @@ def _add_command(commands, run, help_text, **kwargs):
 
 def _add_network(parser):
     parser.add_argument("--network", metavar="NAME",
-                        help="tuningfork, the default, or ds18, the published network")
+                        help="pinwheel, the default, tuningfork, or ds18, the published network")
 
 
 def _add_demo(commands):

@@ -15,7 +15,7 @@ from astropy.table import MaskedColumn, Table
 from astromorph import QUESTIONS, MorphologyClassifier
 from astromorph.metrics import score_table
 from astromorph.plots import plot_reliability, plot_roc
-from astromorph.weights import bundled
+from astromorph.weights import DEFAULT, bundled
 
 SETS = ("gz2", "efigi", "sdss24")
 SCORES = ("TPR", "precision", "accuracy", "AUC")
@@ -104,7 +104,7 @@ def draw(results, out):
         for network, (_, labels, raw) in together.items():
             plot_roc(labels[:, q], raw[:, q], label=network, ax=roc)
         roc.set_title(title)
-        _, labels, raw = together["tuningfork"]
+        _, labels, raw = together[DEFAULT]
         plot_reliability(labels[:, q], raw[:, q], label=title, ax=reliability)
     for (figure, _), name in zip(figures, ("roc", "reliability")):
         figure.savefig(out / "_static" / f"{name}.png", dpi=110)

@@ -106,7 +106,7 @@ def test_same_seed_same_classifier(classifier, adapted, sample):
 
 
 @pytest.mark.parametrize("network, layers", [
-    ("tuningfork", {"answers/kernel", "answers/bias"}),
+    ("pinwheel", {"answers/kernel", "answers/bias"}),
     ("ds18", {f"dense{k}_{key}/{part}" for k in (1, 2) for key in ("q1", "q2", "q3")
               for part in ("kernel", "bias")}),
 ])
@@ -138,7 +138,8 @@ def test_scratch_does_not_start_from_the_source(classifier, adapted, sample):
 def test_galaxies_without_a_label_keep_the_old_answer(classifier, sample):
     images, labels = sample
     teaching = adapting.Teaching(classifier, images, labels, "all", None, 0, False)
-    old, known = networks.run(classifier._model, networks.crop(images, 96)), np.isfinite(labels)
+    old, known = networks.run(classifier._model, networks.crop(
+        images, classifier.card["size"])), np.isfinite(labels)
     unknown = ~known[:, 2]
     assert unknown.any() and (teaching._weights[known] == 1).all()
     np.testing.assert_allclose(teaching._weights[unknown, 2],

@@ -157,7 +157,7 @@ def test_weights_without_brightness(classifier, images):
         classifier._with(card).align(images, cutout_r90=WIDTH)
 
 
-@pytest.mark.parametrize("network", ["tuningfork", "ds18"])
+@pytest.mark.parametrize("network", ["pinwheel", "ds18"])
 def test_bundled_weights_know_their_brightness(network):
     card = MorphologyClassifier.from_pretrained("sdss", network=network).card
     quantiles = np.array(card["brightness"]["quantiles"])

@@ -21,7 +21,7 @@ SAMPLE = sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
 KINDS = np.array([fits.getheader(path)["MORPH"] for path in SAMPLE])
 
 
-@pytest.fixture(scope="module", params=["tuningfork", "ds18"])
+@pytest.fixture(scope="module", params=["pinwheel", "ds18"])
 def any_classifier(request):
     return MorphologyClassifier.from_pretrained("sdss", network=request.param)
 
@@ -92,7 +92,7 @@ def test_table_is_copied_and_keeps_all(classifier, jpegs):
     assert isinstance(result, QTable) and result.meta["origin"] == "somewhere"
     np.testing.assert_array_equal(result["id"], before["id"])
     np.testing.assert_array_equal(result["z"].mask, before["z"].mask)
-    assert result.meta["MORPHNET"] == "tuningfork" and result.meta["MORPHSRV"] == "sdss"
+    assert result.meta["MORPHNET"] == "pinwheel" and result.meta["MORPHSRV"] == "sdss"
     assert classifier.card["sha256"].startswith(result.meta["MORPHWGT"])
     for name in COLUMNS:
         assert result[name].description and result[name].meta["ucd"].startswith("stat.probability")
@@ -235,7 +235,7 @@ def test_unknown_weights():
         MorphologyClassifier.from_pretrained("hsc")
 
 
-@pytest.mark.parametrize("network", ["tuningfork", "ds18"])
+@pytest.mark.parametrize("network", ["pinwheel", "ds18"])
 def test_decam_surveys_share_weights(network):
     sdss, legacy, des = (MorphologyClassifier.from_pretrained(survey, network=network)
                          for survey in ("SDSS", "legacy", "des"))
@@ -260,7 +260,7 @@ def test_write_and_read(any_classifier, tmp_path):
 def test_card_is_a_copy(classifier):
     classifier.card["survey"] = "other"
     assert classifier.card["survey"] == "sdss"
-    assert "tuningfork for sdss" in repr(classifier)
+    assert "pinwheel for sdss" in repr(classifier)
 
 
 def test_evaluate(classifier, jpegs):

@@ -151,7 +151,7 @@ def test_unknown_network(capsys):
     assert "resnet" in line
 
 
-@pytest.mark.parametrize("network", ["tuningfork", "ds18"])
+@pytest.mark.parametrize("network", ["pinwheel", "ds18"])
 def test_demo(capsys, tmp_path, network):
     folder = tmp_path / "new"
     for _ in range(2):  # the second run replaces the first one's files

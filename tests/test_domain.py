@@ -12,7 +12,7 @@ from astromorph.domain import STATISTICS, DomainWatch, image_statistics, measure
 from astromorph.images import normalize_bands
 
 SAMPLE = sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
-NETWORKS = ("tuningfork", "ds18")
+NETWORKS = ("pinwheel", "ds18")
 
 
 @pytest.fixture(scope="module", params=NETWORKS)

@@ -77,9 +77,9 @@ def test_targets_mix_labels_votes_and_teachers(monkeypatch):
 
 def test_brightness_is_written_and_weights_stay(data, tmp_path):
     file = tmp_path / "weights.safetensors"
-    shutil.copy(bundled()["sdss", "tuningfork"], file)
+    shutil.copy(bundled()["sdss", "pinwheel"], file)
     _run("brightness.py", "--data", data, "--work", tmp_path, file)
-    (before, arrays), (after, same) = map(read_weights, (bundled()["sdss", "tuningfork"], file))
+    (before, arrays), (after, same) = map(read_weights, (bundled()["sdss", "pinwheel"], file))
     assert after["brightness"]["n_images"] == 78
     assert after["brightness"]["quantiles"] != before["brightness"]["quantiles"]
     assert after["sha256"] == before["sha256"] and arrays.keys() == same.keys()
@@ -87,10 +87,10 @@ def test_brightness_is_written_and_weights_stay(data, tmp_path):
 
 def test_adapted_weights_know_both_framings(data, tmp_path):
     file = tmp_path / "weights.safetensors"
-    _run("train_legacy.py", "--data", data, "--work", tmp_path, "--network", "tuningfork",
+    _run("train_legacy.py", "--data", data, "--work", tmp_path, "--network", "pinwheel",
          "--out", file, "--epochs", 1, "--seeds", 1)
     card = MorphologyClassifier.read(file).card
-    source, _ = read_weights(bundled()["sdss", "tuningfork"])
+    source, _ = read_weights(bundled()["sdss", "pinwheel"])
     assert card["survey"] == "legacy" and card["adapted"]["from"] == source["sha256"]
     assert card["adapted"]["galaxies"] == 40 and card["adapted"]["labels"]["q1"]["n"] == 40
     assert {row["set"].split(", ")[-1] for row in card["test"]} == {"measured", "nominal"}

@@ -18,12 +18,12 @@ COLUMNS = ["P_disk", "P_edge_on", "P_bar"]
 ERRORS = [f"{name}_err" for name in COLUMNS]
 
 
-@pytest.fixture(scope="module", params=["tuningfork", "ds18"])
+@pytest.fixture(scope="module", params=["pinwheel", "ds18"])
 def any_classifier(request):
     return MorphologyClassifier.from_pretrained("sdss", network=request.param)
 
 
-@pytest.fixture(scope="module", params=["tuningfork", "ds18"])
+@pytest.fixture(scope="module", params=["pinwheel", "ds18"])
 def model(request):
     return networks.build(request.param)
 
@@ -44,7 +44,7 @@ def test_views_are_those_of_the_square(model, pixels):
 
 def test_features_are_what_the_last_layers_see(model, pixels):
     features = networks.features(model, pixels, batch_size=4)
-    assert features.shape == (3, {"tuningfork": 224, "ds18": 192}[model.name])
+    assert features.shape == (3, {"pinwheel": 192, "ds18": 192}[model.name])
     # Without dropping anything, the last layer on the features is the network.
     rates = [layer.rate for layer in model.layers if hasattr(layer, "rate")]
     try:
@@ -70,8 +70,8 @@ def test_dropout_draws_do_not_depend_on_other_galaxies(model, pixels):
 
 def test_features_follow_the_weights():
     """The trunk is kept between calls; it must not keep old weights."""
-    model = networks.build("tuningfork")
-    pixels = np.random.default_rng(0).random((2, 96, 96, 3), np.float32)
+    model = networks.build("pinwheel")
+    pixels = np.random.default_rng(0).random((2, *model.input_shape[1:]), np.float32)
     before = networks.features(model, pixels)
     networks.import_weights(model, {path: array * (0.5 if "stem_conv" in path else 1)
                                     for path, array in networks.export_weights(model).items()})

@@ -89,7 +89,7 @@ def test_newer_format(tmp_path, arrays):
 def test_bundled_files():
     files = bundled()
     assert files.keys() == {(survey, network) for survey in ("sdss", "legacy", "des")
-                            for network in ("tuningfork", "ds18")}
+                            for network in ("pinwheel", "tuningfork", "ds18")}
     for (survey, network), path in files.items():
         card, arrays = read_weights(path)
         assert (card["survey"], card["network"]) == (survey.replace("des", "legacy"), network)
