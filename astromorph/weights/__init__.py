@@ -11,7 +11,7 @@ from safetensors.numpy import save
 __all__ = ["DEFAULT", "FORMAT", "bundled", "digest", "read_weights", "write_weights"]
 
 FORMAT = 1
-DEFAULT = "tuningfork"
+DEFAULT = "pinwheel"
 """The network whose bundled weights are meant where none is named."""
 # Surveys of the same camera and the same color mapping share weights.
 _SHARED = {"des": "legacy"}
