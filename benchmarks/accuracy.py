@@ -4,7 +4,8 @@
 
 DATA has one sub-folder a set, each with images and a ``labels.csv`` (columns ``file``, ``q1``,
 ``q2``, ``q3``, ``split``, ``cutout_r90``). Everything goes through the public API. Writes
-``accuracy_table.rst`` and the figures ``_static/roc.png`` and ``_static/reliability.png``.
+``accuracy_NAME_table.rst`` of each network and the figures ``_static/roc.png`` and
+``_static/reliability.png``.
 """
 import argparse
 from pathlib import Path
@@ -83,13 +84,13 @@ def table_rows(answers):
                        *(with_interval(row, score) for score in SCORES), f"{row['ECE']:.3f}"]
 
 
-def write_tables(results, path):
-    """An RST list table for each network."""
+def write_tables(results, out):
+    """An RST list table for each network, in a file of its own."""
     header = ["galaxies", "", "positive", "TPR", "precision", "accuracy", "ROC area", "ECE"]
-    lines = []
     for network, answers in results.items():
-        lines += list_table(f"``{network}``", header, table_rows(answers))
-    path.write_text("\n".join(lines))
+        lines = list_table(f"``{network}``", header, table_rows(answers))
+        name = "-".join(network.replace(",", "").split())
+        (out / f"accuracy_{name}_table.rst").write_text("\n".join(lines))
 
 
 def draw(results, out):
@@ -133,7 +134,7 @@ def main():
             answers[name] = labels, probabilities(table), source.T
         results[network] = answers
         print(network, *map(" | ".join, table_rows(answers)), sep="\n")
-    write_tables(results, args.out / "accuracy_table.rst")
+    write_tables(results, args.out)
     draw(results, args.out)
 
 

@@ -181,14 +181,29 @@ def test_real_decals_images_align(real_data):
 
 @pytest.mark.parametrize("framing", ["measure", "cutout_r90"])
 def test_align_corrects_disks_of_decals_without_labels(real_data, framing):
-    """However the galaxies are framed."""
-    table = Table.read(real_data / "decals" / "labels.csv", format="csv")
-    table = table[table["split"] != "train"]
-    table["file"] = [str(real_data / "decals" / file) for file in table["file"]]
-    reading = {"images": "file", "cutout_r90": framing, "survey": "legacy"}
-    direct = MorphologyClassifier.from_pretrained("sdss")
+    """However the galaxies are framed, for a network that saw SDSS images as they are."""
+    table, reading = decals_to_read(real_data, framing)
+    direct = MorphologyClassifier.from_pretrained("sdss", network="tuningfork")
     aligned = direct.align(table, **reading)
     before, after = (chosen.evaluate(table, intervals=False, **reading)[0]
                      for chosen in (direct, aligned))
     assert before["n"] == 256
     assert after["accuracy"] > before["accuracy"] and after["AUC"] > before["AUC"]
+
+
+@pytest.mark.parametrize("framing", ["measure", "cutout_r90"])
+def test_varied_looks_carry_over_without_aligning(real_data, framing):
+    """The default network was taught on images of varied looks, and reads DECam images at once."""
+    table, reading = decals_to_read(real_data, framing)
+    default, plain = (MorphologyClassifier.from_pretrained("sdss", network=name).evaluate(
+        table, intervals=False, **reading)[0] for name in (None, "tuningfork"))
+    assert default["accuracy"] > max(plain["accuracy"], 0.88)
+    assert default["AUC"] > max(plain["AUC"], 0.96)
+
+
+def decals_to_read(real_data, framing):
+    """Labeled DECam galaxies, and how to read them."""
+    table = Table.read(real_data / "decals" / "labels.csv", format="csv")
+    table = table[table["split"] != "train"]
+    table["file"] = [str(real_data / "decals" / file) for file in table["file"]]
+    return table, {"images": "file", "cutout_r90": framing, "survey": "legacy"}
