@@ -23,7 +23,7 @@ from astropy.table import Table
 
 from astromorph import QUESTIONS, MorphologyClassifier
 from astromorph.metrics import central_interval, roc_curve, score
-from astromorph.weights import read_weights, write_weights
+from astromorph.weights import bundled, read_weights, write_weights
 
 # Labels of each question that (b), (c) and (d) get, as many as there are.
 N_TRAIN = (500, 500, 300)
@@ -265,7 +265,7 @@ def write_weights_table(path):
     header = ["galaxies, framing", "", "positive", "TPR", "precision", "accuracy", "ROC area",
               "ECE"]
     lines = []
-    for network in PAIRS["sdss-decals"].networks:
+    for network in sorted((n for survey, n in bundled() if survey == "legacy"), reverse=True):
         card = MorphologyClassifier.from_pretrained("legacy", network=network).card
         lines += list_table(f"``{network}``, {card['tested_by']}", header, (
             [row["set"].removeprefix("decals, "), row["question"].upper(),

@@ -20,7 +20,7 @@ from train_pinwheel import train
 from astromorph import networks
 from astromorph.calibration import fit_platt
 
-SMALL_STEM = ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1))
+SMALL_BLOCKS = ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1))
 VARIANTS = {
     "as it is": {},
     "looks as they are": {"augmentation": {"looks": 0.0, "gamma": 0.3, "zoom": (0.75, 1.25)}},
@@ -33,8 +33,11 @@ VARIANTS = {
     "teachers' share of a label .25": {"trust": 0.75},
     "64 pixels": {"options": {"size": 64}},
     "96 pixels": {"options": {"size": 96}},
+    "96 pixels, looks as they are": {
+        "options": {"size": 96},
+        "augmentation": {"looks": 0.0, "gamma": 0.3, "zoom": (0.75, 1.25)}},
     "128 pixels": {"options": {"size": 128}},
-    "32-64-64-128-128": {"options": {"blocks": SMALL_STEM}},
+    "32-64-64-128-128": {"options": {"blocks": SMALL_BLOCKS}},
     "32-64-128-256, down to 3 x 3": {"options": {
         "blocks": ((32, 1), (64, 2), (128, 2), (256, 2))}},
     "wider: 48-128-256": {"options": {
