@@ -65,12 +65,12 @@ def test_trains_and_resumes(data, tmp_path, script, options, folder):
 def test_targets_mix_labels_votes_and_teachers(monkeypatch):
     """A label counts before votes, votes before nothing; questions as far as they are asked."""
     monkeypatch.syspath_prepend(str(TRAINING))
-    from train_pinwheel import mixed_targets
+    from data import distillation_targets
 
     nan = np.nan
     labels, votes = np.array([[1, nan, nan], [nan] * 3]), np.array([[0.6, 0.4, nan], [nan] * 3])
     answers = np.array([[0.8, 0.2, 0.5], [0.5, 0.5, 0.2]])
-    targets, weights = mixed_targets(labels, votes, answers, 0.75)
+    targets, weights = distillation_targets(labels, answers, votes, 0.75)
     np.testing.assert_allclose(targets, [[0.95, 0.35, 0.5], [0.5, 0.5, 0.2]])
     np.testing.assert_allclose(weights, [[1, 0.8, 0.64], [1, 0.5, 0.25]])
 

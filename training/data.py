@@ -97,11 +97,14 @@ def teacher_answers(teacher, images, views=8):
     return np.mean([networks.run(teacher, view) for view in turned[:views]], axis=0)
 
 
-def distillation_targets(labels, answers):
-    """Targets, half label and half teacher, and weights that follow the question tree."""
-    known = np.isfinite(labels)
-    targets = np.where(known, 0.5 * labels + 0.5 * answers, answers)
-    return targets, np.maximum(tree_weights(answers), known)
+def distillation_targets(labels, answers, votes=np.nan, trust=0.5):
+    """Targets and weights: labels, else votes, mixed with ``1 - trust`` of a teacher's answers.
+
+    Where there is neither, the teacher's alone; weights follow the question tree.
+    """
+    said = np.where(np.isfinite(labels), labels, votes)
+    targets = np.where(np.isfinite(said), trust * said + (1 - trust) * answers, answers)
+    return targets, np.maximum(tree_weights(answers), np.isfinite(labels))
 
 
 def tree_weights(answers):

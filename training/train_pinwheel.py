@@ -15,8 +15,8 @@ from pathlib import Path
 import keras
 import numpy as np
 from astropy.table import Table
-from data import (SDSS_SETS, all_answers, cosine, labels_of, read_images, read_labels, tree_weights,
-                  validation)
+from data import (SDSS_SETS, all_answers, cosine, distillation_targets, labels_of, read_images,
+                  read_labels, validation)
 
 from astromorph import networks, weights
 
@@ -46,13 +46,6 @@ def votes_of(table, data):
     return votes
 
 
-def mixed_targets(labels, votes, answers, trust):
-    """Targets and weights from labels, else votes, mixed with ``1 - trust`` of the teachers'."""
-    said = np.where(np.isfinite(labels), labels, votes)
-    targets = np.where(np.isfinite(said), trust * said + (1 - trust) * answers, answers)
-    return targets, np.maximum(tree_weights(answers), np.isfinite(labels))
-
-
 def training_data(data, work, size, *, unlabeled=True, votes=True, trust=0.5):
     """Images, targets and weights; and a validation function."""
     table = read_labels(data, SDSS_SETS)
@@ -63,8 +56,9 @@ def training_data(data, work, size, *, unlabeled=True, votes=True, trust=0.5):
     more = read_labels(data, ["unlabeled"], "images.csv")
     answers = teacher_probabilities(work, table, more)
     said = votes_of(table, data) if votes else np.full(labels.shape, np.nan)
-    targets, tree = mixed_targets(np.concatenate([labels[train], labels_of(more)]),
-                                  np.concatenate([said[train], labels_of(more)]), answers, trust)
+    targets, tree = distillation_targets(
+        np.concatenate([labels[train], labels_of(more)]), answers,
+        np.concatenate([said[train], labels_of(more)]), trust)
     images = images[train]
     if unlabeled:
         images = np.concatenate([images, read_images(more, size, work / f"unlabeled{size}.npy")])
