@@ -77,8 +77,11 @@ def draw(found, total, path):
         for network, way in dict.fromkeys(row[:2] for row in found):
             line = [(row[2] or total, row[5][q]) for row in found if row[:2] == (network, way)]
             ax.plot(*zip(*line), marker="o", label=network + (f", {way}" * (way != "random")))
+        sizes = sorted({row[2] or total for row in found})
         ax.set(title=f"{question.key.upper()}: {question.positive}", xscale="log",
                xlabel="labeled galaxies", ylabel="ROC area")
+        ax.set_xticks(sizes, sizes)
+        ax.minorticks_off()
     axes[0].legend()
     figure.savefig(path, dpi=110)
 
