@@ -168,11 +168,18 @@ def pinwheel(keys=("q1", "q2", "q3"), *, size=80, stem=(32, 8, 4),
 
 NETWORKS = {"pinwheel": pinwheel, "tuningfork": tuningfork, "ds18": ds18}
 # XLA makes these networks slower on a CPU under TensorFlow; other backends need their compiler.
-XLA = keras.config.backend() != "tensorflow"
+_XLA = keras.config.backend() != "tensorflow"
 
 
-def build(name):
+def build(name, **options):
     """Build a network by name, untrained; its pixels are ``model.input_shape[1:3]``.
+
+    Parameters
+    ----------
+    name : str
+        One of `NETWORKS`.
+    **options
+        Of that network's function.
 
     Raises
     ------
@@ -181,8 +188,8 @@ def build(name):
     """
     if name not in NETWORKS:
         raise ValueError(f"network: expected one of {sorted(NETWORKS)}. Received {name!r}.")
-    network = NETWORKS[name]()
-    if not XLA:
+    network = NETWORKS[name](**options)
+    if not _XLA:
         network.jit_compile = False
     return network
 
@@ -553,7 +560,7 @@ def fit(network, images, targets, weights, *, folder, validate, augmentation, ep
 
 
 def _compile(trainer, optimizer):
-    trainer.compile(optimizer, masked_crossentropy, jit_compile="auto" if XLA else False)
+    trainer.compile(optimizer, masked_crossentropy, jit_compile="auto" if _XLA else False)
     optimizer.build(trainer.trainable_variables)
 
 

@@ -78,13 +78,16 @@ class Outcomes:
             self._first.setdefault(name, f"row {self.counts.total()}: {error}")
         self.counts[name] += 1
         if name != "good":
-            self._bar.set_postfix({name: n for name, n in self.counts.items() if name != "good"},
-                                  refresh=False)
+            self._bar.set_postfix(self._bad(), refresh=False)
         self._bar.update()
+
+    def _bad(self):
+        """Counts of all outcomes but the good one."""
+        return Counter({name: n for name, n in self.counts.items() if name != "good"})
 
     def warn(self, what):
         """Log one warning that counts the rows without a result, with the first of each kind."""
-        bad = Counter({name: n for name, n in self.counts.items() if name != "good"})
+        bad = self._bad()
         if bad:
             listed = ", ".join(f"{n} {name}" for name, n in bad.most_common())
             log.warning(f"{bad.total()} of {self.counts.total()} {self.unit} could not be {what} "

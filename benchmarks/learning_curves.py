@@ -17,6 +17,7 @@ from accuracy import list_table, short
 from transfer import PAIRS, answer, labels_of, read
 
 from astromorph import QUESTIONS, MorphologyClassifier
+from astromorph.adapting import find_taught
 from astromorph.alignment import MIN_IMAGES
 from astromorph.metrics import score
 from astromorph.weights import DEFAULT
@@ -36,8 +37,10 @@ def run(network, way, n, seed, data):
         aligned = classifier.align(rest, **options)
         rows = aligned.suggest(rest, n, seed=seed, **options)["morph_row"]
     labeled = rest[rows]
-    taught = [min((labels == answer).sum() for answer in (0, 1)) >= 10
-              for labels in labels_of(labeled).T]
+    try:
+        taught = find_taught(labels_of(labeled), QUESTIONS)
+    except ValueError:  # none of them
+        taught = [False] * len(QUESTIONS)
     if any(taught):
         classifier = classifier.adapt(labeled, **options, seed=seed, folds=0)
     elif len(labeled) >= MIN_IMAGES:

@@ -24,26 +24,16 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from accuracy import list_table, probabilities, read_set, short
+from accuracy import SETS, list_table, probabilities, read_set, short
 from throughput import ratio, time_in_turn
 
 from astromorph import QUESTIONS, MorphologyClassifier, networks
 from astromorph.images import load_frame
 from astromorph.metrics import score
-from astromorph.weights import DEFAULT, bundled, read_weights
+from astromorph.weights import DEFAULT
 
-SETS = ("gz2", "efigi", "sdss24")
 SIDE, FRAME_R90 = 128, 6.36
 MEASURES = ("concentration", "asymmetry", "smoothness", "gini", "m20", "ellipticity_asymmetry")
-
-
-def default_network():
-    """The default network with its SDSS weights."""
-    card, arrays = read_weights(bundled()["sdss", DEFAULT])
-    model = networks.build(card["network"])
-    networks.import_weights(model, arrays)
-    networks.run(model, np.zeros((1, *model.input_shape[1:]), np.float32))  # export wants a call
-    return model
 
 
 def in_onnx(model):
@@ -109,7 +99,8 @@ def batches(run, size=64):
 
 def speed(n, repeats, out):
     """Time the networks in turn; write the table."""
-    model = default_network()
+    model = MorphologyClassifier.from_pretrained("sdss")._model
+    networks.run(model, np.zeros((1, *model.input_shape[1:]), np.float32))  # export wants a call
     ds18 = networks.build("ds18")
     three = [networks.ds18((question.key,)) for question in QUESTIONS]
     rng = np.random.default_rng(0)

@@ -66,12 +66,12 @@ def timed(function):
     return time.perf_counter() - start
 
 
-def decode_all(paths):
-    """Decode all files on all cores, as small as the default network needs them."""
+def decode_all(paths, enough):
+    """Decode all files on all cores, as small as a network needs them."""
     from astromorph.images import decode_picture
 
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda path: decode_picture(path.read_bytes(), 160).shape, paths))
+        list(pool.map(lambda path: decode_picture(path.read_bytes(), enough).shape, paths))
 
 
 def multiply(matrix):
@@ -102,7 +102,8 @@ def compare(n, repeats, real, out):
                 "``ds18`` alone, ``predict`` three times":
                     lambda: [model.predict(pixels, verbose=0) for model in models],
                 f"``{DEFAULT}`` alone": lambda: networks.run(default._model, own)}
-        bounds = {"decoding": lambda: decode_all(paths), "product": lambda: multiply(matrix)}
+        bounds = {"decoding": lambda: decode_all(paths, 2 * own.shape[1]),
+                  "product": lambda: multiply(matrix)}
         seconds = time_in_turn(ways | bounds, repeats)
     naively, *_, predict, _ = ways
     rows = [[name, f"{n / statistics.median(seconds[name]):.0f}",
@@ -145,7 +146,7 @@ def ratio(seconds, base, name):
 
 def start_up(repeats):
     """Median seconds to import, to load and to classify the first galaxy, in new processes."""
-    path = str(sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))[0])
+    path = min(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
     times = [subprocess.run([sys.executable, "-c", START.format(path=path)], check=True,
                             capture_output=True, text=True).stdout.split()
              for _ in range(repeats)]

@@ -113,19 +113,20 @@ def tree_weights(answers):
     return np.stack([np.ones_like(featured), featured, featured * face_on], axis=1)
 
 
-def all_answers(teacher, file, train, more, views=8):
+def all_answers(teacher, file, table, more, views=8):
     """A teacher's probabilities for all training images, unlabeled ones last; kept in ``file``."""
     if not file.exists():
         size = teacher.input_shape[1]
-        labeled = np.load(file.with_name(f"labeled{size}.npy"))[train]
+        labeled = read_images(table, size, file.with_name(f"labeled{size}.npy"))
+        labeled = labeled[table["split"] == "train"]
         unlabeled = read_images(more, size, file.with_name(f"unlabeled{size}.npy"))
         np.save(file, np.concatenate([teacher_answers(teacher, images, views)
                                       for images in (labeled, unlabeled)]))
     return np.load(file)
 
 
-def tuningfork_answers(work, seed, train, more):
+def tuningfork_answers(work, seed, table, more):
     """What the tuningfork trained on labels alone says of all training images."""
     teacher = networks.build("tuningfork")
     teacher.load_weights(work / f"tuningfork-{seed}.weights.h5")
-    return all_answers(teacher, work / f"teacher-{seed}.npy", train, more)
+    return all_answers(teacher, work / f"teacher-{seed}.npy", table, more)

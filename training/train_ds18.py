@@ -110,7 +110,7 @@ def main():
         images[train], read_images(more, SIZE, args.work / f"unlabeled{SIZE}.npy")])
     targets, weights = distillation_targets(
         np.concatenate([labels[train], labels_of(more)]),
-        tuningfork_answers(args.work, args.seed, train, more))
+        tuningfork_answers(args.work, args.seed, table, more))
     train_distilled(everything, targets, weights, validate, args.work, args.seed,
                     args.epochs or (14, 2))
 

@@ -30,10 +30,7 @@ def teacher_probabilities(work, table, more):
     for name, views in TEACHERS.items():
         teacher = networks.build(name)
         networks.import_weights(teacher, weights.read_weights(weights.bundled()["sdss", name])[1])
-        size = teacher.input_shape[1]
-        read_images(table, size, work / f"labeled{size}.npy")
-        answers.append(all_answers(teacher, work / f"answers-{name}.npy", table["split"] == "train",
-                                   more, views))
+        answers.append(all_answers(teacher, work / f"answers-{name}.npy", table, more, views))
     return np.mean(answers, axis=0)
 
 
@@ -65,22 +62,18 @@ def training_data(data, work, size, *, unlabeled=True, votes=True, trust=0.5):
     return images, targets[:len(images)], tree[:len(images)], validate
 
 
-def train(data, work, name, *, epochs, seed=1, options=None, augmentation=None, rate=2e-3,
-          batch_size=64, start=None, **targets):
+def train(data, work, name, *, epochs, seed=1, options=None, augmentation=None, **targets):
     """A pinwheel, trained; checkpoints and the log are in ``work / name``."""
     keras.utils.set_random_seed(seed)
-    network = networks.pinwheel(**(options or {}))
-    network.jit_compile = networks.XLA
+    network = networks.build("pinwheel", **(options or {}))
     size = network.input_shape[1]
     images, *targets, validate = training_data(data, work, size, **targets)
-    if start is not None:
-        network.load_weights(start)
     look = {"zoom": (0.65, 1.4), "gamma": 0.6, "looks": 1.0} | (augmentation or {})
     networks.fit(network, images, *targets, folder=work / name, validate=validate,
                  augmentation=networks.Augmentation(size, seed=seed, **look), epochs=epochs,
-                 batch_size=batch_size, seed=seed, best=False,
-                 optimizer=keras.optimizers.AdamW(
-                     cosine(rate, epochs * (len(images) // batch_size)), weight_decay=0.02))
+                 seed=seed, best=False,
+                 optimizer=keras.optimizers.AdamW(cosine(2e-3, epochs * (len(images) // 64)),
+                                                  weight_decay=0.02))
     network.save_weights(work / f"{name}.weights.h5")
     return network
 

@@ -23,11 +23,11 @@ from astromorph import networks
 SIZE = 96
 
 
-def ds18_answers(work, seed, train, more):
+def ds18_answers(work, seed, table, more):
     """What the ds18 networks, as they shared their convolutions, say of all training images."""
     teacher = networks.ds18(shared=True)
     teacher.load_weights(work / f"ds18-shared-{seed}" / "best.weights.h5")
-    return all_answers(teacher, work / f"ds18-answers-{seed}.npy", train, more, views=1)
+    return all_answers(teacher, work / f"ds18-answers-{seed}.npy", table, more, views=1)
 
 
 def main():
@@ -60,8 +60,8 @@ def main():
         more = read_labels(args.data, ["unlabeled"], "images.csv")
         images = np.concatenate([
             images, read_images(more, SIZE, args.work / f"unlabeled{SIZE}.npy")])
-        answers = (tuningfork_answers(args.work, args.seed, train, more)
-                   + ds18_answers(args.work, args.seed, train, more)) / 2
+        answers = (tuningfork_answers(args.work, args.seed, table, more)
+                   + ds18_answers(args.work, args.seed, table, more)) / 2
         targets, weights = distillation_targets(
             np.concatenate([labels[train], labels_of(more)]), answers)
     networks.fit(

@@ -12,13 +12,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+from astropy.table import Table
 from data import SDSS_SETS, labels_of, read_images, read_labels
-from sklearn.metrics import roc_auc_score
 from train_legacy import read_framings
 from train_pinwheel import train
 
 from astromorph import networks
 from astromorph.calibration import fit_platt
+from astromorph.metrics import score
 
 SMALL_BLOCKS = ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1))
 VARIANTS = {
@@ -60,38 +61,33 @@ def rate(network):
     return len(pixels) / min(seconds)
 
 
-def areas(labels, answers, chosen):
-    """Area under the ROC curve of each question."""
-    return [roc_auc_score(labels[good, q], answers[good, q]) for q in range(3)
-            if (good := chosen & np.isfinite(labels[:, q])).any()]
-
-
 def judge(network, data, work):
     """Scores of a trained network."""
     size = network.input_shape[1]
     table = read_labels(data, SDSS_SETS)
-    val = table["split"] == "val"
-    answers = networks.run(network, networks.crop(
-        read_images(table, size, work / f"labeled{size}.npy")[val], size))
-    labels, sets = labels_of(table[val]), np.array(table["set"][val])
-    platt = [fit_platt(labels[:, q], answers[:, q]) for q in range(3)]
-    calibrated = np.stack([fit(column) for fit, column in zip(platt, answers.T)], axis=1)
-    entropy = -np.log(np.where(labels == 1, calibrated, 1 - calibrated))
+    table, images = (both[table["split"] == "val"] for both in (
+        table, read_images(table, size, work / f"labeled{size}.npy")))
+    raw, labels = networks.run(network, networks.crop(images, size)), labels_of(table)
+    platt = [fit_platt(*pair) for pair in zip(labels.T, raw.T)]
+
+    def calibrated(raw):
+        return np.stack([fit(column) for fit, column in zip(platt, raw.T)], axis=1)
+
+    answers = calibrated(raw)
+    entropy = -np.log(np.where(labels == 1, answers, 1 - answers))
     entropy[np.isnan(labels)] = np.nan
+    areas = {f"q{q + 1} {name}": score(labels[chosen, q], answers[chosen, q]).auc
+             for name, q in (("gz2", 0), ("efigi", 2), ("sdss24", 2))
+             for chosen in [table["set"] == name]}
 
     decals = read_framings(data)
-    frames = networks.crop(read_images(decals, size, work / f"decals{size}.npy"), size)
+    images = read_images(decals, size, work / f"decals{size}.npy")
     used = decals["split"] != "test"
-    seen = networks.run(network, frames[used])
-    seen = np.stack([fit(column) for fit, column in zip(platt, seen.T)], axis=1)
-    truth = labels_of(decals[used])
-    right = np.where(np.isnan(truth), np.nan, (seen >= 0.5) == truth)
-    return {"entropy": np.nanmean(entropy, axis=0).mean(),
-            "q1 gz2": areas(labels[:, [0, 0, 0]], answers[:, [0, 0, 0]], sets == "gz2")[0],
-            "q3 efigi": areas(labels[:, [2, 2, 2]], answers[:, [2, 2, 2]], sets == "efigi")[0],
-            "q3 sdss24": areas(labels[:, [2, 2, 2]], answers[:, [2, 2, 2]], sets == "sdss24")[0],
-            "decals accuracy": np.nanmean(right, axis=0).tolist(),
-            "decals areas": areas(truth, seen, np.ones(len(truth), bool))}
+    answers = calibrated(networks.run(network, networks.crop(images[used], size)))
+    scores = [score(*pair) for pair in zip(labels_of(decals[used]).T, answers.T)]
+    return {"entropy": np.nanmean(entropy, axis=0).mean(), **areas,
+            "decals accuracy": [one.accuracy for one in scores],
+            "decals areas": [one.auc for one in scores]}
 
 
 def try_variant(name, variant, data, work, epochs):
@@ -134,11 +130,8 @@ def main():
               "Q1 gz2", "Q3 efigi", "Q3 sdss24", "Q1 DECam", "Q3 DECam"]
     rows = [cells(name, try_variant(name, VARIANTS[name], args.data, args.work, args.epochs))
             for name in args.variants]
-    lines = [".. list-table:: Variants of ``pinwheel`` after "
-             f"{args.epochs} epochs, on validation galaxies", "   :header-rows: 1", ""]
-    for row in [header, *rows]:
-        lines += [f"   {' ' if k else '*'} - {cell}" for k, cell in enumerate(row)]
-    (args.out / "tried_table.rst").write_text("\n".join([*lines, ""]))
+    Table(rows=rows, names=header).write(args.out / "tried_table.rst", format="ascii.rst",
+                                         overwrite=True)
 
 
 if __name__ == "__main__":
