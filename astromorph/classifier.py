@@ -2,7 +2,7 @@
 import copy
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, islice
 
 import numpy as np
@@ -57,6 +57,7 @@ class MorphologyClassifier:
         self._card = copy.deepcopy(card)
         self._model = networks.build(card["network"])
         networks.import_weights(self._model, arrays)
+        self._frozen = networks.Frozen(self._model)
         known = {question.key: question for question in QUESTIONS}
         self.questions = tuple(known[key] for key in card["questions"])
         self._calibration = [PlattScaling.from_dict(card["calibration"][question.key])
@@ -662,18 +663,24 @@ class MorphologyClassifier:
             raise ValueError('precision: expected "float32", "bfloat16" or None to choose. '
                              f"Received {precision!r}.")
         harmless = self._card.get("bfloat16_change", np.inf) <= _HARMLESS
-        if precision == "float32" or precision is None and not (
-                harmless and networks.has_bfloat16()):
-            return self
+        low = precision == "bfloat16" or precision is None and harmless and networks.has_bfloat16()
+        return self._in_bfloat16 if low else self
+
+    @cached_property
+    def _in_bfloat16(self):
+        """A copy that computes in bfloat16."""
+        from astromorph import networks
+
         twin = copy.copy(self)
         twin._model = networks.in_bfloat16(self._model)
+        twin._frozen = networks.Frozen(twin._model)
         return twin
 
     def _answer(self, pixels, batch_size=64):
         """Calibrated probabilities of network pixels."""
         from astromorph import networks
 
-        return self._calibrated(networks.run(self._model, pixels, batch_size=batch_size))
+        return self._calibrated(networks.run(self._frozen, pixels, batch_size=batch_size))
 
     def _calibrated(self, raw):
         """Calibrated probabilities (..., questions)."""

@@ -30,10 +30,10 @@ with _silent_start():
     import keras
     from keras import layers, ops
 
-__all__ = ["NETWORKS", "Augmentation", "FineTuning", "answer_features", "build", "crop", "ds18",
-           "export_weights", "features", "fit", "gigaflops", "has_bfloat16", "import_weights",
-           "in_bfloat16", "masked_crossentropy", "pinwheel", "run", "run_dropout", "run_views",
-           "split", "tuningfork"]
+__all__ = ["NETWORKS", "Augmentation", "FineTuning", "Frozen", "answer_features", "build", "crop",
+           "ds18", "export_weights", "features", "fit", "gigaflops", "has_bfloat16",
+           "import_weights", "in_bfloat16", "masked_crossentropy", "pinwheel", "run",
+           "run_dropout", "run_views", "split", "tuningfork"]
 
 
 def _ds18_convolutions(name, initializer, dropout):
@@ -194,9 +194,6 @@ def build(name, **options):
     return network
 
 
-_twins = WeakKeyDictionary()
-
-
 def has_bfloat16():
     """Whether the processor multiplies bfloat16 by instructions of its own (Linux only)."""
     try:
@@ -210,15 +207,44 @@ def has_bfloat16():
 
 def in_bfloat16(model):
     """A network with the same weights that computes in bfloat16, all but its last layer."""
-    if model not in _twins:
-        policy = keras.config.dtype_policy()
-        keras.config.set_dtype_policy("mixed_bfloat16")
-        try:
-            _twins[model] = build(model.name)
-        finally:
-            keras.config.set_dtype_policy(policy)
-        import_weights(_twins[model], export_weights(model))
-    return _twins[model]
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        twin = build(model.name)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    import_weights(twin, export_weights(model))
+    return twin
+
+
+class Frozen:
+    """A network as it is now, its weights constants of one graph: the same answers, faster.
+
+    TensorFlow then works out ahead what normalization does to a convolution's weights. On another
+    backend the network stays as it is.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        From `build`, with the weights that it shall have.
+    """
+
+    def __init__(self, model):
+        self.output_shape = model.output_shape
+        self.predict_on_batch = (_constant_graph(model) if keras.config.backend() == "tensorflow"
+                                 else model.predict_on_batch)
+
+
+def _constant_graph(model):
+    """A function pixels -> answers, arrays both."""
+    import tensorflow as tf
+
+    weights = [[variable.numpy() for variable in group] for group
+               in (model.trainable_variables, model.non_trainable_variables)]
+    pixels = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+    answer = tf.function(lambda batch: model.stateless_call(*weights, batch, training=False)[0],
+                         input_signature=[pixels])
+    return lambda batch: answer(batch).numpy()
 
 
 def export_weights(model):
@@ -271,7 +297,7 @@ def run(model, pixels, *, batch_size=64):
 
     Parameters
     ----------
-    model : `keras.Model`
+    model : `keras.Model` or `Frozen`
         From `build`.
     pixels : `~numpy.ndarray`, shape (n, size, size, 3)
         Network pixels, each band divided by its own maximum.

@@ -110,8 +110,8 @@ def speed(n, repeats, out):
     ways = {
         "``ds18``, Keras ``predict`` three times": (
             69, lambda x: [one.predict(x, verbose=0) for one in three]),
-        "``ds18``, astromorph": (69, lambda x: networks.run(ds18, x)),
-        f"``{DEFAULT}``, astromorph": (own.shape[1], lambda x: networks.run(model, x)),
+        "``ds18``, astromorph": (69, partial(networks.run, networks.Frozen(ds18))),
+        f"``{DEFAULT}``, astromorph": (own.shape[1], partial(networks.run, networks.Frozen(model))),
         f"``{DEFAULT}``, ONNX Runtime": (own.shape[1], batches(in_onnx(model))),
         f"``{DEFAULT}``, OpenVINO": (own.shape[1], batches(in_openvino(model))),
         "ConvNeXt-Pico (Zoobot's smallest), PyTorch": (224, Zoobot()),

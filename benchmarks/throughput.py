@@ -101,7 +101,7 @@ def compare(n, repeats, real, out):
                 f"``classify``, ``{DEFAULT}``": lambda: default.classify(paths, progress=False),
                 "``ds18`` alone, ``predict`` three times":
                     lambda: [model.predict(pixels, verbose=0) for model in models],
-                f"``{DEFAULT}`` alone": lambda: networks.run(default._model, own)}
+                f"``{DEFAULT}`` alone": lambda: networks.run(default._frozen, own)}
         bounds = {"decoding": lambda: decode_all(paths, 2 * own.shape[1]),
                   "product": lambda: multiply(matrix)}
         seconds = time_in_turn(ways | bounds, repeats)

@@ -249,3 +249,20 @@ def test_features_give_the_answers_and_keep_no_network_alive(name):
     del model
     gc.collect()
     assert len(networks._trunks) == alive
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_frozen(name):
+    model = networks.build(name)
+    rng = np.random.default_rng(4)
+    networks.import_weights(model, {path: array + rng.normal(0, 0.01, array.shape)
+                                    for path, array in networks.export_weights(model).items()})
+    pixels = rng.random((5, *model.input_shape[1:]), np.float32)
+    frozen = networks.Frozen(model)
+    expected = networks.run(model, pixels)
+    assert len(np.unique(expected)) > 3
+    assert networks.run(frozen, pixels, batch_size=4) == pytest.approx(expected, abs=1e-6)
+    # What is frozen does not follow the model.
+    networks.import_weights(model, {path: 0 * array for path, array
+                                    in networks.export_weights(model).items()})
+    assert networks.run(frozen, pixels) == pytest.approx(expected, abs=1e-6)

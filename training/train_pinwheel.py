@@ -1,11 +1,13 @@
 """Train the default network on SDSS galaxies: gz2, efigi and sdss24, all three questions at once.
 
     python training/train_pinwheel.py --data DATA --work WORK
+    python training/train_pinwheel.py --data DATA --work WORK --generation 2
 
-Targets are robust labels and, where there are none, Galaxy Zoo's vote fractions, each mixed with
-what the bundled ``tuningfork`` and ``ds18`` say; on unlabeled images what those say alone. The
-looks of the images (sharpness, noise, sky, color, contrast, scale) vary at random, so that the
-network carries over to surveys that it never saw.
+Targets are robust labels and, where there are none, Galaxy Zoo's vote fractions and EFIGI's grades
+of bars, each mixed with what the bundled ``tuningfork`` and ``ds18`` say; on unlabeled images what
+those say alone. The second generation begins anew, and listens to the first one as well (Furlanello
+et al. 2018). The looks of the images (sharpness, noise, sky, color, contrast, scale) vary at
+random, so that the network carries over to surveys that it never saw.
 
 Interrupted, it resumes from WORK. Then ``release.py`` makes the weights file.
 """
@@ -24,26 +26,41 @@ TEACHERS = {"tuningfork": 8, "ds18": 1}  # views to average
 VOTES = ("p_features", "p_edge_on", "p_bar")
 
 
-def teacher_probabilities(work, table, more):
-    """Mean answers of the bundled SDSS networks to all training images, unlabeled ones last."""
+def teacher_probabilities(work, table, more, elder=None):
+    """Mean answers to all training images, unlabeled ones last.
+
+    Of the bundled SDSS networks, and of an earlier pinwheel whose weights are ``work / elder``.
+    """
     answers = []
     for name, views in TEACHERS.items():
         teacher = networks.build(name)
         networks.import_weights(teacher, weights.read_weights(weights.bundled()["sdss", name])[1])
         answers.append(all_answers(teacher, work / f"answers-{name}.npy", table, more, views))
+    if elder:
+        teacher = networks.build("pinwheel")
+        teacher.load_weights(work / f"{elder}.weights.h5")
+        answers.append(all_answers(teacher, work / f"answers-{elder}.npy", table, more))
     return np.mean(answers, axis=0)
 
 
-def votes_of(table, data):
-    """(n, 3) vote fractions of Galaxy Zoo 2, NaN where there are none."""
-    votes = np.full((len(table), 3), np.nan)
-    zoo = Table.read(data / "gz2" / "labels.csv", format="csv")
-    votes[table["set"] == "gz2"] = np.stack(
+def graded_labels(table, data, grades=True):
+    """(n, 3) answers short of a robust label, NaN where there are none.
+
+    Vote fractions of Galaxy Zoo 2; for bars also EFIGI's lengths, where a quarter of the longest
+    is in doubt and half of it is a bar.
+    """
+    graded = np.full((len(table), 3), np.nan)
+    zoo, efigi = (Table.read(data / name / "labels.csv", format="csv") for name in ("gz2", "efigi"))
+    graded[table["set"] == "gz2"] = np.stack(
         [np.ma.filled(zoo[name].astype(float), np.nan) for name in VOTES], axis=1)
-    return votes
+    if grades:
+        length = np.asarray(efigi["efigi_bar_length"], float)
+        graded[table["set"] == "efigi", 2] = np.where(length > 0, np.minimum(2 * length, 1), np.nan)
+    return graded
 
 
-def training_data(data, work, size, *, unlabeled=True, votes=True, trust=0.5):
+def training_data(data, work, size, *, unlabeled=True, votes=True, grades=True, trust=0.5,
+                  elder=None):
     """Images, targets and weights; and a validation function."""
     table = read_labels(data, SDSS_SETS)
     images = read_images(table, size, work / f"labeled{size}.npy")
@@ -51,8 +68,8 @@ def training_data(data, work, size, *, unlabeled=True, votes=True, trust=0.5):
     train, val = split == "train", split == "val"
     validate = validation(images[val], labels[val], sets[val], size)
     more = read_labels(data, ["unlabeled"], "images.csv")
-    answers = teacher_probabilities(work, table, more)
-    said = votes_of(table, data) if votes else np.full(labels.shape, np.nan)
+    answers = teacher_probabilities(work, table, more, elder)
+    said = graded_labels(table, data, grades) if votes else np.full(labels.shape, np.nan)
     targets, tree = distillation_targets(
         np.concatenate([labels[train], labels_of(more)]), answers,
         np.concatenate([said[train], labels_of(more)]), trust)
@@ -85,8 +102,11 @@ def main():
     parser.add_argument("--work", type=Path, required=True, help="checkpoints and image arrays")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--generation", type=int, choices=[1, 2], default=1)
     args = parser.parse_args()
-    train(args.data, args.work, f"pinwheel-{args.seed}", epochs=args.epochs, seed=args.seed)
+    first = f"pinwheel-{args.seed}"
+    name, elder = (first, None) if args.generation == 1 else (f"{first}-second", first)
+    train(args.data, args.work, name, epochs=args.epochs, seed=args.seed, elder=elder)
 
 
 if __name__ == "__main__":
