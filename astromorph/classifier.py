@@ -691,8 +691,9 @@ class MorphologyClassifier:
         """Calibrated probabilities, then their standard deviations."""
         from astromorph import networks
 
-        draw = {"views": networks.run_views, "dropout": networks.run_dropout}[kind]
-        draws = self._calibrated(draw(self._model, pixels, batch_size=batch_size))
+        draw, network = {"views": (networks.run_views, self._frozen),
+                         "dropout": (networks.run_dropout, self._model)}[kind]
+        draws = self._calibrated(draw(network, pixels, batch_size=batch_size))
         # The first of the views is the image as it is.
         plain = draws[0] if kind == "views" else self._answer(pixels, batch_size)
         return np.hstack([plain, draws.std(axis=0)])
