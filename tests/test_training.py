@@ -33,7 +33,9 @@ def data(tmp_path_factory):
             files.write(folder / name / "images.csv")
             continue
         votes = {f"p_{answer}": 0.8 * labels + 0.1 for answer in ("features", "edge_on", "bar")}
-        Table({"file": files["file"], "q1": labels, **(votes if name == "gz2" else {}),
+        bars = {"efigi_bar_length": np.tile([-1, 0, 0.25, 0.5, 1], 8)}
+        Table({"file": files["file"], "q1": labels,
+               **{"gz2": votes, "efigi": bars}.get(name, {}),
                "q2": 1 - labels, "q3": np.where(np.arange(40) % 4, labels.astype(str), ""),
                "split": ["train"] * 26 + ["val"] * 14, "cutout_r90": files["cutout_r90"],
                }).write(folder / name / "labels.csv")
@@ -62,6 +64,22 @@ def test_trains_and_resumes(data, tmp_path, script, options, folder):
     _run(script, *common, "--epochs", 2)
     assert log.read_text().splitlines()[0] == first[0]
     assert len(log.read_text().splitlines()) == 2
+    _run(script, *common, "--epochs", 1, "--generation", 2)
+    assert (tmp_path / "answers-pinwheel-1.npy").exists()  # it listened to the first one
+    assert (tmp_path / "pinwheel-1-second.weights.h5").exists()
+
+
+def test_graded_labels(data, monkeypatch):
+    """Votes of Galaxy Zoo, and of EFIGI's bars twice their length, up to 1; none of no bar."""
+    monkeypatch.syspath_prepend(str(TRAINING))
+    from train_pinwheel import graded_labels
+
+    table = Table({"set": np.repeat(["gz2", "efigi", "sdss24"], 40)})
+    zoo, efigi, other = graded_labels(table, data).reshape(3, 40, 3)
+    assert np.isin(np.round(zoo, 6), [0.1, 0.9]).all()
+    np.testing.assert_array_equal(efigi[:5, 2], [np.nan, np.nan, 0.5, 1, 1])
+    assert np.isnan(efigi[:, :2]).all() and np.isnan(other).all()
+    assert np.isnan(graded_labels(table, data, grades=False)[40:]).all()
 
 
 def test_targets_mix_labels_votes_and_teachers(monkeypatch):
