@@ -3,10 +3,11 @@
     python benchmarks/learning_curves.py --data DATA --work WORK --out docs
 
 SDSS weights are adapted to DECam (``decals``, see transfer.py) on a few labeled galaxies, drawn at
-random or suggested, and tested on galaxies that none of them saw. All labels of a galaxy count. A
-question with fewer than ten labels of either answer keeps the answers of the SDSS weights; with so
-few galaxies that this is all of them, the images are aligned, if there are enough for that. A
-training is a file in WORK, so that an interrupted run goes on where it was.
+random or suggested, and tested on galaxies that none of them saw. By cross-validation all galaxies
+are tested, a third at a time: nothing is chosen here. All labels of a galaxy count. A question with
+fewer than ten labels of either answer keeps the answers of the SDSS weights; with so few galaxies
+that this is all of them, the images are aligned, if there are enough for that. A training is a file
+in WORK, so that an interrupted run goes on where it was.
 """
 import argparse
 from itertools import product
@@ -17,19 +18,23 @@ from accuracy import list_table, short
 from transfer import PAIRS, answer, labels_of, read
 
 from astromorph import QUESTIONS, MorphologyClassifier
-from astromorph.adapting import find_taught
+from astromorph.adapting import deal, find_taught
 from astromorph.alignment import MIN_IMAGES
 from astromorph.metrics import score
 from astromorph.weights import DEFAULT
 
 PAIR = PAIRS["sdss-decals"]
 WAYS = ("random", "suggested")
+SPLITS = ("train", "val", "test")
+FOLDS = 3
 
 
-def run(network, way, n, seed, data):
-    """Answers to the test galaxies after adapting to n galaxies, 0 for all of them."""
+def run(network, way, n, seed, fold, data):
+    """Answers to the galaxies of a fold after adapting to n of the others, 0 for all of them."""
     classifier = MorphologyClassifier.from_pretrained("sdss", network=network)
-    rest, test = (read(data, (PAIR.target,), splits) for splits in (("train", "val"), ("test",)))
+    table = read(data, (PAIR.target,), SPLITS)
+    tested = deal(labels_of(table), FOLDS, 0) == fold
+    rest, test = table[~tested], table[tested]
     options = {"images": "path", "cutout_r90": PAIR.cutout_r90, "survey": PAIR.survey}
     if way == "random" or not n:
         rows = np.random.default_rng(seed).permutation(len(rest))[:n or None]
@@ -50,22 +55,25 @@ def run(network, way, n, seed, data):
 
 
 def curves(work, networks, ways, sizes):
-    """(network, way, n, trainings, accuracies, areas, how often taught), means of all seeds."""
+    """(network, way, n, draws, accuracies, areas, how often taught), means of all draws."""
     for network, way, n in product(networks, ways, sizes):
-        cells = [np.load(path) for path in sorted(work.glob(f"{network}_{way}_{n}_*.npz"))]
-        if cells:
-            scores = [[score(labels, p) for labels, p in zip(cell["labels"].T, cell["answers"].T)]
-                      for cell in cells]
-            yield (network, way, n, len(cells),
+        draws = [cells for seed in range(99) if len(cells := [
+            np.load(path) for path in sorted(work.glob(f"{network}_{way}_{n}_{seed}_*.npz"))
+        ]) == FOLDS]
+        if draws:
+            scores = [[score(labels, p) for labels, p in zip(
+                *(np.concatenate([cell[name] for cell in cells]).T
+                  for name in ("labels", "answers")))] for cells in draws]
+            yield (network, way, n, len(draws),
                    *(np.array([[getattr(one, name) for one in row] for row in scores]).mean(axis=0)
                      for name in ("accuracy", "auc")),
-                   np.mean([cell["taught"] for cell in cells], axis=0))
+                   np.mean([cell["taught"] for cells in draws for cell in cells], axis=0))
 
 
 def text_rows(found):
     """The same as text."""
-    for network, way, n, trainings, accuracies, areas, taught in found:
-        yield [f"``{network}``", way, n or "all", trainings, *(
+    for network, way, n, draws, accuracies, areas, taught in found:
+        yield [f"``{network}``", way, n or "all", draws, *(
             f"{short(accuracy, '')}, {short(area, 'AUC')}" + (" (kept)" if not often else "")
             for accuracy, area, often in zip(accuracies, areas, taught))]
 
@@ -99,21 +107,23 @@ def main():
     parser.add_argument("--ways", nargs="+", default=["random"], choices=WAYS)
     parser.add_argument("--sizes", type=int, nargs="+", default=[25, 50, 100, 200, 0],
                         help="numbers of galaxies, 0 for all")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="random draws")
     args = parser.parse_args()
 
     args.work.mkdir(parents=True, exist_ok=True)
-    for seed, n, network, way in product(range(args.seeds), args.sizes, args.networks, args.ways):
-        path = args.work / f"{network}_{way}_{n}_{seed}.npz"
+    for seed, n, network, way, fold in product(range(args.seeds), args.sizes, args.networks,
+                                               args.ways, range(FOLDS)):
+        path = args.work / f"{network}_{way}_{n}_{seed}_{fold}.npz"
         if not path.exists():
-            np.savez(path, **run(network, way, n, seed, args.data))
+            np.savez(path, **run(network, way, n, seed, fold, args.data))
             print(path.stem, flush=True)
     found = list(curves(args.work, args.networks, args.ways, args.sizes))
-    header = ["network", "chosen", "labeled galaxies", "trainings",
+    header = ["network", "chosen", "labeled galaxies", "draws",
               *(f"{question.key.upper()}: accuracy, ROC area" for question in QUESTIONS)]
-    total = len(read(args.data, (PAIR.target,), ("train", "val")))
-    table = list_table(f"Tested on DECam galaxies after adapting to some of {total}", header,
-                       text_rows(found))
+    n = len(read(args.data, (PAIR.target,), SPLITS))
+    total = n - n // FOLDS
+    table = list_table(f"Adapted to some of {total} DECam galaxies, tested on the other "
+                       f"{n // FOLDS}, in {FOLDS} folds", header, text_rows(found))
     (args.out / "learning_table.rst").write_text("\n".join(table))
     draw(found, total, args.out / "_static" / "learning_curves.png")
 

@@ -80,16 +80,18 @@ def test_tables_and_figures(transfer, experiments, tmp_path):
     assert (tmp_path / "curves.png").stat().st_size and (tmp_path / "bars.png").stat().st_size
 
 
-def test_learning_curves_are_means_over_trainings(transfer, tmp_path):
-    """In the order asked for; a question that was never taught says so."""
+def test_learning_curves_are_means_over_draws(transfer, tmp_path):
+    """Over whole cross-validations, in the order asked for; a question never taught says so."""
     import learning_curves
 
     labels = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 1], [0, 0, 0]], float)
     good, bad = np.where(labels == 1, 0.9, 0.1), np.where(labels == 1, 0.4, 0.6)
     for name, answers in (("new_random_50_0", good), ("new_random_50_1", bad),
                           ("new_random_0_0", good), ("old_random_50_0", bad)):
-        np.savez(tmp_path / f"{name}.npz", labels=labels, answers=answers,
-                 taught=[True, False, answers is good])
+        for fold in range(3):
+            np.savez(tmp_path / f"{name}_{fold}.npz", labels=labels, answers=answers,
+                     taught=[True, False, answers is good])
+    np.savez(tmp_path / "old_random_0_0_0.npz", labels=labels, answers=good, taught=[True] * 3)
     found = list(learning_curves.curves(tmp_path, ["new", "old"], ["random"], [50, 0]))
     assert [row[:4] for row in found] == [("new", "random", 50, 2), ("new", "random", 0, 1),
                                           ("old", "random", 50, 1)]
