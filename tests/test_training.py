@@ -64,7 +64,7 @@ def test_trains_and_resumes(data, tmp_path, script, options, folder):
     _run(script, *common, "--epochs", 2)
     assert log.read_text().splitlines()[0] == first[0]
     assert len(log.read_text().splitlines()) == 2
-    _run(script, *common, "--epochs", 1, "--generation", 2)
+    _run(script, *common, "--epochs", 1, "--second")
     assert (tmp_path / "answers-pinwheel-1.npy").exists()  # it listened to the first one
     assert (tmp_path / "pinwheel-1-second.weights.h5").exists()
 

@@ -25,10 +25,12 @@ CITATIONS = [
     "Hart et al. 2016, MNRAS 461, 3663", "Baillard et al. 2011, A&A 532, A74",
     "Nair & Abraham 2010, ApJS 186, 427"]
 RECIPES = {
-    "pinwheel": "all questions at once; targets are robust labels, else Galaxy Zoo vote fractions, "
-                "each mixed half and half with the mean probabilities of the bundled tuningfork "
-                "and ds18, on unlabeled SDSS images these alone; AdamW, cosine, 30 epochs; turns, "
-                "flips, zoom 0.65-1.4, contrast, and random sharpness, noise, sky and saturation",
+    "pinwheel": "all questions at once; targets are robust labels, else Galaxy Zoo vote fractions "
+                "and (second stage) EFIGI's lengths of bars, each mixed half and half with the "
+                "mean probabilities of the bundled tuningfork and ds18, on unlabeled SDSS images "
+                "these alone; AdamW, cosine, 30 epochs; then 24 more at half the rate, with its "
+                "own probabilities over eight views in that mean; turns, flips, zoom 0.65-1.4, "
+                "contrast, and random sharpness, noise, sky and saturation",
     "tuningfork": "all questions at once from robust labels (masked loss, label smoothing 0.05), "
                   "24 epochs; then 12 more with unlabeled SDSS images, the mean of its own and "
                   "ds18's probabilities as targets beside the labels; AdamW, cosine; rotations, "
@@ -43,10 +45,10 @@ RECIPES = {
 
 def trained_arrays(network, recipe, work, seed):
     """The weights that the training scripts left in the work folder."""
-    names = {"tuningfork": "tuningfork-distilled", "pinwheel": "pinwheel"}
+    names = {"tuningfork": f"tuningfork-distilled-{seed}", "pinwheel": f"pinwheel-{seed}-second"}
     if network in names:
         model = networks.build(network)
-        model.load_weights(work / f"{names[network]}-{seed}.weights.h5")
+        model.load_weights(work / f"{names[network]}.weights.h5")
         return networks.export_weights(model)
     arrays = {}
     for question in QUESTIONS:

@@ -1,13 +1,13 @@
 """Train the default network on SDSS galaxies: gz2, efigi and sdss24, all three questions at once.
 
     python training/train_pinwheel.py --data DATA --work WORK
-    python training/train_pinwheel.py --data DATA --work WORK --generation 2
+    python training/train_pinwheel.py --data DATA --work WORK --second
 
 Targets are robust labels and, where there are none, Galaxy Zoo's vote fractions and EFIGI's grades
 of bars, each mixed with what the bundled ``tuningfork`` and ``ds18`` say; on unlabeled images what
-those say alone. The second generation begins anew, and listens to the first one as well (Furlanello
-et al. 2018). The looks of the images (sharpness, noise, sky, color, contrast, scale) vary at
-random, so that the network carries over to surveys that it never saw.
+those say alone. The second stage goes on from there; the first one's answers, averaged over eight
+views, are then among the teachers'. The looks of the images (sharpness, noise, sky, color,
+contrast, scale) vary at random, so that the network carries over to surveys that it never saw.
 
 Interrupted, it resumes from WORK. Then ``release.py`` makes the weights file.
 """
@@ -79,17 +79,20 @@ def training_data(data, work, size, *, unlabeled=True, votes=True, grades=True, 
     return images, targets[:len(images)], tree[:len(images)], validate
 
 
-def train(data, work, name, *, epochs, seed=1, options=None, augmentation=None, **targets):
-    """A pinwheel, trained; checkpoints and the log are in ``work / name``."""
+def train(data, work, name, *, epochs, seed=1, rate=2e-3, start=None, options=None,
+          augmentation=None, **targets):
+    """A pinwheel, trained, from the weights ``work / start``; the log is in ``work / name``."""
     keras.utils.set_random_seed(seed)
     network = networks.build("pinwheel", **(options or {}))
+    if start:
+        network.load_weights(work / f"{start}.weights.h5")
     size = network.input_shape[1]
     images, *targets, validate = training_data(data, work, size, **targets)
     look = {"zoom": (0.65, 1.4), "gamma": 0.6, "looks": 1.0} | (augmentation or {})
     networks.fit(network, images, *targets, folder=work / name, validate=validate,
                  augmentation=networks.Augmentation(size, seed=seed, **look), epochs=epochs,
                  seed=seed, best=False,
-                 optimizer=keras.optimizers.AdamW(cosine(2e-3, epochs * (len(images) // 64)),
+                 optimizer=keras.optimizers.AdamW(cosine(rate, epochs * (len(images) // 64)),
                                                   weight_decay=0.02))
     network.save_weights(work / f"{name}.weights.h5")
     return network
@@ -100,13 +103,16 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with one sub-folder a set")
     parser.add_argument("--work", type=Path, required=True, help="checkpoints and image arrays")
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, help="30, and 24 with --second")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--generation", type=int, choices=[1, 2], default=1)
+    parser.add_argument("--second", action="store_true", help="the second stage")
     args = parser.parse_args()
-    first = f"pinwheel-{args.seed}"
-    name, elder = (first, None) if args.generation == 1 else (f"{first}-second", first)
-    train(args.data, args.work, name, epochs=args.epochs, seed=args.seed, elder=elder)
+    name = first = f"pinwheel-{args.seed}"
+    epochs, options = 30, {}
+    if args.second:
+        name, epochs = f"{first}-second", 24
+        options = {"start": first, "elder": first, "rate": 1e-3}
+    train(args.data, args.work, name, epochs=args.epochs or epochs, seed=args.seed, **options)
 
 
 if __name__ == "__main__":
