@@ -3,11 +3,12 @@
     python training/train_pinwheel.py --data DATA --work WORK
     python training/train_pinwheel.py --data DATA --work WORK --second
 
-Targets are robust labels and, where there are none, Galaxy Zoo's vote fractions and EFIGI's grades
-of bars, each mixed with what the bundled ``tuningfork`` and ``ds18`` say; on unlabeled images what
-those say alone. The second stage goes on from there; the first one's answers, averaged over eight
-views, are then among the teachers'. The looks of the images (sharpness, noise, sky, color,
-contrast, scale) vary at random, so that the network carries over to surveys that it never saw.
+Targets are robust labels and, where there are none, Galaxy Zoo's vote fractions, each mixed with
+what the bundled ``tuningfork`` and ``ds18`` say; on unlabeled images what those say alone. The
+second stage goes on from there: the first one's answers, averaged over eight views, are then among
+the teachers', and EFIGI's lengths of bars among the votes. The looks of the images (sharpness,
+noise, sky, color, contrast, scale) vary at random, so that the network carries over to surveys that
+it never saw.
 
 Interrupted, it resumes from WORK. Then ``release.py`` makes the weights file.
 """
@@ -108,7 +109,7 @@ def main():
     parser.add_argument("--second", action="store_true", help="the second stage")
     args = parser.parse_args()
     name = first = f"pinwheel-{args.seed}"
-    epochs, options = 30, {}
+    epochs, options = 30, {"grades": False}
     if args.second:
         name, epochs = f"{first}-second", 24
         options = {"start": first, "elder": first, "rate": 1e-3}
