@@ -27,6 +27,7 @@ _HOMES = {
     "score": "metrics",
     "score_table": "metrics",
     "plot_mosaic": "plots",
+    "write_report": "html_report",
 }
 
 __all__ = list(_HOMES)

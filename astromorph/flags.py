@@ -1,9 +1,13 @@
 """Per-row quality bits, and how to read them."""
+import ast
 import enum
+import inspect
+from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["MorphFlag", "decode_flags"]
+__all__ = ["MorphFlag", "decode_flags", "flag_meanings"]
 
 
 class MorphFlag(enum.IntFlag):
@@ -86,3 +90,26 @@ def decode_flags(values):
     if values.ndim == 0:
         return [flag.name for flag in MorphFlag if flag & int(values)]
     return [decode_flags(value) for value in values]
+
+
+@cache
+def flag_meanings():
+    """Say what each flag means.
+
+    Returns
+    -------
+    dict of str to str
+        Name of the bit -> one sentence, the lowest bit first.
+
+    Examples
+    --------
+    >>> from astromorph.flags import flag_meanings
+    >>> flag_meanings()["STALE"]
+    'The image is an old copy from the cache, as the service did not answer.'
+    """
+    # Python drops the strings below the names; the source, which documents them too, has them.
+    body = ast.parse(inspect.getsource(MorphFlag)).body[0].body
+    texts = {name.targets[0].id: " ".join(text.value.value.split())
+             for name, text in pairwise(body)
+             if isinstance(name, ast.Assign) and isinstance(text, ast.Expr)}
+    return {flag.name: texts[flag.name] for flag in MorphFlag}

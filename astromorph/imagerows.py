@@ -11,7 +11,7 @@ from astromorph.images import load_frame
 from astromorph.metrics import as_floats
 from astromorph.positions import find_sizes, named_column
 
-__all__ = ["ImageRows", "column"]
+__all__ = ["ImageRows", "column", "named_images"]
 
 
 class ImageRows:
@@ -81,10 +81,15 @@ def _table_and_sources(data, images):
         sources = _sources(data)
         names = [str(source) for source in sources if isinstance(source, (str, Path))]
         return Table({"file": names} if names and len(names) == len(sources) else None), sources
-    files = named_column(data, images, "images")
+    return data.copy(), list(named_images(data, images))
+
+
+def named_images(table, name):
+    """The column of a table that holds images, usually names of files."""
+    files = named_column(table, name, "images")
     if files.dtype.kind == "S":  # names as FITS tables have them, not the bytes of images
         files = np.char.decode(np.ma.filled(files, b""), "utf-8")
-    return data.copy(), list(files)
+    return files
 
 
 def column(data, value, argument):

@@ -5,7 +5,7 @@ from astromorph.metrics import (as_probabilities, check_count, rejection_curve, 
                                 roc_curve, score)
 from astromorph.questions import QUESTIONS
 
-__all__ = ["plot_mosaic", "plot_rejection", "plot_reliability", "plot_roc"]
+__all__ = ["plot_histogram", "plot_mosaic", "plot_rejection", "plot_reliability", "plot_roc"]
 
 # Told apart with any color vision (Paul Tol's bright scheme).
 _COLORS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#AA3377")
@@ -146,6 +146,46 @@ def plot_rejection(labels, probabilities, errors, *, label=None, threshold=0.5, 
     ax.set(xlabel="Fraction rejected", ylabel="Accuracy of the others", xlim=(-0.01, 0.91))
     if label:
         ax.legend(loc="lower right", frameon=False)
+    return ax
+
+
+def plot_histogram(probabilities, *, likely=None, n_bins=20, label=None, ax=None):
+    """Draw how many galaxies have which probability.
+
+    Parameters
+    ----------
+    probabilities : array-like, shape (n,)
+        0..1; NaN or masked values are ignored.
+    likely : array-like of bool, shape (n,), optional
+        Galaxies to fill in: those of which the question is likely to be asked, see
+        `~astromorph.questions.asked`. Of the others only the outline is drawn, upon these.
+    n_bins : int
+        Number of equal-width bins.
+    label : str, optional
+        Name of the filled galaxies in a legend; without it there is none.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw. By default a new figure.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    check_count(n_bins, "n_bins")
+    probabilities = as_probabilities(probabilities)
+    known = np.isfinite(probabilities)
+    filled = known if likely is None else known & np.asarray(likely, bool)
+    ax, edges = _or_new(ax), np.linspace(0, 1, n_bins + 1)
+    ax.hist(probabilities[filled], edges, color=_COLORS[0], label=label)
+    if likely is not None:
+        ax.hist(probabilities[known], edges, histtype="step", color=_MUTED, label="all")
+    ax.set(xlabel="Probability", ylabel="Galaxies", xlim=(0, 1))
+    if label:
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False, ncols=2)
     return ax
 
 

@@ -7,7 +7,7 @@ from astropy import units as u
 from astromorph.metrics import as_floats
 from astromorph.questions import DIALECTS, QUESTIONS
 
-__all__ = ["PLAIN", "VoteColumns", "VoteFractions"]
+__all__ = ["PLAIN", "VoteColumns", "VoteFractions", "has_votes"]
 
 PLAIN = "labels"
 """Name of the dialect of tables that hold labels instead of votes."""
@@ -200,6 +200,13 @@ class VoteColumns:
                              f"in column {name!r}. Received {wrong.size} others, first "
                              f"{wrong[0]:g}.")
         return values
+
+
+def has_votes(table):
+    """Tell whether a table has columns of labels or votes; probabilities do not count."""
+    known = {_form(name) for question in QUESTIONS for dialect in DIALECTS
+             for name in (question.key, *question.vote_columns(dialect))}
+    return not known.isdisjoint(map(_form, table.colnames))
 
 
 def _form(name):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from astromorph.flags import MorphFlag, decode_flags
+from astromorph.flags import MorphFlag, decode_flags, flag_meanings
 
 
 def test_bits_are_the_published_ones():
@@ -34,3 +34,10 @@ def test_decode_array():
 def test_decode_rejects_floats():
     with pytest.raises(TypeError, match="values must be integers.*float64"):
         decode_flags([1.0])
+
+
+def test_every_flag_has_a_meaning():
+    meanings = flag_meanings()
+    assert list(meanings) == [flag.name for flag in MorphFlag]
+    assert all(text.endswith(".") and "\n" not in text for text in meanings.values())
+    assert meanings["MISSING_FILE"] == "There is no such file."
