@@ -6,6 +6,18 @@ from sphinx_astropy.conf.v2 import *  # noqa: F403
 
 import astromorph
 
+extensions += ["sphinx_gallery.gen_gallery"]  # noqa: F405
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"/\d",  # runs all of them, but not what they share
+    "within_subsection_order": "FileNameSortKey",
+    "write_computation_times": False,
+    "abort_on_example_error": True,
+}
+
+exclude_patterns += ["examples"]  # noqa: F405, read by the gallery only
+
 project = "astromorph"
 author = "astromorph developers"
 copyright = "2026, astromorph developers"
@@ -13,6 +25,8 @@ version = release = astromorph.__version__
 
 html_title = f"astromorph {release}"
 html_static_path = ["_static"]
+html_theme_options["secondary_sidebar_items"] = {  # noqa: F405
+    "**": ["page-toc"], "gallery/*": []}  # room for their code
 rst_epilog += ".. _Astropy-affiliated: https://www.astropy.org/affiliated/"  # noqa: F405
 
 intersphinx_mapping = {name: target for name, target in intersphinx_mapping.items()  # noqa: F405

@@ -1,4 +1,9 @@
-"""A simulated second survey: the embedded galaxies as another camera might show them."""
+"""
+A simulated second survey
+=========================
+
+The embedded galaxies as another camera might show them; several examples and tests use it.
+"""
 from importlib.resources import files
 
 import numpy as np

@@ -1,0 +1,45 @@
+"""
+Positions, and images that you hold
+===================================
+
+A catalog with positions and sizes is classified by the images of its survey: from the survey's
+services, or, as here, from a folder.
+"""
+# %%
+# The catalog: names, positions and R90. Column names may be any usual ones.
+from importlib.resources import files
+
+import numpy as np
+from astropy import units as u
+from astropy.io import fits
+from astropy.table import QTable
+
+from astromorph import MorphologyClassifier, plot_mosaic, read_cutout
+from astromorph.services import LocalFolder
+
+folder = files("astromorph").joinpath("sample")
+headers = [fits.getheader(path) for path in sorted(folder.glob("*.fits"))]
+catalog = QTable({
+    "objid": [header["OBJECT"].replace(" ", "_") for header in headers],
+    "ra": [header["RA"] for header in headers] * u.deg,
+    "dec": [header["DEC"] for header in headers] * u.deg,
+    "petroR90": [header["PETROR90"] for header in headers] * u.arcsec,
+})
+catalog[:3]
+
+# %%
+# Without ``ways`` the images would come from SDSS. The folder has a file for each ``objid``; one that
+# it lacks costs its own row only.
+catalog["objid"][11] = "not_observed"
+clf = MorphologyClassifier.from_pretrained("sdss")
+tbl = clf.classify(catalog, names="objid", ways=LocalFolder(folder), provenance=True)
+tbl["objid", "P_disk", "P_edge_on", "P_bar", "morph_flag", "cutout_way"]
+
+# %%
+# The most likely bars among the galaxies of which the question makes sense.
+face_on = tbl[(tbl["P_disk"] > 0.5) & (tbl["P_edge_on"] < 0.5)]
+face_on.sort("P_bar", reverse=True)
+bars = face_on[:4]
+pictures = [read_cutout(folder / f"{name}.fits").pixels for name in bars["objid"]]
+probabilities = np.ma.stack([bars["P_disk"], bars["P_edge_on"], bars["P_bar"]], axis=1)
+axes = plot_mosaic(pictures, probabilities, titles=bars["objid"])

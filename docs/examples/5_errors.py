@@ -1,0 +1,24 @@
+"""
+Errors, and what to leave out
+=============================
+
+``errors`` adds how much each probability changes when the image is turned and mirrored, or when the
+network drops part of what it sees. Large errors tell which answers not to trust.
+"""
+import numpy as np
+from second_survey import WIDTH, galaxies
+
+from astromorph import MorphologyClassifier
+from astromorph.plots import plot_rejection
+
+images, labels = galaxies(200, [1, 2, 3], seed=3)
+clf = MorphologyClassifier.from_pretrained("sdss")
+tbl = clf.classify(images, cutout_r90=WIDTH, errors="views")
+tbl["P_disk", "P_disk_err", "P_edge_on", "P_edge_on_err"][:5]
+
+# %%
+# If the galaxies with the largest errors are left out, the others are classified more accurately.
+# Errors are worth having where they do better than the distance of the probability from 0 and 1.
+doubt = 0.5 - np.abs(tbl["P_disk"] - 0.5)
+ax = plot_rejection(labels[:, 0], tbl["P_disk"], tbl["P_disk_err"], label="by views")
+ax = plot_rejection(labels[:, 0], tbl["P_disk"], doubt, label="by probability", ax=ax)

@@ -1,0 +1,31 @@
+"""
+A new survey is one record
+==========================
+
+What astromorph needs to know of a survey: its bands, how flux becomes color, how large its pixels
+are, and where its images can be had.
+"""
+# %%
+# A survey with deeper images, shown brighter than those of SDSS. With ``hips``, the identifiers of
+# its image surveys at CDS, ``classify`` could get its images by position too.
+from importlib.resources import files
+
+import numpy as np
+from astropy import units as u
+
+from astromorph import MorphologyClassifier, Survey, plot_mosaic, read_cutout
+
+deep = Survey("deep", "A deep survey", bands=("g", "r", "i"), rgb=("i", "r", "g"),
+              pixel_scale=0.2 * u.arcsec, psf_fwhm=0.7 * u.arcsec, sky_noise=0.005 * u.nmgy,
+              scales={"g": 1.5, "r": 0.9, "i": 0.6}, offset=0.02, softening=20.0)
+
+# %%
+# The same fluxes, as SDSS and as this survey would show them, and what the SDSS weights make of each.
+sample = sorted(files("astromorph").joinpath("sample").glob("*_1.fits"))
+clf = MorphologyClassifier.from_pretrained("sdss")
+pictures, answers = [], []
+for survey in ("sdss", deep):
+    pictures += [read_cutout(path, survey=survey).pixels for path in sample]
+    answers.append(clf.predict(sample, survey=survey, cutout_r90="measure"))
+titles = [f"{name}: {path.stem[10:-2]}" for name in ("sdss", "deep") for path in sample]
+axes = plot_mosaic(pictures, np.concatenate(answers), titles=titles)

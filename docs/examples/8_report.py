@@ -1,0 +1,38 @@
+"""
+A report of a table
+===================
+
+``write_report`` puts what a table holds on one page: what happened to the rows, how the
+probabilities are distributed, the most and the least certain galaxies, and where it all comes from.
+"""
+import html
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from astromorph import MorphologyClassifier, write_report
+from astromorph.plots import plot_histogram
+
+cutouts = sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
+clf = MorphologyClassifier.from_pretrained("sdss")
+tbl = clf.classify([*cutouts, "lost.fits"], cutout_r90="measure")
+
+with TemporaryDirectory() as folder:
+    write_report(tbl, Path(folder) / "report.html", classifier=clf, images="file")
+    page = (Path(folder) / "report.html").read_text()
+
+
+# %%
+# The page needs nothing but itself; here it is. From a shell, ``astromorph classify --report
+# report.html`` writes it beside the table.
+class Shown:
+    def _repr_html_(self):
+        return (f'<iframe srcdoc="{html.escape(page)}" title="The report" '
+                'style="width: 100%; height: 50rem; border: 1px solid #999"></iframe>')
+
+
+Shown()
+
+# %%
+# Its diagrams can be drawn alone.
+ax = plot_histogram(tbl["P_disk"])
