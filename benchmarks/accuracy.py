@@ -1,17 +1,21 @@
 """How accurate the bundled weights are on labeled galaxies that no training saw.
 
     python benchmarks/accuracy.py --data DATA --out docs [--weights NAME=FILE ...]
+                                  [--pictures DIR]
 
 DATA has one sub-folder a set, each with images and a ``labels.csv`` (columns ``file``, ``q1``,
 ``q2``, ``q3``, ``split``, ``cutout_r90``). Everything goes through the public API. Writes
-``accuracy_NAME_table.rst`` of each network and the figures ``_static/roc.png`` and
-``_static/reliability.png``.
+``accuracy_NAME_table.rst`` and ``accuracy_NAME_failures.rst`` of each network, and the figures
+``_static/roc.png``, ``_static/reliability.png`` and ``_static/failures.png``. With ``--pictures``
+also mosaics of the galaxies with wrong answers, into a folder of your own: images of surveys are
+theirs.
 """
 import argparse
 from pathlib import Path
 
 import numpy as np
 from astropy.table import MaskedColumn, Table
+from failures import HEADER, draw_failures, failure_rows, write_pictures
 
 from astromorph import QUESTIONS, MorphologyClassifier
 from astromorph.metrics import score_table
@@ -85,16 +89,18 @@ def table_rows(answers):
 
 
 def write_tables(results, out):
-    """An RST list table for each network, in a file of its own."""
+    """RST list tables of each network's scores and failures, in files of their own."""
     header = ["galaxies", "", "positive", "TPR", "precision", "accuracy", "ROC area", "ECE"]
     for network, answers in results.items():
-        lines = list_table(f"``{network}``", header, table_rows(answers))
         name = "-".join(network.replace(",", "").split())
-        (out / f"accuracy_{name}_table.rst").write_text("\n".join(lines))
+        for kind, *table in (("table", header, table_rows(answers)),
+                             ("failures", HEADER, failure_rows(answers))):
+            lines = list_table(f"``{network}``", *table)
+            (out / f"accuracy_{name}_{kind}.rst").write_text("\n".join(lines))
 
 
 def draw(results, out):
-    """ROC curves, and the default network's reliability, on all sets together."""
+    """ROC curves, the default network's reliability, on all sets together, and its failures."""
     import matplotlib.pyplot as plt
 
     together = {network: list(samples(answers))[-1] for network, answers in results.items()}
@@ -109,6 +115,7 @@ def draw(results, out):
         plot_reliability(labels[:, q], raw[:, q], label=title, ax=reliability)
     for (figure, _), name in zip(figures, ("roc", "reliability")):
         figure.savefig(out / "_static" / f"{name}.png", dpi=110)
+    draw_failures(results[DEFAULT], out / "_static" / "failures.png")
 
 
 def main():
@@ -120,6 +127,8 @@ def main():
     parser.add_argument("--survey", default="sdss", help="whose bundled weights to measure")
     parser.add_argument("--weights", nargs="*", default=[], metavar="NAME=FILE",
                         help="more weights files for the table, beside the bundled ones")
+    parser.add_argument("--pictures", type=Path, metavar="DIR",
+                        help="folder for mosaics of the galaxies with wrong answers")
     args = parser.parse_args()
 
     weights = {network: path for (survey, network), path in sorted(bundled().items(), reverse=True)
@@ -127,12 +136,14 @@ def main():
     results = {}
     for network, path in weights.items():
         classifier = MorphologyClassifier.read(path)
-        answers = {}
+        answers, paths = {}, {}
         for name in SETS:
-            paths, widths, labels, source = read_set(args.data, name, args.split)
-            table = classifier.classify(paths, cutout_r90=widths)
+            paths[name], widths, labels, source = read_set(args.data, name, args.split)
+            table = classifier.classify(paths[name], cutout_r90=widths)
             answers[name] = labels, probabilities(table), source.T
         results[network] = answers
+        if args.pictures:
+            write_pictures(network, answers, paths, args.pictures)
         print(network, *map(" | ".join, table_rows(answers)), sep="\n")
     write_tables(results, args.out)
     draw(results, args.out)

@@ -5,8 +5,8 @@ Classify cutouts
 A list of files in, a table out: three probabilities and a flag for each galaxy.
 """
 # %%
-# The package brings a dozen simulated galaxies as FITS files with the bands g, r and i. Yours may be
-# JPEG or PNG pictures as well.
+# The package brings a dozen simulated galaxies as FITS files with the bands g, r and i. Yours may
+# be JPEG or PNG pictures as well.
 from importlib.resources import files
 
 import numpy as np
@@ -23,8 +23,8 @@ tbl = clf.classify(cutouts, cutout_r90="measure")
 tbl["P_disk", "P_edge_on", "P_bar", "morph_flag"]
 
 # %%
-# The galaxies with their probabilities. ``P_edge_on`` means something only for disks, ``P_bar`` only
-# for disks that are not edge-on.
+# The galaxies with their probabilities. ``P_edge_on`` means something only for disks, ``P_bar``
+# only for disks that are not edge-on.
 pictures = [read_cutout(path).pixels for path in cutouts]
 probabilities = np.ma.stack([tbl["P_disk"], tbl["P_edge_on"], tbl["P_bar"]], axis=1)
 axes = plot_mosaic(pictures, probabilities)

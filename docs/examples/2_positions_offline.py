@@ -28,8 +28,8 @@ catalog = QTable({
 catalog[:3]
 
 # %%
-# Without ``ways`` the images would come from SDSS. The folder has a file for each ``objid``; one that
-# it lacks costs its own row only.
+# Without ``ways`` the images would come from SDSS. The folder has a file for each ``objid``; one
+# that it lacks costs its own row only.
 catalog["objid"][11] = "not_observed"
 clf = MorphologyClassifier.from_pretrained("sdss")
 tbl = clf.classify(catalog, names="objid", ways=LocalFolder(folder), provenance=True)

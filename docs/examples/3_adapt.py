@@ -6,8 +6,8 @@ Another survey shows the same galaxies otherwise: sharper, deeper, in other band
 galaxies teach the classifier to read it.
 """
 # %%
-# A simulated second survey: the galaxies of the sample, turned and resized, under wider seeing, with
-# a brighter stretch of the faint parts, other colors and more noise. Some galaxies are labeled,
+# A simulated second survey: the galaxies of the sample, turned and resized, under wider seeing,
+# with a brighter stretch of the faint parts, other colors and more noise. Some galaxies are labeled,
 # others show what it brought.
 import numpy as np
 from second_survey import WIDTH, galaxies
@@ -24,8 +24,8 @@ before = MorphologyClassifier.from_pretrained("sdss")
 before.evaluate(test_images, test_labels, **framed)["question", "n", "TPR", "precision", "AUC"]
 
 # %%
-# ``adapt`` returns a new classifier. Three passes over the galaxies are enough for these; by default
-# there are more.
+# ``adapt`` returns a new classifier. Three passes over the galaxies are enough for these; by
+# default there are more.
 after = before.adapt(images, labels, survey="legacy", epochs=3, folds=0, **framed)
 print(after.report)
 

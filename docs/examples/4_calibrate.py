@@ -31,7 +31,8 @@ for ax, (name, probabilities) in zip(axes, answers.items()):
     plot_reliability(test_labels[:, 2], probabilities, label=name, ax=ax)
 
 # %%
-# The order of the galaxies, and so the ROC curve, has not changed; the threshold has moved along it.
+# The order of the galaxies, and so the ROC curve, has not changed; the threshold has moved along
+# it.
 ax = None
 for name, probabilities in answers.items():
     ax = plot_roc(test_labels[:, 2], probabilities, label=name, ax=ax)

@@ -20,7 +20,8 @@ deep = Survey("deep", "A deep survey", bands=("g", "r", "i"), rgb=("i", "r", "g"
               scales={"g": 1.5, "r": 0.9, "i": 0.6}, offset=0.02, softening=20.0)
 
 # %%
-# The same fluxes, as SDSS and as this survey would show them, and what the SDSS weights make of each.
+# The same fluxes, as SDSS and as this survey would show them, and what the SDSS weights make of
+# each.
 sample = sorted(files("astromorph").joinpath("sample").glob("*_1.fits"))
 clf = MorphologyClassifier.from_pretrained("sdss")
 pictures, answers = [], []
