@@ -71,7 +71,17 @@ class Recipe:
     options: dict = field(default_factory=dict)
 
     def epochs_for(self, n):
-        """Passes over n galaxies."""
+        """Tell how often to go over the galaxies.
+
+        Parameters
+        ----------
+        n : int
+            Their number.
+
+        Returns
+        -------
+        int
+        """
         return max(self.epochs, -(-self.steps * self.batch_size // (n * self.views)))
 
 

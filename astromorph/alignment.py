@@ -115,11 +115,26 @@ class Alignment:
 
     @classmethod
     def from_dict(cls, card):
-        """Build from what `to_dict` gave."""
+        """Build from what `to_dict` gave.
+
+        Parameters
+        ----------
+        card : dict
+            With the parameters of this class.
+
+        Returns
+        -------
+        Alignment
+        """
         return cls(**card)
 
     def to_dict(self):
-        """All of it as plain numbers, for JSON."""
+        """Give all of it as plain numbers, for JSON.
+
+        Returns
+        -------
+        dict
+        """
         return asdict(self) | {"measured": self.measured.tolist(), "wanted": self.wanted.tolist()}
 
     def __call__(self, pixels):

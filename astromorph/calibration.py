@@ -62,7 +62,22 @@ class PlattScaling:
 
     @classmethod
     def from_dict(cls, numbers):
-        """Build from what `to_dict` gave."""
+        """Build from what `to_dict` gave.
+
+        Parameters
+        ----------
+        numbers : dict
+            With ``slope`` and ``intercept``.
+
+        Returns
+        -------
+        PlattScaling
+
+        Raises
+        ------
+        TypeError, ValueError
+            If these are not its two entries, or are no numbers.
+        """
         if not isinstance(numbers, dict) or set(numbers) != {"slope", "intercept"}:
             raise ValueError("numbers must be a dictionary with slope and intercept. "
                              f"Received: {numbers!r}")
@@ -71,7 +86,12 @@ class PlattScaling:
         return cls(slope, intercept)
 
     def to_dict(self):
-        """Slope and intercept as a plain dictionary, for JSON."""
+        """Give slope and intercept as a plain dictionary, for JSON.
+
+        Returns
+        -------
+        dict
+        """
         return asdict(self)
 
     def shifted(self, old_rate, new_rate):
@@ -79,6 +99,15 @@ class PlattScaling:
 
         Bayes' theorem multiplies the odds by the ratio of the two samples' odds, which is an
         offset of the logit.
+
+        Parameters
+        ----------
+        old_rate, new_rate : float
+            Fractions of positives, between 0 and 1, that this scaling and the new one are for.
+
+        Returns
+        -------
+        PlattScaling
         """
         old, new = _logit(np.array([old_rate, new_rate]))
         return PlattScaling(self.slope, float(self.intercept + new - old))
@@ -254,7 +283,18 @@ def recalibrate(questions, scalings, labels, probabilities, method="platt"):
 
 
 def base_rates(report):
-    """Base rate of each calibrated question, from the report of either function."""
+    """Take the base rates of the calibrated questions from a report.
+
+    Parameters
+    ----------
+    report : `~astropy.table.Table`
+        What `recalibrate` or `shift_priors` reported.
+
+    Returns
+    -------
+    dict of str to float
+        Fraction of positives of each question, by its key.
+    """
     return {str(row["question"]): float(row["base_rate"]) for row in report if row["calibrated"]}
 
 

@@ -96,6 +96,11 @@ class MorphologyClassifier:
     def read(cls, path):
         """Read a classifier that `write` wrote.
 
+        Parameters
+        ----------
+        path : path
+            A ``.safetensors`` file.
+
         Raises
         ------
         FileNotFoundError, ValueError
@@ -105,6 +110,13 @@ class MorphologyClassifier:
 
     def write(self, path, *, overwrite=False):
         """Write weights and card to one ``.safetensors`` file.
+
+        Parameters
+        ----------
+        path : path
+            By convention ``*.safetensors``.
+        overwrite : bool
+            Replace an existing file.
 
         Raises
         ------
@@ -286,12 +298,14 @@ class MorphologyClassifier:
 
         Parameters
         ----------
-        data, batch_size, threads, progress, **options
-            As for `classify`, and as the galaxies will be classified.
+        data : as for `classify`
+            The galaxies to choose from.
         n : int
             Number of galaxies; all that can be classified, where there are fewer.
         seed : int
             Same seed, same galaxies.
+        batch_size, threads, progress, **options
+            As for `classify`, and as the galaxies will be classified.
 
         Returns
         -------

@@ -435,8 +435,9 @@ def score_table(labels, probabilities, questions, *, threshold=0.5, intervals=Tr
     threshold : float or sequence of float, length q
         Probability, in 0..1, from which a galaxy is called positive.
     intervals : bool
-        Whether to bootstrap intervals; see `score_intervals` for ``level``, ``n_resamples``
-        and ``seed``.
+        Whether to bootstrap intervals.
+    level, n_resamples, seed
+        See `score_intervals`.
 
     Returns
     -------

@@ -122,10 +122,12 @@ def plot_rejection(labels, probabilities, errors, *, label=None, threshold=0.5, 
 
     Parameters
     ----------
-    labels, probabilities, errors, threshold
+    labels, probabilities, errors
         See `~astromorph.metrics.rejection_curve`.
     label : str, optional
         Name of the curve in the legend.
+    threshold : float
+        Probability from which a galaxy is called positive.
     ax : `~matplotlib.axes.Axes`, optional
         Where to draw; several curves may share one. By default a new figure.
 

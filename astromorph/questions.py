@@ -38,7 +38,21 @@ class Dialect:
     campaign: str = ""
 
     def columns(self, votes, answers, suffix):
-        """Names of the columns of some of the answers in ``votes``."""
+        """Name the columns of some answers.
+
+        Parameters
+        ----------
+        votes : Votes
+            Whose task it is.
+        answers : iterable of str
+            Some of its answers.
+        suffix : str
+            What follows them: of fractions or of counts.
+
+        Returns
+        -------
+        list of str
+        """
         return [votes.task + self.campaign + answer + suffix for answer in answers]
 
 
@@ -101,11 +115,31 @@ class Question:
     ucd: str = "stat.probability;src.morph"
 
     def answers(self, dialect):
-        """The `Votes` that a dialect may use, the preferred ones first."""
+        """Find the votes that a dialect may use, the preferred ones first.
+
+        Parameters
+        ----------
+        dialect : Dialect
+            How the catalog spells its columns.
+
+        Returns
+        -------
+        list of Votes
+        """
         return [votes for votes in self.votes if votes.family == dialect.family]
 
     def vote_columns(self, dialect):
-        """All columns of a dialect that hold votes for one of the two answers."""
+        """Name all columns of a dialect that hold votes for one of the two answers.
+
+        Parameters
+        ----------
+        dialect : Dialect
+            How the catalog spells its columns.
+
+        Returns
+        -------
+        list of str
+        """
         suffixes = (*sum(dialect.fractions, ()), dialect.debiased, dialect.count)
         names = (name for votes in self.answers(dialect) for suffix in suffixes
                  for name in dialect.columns(votes, votes.positive + votes.negative, suffix))

@@ -31,7 +31,25 @@ class AdaptationReport:
 
     @classmethod
     def compare(cls, labels, before, after, questions, taught, tested_by, learning_curve=None):
-        """Score probabilities (n, questions) of two classifiers; NaN rows do not count."""
+        """Score two classifiers on the same galaxies.
+
+        Parameters
+        ----------
+        labels, before, after : `~numpy.ndarray`, shape (n, questions)
+            Labels, and the probabilities of the two; rows without ``after`` do not count.
+        questions : sequence of `~astromorph.questions.Question`
+            The columns.
+        taught : sequence of bool
+            Whether each question was taught.
+        tested_by : str
+            Where the scores come from.
+        learning_curve : `~astropy.table.Table`, optional
+            See `AdaptationReport`.
+
+        Returns
+        -------
+        AdaptationReport
+        """
         before = np.where(np.isnan(after), np.nan, before)
         tables = []
         for name, answers in {"before": before, "after": after}.items():
@@ -49,7 +67,17 @@ class AdaptationReport:
 
     @classmethod
     def from_dict(cls, card):
-        """Build from what `to_dict` gave."""
+        """Build from what `to_dict` gave.
+
+        Parameters
+        ----------
+        card : dict
+            With each table's columns and meta.
+
+        Returns
+        -------
+        AdaptationReport
+        """
         tables = {name: None if part is None else Table(part["columns"], meta=part["meta"])
                   for name, part in card.items()}
         for table in filter(None, tables.values()):
@@ -58,7 +86,12 @@ class AdaptationReport:
         return cls(**tables)
 
     def to_dict(self):
-        """Plain lists and numbers, for JSON."""
+        """Give it as plain lists and numbers, for JSON.
+
+        Returns
+        -------
+        dict
+        """
         return {name: None if table is None else {
             "columns": {column.name: column.tolist() for column in table.itercols()},
             "meta": dict(table.meta)} for name, table in vars(self).items()}

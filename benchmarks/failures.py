@@ -13,6 +13,7 @@ SURE = 0.1
 DOUBTFUL = 0.2
 """An answer is in doubt that is nearer than this to 0.5."""
 SHOWN = 24
+COLORS = ("#4477AA", "#CCBB44", "#AA3377")
 
 HEADER = ["galaxies", "", "wrong", "false positives", "false negatives", "wrong in doubt",
           "wrong and sure"]
@@ -43,12 +44,14 @@ def draw_failures(answers, path):
         wrong = {name: raw[:, q][np.isfinite(labels[:, q]) & np.isfinite(raw[:, q])
                                  & ((raw[:, q] >= 0.5) != labels[:, q])]
                  for name, (labels, raw, _) in answers.items()}
-        ax.hist(wrong.values(), np.linspace(0, 1, 21), stacked=True, label=list(wrong))
+        ax.hist(wrong.values(), np.linspace(0, 1, 11), stacked=True, label=list(wrong),
+                color=COLORS[:len(wrong)])
+        ax.yaxis.get_major_locator().set_params(integer=True)
         ax.axvline(0.5, color="0.5", linestyle=":")
         ax.set(title=f"{question.key.upper()}: {question.positive}", xlim=(0, 1),
                xlabel=f"{question.column} of galaxies with the other label")
     axes[0].set_ylabel("Wrong answers")
-    axes[0].legend(frameon=False)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
     fig.savefig(path, dpi=110)
     plt.close(fig)
 

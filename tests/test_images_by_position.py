@@ -2,18 +2,17 @@
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
 
-import astroquery.sdss
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import QTable, Table
 from loopback import LoopbackServer, Sky
+from loopback.redirect import redirected
 from regions import CircleSkyRegion, PolygonSkyRegion
 
-from astromorph import MorphFlag, MorphologyClassifier, services
+from astromorph import MorphFlag, MorphologyClassifier
 from astromorph.cutouts import CutoutFetcher, fetch_cutouts
 from astromorph.images import read_cutout, resample
 from astromorph.services.base import FetchError
@@ -51,13 +50,7 @@ def server(running):
     """The simulated services in place of the real ones."""
     running.faults.clear()
     running.stats.reset()
-    with ExitStack() as stack:
-        for name, path in (("skyserver", ""), ("viewer", "/viewer"), ("hips2fits", "/hips2fits"),
-                           ("sia", "/sia"), ("tap", "/tap")):
-            stack.enter_context(services.conf.set_temp(f"{name}_url", running.url + path))
-        conf = astroquery.sdss.conf
-        stack.enter_context(conf.set_temp("skyserver_baseurl", running.url))
-        stack.enter_context(conf.set_temp("sas_baseurl", running.url + "/sas"))
+    with redirected(running.url):
         yield running
     assert running.stats.errors == []
 

@@ -7,8 +7,8 @@ galaxies teach the classifier to read it.
 """
 # %%
 # A simulated second survey: the galaxies of the sample, turned and resized, under wider seeing,
-# with a brighter stretch of the faint parts, other colors and more noise. Some galaxies are labeled,
-# others show what it brought.
+# with a brighter stretch of the faint parts, other colors and more noise. Some galaxies are
+# labeled, others show what it brought.
 import numpy as np
 from second_survey import WIDTH, galaxies
 

@@ -1,0 +1,100 @@
+"""Every ``code-block:: python`` of the README and the documentation runs, page by page, in order.
+
+In a folder with the files that they name, and with the simulated services in place of the real
+ones.
+"""
+import re
+import textwrap
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.table import MaskedColumn, Table
+from loopback import LoopbackServer
+from loopback.redirect import redirected
+from PIL import Image
+from second_survey import galaxies
+
+from astromorph import MorphologyClassifier, MorphFlag, services
+from astromorph.services.transport import Transport
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^\.\. code-block:: python\n\n((?:    .*\n|\n)+)", re.MULTILINE)
+
+
+def blocks(page):
+    text = page.read_text(encoding="utf-8") + "\n"
+    return [textwrap.dedent(code) for code in BLOCK.findall(text)]
+
+
+PAGES = [page for page in (ROOT / "README.rst", *sorted((ROOT / "docs").glob("*.rst")))
+         if blocks(page)]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The files that the examples read."""
+    folder = tmp_path_factory.mktemp("files")
+    images, labels = galaxies(60, [1, 2, 3], seed=0)
+    (folder / "cutouts").mkdir()
+    names = [f"galaxy{k}" for k in range(60)]
+    for name, image in zip(names, images):
+        Image.fromarray(image).save(folder / "cutouts" / f"{name}.jpg")
+    labeled = Table({"file": [f"cutouts/{name}.jpg" for name in names]})
+    for key, column in zip(("q1", "q2", "q3"), labels.T):
+        labeled[key] = MaskedColumn(np.nan_to_num(column).astype(int), mask=np.isnan(column))
+    for name in ("labeled.csv", "test.csv"):
+        labeled.write(folder / name)
+    Table({"objid": names[:3], "ra": [10, 10.1, 10.2] * u.deg, "dec": np.zeros(3) * u.deg,
+           "petroR90_r": [6.0, 7.0, 8.0] * u.arcsec}).write(folder / "cat.fits")
+    hips = folder / "hips" / "legacy-color"
+    hips.mkdir(parents=True)
+    (hips / "properties").write_text("hips_order = 3\nhips_tile_width = 512\n"
+                                     "hips_frame = equatorial\nhips_tile_format = png\n")
+    return folder
+
+
+@pytest.fixture
+def quick_lessons(monkeypatch):
+    """`adapt` goes over the galaxies once: what it brings is tested elsewhere."""
+    adapt = MorphologyClassifier.adapt
+    monkeypatch.setattr(MorphologyClassifier, "adapt",
+                        lambda *args, **options: adapt(*args, epochs=1, folds=0, **options))
+
+
+@pytest.fixture
+def example_archive(monkeypatch):
+    """The viewer answers for the archive that a way of one's own asks."""
+    get = Transport.get
+
+    def redirect(self, url, **options):
+        parts = urlsplit(url)
+        if parts.hostname == "archive.example":
+            ra, dec = re.findall(r"-?\d+\.\d+", parts.path)
+            url = f"{services.conf.viewer_url}/jpeg-cutout"
+            options["params"] = {"ra": ra, "dec": dec, "layer": "sdss"}
+        return get(self, url, **options)
+
+    monkeypatch.setattr(Transport, "get", redirect)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_code_runs(page, files, tmp_path, monkeypatch, quick_lessons, example_archive):
+    plt.switch_backend("Agg")
+    for path in files.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ASTROMORPH_CACHE", str(tmp_path / "cache"))
+    space = {}
+    if page.stem == "getting_started":  # where its doctests, which run elsewhere, have come to
+        space["clf"] = MorphologyClassifier.from_pretrained("sdss")
+        space["tbl"] = space["clf"].classify(sorted(Path("cutouts").glob("*.jpg"))[:3])
+    with LoopbackServer() as server, redirected(server.url):
+        for code in blocks(page):
+            exec(compile(code, page.name, "exec"), space)
+    tables = [value for value in space.values()
+              if isinstance(value, Table) and "P_disk" in value.colnames]
+    assert all((table["morph_flag"] & MorphFlag.UNCLASSIFIED == 0).all() for table in tables)
