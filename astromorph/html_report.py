@@ -20,7 +20,6 @@ _SHOWN = 8
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".fits")
 _PROVENANCE = {"MORPHNET": "Network", "MORPHSRV": "Weights for survey", "MORPHWGT": "Weights",
                "MORPHVER": "astromorph version", "MORPHDAT": "Classified (UTC)"}
-_SCORES = ("TPR", "precision", "accuracy", "AUC")
 
 
 def write_report(table, path, *, classifier=None, images=None, labels=None, overwrite=False):
@@ -58,7 +57,7 @@ def write_report(table, path, *, classifier=None, images=None, labels=None, over
         If the file exists and ``overwrite`` is not set.
     ImportError
         If Jinja2 is not installed: ``pip install "astromorph[report]"``.
-    ValueError
+    TypeError, ValueError
         If the table has not been classified, was classified by other weights, or another argument
         is not as described.
 
@@ -113,7 +112,7 @@ def _find_labels(table, labels, questions):
         return None, None
     try:
         return read_labels(table, labels, questions), None
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         if labels is not None:
             raise
         return None, str(error)  # nobody asked for them: the page is worth having without
@@ -198,8 +197,8 @@ class _Captions:
         if self._names is None:
             return f"row {row}"
         name = self._names[row]
-        path = Path(name.decode() if isinstance(name, bytes) else str(name))
-        return path.stem if path.suffix.lower() in _SUFFIXES else path.name
+        name = name.decode() if isinstance(name, bytes) else str(name)
+        return Path(name).stem if name.lower().endswith(_SUFFIXES) else name
 
 
 def _scored(labels, answers, questions):
