@@ -242,9 +242,9 @@ def _constant_graph(model):
     weights = [[variable.numpy() for variable in group] for group
                in (model.trainable_variables, model.non_trainable_variables)]
     pixels = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
-    answer = tf.function(lambda batch: model.stateless_call(*weights, batch, training=False)[0],
-                         input_signature=[pixels])
-    return lambda batch: answer(batch).numpy()
+    answer = tf.function(lambda batch: model.stateless_call(*weights, batch, training=False)[0])
+    graph = answer.get_concrete_function(pixels)
+    return lambda batch: graph(tf.constant(batch, tf.float32)).numpy()
 
 
 def export_weights(model):
