@@ -60,10 +60,10 @@ class ImageRows:
 
     def identity(self):
         """What the rows are, by name (dict): equal for the same files in the same frames."""
-        images, sizes = self._sources, dict(zip(("cutout_r90", "r90"), self._sizes))
-        return {"data": "images", "rows": len(self), "images": fingerprint(images),
-                **{name: fingerprint(values) for name, values in sizes.items()},
-                "survey": describe_survey(self._options["survey"]), "bands": self._options["bands"]}
+        cutout_r90, r90 = map(_sizes_fingerprint, self._sizes)
+        return {"data": "images", "rows": len(self), "images": fingerprint(self._sources),
+                "cutout_r90": cutout_r90, "r90": r90, "bands": self._options["bands"],
+                "survey": describe_survey(self._options["survey"])}
 
     def load(self, row, size, frame_r90, margin=0):
         """(pixels, flag, provenance) of a row; raises CutoutError."""
@@ -112,6 +112,12 @@ def column(data, value, argument):
 def describe_survey(survey):
     """Name, release and all else of a survey's record in a line; None if there is none."""
     return survey and f"{survey.name} {survey.release} {fingerprint(repr(survey))}"
+
+
+def _sizes_fingerprint(values):
+    """That of what `_spread` made: numbers, or the same word or None for all."""
+    first = values[0] if values else None
+    return fingerprint(np.array(values) if isinstance(first, float) else first)
 
 
 def _spread(value, n):

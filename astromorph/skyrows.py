@@ -72,7 +72,8 @@ class SkyRows:
     def identity(self):
         """What the rows are, by name (dict): equal for the same frames by the same ways."""
         frames = {"positions": [self._ra, self._dec], "width": self._widths,
-                  "r90": np.array(self._r90, float), "names": self._names}
+                  "r90": np.array(self._r90, float),
+                  "names": self._names if any(self._names) else None}
         fetcher = self._fetcher
         return {"data": "positions", "rows": len(self),
                 **{name: fingerprint(values) for name, values in frames.items()},

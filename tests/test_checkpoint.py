@@ -269,7 +269,7 @@ def test_other_precision(clf, jpegs, tmp_path):
 
 def test_other_images(clf, jpegs, begun):
     refused(clf, begun, jpegs[1::-1], "images")
-    refused(clf, begun, jpegs[:3], "rows", "images", "cutout_r90", "r90")
+    refused(clf, begun, jpegs[:3], "rows", "images")
     refused(clf, begun, [path.read_bytes() for path in jpegs[:2]], "images")
 
 
