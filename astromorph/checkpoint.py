@@ -3,6 +3,7 @@ import errno
 import hashlib
 import json
 import os
+import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Checkpoint:
     """What is done of a run, in a folder that only one process at a time may use.
 
     A context manager. The folder holds ``manifest.json``, which says what run it is; ``lock``; and
-    ``part-000000.parquet`` and so on, `PART_ROWS` rows each, named by their first row. Files are
+    ``part-000000000.parquet`` and so on, `PART_ROWS` rows each, named by their first row. Files are
     written whole or not at all.
 
     Parameters
@@ -61,7 +62,7 @@ class Checkpoint:
             raise TypeError(f"checkpoint: expected the path of a folder. Received {folder!r}.")
         self.folder = Path(folder).expanduser()
         self.date = date
-        self._identity = json.loads(json.dumps(identity))
+        self._identity = json.loads(json.dumps(identity, default=int))  # of NumPy's integers
         self._answers, self._sources = list(answers), dict(sources or {})
         self._schema = pa.schema(
             [("row", pa.int64()), *((name, pa.float32()) for name in self._answers),
@@ -115,8 +116,7 @@ class Checkpoint:
                 column[start:stop] = part[name].to_numpy()
             results.flags[start:stop] = part["morph_flag"].to_numpy()
             if self._sources:
-                results.sources[start:stop] = zip(*(part[name].to_pylist()
-                                                    for name in self._sources))
+                results.sources[start:stop] = zip(*(_values(part[name]) for name in self._sources))
             results.done[start:stop] = results.flags[start:stop] & transient == 0
 
     def save(self, results, stop):
@@ -218,6 +218,12 @@ class Checkpoint:
             raise OSError(error.errno, f"checkpoint: cannot write to {self.folder} "
                           f"({error.strerror or error}). What it holds stays: make that possible, "
                           "and repeat the call to go on from there") from error
+
+
+def _values(column):
+    """Python's values of a column; equal texts, of which there are many, are one in memory."""
+    values = column.to_pylist()
+    return map(sys.intern, values) if column.type == pa.string() else values
 
 
 def _digest(identity):

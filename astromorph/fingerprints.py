@@ -55,4 +55,6 @@ def _as_bytes(value):
         array = np.ascontiguousarray(np.ma.getdata(value))
         masked = b"" if mask is np.ma.nomask else mask.tobytes()
         return f"{array.dtype.str} {array.shape}", array.tobytes() + masked
+    if isinstance(value, np.generic):
+        value = value.item()
     return "value", repr(value).encode()

@@ -3,8 +3,8 @@
     python benchmarks/resume.py --out docs
 
 Processes that classify 20,000 JPEGs of the embedded simulated galaxies (200 distinct ones; every
-500th file is missing) are killed by SIGKILL 20 times, each at a random moment after its first row
-was read. Another one then ends the run. Its table is compared, bit for bit, with that of a process
+500th file is missing) are killed by SIGKILL 20 times, each when it has read a random number of rows,
+1 to 2,600. Another one then ends the run. Its table is compared, bit for bit, with that of a process
 that was left alone. The processes log each row that they read and each that the network answers.
 """
 import argparse
@@ -24,7 +24,7 @@ from throughput import make_files
 from astromorph.checkpoint import PART_ROWS
 from astromorph.imagerows import ImageRows
 
-DISTINCT, MISSING = 200, 500
+DISTINCT, MISSING, LATEST = 200, 500, 2600
 
 
 def make_names(folder, n):
@@ -60,26 +60,23 @@ def start(folder, n, log, result, *checkpoint):
                              folder / log, folder / result, *checkpoint])
 
 
-def left_alone(folder, n):
-    """The table of a run that nothing disturbs, and the seconds from its first row to its end."""
-    with start(folder, n, "alone.log", "alone.pickle") as process:
-        wait_for_first_row(process, folder / "alone.log")
-        begun = time.perf_counter()
-    return load(folder / "alone.pickle"), time.perf_counter() - begun
-
-
-def wait_for_first_row(process, log):
-    while process.poll() is None and not (log.exists() and b"read" in log.read_bytes()):
-        time.sleep(0.01)
+def finished(folder, n, log, result, *checkpoint):
+    """The table of a process that nothing disturbs."""
+    with start(folder, n, log, result, *checkpoint) as process:
+        pass
+    if process.returncode:
+        raise RuntimeError(f"a process failed: {process.returncode}")
+    return pickle.loads((folder / result).read_bytes())
 
 
 def killed(folder, n, number, after):
-    """Rows that a killed process read, answered and kept."""
+    """Rows that a process read, answered and kept, which is killed after it read so many."""
     log, run = folder / f"{number}.log", folder / "run"
     before = kept(run, n)
+    log.touch()
     with start(folder, n, log.name, "run.pickle", run) as process:
-        wait_for_first_row(process, log)
-        time.sleep(after)
+        while process.poll() is None and log.read_bytes().count(b"read") < after:
+            time.sleep(0.005)
         process.kill()
     if process.returncode == 0:
         raise RuntimeError(f"the run ended before kill {number}: ask for more rows or fewer kills")
@@ -99,10 +96,6 @@ def done(log):
             sum(int(count) for what, count in words if what == "answer"))
 
 
-def load(result):
-    return pickle.loads(result.read_bytes())
-
-
 def identical(one, other):
     """Whether two tables agree in every bit but the date."""
     meta = [{key: value for key, value in table.meta.items() if key != "MORPHDAT"}
@@ -118,15 +111,11 @@ def compare(folder, n, kills, seed):
     """Rows of the table to show; an error if anything is not as promised."""
     folder = folder.resolve()
     make_names(folder, n)
-    alone, seconds = left_alone(folder, n)
-    delays = np.random.default_rng(seed).uniform(0, 2 * seconds / (kills + 1), kills)
-    rounds = [killed(folder, n, number, after) for number, after in enumerate(delays)]
-    with start(folder, n, "last.log", "run.pickle", folder / "run") as process:
-        pass
-    if process.returncode:
-        raise RuntimeError("the last run failed")
+    moments = np.random.default_rng(seed).integers(1, LATEST, kills, endpoint=True)
+    rounds = [killed(folder, n, number, after) for number, after in enumerate(moments)]
+    table = finished(folder, n, "last.log", "run.pickle", folder / "run")
     rest, _ = done(folder / "last.log")
-    same = identical(load(folder / "run.pickle"), alone)
+    same = identical(table, finished(folder, n, "alone.log", "alone.pickle"))
     reads = sum((read for read, _, _ in rounds), rest)
     again = [read.total() - new for read, _, new in rounds]
     answered = [answers - new for _, answers, new in rounds]

@@ -312,8 +312,21 @@ def test_other_positions(clf, sky, positions, tmp_path):
 
 def test_what_makes_no_difference(clf, jpegs, begun):
     table = clf.classify(Table({"id": [7, 8], "file": [str(path) for path in jpegs[:2]]}),
-                         images="file", checkpoint=begun, threads=3, joint=True, progress=False)
+                         images="file", checkpoint=begun, threads=3, joint=True, progress=False,
+                         batch_size=np.int64(128))
     assert table["id"].tolist() == [7, 8] and "P_bar_joint" in table.colnames
+
+
+def test_weights_from_a_file(clf, jpegs, loads, tmp_path):
+    """Written and read between two calls."""
+    labels = np.arange(36).reshape(12, 3) % 2
+    mine = clf.calibrate(jpegs * 3, np.tile(labels, (3, 1)), progress=False)
+    mine.classify(jpegs, checkpoint=tmp_path / "run", progress=False)
+    mine.write(tmp_path / "mine.safetensors")
+    loads.clear()
+    MorphologyClassifier.read(tmp_path / "mine.safetensors").classify(
+        jpegs, checkpoint=tmp_path / "run", progress=False)
+    assert loads == []
 
 
 def test_folder_in_use(clf, jpegs, begun):

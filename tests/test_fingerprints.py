@@ -18,8 +18,8 @@ PIXELS = np.arange(12.0).reshape(3, 4)
     (b"bytes", bytearray(b"bytes")), (b"bytes", memoryview(b"bytes")),
     ({"g": "g.fits"}, [("g", Path("g.fits"))]), (PIXELS, PIXELS.T.copy().T),
     (NDData(PIXELS), CCDData(PIXELS, unit="adu")), (PIXELS, NDData(PIXELS.copy())),
-    ([np.nan], [float("nan")]), (fits.HDUList([fits.PrimaryHDU(PIXELS)]),
-                                 fits.HDUList([fits.PrimaryHDU(PIXELS.copy())])),
+    ([np.nan, np.float64(1.5), np.int64(2)], [float("nan"), 1.5, 2]),
+    (fits.HDUList([fits.PrimaryHDU(PIXELS)]), fits.HDUList([fits.PrimaryHDU(PIXELS.copy())])),
     (np.array([None, "a"], object), [None, "a"])])
 def test_same(one, other):
     assert fingerprint(one) == fingerprint(other)
