@@ -3,13 +3,15 @@
     python benchmarks/resume.py --out docs
 
 Processes that classify 20,000 JPEGs of the embedded simulated galaxies (200 distinct ones; every
-500th file is missing) are killed by SIGKILL 20 times, each when it has read a random number of rows,
-1 to 2,600. Another one then ends the run. Its table is compared, bit for bit, with that of a process
-that was left alone. The processes log each row that they read and each that the network answers.
+500th file is missing) are killed by SIGKILL 20 times, each when it has read a random number of
+rows, 1 to 2,600. Another one then ends the run. Its table is compared, bit for bit, with that of a
+process that was left alone. The processes log each row that they read and each that the network
+answers.
 """
 import argparse
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import tempfile
@@ -78,7 +80,7 @@ def killed(folder, n, number, after):
         while process.poll() is None and log.read_bytes().count(b"read") < after:
             time.sleep(0.005)
         process.kill()
-    if process.returncode == 0:
+    if process.returncode != -signal.SIGKILL:
         raise RuntimeError(f"the run ended before kill {number}: ask for more rows or fewer kills")
     return *done(log), kept(run, n) - before
 
