@@ -3,7 +3,6 @@ import errno
 import hashlib
 import json
 import os
-import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -222,8 +221,9 @@ class Checkpoint:
 
 def _values(column):
     """Python's values of a column; equal texts, of which there are many, are one in memory."""
-    values = column.to_pylist()
-    return map(sys.intern, values) if column.type == pa.string() else values
+    values, known = column.to_pylist(), {}
+    return ([known.setdefault(text, text) for text in values] if column.type == pa.string()
+            else values)
 
 
 def _digest(identity):
