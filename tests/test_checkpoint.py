@@ -534,7 +534,7 @@ sys.modules["astromorph.networks"] = astromorph.networks = network
 load = imagerows.ImageRows.load
 
 def slow(self, row, *args):
-    time.sleep(0.002)
+    time.sleep(0.003)
     print(row[0], file=log, flush=True)
     return load(self, row, *args)
 
