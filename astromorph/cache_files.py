@@ -18,15 +18,31 @@ _ENTRY = re.compile(r"[0-9a-f]{64}\.")
 _UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp$")
 
 
-def write_file(path, data):
-    """Make a file that is whole as soon as it is there."""
+def write_file(path, data, *, durable=False):
+    """Make a file that is whole as soon as it is there; a durable one outlives a power cut."""
     unfinished = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
-        unfinished.write_bytes(data)
+        with unfinished.open("wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(unfinished, path)
     except BaseException:
         remove_files(unfinished)
         raise
+    if durable:
+        _keep_names(path.parent)
+
+
+def _keep_names(folder):
+    """Let the names of new files outlive a power cut, where the system can promise that."""
+    with suppress(OSError):  # Windows opens no folders
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def remove_files(*paths):

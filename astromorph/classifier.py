@@ -1,9 +1,9 @@
 """`MorphologyClassifier`: images in, probability columns out."""
 import copy
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import datetime, timezone
 from functools import cached_property, partial
-from itertools import chain, islice
+from itertools import chain, compress, islice
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -14,6 +14,7 @@ from astromorph import weights
 from astromorph.alignment import BLUR, Alignment, measure_brightness
 from astromorph.calibration import METHODS, PlattScaling, base_rates, recalibrate, shift_priors
 from astromorph.domain import DomainWatch
+from astromorph.fingerprints import fingerprint
 from astromorph.fits_planes import band_names
 from astromorph.imagerows import ImageRows
 from astromorph.images import CutoutError, normalize_bands
@@ -21,7 +22,7 @@ from astromorph.labels import read_labels
 from astromorph.metrics import as_floats, check_count, score_table
 from astromorph.questions import QUESTIONS, asked
 from astromorph.services.base import FetchError
-from astromorph.streaming import Outcomes, in_groups, read_ahead, thread_pool
+from astromorph.streaming import Outcomes, Results, in_groups, read_ahead, thread_pool
 from astromorph.suggesting import suggest_rows, total_entropy
 from astromorph.surveys import get_survey
 
@@ -167,7 +168,8 @@ class MorphologyClassifier:
 
     def classify(self, data, *, images=None, cutout_r90=None, r90=None, width=None, survey=None,
                  bands=None, names=None, provenance=False, errors=None, joint=False,
-                 batch_size=128, precision=None, threads=None, progress=None, **fetch):
+                 batch_size=128, precision=None, threads=None, progress=None, checkpoint=None,
+                 **fetch):
         """Add probability columns to a table of positions or images, or make a table for a list.
 
         Parameters
@@ -225,6 +227,10 @@ class MorphologyClassifier:
             requests that are allowed at a time for positions.
         progress : bool, optional
             Show a progress bar; by default when on a terminal.
+        checkpoint : path, optional
+            A folder that keeps what is done, 1,024 rows at a time. However the run ends, the same
+            call goes on from there; what another call would answer otherwise is refused. Rows
+            that a service failed are tried again. See `~astromorph.checkpoint.Checkpoint`.
         **fetch
             For positions, ``ways``, ``cache``, ``offline`` and more: the options of
             `~astromorph.cutouts.fetch_cutouts`.
@@ -239,7 +245,10 @@ class MorphologyClassifier:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described. A bad image never raises.
+            If an argument is not as described, or ``checkpoint`` belongs to another run. A bad
+            image never raises.
+        OSError
+            If ``checkpoint`` is in use by another process, or cannot be written to.
         """
         if errors not in (None, "views", "dropout"):
             raise ValueError(f'errors: expected None, "views" or "dropout". Received {errors!r}.')
@@ -247,12 +256,16 @@ class MorphologyClassifier:
                           survey=survey, bands=bands, names=names, provenance=provenance, **fetch)
         run = self._computing_in(precision)
         answer = partial(run._answer_with_errors, errors) if errors else run._answer
-        values, flags, sources = self._classify(rows, answer, batch_size, threads, progress)
-        table = self._finish(rows.table, values, flags, errors, joint)
+        saved = None if checkpoint is None else self._checkpoint(
+            checkpoint, rows, errors=errors, provenance=provenance, batch_size=batch_size,
+            precision="float32" if run is self else "bfloat16")
+        with saved or nullcontext():
+            results = self._classify(rows, answer, batch_size, threads, progress, saved)
+        table = self._finish(rows.table, results, errors, joint, saved and saved.date)
         if provenance:
             from astromorph.cutouts import add_provenance
 
-            add_provenance(table, sources)
+            add_provenance(table, results.sources)
         return table
 
     def classify_region(self, region, *, survey=None, max_rows=100_000, faint_limit=None,
@@ -320,13 +333,12 @@ class MorphologyClassifier:
         """
         check_count(n, "n")
         rows = self._rows(data, **options)
-        values, flags, _ = self._classify(rows, self._answer_with_features, batch_size, threads,
-                                          progress)
-        usable = np.flatnonzero(np.isfinite(values).all(axis=1))
-        answers, features = np.split(values[usable], [len(self.questions)], axis=1)
+        results = self._classify(rows, self._answer_with_features, batch_size, threads, progress)
+        usable = np.flatnonzero(np.isfinite(results.answers).all(axis=1))
+        answers, features = np.split(results.answers[usable], [len(self.questions)], axis=1)
         chosen = usable[suggest_rows(features, total_entropy(self.questions, answers), n,
                                      seed=seed)]
-        table = self._finish(rows.table, values, flags)[chosen]
+        table = self._finish(rows.table, results)[chosen]
         table.add_column(Column(chosen, "morph_row", description="Row in the data"), 0)
         return table
 
@@ -588,35 +600,59 @@ class MorphologyClassifier:
         return (self._sky_rows(data, survey, options | fetch) if _has_positions(data, images)
                 else _image_rows(data, images, options | {"survey": survey}, fetch))
 
-    def _classify(self, rows, answer, batch_size, threads, progress):
-        """What ``answer`` makes of all rows, their flags and provenance."""
+    def _checkpoint(self, folder, rows, *, errors, provenance, **options):
+        """A `~astromorph.checkpoint.Checkpoint` that knows all that the answers depend on."""
+        from astromorph import __version__
+        from astromorph.checkpoint import Checkpoint
+
+        card = self._card
+        identity = {"astromorph": __version__, "network": card["network"],
+                    "weights": card["sha256"][:16], "weights_survey": card["survey"],
+                    "questions": card["questions"], "frame_r90": self.frame_r90,
+                    **{name: fingerprint(card.get(name)) for name in (
+                        "calibration", "alignment", "domain")},
+                    **rows.identity(), "errors": errors, "provenance": provenance, **options}
+        columns = [question.column for question in self.questions]
+        columns += [f"{column}_err" for column in columns] if errors else []
+        return Checkpoint(folder, identity, answers=columns, sources=_sources(provenance),
+                          date=_now())
+
+    def _classify(self, rows, answer, batch_size, threads, progress, checkpoint=None):
+        """What ``answer`` makes of all rows: `~astromorph.streaming.Results`."""
         check_count(batch_size, "batch_size")
+        nothing = np.empty((0, self._card["size"], self._card["size"], 3), np.float32)
+        results = Results(len(rows), answer(nothing, batch_size).shape[1])
+        if checkpoint:
+            checkpoint.restore(results, rows.transient)
         # Adapted weights know aligned images, those of the source do not.
         watch = DomainWatch(self._card.get("domain"),
                             whole=self._alignment is None or "adapted" in self._card)
         load = partial(self._load, rows, watch)
-        with _reading(rows, load, threads, progress) as (stream, outcomes):
-            results = self._answer_rows(rows, stream, answer, batch_size)
+        with _reading(rows, load, threads, progress, results) as (stream, outcomes):
+            for stop in self._answer_rows(results, stream, answer, batch_size):
+                if checkpoint:
+                    checkpoint.save(results, stop)
         outcomes.warn("classified")
         watch.warn()
         return results
 
-    def _answer_rows(self, rows, stream, answer, batch_size):
-        """Answers, flags and provenance of all rows, read ahead while the network works."""
-        nothing = np.empty((0, self._card["size"], self._card["size"], 3), np.float32)
-        answers = np.full((len(rows), answer(nothing, batch_size).shape[1]), np.nan, np.float32)
-        flags = np.zeros(len(rows), np.int32)
-        pixels = np.empty((_CHUNK, *nothing.shape[1:]), np.float32)
-        sources = []
-        for start in range(0, len(rows), _CHUNK):
-            frames, chunk_flags, provenance, _ = zip(*islice(stream, _CHUNK))
-            good = [k for k, frame in enumerate(frames) if frame is not None]
-            if good:
-                np.stack([frames[k] for k in good], out=pixels[:len(good)])
-                answers[[start + k for k in good]] = answer(pixels[:len(good)], batch_size)
-            flags[start:start + len(frames)] = chunk_flags
-            sources.extend(provenance)
-        return answers, flags, sources
+    def _answer_rows(self, results, stream, answer, batch_size):
+        """Fill in the rows to do, read ahead while the network works; yield where each chunk ends.
+        """
+        pixels = np.zeros((_CHUNK, self._card["size"], self._card["size"], 3), np.float32)
+        for start in range(0, len(results), _CHUNK):
+            stop = min(start + _CHUNK, len(results))
+            good = []
+            for row, (frame, flag, source, _) in zip(todo := results.todo(start, stop),
+                                                     islice(stream, todo.size)):
+                results.flags[row], results.sources[row] = flag, source
+                if frame is not None:
+                    pixels[row - start] = frame
+                    good.append(row - start)
+            if good:  # each in its own place: who shares its batch then makes no difference
+                answers = answer(pixels[:stop - start], batch_size)
+                results.answers[start:stop][good] = answers[good]
+            yield stop
 
     def _load(self, rows, watch, group):
         """Network pixels of each of some rows, flag, provenance, and the error if there are none.
@@ -719,11 +755,11 @@ class MorphologyClassifier:
         seen = networks.features(self._model, pixels, batch_size=batch_size)
         return np.hstack([self._calibrated(networks.answer_features(self._model, seen)), seen])
 
-    def _finish(self, table, values, flags, errors=None, joint=False):
+    def _finish(self, table, results, errors=None, joint=False, date=None):
         """The table with its new columns and provenance."""
         from astromorph import __version__
 
-        answers, spreads = np.split(values, [len(self.questions)], axis=1)
+        answers, spreads = np.split(results.answers, [len(self.questions)], axis=1)
         for question, column in zip(self.questions, answers.T):
             _add_column(table, question.column, column, question.description, question.ucd)
         for question, column in zip(self.questions, spreads.T if errors else ()):
@@ -737,13 +773,26 @@ class MorphologyClassifier:
                             f"{question.column} times the probability of all that it presupposes",
                             question.ucd)
         table["morph_flag"] = Column(
-            flags, description="Quality bits of the classification, 0 is good",
+            results.flags, description="Quality bits of the classification, 0 is good",
             meta={"ucd": "meta.code.qual"})
         table.meta.update(
             MORPHNET=self._card["network"], MORPHSRV=self._card["survey"],
             MORPHWGT=self._card["sha256"][:16], MORPHVER=__version__,
-            MORPHDAT=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S"))
+            MORPHDAT=date or _now())
         return table
+
+
+def _now():
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _sources(provenance):
+    """Columns of the provenance and their types, where it is asked for."""
+    if not provenance:
+        return {}
+    from astromorph.cutouts import PROVENANCE
+
+    return {name: kind for name, (kind, _, _) in PROVENANCE.items()}
 
 
 def _add_column(table, name, values, description, ucd):
@@ -752,20 +801,25 @@ def _add_column(table, name, values, description, ucd):
 
 
 @contextmanager
-def _reading(rows, load, threads, progress):
-    """(what ``load`` makes of lists of rows, in order and read ahead; outcomes to count them)."""
+def _reading(rows, load, threads, progress, results=None):
+    """(what ``load`` makes of lists of rows, in order and read ahead; outcomes to count them).
+
+    Rows of which ``results`` says that they are done are left out.
+    """
+    done = np.zeros(len(rows), bool) if results is None else results.done
+    flags = () if results is None else results.flags[done]
     if threads is not None:
         check_count(threads, "threads")
     with ExitStack() as stack:
         pool = stack.enter_context(thread_pool(threads or rows.threads))
         stack.enter_context(rows)  # left before the pool, so that requests under way end
-        outcomes = stack.enter_context(Outcomes(len(rows), progress, "galaxies"))
+        outcomes = stack.enter_context(Outcomes(len(rows), progress, "galaxies", flags))
         # Every reading thread resamples by matrix products: BLAS threads of their own would only
         # be in each other's way.
         stack.enter_context(threadpool_limits(1, "blas"))
-        groups = read_ahead(pool, load, in_groups(rows, rows.together),
+        groups = read_ahead(pool, load, in_groups(compress(rows, ~done), rows.together),
                             rows.ahead // rows.together)
-        yield outcomes.counting(chain.from_iterable(groups)), outcomes
+        yield outcomes.counting(chain.from_iterable(groups), np.flatnonzero(~done)), outcomes
 
 
 def _has_positions(data, images):

@@ -7,11 +7,13 @@ from astropy.coordinates import SkyCoord
 from astropy.io.fits import HDUList
 from astropy.table import Table
 
+from astromorph.fingerprints import fingerprint
+from astromorph.flags import MorphFlag
 from astromorph.images import load_frame
 from astromorph.metrics import as_floats
 from astromorph.positions import find_sizes, named_column
 
-__all__ = ["ImageRows", "column", "named_images"]
+__all__ = ["ImageRows", "column", "describe_survey", "named_images"]
 
 
 class ImageRows:
@@ -26,9 +28,11 @@ class ImageRows:
         Threads that load rows by default, and rows to load ahead.
     together : int
         Rows that a thread loads at a time.
+    transient : `~astromorph.flags.MorphFlag`
+        The bits that another attempt may clear.
     """
 
-    ahead, together = 256, 16
+    ahead, together, transient = 256, 16, MorphFlag(0)
 
     def __init__(self, data, images=None, *, cutout_r90=None, r90=None, survey=None, bands=None):
         self.table, self._sources = _table_and_sources(data, images)
@@ -53,6 +57,13 @@ class ImageRows:
 
     def __iter__(self):
         return zip(self._sources, *self._sizes)
+
+    def identity(self):
+        """What the rows are, by name (dict): equal for the same files in the same frames."""
+        cutout_r90, r90 = map(_sizes_fingerprint, self._sizes)
+        return {"data": "images", "rows": len(self), "images": fingerprint(self._sources),
+                "cutout_r90": cutout_r90, "r90": r90, "bands": self._options["bands"],
+                "survey": describe_survey(self._options["survey"])}
 
     def load(self, row, size, frame_r90, margin=0):
         """(pixels, flag, provenance) of a row; raises CutoutError."""
@@ -96,6 +107,17 @@ def column(data, value, argument):
     """A column where a value names one, else the value."""
     return (named_column(data, value, argument)
             if isinstance(value, str) and value != "measure" else value)
+
+
+def describe_survey(survey):
+    """Name, release and all else of a survey's record in a line; None if there is none."""
+    return survey and f"{survey.name} {survey.release} {fingerprint(repr(survey))}"
+
+
+def _sizes_fingerprint(values):
+    """That of what `_spread` made: numbers, or the same word or None for all."""
+    first = values[0] if values else None
+    return fingerprint(np.array(values) if isinstance(first, float) else first)
 
 
 def _spread(value, n):

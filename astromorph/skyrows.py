@@ -6,8 +6,9 @@ from astropy import units as u
 from astropy.table import Table
 
 from astromorph.cutouts import AHEAD, CutoutFetcher, check_names
+from astromorph.fingerprints import fingerprint
 from astromorph.flags import MorphFlag
-from astromorph.imagerows import column
+from astromorph.imagerows import column, describe_survey
 from astromorph.images import load_frame
 from astromorph.positions import arcseconds, find_positions, find_sizes
 
@@ -30,9 +31,13 @@ class SkyRows:
         Threads that load rows by default, and rows to load ahead.
     together : int
         Rows that a thread loads at a time: services answer one after the other.
+    transient : `~astromorph.flags.MorphFlag`
+        The bits that another attempt may clear: damaged answers leave UNREADABLE.
     """
 
     ahead, together = AHEAD, 1
+    transient = (MorphFlag.SERVER_ERROR | MorphFlag.TIMED_OUT | MorphFlag.NOT_CACHED
+                 | MorphFlag.UNREADABLE)
 
     def __init__(self, data, survey, *, frame_r90, cutout_r90=None, r90=None, width=None,
                  bands=None, names=None, provenance=False, **fetch):
@@ -63,6 +68,18 @@ class SkyRows:
     def __iter__(self):
         return ((self._fetcher.request(*frame), r90) for *frame, r90 in zip(
             self._ra, self._dec, self._widths, self._names, self._r90))
+
+    def identity(self):
+        """What the rows are, by name (dict): equal for the same frames by the same ways."""
+        frames = {"positions": [self._ra, self._dec], "width": self._widths,
+                  "r90": np.array(self._r90, float),
+                  "names": self._names if any(self._names) else None}
+        fetcher = self._fetcher
+        return {"data": "positions", "rows": len(self),
+                **{name: fingerprint(values) for name, values in frames.items()},
+                "survey": describe_survey(self.survey), "bands": "".join(fetcher.bands),
+                "pixels": fetcher.pixels,
+                "ways": [getattr(way, "source", way.name) for way in fetcher.ways]}
 
     def load(self, row, size, frame_r90, margin=0):
         """(pixels, flag, provenance or None) of a row; raises CutoutError and FetchError."""

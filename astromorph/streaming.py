@@ -2,14 +2,15 @@
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 
+import numpy as np
 from astropy import log
 from tqdm.auto import tqdm
 
 from astromorph.flags import MorphFlag, decode_flags
 
-__all__ = ["Outcomes", "in_groups", "read_ahead", "thread_pool"]
+__all__ = ["Outcomes", "Results", "in_groups", "read_ahead", "thread_pool"]
 
 
 @contextmanager
@@ -39,25 +40,57 @@ def read_ahead(pool, function, items, ahead):
         yield result
 
 
+class Results:
+    """What comes of n rows.
+
+    Attributes
+    ----------
+    answers : `~numpy.ndarray`, shape (n, width), float32
+        NaN where there are none.
+    flags : `~numpy.ndarray`, shape (n,), int32
+    sources : list
+        Provenance of the images, None where there is none.
+    done : `~numpy.ndarray`, shape (n,), bool
+        Rows of an earlier run, which are not read again.
+    """
+
+    def __init__(self, n, width):
+        self.answers = np.full((n, width), np.nan, np.float32)
+        self.flags = np.zeros(n, np.int32)
+        self.sources = [None] * n
+        self.done = np.zeros(n, bool)
+
+    def __len__(self):
+        return len(self.flags)
+
+    def todo(self, start=0, stop=None):
+        """Numbers of the rows between start and stop that are not done."""
+        return start + np.flatnonzero(~self.done[start:stop])
+
+
 class Outcomes:
     """Counts rows by outcome, on a progress bar and in one warning at the end.
 
     Parameters
     ----------
     total : int
-        Rows to come.
+        Number of rows.
     progress : bool or None
         Show the bar; None when on a terminal.
     unit : str
         What a row is, as "galaxies".
+    done : array-like of int
+        Flags of the rows that an earlier run did.
     """
 
-    def __init__(self, total, progress, unit):
+    def __init__(self, total, progress, unit, done=()):
         self.unit = unit
         self.counts = Counter()
+        for flag, n in zip(*np.unique(np.array(done, int), return_counts=True)):
+            self.counts[_outcome(flag)] += int(n)
         self._first = {}
-        self._bar = tqdm(total=total, unit=f" {unit}", disable=None if progress is None
-                         else not progress)
+        self._bar = tqdm(total=total, unit=f" {unit}", initial=len(done),
+                         disable=None if progress is None else not progress)
 
     def __enter__(self):
         return self
@@ -65,19 +98,20 @@ class Outcomes:
     def __exit__(self, *exception):
         self._bar.close()
 
-    def counting(self, rows):
-        """Yield rows of which the second item is the flag and the last one the error, or None."""
-        for row in rows:
-            self._add(row[1], row[-1])
+    def counting(self, rows, numbers=None):
+        """Yield rows of which the second item is the flag and the last one the error, or None.
+
+        ``numbers`` are those of the rows, by default from 0.
+        """
+        for number, row in zip(count() if numbers is None else numbers, rows):
+            self._add(number, row[1], row[-1])
             yield row
 
-    def _add(self, flag, error):
-        name = "good"
-        if flag & MorphFlag.UNCLASSIFIED:
-            name = " | ".join(decode_flags(flag))
-            self._first.setdefault(name, f"row {self.counts.total()}: {error}")
+    def _add(self, number, flag, error):
+        name = _outcome(flag)
         self.counts[name] += 1
         if name != "good":
+            self._first.setdefault(name, f"row {number}: {error}")
             self._bar.set_postfix(self._bad(), refresh=False)
         self._bar.update()
 
@@ -90,5 +124,11 @@ class Outcomes:
         bad = self._bad()
         if bad:
             listed = ", ".join(f"{n} {name}" for name, n in bad.most_common())
+            example = f"; for example {'; '.join(self._first.values())}" if self._first else ""
             log.warning(f"{bad.total()} of {self.counts.total()} {self.unit} could not be {what} "
-                        f"({listed}); for example {'; '.join(self._first.values())}")
+                        f"({listed}){example}")
+
+
+def _outcome(flag):
+    """What to count a row as."""
+    return " | ".join(decode_flags(flag)) if flag & MorphFlag.UNCLASSIFIED else "good"

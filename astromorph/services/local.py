@@ -66,6 +66,11 @@ class LocalFolder:
                              f"Received {pattern!r}.")
         self.width = None if width is None else _arcseconds(width)
 
+    @property
+    def source(self):
+        """Where its images are and how they are framed: what a checkpoint knows it by."""
+        return f"{self.name} {self.folder.absolute() / self.pattern} {self.width}"
+
     def __call__(self, request, transport=None):
         """Get the image of ``request.name``; see `~astromorph.services.Way`."""
         if not request.name:

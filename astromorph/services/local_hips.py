@@ -46,6 +46,12 @@ class LocalHips:
         else:
             self._maps = {"color": _Map(path, ("png", "jpeg"))}
 
+    @property
+    def source(self):
+        """Where its tiles are: what a checkpoint knows it by."""
+        folders = {name: str(one.folder.absolute()) for name, one in self._maps.items()}
+        return f"{self.name} {folders}"
+
     def __call__(self, request, transport=None):
         """Cut out a frame; see `~astromorph.services.Way`."""
         try:
