@@ -98,6 +98,10 @@ class CutoutCache:
     def __repr__(self):
         return f"CutoutCache({str(self.folder)!r}, max_size={self.max_size})"
 
+    def __contains__(self, key):
+        """Whether there is an entry, without reading it: it may turn out to be damaged."""
+        return self._sidecar(key).is_file()
+
     def get(self, key):
         """Read an entry.
 

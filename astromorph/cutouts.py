@@ -138,6 +138,30 @@ class CutoutFetcher:
             return _from_entry(cached, MorphFlag(0) if self.offline else MorphFlag.STALE)
         raise _combined(errors)
 
+    def foresee(self, request):
+        """Tell what `fetch` would begin with, without asking for anything.
+
+        Parameters
+        ----------
+        request : `~astromorph.services.base.CutoutRequest`
+
+        Returns
+        -------
+        str
+            ``"refused"`` (there cannot be such an image), ``"local"``, ``"cached"``, ``"request"``,
+            or ``"missing"`` where a request would be needed and none may be made.
+        """
+        try:
+            self._check(request)
+        except FetchError:
+            return "refused"
+        if self.cache is not None and any(cache_key(request, way.name) in self.cache
+                                          for way in self.ways if not _is_local(way)):
+            return "cached"
+        if _is_local(self.ways[0]):
+            return "local"
+        return "missing" if self.offline else "request"
+
     def _check(self, request):
         if not (np.isfinite(request.ra) and abs(request.dec) <= 90):
             raise FetchError("the position is missing or not on the sphere; expected right "

@@ -46,7 +46,7 @@ def table():
     table["morph_flag"] = Column(np.array([0, 1, 64], np.int32), description="Quality bits",
                                  meta={"ucd": "meta.code.qual"})
     table.meta.update(MORPHNET="pinwheel", MORPHWGT="0123456789abcdef", MORPHDAT="2026-01-02",
-                      MORPHIMG="DESI Legacy Imaging Surveys DR10", rows=3, SIMULATD=True)
+                      MORPHIMG="DESI Legacy Imaging Surveys DR10", NROWS=3, SIMULATD=True)
     return table
 
 

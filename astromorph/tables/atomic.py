@@ -8,7 +8,7 @@ __all__ = ["check_writable", "written_whole"]
 
 
 @contextmanager
-def written_whole(path, *, overwrite=False):
+def written_whole(path, *, overwrite=False, part=None):
     """Give a name beside a destination to write to, which takes its place once all is written.
 
     An error, such as a full disk, leaves the destination as it was, and nothing else.
@@ -19,6 +19,8 @@ def written_whole(path, *, overwrite=False):
         The file or folder that should be there in the end.
     overwrite : bool
         Replace an existing one.
+    part : path, optional
+        Write here, and leave what is there if an error comes: a later run may go on from it.
 
     Raises
     ------
@@ -29,12 +31,13 @@ def written_whole(path, *, overwrite=False):
     """
     path = Path(path)
     _check_free(path, overwrite)
-    part = _beside(path)
+    unfinished = _beside(path) if part is None else Path(part)
     try:
-        yield part
-        _replace(part, path)
+        yield unfinished
+        _replace(unfinished, path)
     finally:
-        _remove(part)
+        if part is None:
+            _remove(unfinished)
 
 
 def check_writable(path, *, overwrite=False):

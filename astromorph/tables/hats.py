@@ -10,7 +10,8 @@ from astromorph.tables.arrow import from_arrow, to_arrow
 from astromorph.tables.columns import plain
 from astromorph.tables.provenance import scalars
 
-__all__ = ["MAX_ROWS", "is_hats", "open_hats", "read_hats", "write_hats"]
+__all__ = ["MAX_ROWS", "describe_hats", "is_hats", "open_hats", "read_columns", "read_hats",
+           "write_hats"]
 
 MAX_ROWS = 3_000_000
 """Most rows of a HATS catalog that is read into a table."""
@@ -46,6 +47,12 @@ def read_hats(path):
     return from_arrow(data.replace_schema_metadata(_metadata(catalog)))
 
 
+def read_columns(catalog):
+    """A table of no rows, with the columns of a catalog of LSDB as they are described."""
+    data = catalog.hc_structure.schema.empty_table().select(list(catalog.columns))
+    return from_arrow(data.replace_schema_metadata(_metadata(catalog)))
+
+
 def write_hats(table, path, *, name):
     """Write a HATS catalog; the table must have positions.
 
@@ -53,7 +60,6 @@ def write_hats(table, path, *, name):
     the provenance in ``hats.properties``.
     """
     import pandas as pd
-    from hats.io.parquet_metadata import write_voparquet_in_common_metadata
 
     lsdb = _lsdb()
     table, ra, dec = _placed(plain(table))
@@ -63,7 +69,14 @@ def write_hats(table, path, *, name):
     catalog.write_catalog(
         path, catalog_name=name, as_collection=False, progress_bar=False,
         addl_hats_properties={key: str(value) for key, value, _ in scalars(table.meta)})
-    columns = {column.name: column for column in table.itercols()}
+    describe_hats(path, table)
+
+
+def describe_hats(path, table):
+    """Keep units, UCDs and descriptions of a table's columns with a HATS catalog that has them."""
+    from hats.io.parquet_metadata import write_voparquet_in_common_metadata
+
+    columns = {column.name: column for column in plain(table).itercols()}
     write_voparquet_in_common_metadata(
         path, field_units={key: str(column.unit) for key, column in columns.items() if column.unit},
         field_ucds={key: column.meta["ucd"] for key, column in columns.items()

@@ -8,7 +8,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-__all__ = ["DEFAULT", "FORMAT", "bundled", "digest", "read_weights", "write_weights"]
+__all__ = ["DEFAULT", "FORMAT", "bundled", "digest", "find_bundled", "read_weights",
+           "write_weights"]
 
 FORMAT = 1
 DEFAULT = "pinwheel"
@@ -120,3 +121,31 @@ def bundled():
     files = {tuple(path.stem.split("-", 1)): path for path in paths}
     return files | {(survey, network): path for survey, shared in _SHARED.items()
                     for (own, network), path in files.items() if own == shared}
+
+
+def find_bundled(survey="sdss", network=None):
+    """Find a bundled weights file.
+
+    Parameters
+    ----------
+    survey, network : str
+        See `~astromorph.classifier.MorphologyClassifier.from_pretrained`.
+
+    Returns
+    -------
+    survey : str
+        As `bundled` has it.
+    path : `~pathlib.Path`
+
+    Raises
+    ------
+    ValueError
+        If there are no such weights; the message lists those that there are.
+    """
+    files = bundled()
+    wanted = (str(survey).lower(), str(network or DEFAULT).lower())
+    if wanted not in files:
+        there = ", ".join(f"{s!r} with network={n!r}" for s, n in files)
+        raise ValueError(f"survey, network: there are no bundled weights {wanted}. "
+                         f"Expected one of: {there}.")
+    return wanted[0], files[wanted]

@@ -1,0 +1,89 @@
+"""``astromorph classify --dry-run``: what a run would take, without asking for anything."""
+import time
+from pathlib import Path
+
+from astromorph.cli.galaxies import load_classifier, read_galaxies
+
+__all__ = ["foresee"]
+
+SECONDS_PER_REQUEST = 1.0
+"""Assumed: what services take to answer differs, and with their load."""
+_PER_HOST = 16
+_SAMPLE = 256  # galaxies that measure the speed of this machine
+_NOT_SKY = ("images", "survey", "threads", "batch_size", "progress")
+
+
+def foresee(args):
+    """Print and return how many rows, requests, MB and minutes to expect, and what is assumed."""
+    galaxies, classifier = read_galaxies(args), load_classifier(args)
+    if galaxies.data is None:
+        print("The survey's catalog alone can tell how many galaxies the region holds, and it is "
+              "not asked in a dry run: at most --max-rows, by default 100000.")
+        return {"dry_run": True, "rows": None}
+    forecast = (_of_positions(args, galaxies, classifier) if galaxies.positions
+                else _of_images(galaxies))
+    rate = _measure(classifier)
+    forecast["assumes"].append(f"the network answers {rate:.0f} galaxies/s, as measured now on "
+                               "this machine")
+    working = forecast["to_classify"] / rate
+    # Images are got while the network works.
+    forecast["minutes"] = round(max(working, forecast.pop("waiting", 0)) / 60, 1)
+    _show(forecast)
+    return {"dry_run": True, **forecast}
+
+
+def _of_positions(args, galaxies, classifier):
+    from astromorph.skyrows import SkyRows
+
+    options = {name: value for name, value in galaxies.options.items() if name not in _NOT_SKY}
+    rows = SkyRows(galaxies.data, args.survey or classifier.card["survey"],
+                   frame_r90=classifier.frame_r90, **options)
+    counts = rows.foresee()
+    way, asked = rows.ways[0], counts["request"]
+    way = next((way for way in rows.ways if not getattr(way, "local", False)), way)
+    kilobytes = getattr(way, "kilobytes", None)
+    requests = round(asked * getattr(way, "requests", 1))
+    per_host = args.per_host or _PER_HOST
+    assumes = []
+    if asked:
+        assumes = [f"every image comes by the first way, {way.name}: {way.requests:g} requests and "
+                   f"{kilobytes} kB each (benchmarks/images_by_position.py)",
+                   f"{per_host} requests at a time, each answered after {SECONDS_PER_REQUEST:g} s"]
+    return {"rows": len(rows), "to_classify": len(rows) - counts["refused"] - counts["missing"],
+            "no_image_possible": counts["refused"], "not_cached": counts["missing"],
+            "in_cache": counts["cached"], "local": counts["local"], "requests": requests,
+            "megabytes": round(asked * (kilobytes or 0) / 1000, 1), "assumes": assumes,
+            "waiting": requests * SECONDS_PER_REQUEST / per_host}
+
+
+def _of_images(galaxies):
+    data, column = galaxies.data, galaxies.options.get("images")
+    paths = [Path(str(path)) for path in (data if column is None else data[column])]
+    sizes = [path.stat().st_size for path in paths if path.is_file()]
+    return {"rows": len(paths), "to_classify": len(sizes), "missing_files": len(paths) - len(sizes),
+            "requests": 0, "megabytes": 0, "megabytes_read": round(sum(sizes) / 1e6, 1),
+            "assumes": ["files are read as fast as the network takes them"]}
+
+
+def _measure(classifier):
+    """Galaxies per second of the network and what prepares its images, on this machine."""
+    import numpy as np
+    from astropy import log
+
+    noise = np.random.default_rng(0).integers(0, 255, (_SAMPLE, 96, 96, 3), np.uint8)
+    with log.log_to_list():  # noise is unlike any galaxy: no news
+        classifier.predict(list(noise[:8]))
+        started = time.perf_counter()
+        classifier.predict(list(noise))
+    return _SAMPLE / (time.perf_counter() - started)
+
+
+def _show(forecast):
+    names = {"rows": "rows", "to_classify": "  to classify", "no_image_possible":
+             "  without a possible image", "not_cached": "  not in the cache, offline",
+             "in_cache": "  in the cache", "local": "  local", "missing_files": "  missing files",
+             "requests": "requests", "megabytes": "MB to receive", "megabytes_read": "MB to read",
+             "minutes": "minutes"}
+    print("\n".join(f"{title:28} {forecast[name]}" for name, title in names.items()
+                    if forecast.get(name) or name in ("rows", "requests", "minutes")))
+    print("It is assumed that " + "; that ".join(forecast["assumes"]) + ".")
