@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from contextlib import contextmanager, nullcontext, redirect_stdout
 
 from astromorph import __version__
@@ -64,9 +65,7 @@ def _run(args):
         if not _is_for_people(error):
             raise
         if args.verbose:
-            from astropy import log
-
-            log.debug("where it happened", exc_info=True)
+            traceback.print_exc()
         return FAILED, _complain(args, error)
 
 

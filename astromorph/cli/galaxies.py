@@ -212,11 +212,12 @@ def _holds_table(path, input_format):
     """Whether a file is a table rather than an image."""
     from astromorph.tables import table_format
 
+    if input_format is not None:
+        return True
     try:
-        name = table_format(path, input_format)
+        return table_format(path) != "fits" or _fits_holds_table(path)
     except ValueError:
         return False
-    return name != "fits" or input_format is not None or _fits_holds_table(path)
 
 
 def _fits_holds_table(path):

@@ -86,7 +86,8 @@ def _card(path, survey=None):
 
 
 def _show(lines):
-    print("\n".join(f"{name:14} {value}" for name, value in lines.items() if value))
+    texts = {name: str(value) for name, value in lines.items() if value is not None}
+    print("\n".join(f"{name:14} {text}" for name, text in texts.items() if text))
 
 
 def _print_scores(card):
