@@ -2,9 +2,11 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from glob import glob
 from importlib.resources import files
 from inspect import signature
 from pathlib import Path
@@ -15,10 +17,12 @@ import pytest
 from astropy import log
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
+from PIL import Image
 
 from astromorph import MorphologyClassifier, __version__, cli
 from astromorph.cache import CutoutCache, cache_key
 from astromorph.flags import MorphFlag
+from astromorph.images import read_cutout
 from astromorph.questions import QUESTIONS
 from astromorph.services import WAYS, CutoutRequest
 from astromorph.skyrows import SkyRows
@@ -178,8 +182,9 @@ def loaded(classifier, monkeypatch):
 
 def test_demo(capsys, tmp_path, loaded):
     folder = tmp_path / "new"
-    for _ in range(2):  # the second run replaces the first one's files
-        assert cli.main(["demo", "--output-dir", str(folder)]) == 0
+    folder.mkdir()
+    (folder / "demo.fits").write_text("of an earlier run")
+    assert cli.main(["demo", "--output-dir", str(folder)]) == 0
     out = capsys.readouterr().out
     assert "SIMULATED" in out
     table = Table.read(folder / "demo.fits")
@@ -647,19 +652,96 @@ def _documented():
             yield source, match[1]
 
 
+def _arguments(line):
+    """What the shell makes of a command line, up to a pipe; file patterns are not expanded."""
+    return shlex.split(line.split(" | ")[0], comments=True)[1:]
+
+
+def _is_whole(arguments):
+    """Not just the name of a command in running text."""
+    return len(arguments) > 1 or arguments[0] in ("info", "demo")
+
+
 def test_documented_commands_are_understood(capsys):
-    """Each is parsed by the real parser, after what the shell would do to it."""
     lines = list(_documented())
     commands = {line.split()[1] for _, line in lines}
     assert {"classify", "adapt", "evaluate", "suggest", "info", "cache", "demo"} <= commands
     for source, line in lines:
-        arguments = shlex.split(line, comments=True)[1:]
-        if len(arguments) == 1 and arguments[0] not in ("info", "demo"):
-            continue  # the name of a command in running text
+        if not _is_whole(_arguments(line)):
+            continue
         try:
-            cli.build_parser().parse_args(arguments)
+            cli.build_parser().parse_args(_arguments(line))
         except SystemExit as end:
             assert end.code == 0, f"{source}: {line}: {capsys.readouterr().err}"
+
+
+COMMANDS = sorted({line for _, line in _documented() if _is_whole(_arguments(line))
+                   and not {"--help", "/data/hips/legacy-color"} & set(_arguments(line))})
+
+
+@pytest.fixture(scope="module")
+def documented_files(tmp_path_factory, classifier):
+    """The files that the documentation speaks of, of simulated galaxies."""
+    folder = tmp_path_factory.mktemp("documented")
+    (folder / "cutouts").mkdir()
+    paths = sorted(files("astromorph").joinpath("sample").glob("*.fits"))[:4]
+    for number, path in enumerate(paths):
+        pixels = read_cutout(path, survey="sdss").pixels
+        picture = Image.fromarray(np.uint8(255 * pixels))
+        picture.save(folder / "cutouts" / f"{number}.jpg")
+    cat = Table({"objid": range(4), "ra": [1.0, 2, 3, 4], "dec": [1.0] * 4, "q1": [1, 0, 1, 0],
+                 "petroR90_r": [6.0] * 4, "file": [f"cutouts/{n}.jpg" for n in range(4)],
+                 "q2": [1, 0, 1, 0], "q3": [1, 0, 1, 0]})
+    for name in ("cat.fits", "cat.parquet", "galaxies.fits", "labeled.fits", "labeled.csv",
+                 "votes.fits", "votes.ecsv"):
+        write_table(cat, folder / name)
+    write_table(Table({"RA": [1.0], "DEC": [1.0], "radius": [6.0]}), folder / "cat.csv")
+    classified = classifier.classify(cat, images="file", cutout_r90="measure")
+    for name in ("classified.fits", "morphology.fits"):
+        write_table(classified, folder / name)
+    classifier.write(folder / "mine.safetensors")
+    (folder / "coma.reg").write_text(f"{REGION}\n")
+    return folder
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_documented_commands_run(line, documented_files, tmp_path, capsys, loaded, monkeypatch):
+    """On simulated galaxies, offline; the training alone is left out."""
+    arguments = _arguments(line)
+    if "--report" in arguments:
+        pytest.importorskip("astromorph.html_report")
+    if any("_hats" in argument for argument in arguments):
+        pytest.importorskip("lsdb")
+        if not hasattr(MorphologyClassifier, "classify_catalog"):
+            pytest.skip("there is no classify_catalog yet")
+        arguments = [argument for argument in arguments if argument not in ("--workers", "8")]
+        write_table(read_table(documented_files / "cat.fits"), tmp_path / "survey_hats")
+    if "--resume" in arguments and "checkpoint" not in signature(
+            MorphologyClassifier.classify).parameters:
+        pytest.skip("classify has no checkpoint yet")
+    shutil.copytree(documented_files, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ASTROMORPH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(MorphologyClassifier, "adapt", lambda self, *args, **options:
+                        MorphologyClassifier.from_pretrained("legacy"))
+    monkeypatch.setattr("astromorph.catalogs.query_galaxies", lambda *args, **options:
+                        read_table("cat.fits"))
+    arguments = [found for argument in arguments
+                 for found in (sorted(glob(argument)) if "*" in argument else [argument])]
+    if arguments[0] == "suggest" and "cutouts/" not in arguments:
+        arguments = [*arguments, "--images", "file", "--cutout-r90", "measure"]
+    elif arguments[0] == "classify" and "--images" not in arguments and not any(
+            argument.startswith("cutouts/") for argument in arguments):
+        arguments.append("--offline")
+    if "-o" in arguments:
+        arguments.append("--overwrite")
+    status = cli.main(arguments)
+    captured = capsys.readouterr()
+    assert "error:" not in captured.err
+    # Offline, only what is local can be classified.
+    assert status == int("--offline" in arguments and not {"--local", "--dry-run"} & set(arguments))
+    if "-o" in arguments:
+        assert Path(arguments[arguments.index("-o") + 1]).exists()
 
 
 def test_help_is_quick():
