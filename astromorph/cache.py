@@ -98,10 +98,6 @@ class CutoutCache:
     def __repr__(self):
         return f"CutoutCache({str(self.folder)!r}, max_size={self.max_size})"
 
-    def __contains__(self, key):
-        """Whether there is an entry, without reading it: it may turn out to be damaged."""
-        return self._sidecar(key).is_file()
-
     def get(self, key):
         """Read an entry.
 
@@ -137,6 +133,10 @@ class CutoutCache:
         with suppress(OSError):
             os.utime(sidecar)  # used last
         return CacheEntry(data, record["meta"], path, _age(record))
+
+    def __contains__(self, key):
+        """Whether there is an entry, without reading it: it may turn out to be damaged."""
+        return self._sidecar(key).is_file()
 
     def put(self, key, data, meta, *, suffix=".jpg"):
         """Store an entry, in place of an older one.
