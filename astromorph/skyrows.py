@@ -67,15 +67,6 @@ class SkyRows:
         return ((self._fetcher.request(*frame), r90) for *frame, r90 in zip(
             self._ra, self._dec, self._widths, self._names, self._r90))
 
-    def foresee(self):
-        """How many rows `load` would have what to do for; see `CutoutFetcher.foresee`."""
-        return Counter(self._fetcher.foresee(request) for request, _ in self)
-
-    def fetch(self, number):
-        """The image of a row by its number; raises FetchError."""
-        return self._fetcher.fetch(self._fetcher.request(
-            self._ra[number], self._dec[number], self._widths[number], self._names[number]))
-
     def load(self, row, size, frame_r90, margin=0):
         """(pixels, flag, provenance or None) of a row; raises CutoutError and FetchError."""
         request, r90 = row
@@ -94,6 +85,15 @@ class SkyRows:
             if not wider[1] & MorphFlag.NO_SIZE:
                 return wider
         return pixels, flag | MorphFlag.MEASURED_SIZE, provenance
+
+    def foresee(self):
+        """How many rows `load` would have what to do for; see `CutoutFetcher.foresee`."""
+        return Counter(self._fetcher.foresee(request) for request, _ in self)
+
+    def fetch(self, number):
+        """The image of a row by its number; raises FetchError."""
+        return self._fetcher.fetch(self._fetcher.request(
+            self._ra[number], self._dec[number], self._widths[number], self._names[number]))
 
 
 def _widths_and_r90(data, n, frame_r90, cutout_r90, r90, width):
