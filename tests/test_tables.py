@@ -79,8 +79,8 @@ def test_round_trip(table, tmp_path, name):
         assert result[column.name].meta.get("ucd") == column.meta.get("ucd")
         if column.dtype.kind in "iub":
             assert result[column.name].dtype.newbyteorder("=") == column.dtype
-    if name != "hats":
-        assert {key: result.meta[key] for key in table.meta} == table.meta
+    kept = PROVENANCE if name == "hats" else table.meta
+    assert {key: result.meta.get(key) for key in kept} == {key: table.meta.get(key) for key in kept}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -233,7 +233,7 @@ def test_hats(table, tmp_path):
     needs("hats")
     path = tmp_path / "t_hats"
     write_table(table, path)
-    assert "MORPHNET=pinwheel" in (path / "hats.properties").read_text()
+    assert "morphnet=pinwheel" in (path / "hats.properties").read_text()
     with pytest.raises(FileExistsError, match="exists"):
         write_table(table, path)
     write_table(table[:2], path, overwrite=True)

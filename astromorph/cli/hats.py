@@ -1,5 +1,6 @@
 """``astromorph classify`` of a HATS catalog to another one, partition by partition."""
 import hashlib
+import logging
 from contextlib import contextmanager, nullcontext
 
 from astromorph.cli.galaxies import load_classifier, read_galaxies
@@ -59,7 +60,8 @@ def _workers(number):
     """Processes that share the partitions."""
     from dask.distributed import Client, LocalCluster
 
-    with LocalCluster(n_workers=number, dashboard_address=None) as cluster, Client(cluster):
+    with LocalCluster(n_workers=number, dashboard_address=None,
+                      silence_logs=logging.ERROR) as cluster, Client(cluster):
         yield
 
 

@@ -8,7 +8,7 @@ from astropy.table import Column
 from astromorph.positions import find_positions
 from astromorph.tables.arrow import from_arrow, to_arrow
 from astromorph.tables.columns import plain
-from astromorph.tables.provenance import scalars
+from astromorph.tables.provenance import PROVENANCE, scalars
 
 __all__ = ["MAX_ROWS", "describe_hats", "is_hats", "open_hats", "read_columns", "read_hats",
            "write_hats"]
@@ -44,7 +44,10 @@ def read_hats(path):
                          "open it with lsdb, and use MorphologyClassifier.classify_catalog")
     frame = catalog.compute(progress_bar=False)
     data = pa.Table.from_pandas(frame, preserve_index=False)
-    return from_arrow(data.replace_schema_metadata(_metadata(catalog)))
+    table = from_arrow(data.replace_schema_metadata(_metadata(catalog)))
+    properties = catalog.hc_structure.catalog_info.model_extra or {}
+    table.meta |= {key: properties[key.lower()] for key in PROVENANCE if key.lower() in properties}
+    return table
 
 
 def read_columns(catalog):
@@ -68,7 +71,7 @@ def write_hats(table, path, *, name):
         catalog_name=name, margin_threshold=None)
     catalog.write_catalog(
         path, catalog_name=name, as_collection=False, progress_bar=False,
-        addl_hats_properties={key: str(value) for key, value, _ in scalars(table.meta)})
+        addl_hats_properties={key.lower(): str(value) for key, value, _ in scalars(table.meta)})
     describe_hats(path, table)
 
 
