@@ -33,6 +33,9 @@ PROVENANCE = {  # column: (type, unit, description)
     "cutout_coverage": (float, None, "Fraction of the image with data"),
     "cutout_sha256": (str, None, "Checksum (SHA-256) of the image file"),
 }
+_UCDS = {"cutout_way": "meta.id;meta.dataset", "cutout_url": "meta.ref.url",
+         "cutout_bands": "instr.bandpass", "cutout_scale": "instr.scale",
+         "cutout_coverage": "stat.filling", "cutout_sha256": "meta.checksum"}
 
 
 @dataclass(frozen=True)
@@ -361,4 +364,5 @@ def add_provenance(table, rows):
     empty = tuple("" if kind is str else np.nan for kind, _, _ in PROVENANCE.values())
     columns = zip(*(row or empty for row in rows)) if rows else [()] * len(PROVENANCE)
     for (name, (kind, unit, description)), values in zip(PROVENANCE.items(), columns):
-        table[name] = Column(np.array(values, kind), unit=unit, description=description)
+        table[name] = Column(np.array(values, kind), unit=unit, description=description,
+                             meta={"ucd": _UCDS[name]})

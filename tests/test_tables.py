@@ -11,6 +11,7 @@ from astropy.table import Column, MaskedColumn, QTable, Table
 from astropy.time import Time
 from astropy.utils.masked import Masked
 
+from astromorph.cutouts import add_provenance
 from astromorph.questions import QUESTIONS
 from astromorph.tables import FORMATS, PROVENANCE, check_destination, read_table, write_table
 
@@ -176,6 +177,9 @@ def test_ucds_are_of_the_vocabulary():
     from astropy.io.votable.ucd import check_ucd
 
     ucds = [ucd for _, ucd in PROVENANCE.values()] + [question.ucd for question in QUESTIONS]
+    sources = Table()
+    add_provenance(sources, [])
+    ucds += [column.meta["ucd"] for column in sources.itercols()]
     for ucd in [*ucds, "meta.code.qual", "stat.error;stat.probability"]:
         assert check_ucd(ucd, check_controlled_vocabulary=True, has_colon=False), ucd
 

@@ -62,7 +62,7 @@ def _draw_sample(paths, table, destination):
 
     from astromorph.images import read_cutout
     from astromorph.plots import plot_mosaic
-    from astromorph.tables.atomic import written_whole
+    from astromorph.atomic import written_whole
 
     use("Agg")
     axes = plot_mosaic([read_cutout(path, survey="sdss").pixels for path in paths],

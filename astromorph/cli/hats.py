@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from astromorph.cli.galaxies import load_classifier, read_galaxies
 from astromorph.cli.output import count_outcomes
 from astromorph.cli.parsing import given
-from astromorph.tables.atomic import written_whole
+from astromorph.atomic import written_whole
 from astromorph.tables.hats import describe_hats, open_hats, read_columns
 
 __all__ = ["classify_hats"]

@@ -30,7 +30,7 @@ def check_output(args):
 
 def check_file(args, path):
     """The same of a file that is no table."""
-    from astromorph.tables.atomic import check_writable
+    from astromorph.atomic import check_writable
 
     if path is not None:
         with _refusing(args):

@@ -8,6 +8,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from astromorph.atomic import written_whole
+
 __all__ = ["DEFAULT", "FORMAT", "bundled", "digest", "find_bundled", "read_weights",
            "write_weights"]
 
@@ -53,14 +55,10 @@ def write_weights(path, card, arrays, *, overwrite=False):
     FileExistsError
         If the file exists and ``overwrite`` is not set.
     """
-    path = Path(path)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"path: {path} exists; pass overwrite=True to replace it.")
     card = {**card, "format": FORMAT, "sha256": digest(arrays)}
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()},
-                          metadata={"card": json.dumps(card)}))
-    part.replace(path)
+    with written_whole(path, overwrite=overwrite) as part:
+        part.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()},
+                              metadata={"card": json.dumps(card)}))
     return card
 
 

@@ -56,8 +56,7 @@ def _beside(path):
 def _check_free(path, overwrite):
     if path.exists():
         if not overwrite:
-            raise FileExistsError(f"path: {path} exists. Expected another name, or overwrite=True "
-                                  "to replace it.")
+            raise FileExistsError(f"path: {path} exists; pass overwrite=True to replace it.")
         if not (path.is_file() or path.is_dir()):
             raise FileExistsError(f"path: {path} is no file. Expected one, or a new name.")
     if not path.parent.is_dir():
