@@ -421,6 +421,19 @@ def test_dry_run(tmp_path, capsys, loaded, monkeypatch):
     assert _json(capsys, ["classify", "--region", REGION, "--dry-run"])["rows"] is None
 
 
+def test_dry_run_of_a_hats_catalog(tmp_path, capsys, loaded, monkeypatch):
+    """It may be too large to read."""
+    pytest.importorskip("lsdb")
+    write_table(Table({"ra": [10.0, 11.0], "dec": [1.0] * 2, "petroR90_r": [5.0] * 2,
+                       "file": ["a", "b"]}), tmp_path / "cat_hats")
+    monkeypatch.setattr("astromorph.tables.hats.MAX_ROWS", 1)
+    summary = _json(capsys, ["classify", tmp_path / "cat_hats", "--survey", "des", "--dry-run"])
+    assert [summary[name] for name in ("rows", "to_classify", "requests")] == [2, 2, 2]
+    assert summary["assumes"][0] == "the cache has none of the images"
+    images = _json(capsys, ["classify", tmp_path / "cat_hats", "--images", "file", "--dry-run"])
+    assert [images[name] for name in ("rows", "requests")] == [2, 0]
+
+
 def test_dry_run_of_images(sample, capsys, loaded):
     size = sum(Path(path).stat().st_size for path in read_table(sample)["file"])
     assert cli.main(["classify", str(sample), *IMAGES, "--dry-run"]) == 0
@@ -716,7 +729,7 @@ def test_documented_commands_run(line, documented_files, tmp_path, capsys, loade
             pytest.skip("there is no classify_catalog yet")
         arguments = [argument for argument in arguments if argument not in ("--workers", "8")]
         write_table(read_table(documented_files / "cat.fits"), tmp_path / "survey_hats")
-    if "--resume" in arguments and "checkpoint" not in signature(
+    elif "--resume" in arguments and "checkpoint" not in signature(
             MorphologyClassifier.classify).parameters:
         pytest.skip("classify has no checkpoint yet")
     shutil.copytree(documented_files, tmp_path, dirs_exist_ok=True)

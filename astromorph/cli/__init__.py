@@ -87,7 +87,7 @@ def _speaking(args):
     from astropy import log
 
     before = log.level
-    log.setLevel("DEBUG" if args.verbose else "ERROR" if args.quiet else "INFO")
+    log.setLevel("DEBUG" if args.verbose else "ERROR" if args.quiet else before)
     try:
         with redirect_stdout(sys.stderr) if args.json else nullcontext():
             yield

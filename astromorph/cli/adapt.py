@@ -20,7 +20,7 @@ def add_parser(commands):
     parser = add_command(commands, "adapt", run, "Teach a classifier another survey from a few "
                                                  "hundred labeled galaxies.", _EXAMPLES)
     add_network(parser)
-    add_galaxies(parser, fractions=False)
+    add_galaxies(parser, batches=False)
     add_labels(parser)
     add = parser.add_argument_group("training").add_argument
     add("--train", choices=["all", "dense", "scratch"], help="layers to teach: all (default), the "

@@ -34,13 +34,13 @@ class Galaxies:
     positions: bool = False
 
 
-def add_galaxies(parser, *, fractions=True):
+def add_galaxies(parser, *, batches=True):
     """Add the options that say which galaxies and which images."""
     _add_columns(parser)
     _add_services(parser)
     run = parser.add_argument_group("the run")
     run.add_argument("--threads", type=int, metavar="N", help="threads that get and read images")
-    if fractions:
+    if batches:
         run.add_argument("--batch-size", type=int, metavar="N",
                          help="galaxies in one pass of the network")
     run.add_argument("--progress", action=argparse.BooleanOptionalAction,
