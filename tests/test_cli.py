@@ -287,6 +287,8 @@ def test_classify_evaluate_suggest(sample, tmp_path, loaded, capsys):
     scores = _json(capsys, ["evaluate", output, "--no-intervals"])["scores"]
     assert [row["n"] for row in scores] == [12, 9, 6]  # where they are asked
     assert scores[0]["AUC"] == 1 and "AUC_low" not in scores[0]
+    chosen = _json(capsys, ["evaluate", output, "--no-intervals", "--min-votes", "0"])["scores"]
+    assert chosen == scores  # probabilities are not taken for labels
     assert cli.main(["evaluate", str(sample), *IMAGES, "-o", str(tmp_path / "s.ecsv")]) == 0
     assert Table.read(tmp_path / "s.ecsv")["AUC"][0] == 1
     for key in ("q1", "q2", "q3"):

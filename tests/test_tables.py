@@ -68,7 +68,12 @@ def test_round_trip(table, tmp_path, name):
     path = tmp_path / NAMES[name]
     if name == "csv":  # it has no booleans
         table["good"] = table["good"].astype(int)
+    before = table.copy()
     write_table(table, path)
+    for column in before.itercols():  # writing leaves the table as it was
+        for attribute in ("unit", "description", "meta", "dtype", "fill_value"):
+            assert getattr(table[column.name], attribute, None) == getattr(column, attribute, None)
+    assert table.meta == before.meta
     result = read_table(path)
     same_values(result, table)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]

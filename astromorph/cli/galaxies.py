@@ -7,7 +7,7 @@ from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, give
                                     survey_name)
 
 __all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "load_classifier",
-           "read_card", "read_galaxies", "read_given_labels"]
+           "read_galaxies", "read_given_labels"]
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".fits", ".fit")
 _SKY = ("ra", "dec", "width", "names", "pixels", "offline", "max_age", "per_host", "timeout",
@@ -125,7 +125,8 @@ def read_galaxies(args, data=None):
     _check(args, files, positions)
     _find(files)
     if data is None:
-        data = _read(args, files[0]) if files and (positions or args.images) else files
+        is_table = files and (positions or args.images)
+        data = _read(files[0], args.input_format) if is_table else files
     options = given(args, "images", "cutout_r90", "survey", "bands", "threads", "batch_size",
                     "progress") | _angles(args, data)
     if args.quiet:
@@ -147,33 +148,23 @@ def load_classifier(args):
         args.parser.error(str(error))
 
 
-def read_card(args):
-    """The card of the weights that the arguments tell, without loading the network."""
-    from astromorph import weights
-
-    survey, path = None, args.weights
-    if path is None:
-        survey, path = weights.find_bundled(args.survey or "sdss", args.network)
-    card, _ = weights.read_weights(path)
-    return card | ({"survey": survey} if survey else {})
-
-
 def read_given_labels(args, data):
-    """Labels of the arguments' table, or of the data's own columns."""
-    from astromorph.labels import make_labels
-    from astromorph.tables import read_table
+    """Labels as the arguments want them; None to take those of the data as they are."""
+    from astromorph.labels import make_labels, without_answers
 
-    table = data if args.labels is None else read_table(args.labels)
     choices = given(args, "min_votes", "agreement", "dialect")
     if args.vote_threshold is not None:
         choices["threshold"] = args.vote_threshold
-    return make_labels(table, **choices) if choices or args.labels is not None else None
+    if args.labels is None and not choices:
+        return None
+    table = data if args.labels is None else _read(args.labels)
+    return make_labels(without_answers(table), **choices)
 
 
-def _read(args, path):
+def _read(path, format=None):
     from astromorph.tables import read_table
 
-    return read_table(path, format=args.input_format)
+    return read_table(path, format=format)
 
 
 def _files(args):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from astropy.table import Table
 
-from astromorph.tables.arrow import read_parquet, write_parquet
 from astromorph.atomic import check_writable, written_whole
+from astromorph.tables.arrow import read_parquet, write_parquet
 from astromorph.tables.columns import plain
 from astromorph.tables.fits_tables import read_fits, write_fits
 from astromorph.tables.hats import is_hats, read_hats, write_hats

@@ -56,15 +56,15 @@ def read_columns(catalog):
     return from_arrow(data.replace_schema_metadata(_metadata(catalog)))
 
 
-def write_hats(table, path, *, name):
-    """Write a HATS catalog; the table must have positions.
+def write_hats(table, path, *, name=None):
+    """Write a HATS catalog, by default named as its folder; the table must have positions.
 
     Units, UCDs and descriptions are in ``dataset/_common_metadata``, by the VOParquet convention,
     the provenance in ``hats.properties``.
     """
     import pandas as pd
 
-    lsdb = _lsdb()
+    lsdb, name = _lsdb(), name or Path(path).name
     table, ra, dec = _placed(plain(table))
     catalog = lsdb.from_dataframe(
         to_arrow(table).to_pandas(types_mapper=pd.ArrowDtype), ra_column=ra, dec_column=dec,
