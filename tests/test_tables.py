@@ -192,7 +192,7 @@ def test_ucds_are_of_the_vocabulary():
 @pytest.mark.skipif(shutil.which("stilts") is None, reason="STILTS is not installed")
 @pytest.mark.parametrize("name", ["fits", "votable", "csv"])
 def test_topcat_reads_it(table, tmp_path, name):
-    """STIL, the library of TOPCAT, sees values, nulls and descriptions."""
+    """Its command-line tools see values, nulls and descriptions."""
     path = tmp_path / NAMES[name]
     write_table(table, path)
 

@@ -1,4 +1,4 @@
-"""Tables in FITS files: units, nulls, descriptions and UCDs in the header, as STIL has them."""
+"""Tables in FITS files: units, nulls, descriptions and UCDs in the header, as TOPCAT has them."""
 import unicodedata
 import warnings
 
