@@ -134,6 +134,10 @@ class CutoutCache:
             os.utime(sidecar)  # used last
         return CacheEntry(data, record["meta"], path, _age(record))
 
+    def __contains__(self, key):
+        """Whether there is an entry, without reading it: it may turn out to be damaged."""
+        return self._sidecar(key).is_file()
+
     def put(self, key, data, meta, *, suffix=".jpg"):
         """Store an entry, in place of an older one.
 

@@ -84,14 +84,9 @@ class MorphologyClassifier:
         ValueError
             If there are no such weights; the message lists those that there are.
         """
-        files = weights.bundled()
-        wanted = (str(survey).lower(), str(network or weights.DEFAULT).lower())
-        if wanted not in files:
-            there = ", ".join(f"{s!r} with network={n!r}" for s, n in files)
-            raise ValueError(f"survey, network: there are no bundled weights {wanted}. "
-                             f"Expected one of: {there}.")
-        card, arrays = weights.read_weights(files[wanted])
-        return cls(card | {"survey": wanted[0]}, arrays)
+        survey, path = weights.find_bundled(survey, network)
+        card, arrays = weights.read_weights(path)
+        return cls(card | {"survey": survey}, arrays)
 
     @classmethod
     def read(cls, path):
@@ -232,7 +227,8 @@ class MorphologyClassifier:
             call goes on from there; what another call would answer otherwise is refused. Rows
             that a service failed are tried again. See `~astromorph.checkpoint.Checkpoint`.
         **fetch
-            For positions, ``ways``, ``cache``, ``offline`` and more: the options of
+            For positions, ``ra`` and ``dec``, the names of their columns where they cannot be told,
+            and ``ways``, ``cache``, ``offline`` and more: the options of
             `~astromorph.cutouts.fetch_cutouts`.
 
         Returns

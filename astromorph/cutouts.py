@@ -33,6 +33,9 @@ PROVENANCE = {  # column: (type, unit, description)
     "cutout_coverage": (float, None, "Fraction of the image with data"),
     "cutout_sha256": (str, None, "Checksum (SHA-256) of the image file"),
 }
+_UCDS = {"cutout_way": "meta.id;meta.dataset", "cutout_url": "meta.ref.url",
+         "cutout_bands": "instr.bandpass", "cutout_scale": "instr.scale",
+         "cutout_coverage": "stat.filling", "cutout_sha256": "meta.checksum"}
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,30 @@ class CutoutFetcher:
         if cached is not None:
             return _from_entry(cached, MorphFlag(0) if self.offline else MorphFlag.STALE)
         raise _combined(errors)
+
+    def foresee(self, request):
+        """Tell what `fetch` would begin with, without asking for anything.
+
+        Parameters
+        ----------
+        request : `~astromorph.services.base.CutoutRequest`
+
+        Returns
+        -------
+        str
+            ``"refused"`` (there cannot be such an image), ``"local"``, ``"cached"``, ``"request"``,
+            or ``"missing"`` where a request would be needed and none may be made.
+        """
+        try:
+            self._check(request)
+        except FetchError:
+            return "refused"
+        if self.cache is not None and any(cache_key(request, way.name) in self.cache
+                                          for way in self.ways if not _is_local(way)):
+            return "cached"
+        if _is_local(self.ways[0]):
+            return "local"
+        return "missing" if self.offline else "request"
 
     def _check(self, request):
         if not (np.isfinite(request.ra) and abs(request.dec) <= 90):
@@ -337,4 +364,5 @@ def add_provenance(table, rows):
     empty = tuple("" if kind is str else np.nan for kind, _, _ in PROVENANCE.values())
     columns = zip(*(row or empty for row in rows)) if rows else [()] * len(PROVENANCE)
     for (name, (kind, unit, description)), values in zip(PROVENANCE.items(), columns):
-        table[name] = Column(np.array(values, kind), unit=unit, description=description)
+        table[name] = Column(np.array(values, kind), unit=unit, description=description,
+                             meta={"ucd": _UCDS[name]})

@@ -9,7 +9,7 @@ from astromorph.metrics import as_labels, as_probabilities
 from astromorph.questions import QUESTIONS
 from astromorph.votes import PLAIN, VoteColumns
 
-__all__ = ["Labels", "make_labels", "read_labels", "vote_agreement"]
+__all__ = ["Labels", "make_labels", "read_labels", "vote_agreement", "without_answers"]
 
 
 @dataclass(frozen=True)
@@ -136,15 +136,32 @@ def read_labels(data, labels, questions):
             raise ValueError("labels: none given, and the data are not a table that has them. "
                              f"Expected an array (n, {len(questions)}) of 1, 0 and NaN, or a table "
                              f"with columns {[question.key for question in questions]} or votes.")
-        if "morph_flag" in data.colnames:
-            data = data[[name for name in data.colnames
-                         if name not in {question.column for question in questions}]]
-        labels = make_labels(data)
+        labels = make_labels(without_answers(data, questions))
     labels = as_labels(labels.values if isinstance(labels, Labels) else labels)
     if labels.shape != (len(data), len(questions)):
         raise ValueError(f"labels: expected shape ({len(data)}, {len(questions)}), a row for each "
                          f"galaxy and a column a question. Received {labels.shape}.")
     return labels
+
+
+def without_answers(table, questions=QUESTIONS):
+    """Leave out the probabilities of `classify`, which are no labels.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        Classified or not.
+    questions : sequence of `~astromorph.questions.Question`
+        Whose columns to leave out.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+    """
+    if "morph_flag" not in getattr(table, "colnames", ()):
+        return table
+    return table[[name for name in table.colnames
+                  if name not in {question.column for question in questions}]]
 
 
 def vote_agreement(fraction):

@@ -1,4 +1,5 @@
 """Positions of a catalog -> network pixels, row by row."""
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,8 @@ class SkyRows:
     ----------
     table : `~astropy.table.Table`
         The table to fill, a copy.
+    ways : list of callable
+        The ways to images, in the order in which they are tried.
     threads, ahead : int
         Threads that load rows by default, and rows to load ahead.
     together : int
@@ -40,9 +43,9 @@ class SkyRows:
                  | MorphFlag.UNREADABLE)
 
     def __init__(self, data, survey, *, frame_r90, cutout_r90=None, r90=None, width=None,
-                 bands=None, names=None, provenance=False, **fetch):
+                 bands=None, names=None, provenance=False, ra=None, dec=None, **fetch):
         try:
-            self._ra, self._dec = find_positions(data)
+            self._ra, self._dec = find_positions(data, ra=ra, dec=dec)
         except ValueError as error:
             raise ValueError(f"{error} For a table of images, say images= their column.") from None
         self.table = data.copy() if isinstance(data, Table) else Table(
@@ -52,7 +55,7 @@ class SkyRows:
                                                   width)
         self._provenance = provenance
         self._fetcher = CutoutFetcher(survey, bands=bands, **fetch)
-        self.survey = self._fetcher.survey
+        self.survey, self.ways = self._fetcher.survey, self._fetcher.ways
         self.table.meta["MORPHIMG"] = f"{self.survey.title} {self.survey.release}".strip()
         self.threads = self._fetcher.threads
 
@@ -99,6 +102,15 @@ class SkyRows:
             if not wider[1] & MorphFlag.NO_SIZE:
                 return wider
         return pixels, flag | MorphFlag.MEASURED_SIZE, provenance
+
+    def foresee(self):
+        """How many rows `load` would have what to do for; see `CutoutFetcher.foresee`."""
+        return Counter(self._fetcher.foresee(request) for request, _ in self)
+
+    def fetch(self, number):
+        """The image of a row by its number; raises FetchError."""
+        return self._fetcher.fetch(self._fetcher.request(
+            self._ra[number], self._dec[number], self._widths[number], self._names[number]))
 
 
 def _widths_and_r90(data, n, frame_r90, cutout_r90, r90, width):

@@ -40,6 +40,22 @@ def test_does_not_overwrite_unasked(tmp_path, arrays):
     assert read_weights(path)[0]["size"] == 96
 
 
+def test_failed_write_leaves_what_was_there(tmp_path, arrays, monkeypatch):
+    path = tmp_path / "w.safetensors"
+    written = write_weights(path, CARD, arrays)
+
+    def full_disk(part, data):
+        with part.open("wb") as file:
+            file.write(data[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(path), "write_bytes", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        write_weights(path, CARD | {"size": 96}, arrays, overwrite=True)
+    assert read_weights(path)[0] == written
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="no weights file"):
         read_weights(tmp_path / "nothing.safetensors")

@@ -28,25 +28,31 @@ class Way:
         Takes a survey's record; true if it holds what the way needs.
     local : bool
         Whether it does without the network: it is then not cached, and works offline.
+    requests : float
+        Requests for one galaxy, as ``benchmarks/images_by_position.py`` counts them.
+    kilobytes : float, optional
+        What is received for one galaxy, by the same measurement.
     """
 
     name: str
     fetch: Callable
     needs: Callable | None = None
     local: bool = False
+    requests: float = 1
+    kilobytes: float | None = None
 
     def __call__(self, request, transport):
         return self.fetch(request, transport)
 
 
 WAYS = {way.name: way for way in (
-    Way("skyserver", skyserver_picture, attrgetter("release")),
-    Way("viewer", viewer_picture, attrgetter("layer")),
-    Way("viewer-fits", viewer_planes, attrgetter("layer")),
-    Way("hips2fits", hips_picture, color_hips),
-    Way("hips2fits-fits", hips_planes, attrgetter("hips")),
-    Way("sdss-frames", sdss_frames, attrgetter("release")),
-    Way("sia", sia_planes, attrgetter("sia")),
+    Way("skyserver", skyserver_picture, attrgetter("release"), kilobytes=11),
+    Way("viewer", viewer_picture, attrgetter("layer"), kilobytes=14),
+    Way("viewer-fits", viewer_planes, attrgetter("layer"), kilobytes=532),
+    Way("hips2fits", hips_picture, color_hips, kilobytes=14),
+    Way("hips2fits-fits", hips_planes, attrgetter("hips"), requests=3, kilobytes=540),
+    Way("sdss-frames", sdss_frames, attrgetter("release"), requests=5.97, kilobytes=3825),
+    Way("sia", sia_planes, attrgetter("sia"), requests=4, kilobytes=238),
 )}
 
 

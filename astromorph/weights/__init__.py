@@ -8,7 +8,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-__all__ = ["DEFAULT", "FORMAT", "bundled", "digest", "read_weights", "write_weights"]
+from astromorph.atomic import written_whole
+
+__all__ = ["DEFAULT", "FORMAT", "bundled", "digest", "find_bundled", "read_weights",
+           "write_weights"]
 
 FORMAT = 1
 DEFAULT = "pinwheel"
@@ -52,14 +55,10 @@ def write_weights(path, card, arrays, *, overwrite=False):
     FileExistsError
         If the file exists and ``overwrite`` is not set.
     """
-    path = Path(path)
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"path: {path} exists; pass overwrite=True to replace it.")
     card = {**card, "format": FORMAT, "sha256": digest(arrays)}
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()},
-                          metadata={"card": json.dumps(card)}))
-    part.replace(path)
+    with written_whole(path, overwrite=overwrite) as part:
+        part.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()},
+                              metadata={"card": json.dumps(card)}))
     return card
 
 
@@ -120,3 +119,31 @@ def bundled():
     files = {tuple(path.stem.split("-", 1)): path for path in paths}
     return files | {(survey, network): path for survey, shared in _SHARED.items()
                     for (own, network), path in files.items() if own == shared}
+
+
+def find_bundled(survey="sdss", network=None):
+    """Find a bundled weights file.
+
+    Parameters
+    ----------
+    survey, network : str
+        See `~astromorph.classifier.MorphologyClassifier.from_pretrained`.
+
+    Returns
+    -------
+    survey : str
+        As `bundled` has it.
+    path : `~pathlib.Path`
+
+    Raises
+    ------
+    ValueError
+        If there are no such weights; the message lists those that there are.
+    """
+    files = bundled()
+    wanted = (str(survey).lower(), str(network or DEFAULT).lower())
+    if wanted not in files:
+        there = ", ".join(f"{s!r} with network={n!r}" for s, n in files)
+        raise ValueError(f"survey, network: there are no bundled weights {wanted}. "
+                         f"Expected one of: {there}.")
+    return wanted[0], files[wanted]

@@ -1,0 +1,95 @@
+"""The command line, ``astromorph``: one module a command.
+
+Heavy imports stay inside the functions, so that ``--help`` and a mistyped argument answer at once.
+"""
+import json
+import os
+import sys
+import time
+import traceback
+from contextlib import contextmanager, nullcontext, redirect_stdout
+
+from astromorph import __version__
+from astromorph.cli import adapt, cache, classify, demo, evaluate, info, suggest
+from astromorph.cli.parsing import Parser
+
+__all__ = ["build_parser", "main"]
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+
+
+def main(arguments=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0 when done, 1 if it failed or nothing could be done, 130 if it was
+        interrupted; a wrong argument exits with 2.
+    """
+    args = build_parser().parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's talk about the processor
+    started = time.monotonic()
+    with _speaking(args):
+        status, summary = _run(args)
+    if args.json:
+        print(json.dumps({"command": args.parser.prog.split()[-1], "version": __version__,
+                          "status": status, **summary,
+                          "seconds": round(time.monotonic() - started, 1)}, default=str))
+    return status
+
+
+def build_parser():
+    """The parser of the whole command line."""
+    parser = Parser(prog="astromorph", description="Galaxy morphology for survey catalogs.",
+                    epilog="'astromorph COMMAND --help' explains a command and shows examples.")
+    parser.add_argument("--version", action="version", version=f"astromorph {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for command in (classify, adapt, evaluate, suggest, info, cache, demo):
+        command.add_parser(commands)
+    return parser
+
+
+def _run(args):
+    """Exit status and summary of a command; errors that are for people are said in a line."""
+    try:
+        return args.run(args)
+    except KeyboardInterrupt:
+        return INTERRUPTED, _complain(args, "interrupted" + getattr(args, "if_interrupted", ""))
+    except Exception as error:
+        if not _is_for_people(error):
+            raise
+        if args.verbose:
+            traceback.print_exc()
+        return FAILED, _complain(args, error)
+
+
+def _complain(args, error):
+    line = " ".join(str(error).split()) or type(error).__name__
+    print(f"{args.parser.prog}: error: {line}", file=sys.stderr)
+    return {"error": line}
+
+
+def _is_for_people(error):
+    from astromorph.services.base import FetchError
+
+    return isinstance(error, (OSError, ValueError, TypeError, ImportError, FetchError))
+
+
+@contextmanager
+def _speaking(args):
+    """Say as much as is asked for; all but the summary of ``--json`` goes to stderr."""
+    from astropy import log
+
+    before = log.level
+    log.setLevel("DEBUG" if args.verbose else "ERROR" if args.quiet else before)
+    try:
+        with redirect_stdout(sys.stderr) if args.json else nullcontext():
+            yield
+    finally:
+        log.setLevel(before)

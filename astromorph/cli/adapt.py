@@ -1,0 +1,58 @@
+"""``astromorph adapt``: labeled galaxies in, a weights file out."""
+from pathlib import Path
+
+from astromorph.cli.galaxies import (add_galaxies, add_labels, add_network, load_classifier,
+                                     read_galaxies, read_given_labels)
+from astromorph.cli.output import check_file, say
+from astromorph.cli.parsing import add_command, given
+
+__all__ = ["add_parser", "run"]
+
+_EXAMPLES = """
+astromorph adapt labeled.fits --survey des -o mine.safetensors
+astromorph adapt labeled.csv --images file --cutout-r90 8.48 -o mine.safetensors --seed 1
+astromorph adapt cutouts/ --cutout-r90 measure --labels votes.ecsv -o mine.safetensors
+"""
+
+
+def add_parser(commands):
+    """Add the command."""
+    parser = add_command(commands, "adapt", run, "Teach a classifier another survey from a few "
+                                                 "hundred labeled galaxies.", _EXAMPLES)
+    add_network(parser)
+    add_galaxies(parser, batches=False)
+    add_labels(parser)
+    add = parser.add_argument_group("training").add_argument
+    add("--train", choices=["all", "dense", "scratch"], help="layers to teach: all (default), the "
+        "dense ones only, or all from scratch")
+    add("--epochs", type=int, metavar="N", help="passes over the galaxies")
+    add("--validation-fraction", type=float, metavar="F",
+        help="part of the galaxies that chooses the epoch (0.2)")
+    add("--folds", type=int, metavar="N",
+        help="parts of a cross-validation that scores; 0 for none")
+    add("--seed", type=int, metavar="N", help="same seed, same weights (0)")
+    add("--no-align", dest="align", action="store_const", const=False,
+        help="do not align the brightness of the images first")
+    add("--learning-curve", type=int, nargs="+", metavar="N",
+        help="also train on these numbers of galaxies, for the report")
+    add = parser.add_argument_group("output").add_argument
+    add("-o", "--output", type=Path, required=True, metavar="FILE.safetensors",
+        help="weights file to write")
+    add("--overwrite", action="store_true", help="replace an existing output")
+
+
+def run(args):
+    """Exit status and summary."""
+    check_file(args, args.output)
+    galaxies = read_galaxies(args)
+    labels = read_given_labels(args, galaxies.data)
+    adapted = load_classifier(args).adapt(
+        galaxies.data, labels, **galaxies.options,
+        **given(args, "train", "epochs", "validation_fraction", "folds", "seed", "align",
+                "learning_curve"))
+    adapted.write(args.output, overwrite=args.overwrite)
+    print(adapted.report)
+    say(args, f"Wrote {args.output}.")
+    card = adapted.card
+    return 0, {"output": args.output, "network": card["network"], "survey": card["survey"],
+               "weights": card["sha256"], "report": adapted.report.to_dict()}

@@ -1,0 +1,172 @@
+"""``astromorph classify``: images or positions in, a table with probabilities out."""
+import shutil
+from pathlib import Path
+
+from astromorph.cli.galaxies import add_galaxies, add_network, load_classifier, read_galaxies
+from astromorph.cli.output import (add_output, check_file, check_output, count_outcomes, say,
+                                   write_output)
+from astromorph.cli.parsing import add_command, given
+
+__all__ = ["add_parser", "run"]
+
+_EXAMPLES = """
+astromorph classify cutouts/*.jpg --cutout-r90 8.48 -o morphology.fits
+astromorph classify galaxies.fits --images file --cutout-r90 measure -o morphology.fits
+astromorph classify cat.fits --survey legacy -o morphology.fits --resume --report report.html
+astromorph classify cat.csv --ra RA --dec DEC --r90 radius:arcsec -o morphology.vot
+astromorph classify cat.parquet --survey legacy --dry-run
+astromorph classify survey_hats --survey legacy --workers 8 -o morphology_hats --resume
+astromorph classify --region "icrs; circle(194.95, 27.98, 0.17)" -o coma.vot
+"""
+
+
+def add_parser(commands):
+    """Add the command."""
+    parser = add_command(commands, "classify", run,
+                         "Classify galaxy cutouts, or galaxies by position.", _EXAMPLES)
+    add_network(parser)
+    add_galaxies(parser)
+    _add_region(parser)
+    add = parser.add_argument_group("what to compute").add_argument
+    add("--errors", choices=["views", "dropout"], help="add errors of the probabilities")
+    add("--joint", action="store_const", const=True,
+        help="add probabilities of the whole chain of questions")
+    add("--provenance", action="store_const", const=True,
+        help="add columns that say where each image came from")
+    add("--precision", choices=["float32", "bfloat16"],
+        help="default: bfloat16 where the processor has it and no probability changes noticeably")
+    add = add_output(parser, "table")
+    add("--report", type=Path, metavar="FILE.html", help="also write a page that shows the result")
+    _add_long_runs(parser)
+    parser.set_defaults(if_interrupted="; with --resume, the same command goes on from there")
+
+
+def _add_region(parser):
+    add = parser.add_argument_group("a region of the sky").add_argument
+    add("--region", metavar="REGION", help="the galaxies of the survey's catalog in it: a region "
+        "in DS9's notation, or a file of one (.reg, .fits)")
+    add("--max-rows", type=int, metavar="N", help="most galaxies (100000)")
+    add("--faint-limit", type=float, metavar="MAG", help="faintest r magnitude")
+
+
+def _add_long_runs(parser):
+    add = parser.add_argument_group("long runs").add_argument
+    add("--dry-run", action="store_true", help="say how many rows, requests, MB and minutes to "
+        "expect, without asking for anything")
+    add("--resume", action="store_true", help="keep what is done in OUTPUT.checkpoint until the "
+        "output is written, and go on from what is there")
+    add("--checkpoint", type=Path, metavar="DIR", help="keep it there, also afterwards")
+    add("--workers", type=int, metavar="N",
+        help="for HATS in and out: processes that share the work")
+
+
+def run(args):
+    """Exit status and summary."""
+    _check(args)
+    if args.dry_run:
+        from astromorph.cli.dry_run import foresee
+
+        return 0, foresee(args)
+    output_format = check_output(args)
+    check_file(args, args.report)
+    if output_format == "hats" and len(args.files) == 1:
+        from astromorph.tables.hats import is_hats
+
+        if is_hats(args.files[0]):
+            from astromorph.cli.hats import classify_hats
+
+            return _finish(args, *classify_hats(args))
+    if args.workers:
+        args.parser.error("--workers goes with HATS in and out")
+    return _finish(args, *_classify(args))
+
+
+def _check(args):
+    if args.region is not None and (args.files or args.images):
+        args.parser.error("--region takes the galaxies of the survey's catalog, not files")
+    if args.region is None and given(args, "max_rows", "faint_limit"):
+        args.parser.error("--max-rows and --faint-limit go with --region")
+    if args.resume and not (args.output or args.checkpoint):
+        args.parser.error("--resume goes with --output, or --checkpoint")
+
+
+def _classify(args):
+    """Counts of outcomes, and the provenance."""
+    galaxies = read_galaxies(args)
+    checkpoint = args.checkpoint or (_beside(args.output) if args.resume else None)
+    options = galaxies.options | given(args, "errors", "joint", "provenance", "precision")
+    if checkpoint is not None:
+        options["checkpoint"] = checkpoint
+    classifier = load_classifier(args)
+    if args.region is None:
+        table = classifier.classify(galaxies.data, **options)
+    else:
+        table = classifier.classify_region(read_region(args.region), **options,
+                                           **given(args, "max_rows", "faint_limit"))
+    write_output(args, table)
+    if args.resume and args.checkpoint is None:
+        shutil.rmtree(checkpoint, ignore_errors=True)
+    if args.report is not None:
+        _write_report(args, table, classifier, galaxies)
+    return count_outcomes(table["morph_flag"]), table.meta
+
+
+def _finish(args, outcome, meta):
+    """Say what came out; the exit status and the summary."""
+    rows, classified = outcome["rows"], outcome["classified"]
+    say(args, f"Classified {classified} of {rows} galaxies.")
+    origin = {name: meta.get(key) for name, key in {
+        "network": "MORPHNET", "survey": "MORPHSRV", "weights": "MORPHWGT",
+        "images": "MORPHIMG"}.items() if meta.get(key)}
+    return int(rows > 0 and classified == 0), {
+        **outcome, "output": args.output, "report": args.report, **origin}
+
+
+def read_region(text):
+    """A region in DS9's notation, or of a file."""
+    from regions import Regions
+
+    try:
+        found = (Regions.read(text) if Path(text).is_file()
+                 else Regions.parse(text.replace("\\n", ";"), format="ds9"))
+    except Exception as error:  # the parsers have errors of many kinds
+        raise ValueError(f"--region: {text} cannot be read: {error}") from error
+    if len(found) != 1:
+        raise ValueError("--region: expected a file with one region, or one in DS9's notation, as "
+                         f"'icrs; circle(194.95, 27.98, 0.17)'. Received {len(found)} regions in "
+                         f"{text!r}.")
+    return found[0]
+
+
+def _beside(output):
+    return output.with_name(f"{output.name}.checkpoint")
+
+
+def _write_report(args, table, classifier, galaxies):
+    from astromorph.html_report import write_report
+
+    images = galaxies.options.get("images") or galaxies.data
+    if galaxies.positions:
+        images = _from_cache(args, table, classifier, galaxies)
+    write_report(table, args.report, classifier=classifier, images=images,
+                 overwrite=args.overwrite)
+
+
+def _from_cache(args, table, classifier, galaxies):
+    """A function that gives the image of a row as the run left it, or None."""
+    from astromorph.services.base import FetchError
+    from astromorph.skyrows import SkyRows
+
+    names = ("ra", "dec", "r90", "cutout_r90", "width", "names", "bands", "pixels", "ways",
+             "cache")
+    options = {name: galaxies.options[name] for name in names if name in galaxies.options}
+    rows = SkyRows(table, args.survey or classifier.card["survey"], offline=True,
+                   frame_r90=classifier.frame_r90, **options)
+
+    def image(row):
+        try:
+            return rows.fetch(row).image.data
+        except FetchError:
+            return None
+
+    return image

@@ -1,0 +1,79 @@
+"""``astromorph demo``: the embedded sample, classified and drawn."""
+from pathlib import Path
+
+from astromorph.cli.galaxies import add_network, load_classifier
+from astromorph.cli.output import count_outcomes, print_table
+from astromorph.cli.parsing import add_command
+
+__all__ = ["add_parser", "run"]
+
+_EXAMPLES = """
+astromorph demo
+astromorph demo --network ds18 --output-dir demo
+"""
+
+
+def add_parser(commands):
+    """Add the command."""
+    parser = add_command(commands, "demo", run, "Classify the embedded sample of simulated "
+                         "galaxies; writes demo.fits and demo.png.", _EXAMPLES)
+    add_network(parser)
+    parser.add_argument("--output-dir", type=Path, default=Path(), metavar="DIR",
+                        help="folder of the two files, which are overwritten; default: this one")
+    parser.set_defaults(survey="sdss")
+
+
+def run(args):
+    """Exit status and summary."""
+    from astromorph.tables import write_table
+
+    sample = _read_sample()
+    print(f"{len(sample)} SIMULATED galaxies, made for this demonstration: no real data.\n")
+    table = load_classifier(args).classify(sample, images="file", r90="petroR90",
+                                           progress=not args.quiet)
+    table.remove_column("file")
+    table.meta["SIMULATD"] = (True, "simulated galaxies, no real data")
+    print_table(table)
+    args.output_dir.mkdir(parents=True, exist_ok=True)
+    outputs = [args.output_dir / name for name in ("demo.fits", "demo.png")]
+    write_table(table, outputs[0], overwrite=True)
+    _draw_sample(sample["file"], table, outputs[1])
+    print(f"\nWrote {outputs[0]} and {outputs[1]}.")
+    return 0, {**count_outcomes(table["morph_flag"]), "outputs": outputs}
+
+
+def _read_sample():
+    """Table of the embedded galaxies: name, size and file."""
+    from importlib.resources import files
+
+    from astropy import units as u
+    from astropy.io import fits
+    from astropy.table import Table
+
+    paths = sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
+    headers = [fits.getheader(path) for path in paths]
+    return Table({"name": [header["OBJECT"] for header in headers],
+                  "petroR90": [header["PETROR90"] for header in headers] * u.arcsec,
+                  "file": paths})
+
+
+def _draw_sample(paths, table, destination):
+    from matplotlib import use
+
+    from astromorph.images import read_cutout
+    from astromorph.plots import plot_mosaic
+    from astromorph.atomic import written_whole
+
+    use("Agg")
+    axes = plot_mosaic([read_cutout(path, survey="sdss").pixels for path in paths],
+                       _probabilities(table), titles=table["name"])
+    with written_whole(destination, overwrite=True) as part:
+        axes[0, 0].figure.savefig(part, dpi=110)
+
+
+def _probabilities(table):
+    import numpy as np
+
+    from astromorph.questions import QUESTIONS
+
+    return np.ma.stack([table[question.column] for question in QUESTIONS], axis=1)

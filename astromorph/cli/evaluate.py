@@ -1,0 +1,46 @@
+"""``astromorph evaluate``: labeled galaxies in, scores out."""
+from astromorph.cli.galaxies import (add_galaxies, add_labels, add_network, load_classifier,
+                                     read_galaxies, read_given_labels)
+from astromorph.cli.output import add_output, check_output, write_output
+from astromorph.cli.parsing import add_command, given
+
+__all__ = ["add_parser", "run"]
+
+_EXAMPLES = """
+astromorph evaluate classified.fits
+astromorph evaluate classified.fits --labels votes.fits --threshold 0.8 -o scores.ecsv
+astromorph evaluate labeled.fits --images file --cutout-r90 8.48 --weights mine.safetensors
+"""
+
+
+def add_parser(commands):
+    """Add the command."""
+    parser = add_command(commands, "evaluate", run, "Score probabilities against labels: a table "
+                         "that is classified, or galaxies to classify.", _EXAMPLES)
+    add_network(parser)
+    add_galaxies(parser)
+    add_labels(parser)
+    add = parser.add_argument_group("scores").add_argument
+    add("--threshold", type=float, metavar="P",
+        help="probability from which an answer counts as positive (0.5)")
+    add("--no-intervals", dest="intervals", action="store_const", const=False,
+        help="without bootstrap intervals (68%%)")
+    add_output(parser, "table of scores")
+
+
+def run(args):
+    """Exit status and summary."""
+    check_output(args)
+    galaxies = read_galaxies(args)
+    labels = read_given_labels(args, galaxies.data)
+    scores = load_classifier(args).evaluate(galaxies.data, labels, **galaxies.options,
+                                            **given(args, "threshold", "intervals"))
+    write_output(args, scores)
+    return 0, {"output": args.output,
+               "scores": [dict(zip(scores.colnames, map(_plain, row))) for row in scores]}
+
+
+def _plain(value):
+    """As JSON has it: null for an undefined score."""
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and value != value else value

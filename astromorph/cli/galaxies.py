@@ -1,0 +1,275 @@
+"""Which galaxies, which images, which network: what several commands are told in the same way."""
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, given, number_or_word,
+                                    survey_name)
+
+__all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "load_classifier",
+           "read_galaxies", "read_given_labels"]
+
+_PICTURES = (".jpg", ".jpeg", ".png", ".fits", ".fit")
+_SKY = ("ra", "dec", "width", "names", "pixels", "offline", "max_age", "per_host", "timeout",
+        "retries", "local", "ways", "cache", "provenance")
+"""Options for positions only."""
+
+
+@dataclass
+class Galaxies:
+    """What `~astromorph.classifier.MorphologyClassifier.classify` is to be given.
+
+    Parameters
+    ----------
+    data : `~astropy.table.Table` or list of str
+        None for those of a region, which the survey's catalog will tell.
+    options : dict
+        Of ``classify``.
+    positions : bool
+        Whether images are got by position.
+    """
+
+    data: object
+    options: dict = field(default_factory=dict)
+    positions: bool = False
+
+
+def add_galaxies(parser, *, batches=True):
+    """Add the options that say which galaxies and which images."""
+    _add_columns(parser)
+    _add_services(parser)
+    run = parser.add_argument_group("the run")
+    run.add_argument("--threads", type=int, metavar="N", help="threads that get and read images")
+    if batches:
+        run.add_argument("--batch-size", type=int, metavar="N",
+                         help="galaxies in one pass of the network")
+    run.add_argument("--progress", action=argparse.BooleanOptionalAction,
+                     help="show a progress bar; default: on a terminal")
+
+
+def _add_columns(parser):
+    parser.add_argument("files", nargs="*", metavar="FILE",
+                        help="a table (FITS, VOTable, ECSV, Parquet, CSV, HATS), or cutouts (JPEG, "
+                             "PNG, FITS; a folder stands for all of its images)")
+    add = parser.add_argument_group("galaxies").add_argument
+    add("--input-format", metavar="NAME", help="format of the table, if its name does not tell: "
+        "fits, votable, ecsv, parquet, csv or hats")
+    add("--images", metavar="COLUMN", help="column of the table that holds the cutouts' file names")
+    add("--positions", action="store_true",
+        help="get images of the table's positions; default for a table without --images")
+    add("--ra", metavar="COLUMN", help="right ascension, or a column of positions; default: the "
+        "columns with usual names")
+    add("--dec", metavar="COLUMN", help="declination")
+    add("--r90", type=angle_or_column, metavar="X",
+        help="Petrosian R90: a column, COLUMN:UNIT, or an angle as 6arcsec; default for positions: "
+             "the column with a usual name, such as petroR90_r")
+    add("--cutout-r90", type=number_or_word, metavar="X",
+        help="width of the cutouts in R90 of their galaxy: a number, 'measure', or a column; "
+             "default: as the network expects")
+    add("--width", type=angle_or_column, metavar="X",
+        help="width of the frames: an angle as 40arcsec, a column, or COLUMN:UNIT")
+    add("--names", metavar="COLUMN", help="identifiers, by which --local finds images")
+
+
+def _add_services(parser):
+    add = parser.add_argument_group("images").add_argument
+    add("--survey", type=survey_name, metavar="NAME",
+        help="survey of the images, whose weights are taken: sdss (default), des or legacy; the "
+             "colors of FITS images are by default told from their bands")
+    add("--bands", metavar="LETTERS", help="bands of FITS planes in their order, as grz")
+    add("--offline", action="store_const", const=True,
+        help="ask no service: use only images that the cache or --local holds")
+    add("--local", type=Path, metavar="DIR",
+        help="images that are there: a folder of files named after the galaxies, or a HiPS")
+    add("--local-pattern", metavar="PATTERN",
+        help="names of the files in --local, as '{name}.jpg' or '{name}_{band}.fits'")
+    add("--local-width", type=angle, metavar="ANGLE", help="angle that pictures in --local show")
+    add("--ways", metavar="NAMES", help="image services to try, in their order, as "
+        "viewer,hips2fits; default: those of the survey")
+    add("--pixels", type=int, metavar="N", help="pixels of the images on a side")
+    add("--cache", metavar="DIR", help="folder that keeps images, or 'no'; default: the usual one")
+    add("--max-age", type=float, metavar="DAYS", help="ask again for images older than this")
+    add("--per-host", type=int, metavar="N", help="most requests at a time to a host (16)")
+    add("--timeout", type=float, metavar="SECONDS", help="time to wait for an answer (30)")
+    add("--retries", type=int, metavar="N", help="attempts after a first one that failed (6)")
+
+
+def add_network(parser):
+    """Add the options that say which weights."""
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument("--network", metavar="NAME",
+                         help="pinwheel, the default, tuningfork, or ds18, the published network")
+    weights.add_argument("--weights", type=Path, metavar="FILE",
+                         help="a weights file, such as 'astromorph adapt' writes")
+
+
+def add_labels(parser):
+    """Add the options that say where labels are."""
+    add = parser.add_argument_group("labels").add_argument
+    add("--labels", type=Path, metavar="TABLE",
+        help="table of labels (q1, q2, q3: 1, 0 or missing) or of Galaxy Zoo votes, a row a galaxy "
+             "in the same order; default: columns of the table of galaxies")
+    add("--vote-threshold", type=float, metavar="F",
+        help="fraction of the votes that an answer must exceed to be a label (0.7)")
+    add("--min-votes", type=float, metavar="N", help="votes that a question needs (5)")
+    add("--agreement", type=float, metavar="A",
+        help="least agreement of the votes, in place of --vote-threshold")
+    add("--dialect", metavar="NAME", help="whose vote columns, where the table has several")
+
+
+def read_galaxies(args, data=None):
+    """The galaxies that the arguments tell; ``data`` in place of the table that they name."""
+    files = _files(args)
+    positions = bool(getattr(args, "region", None)) or args.positions or (
+        not args.images and len(files) == 1 and _holds_table(files[0], args.input_format))
+    _check(args, files, positions)
+    _find(files)
+    if data is None:
+        is_table = files and (positions or args.images)
+        data = _read(files[0], args.input_format) if is_table else files
+    options = given(args, "images", "cutout_r90", "survey", "bands", "threads", "batch_size",
+                    "progress") | _angles(args, data)
+    if args.quiet:
+        options["progress"] = False
+    if positions:
+        options |= _sky_options(args)
+    return Galaxies(data if files else None, options, positions)
+
+
+def load_classifier(args):
+    """The classifier that the arguments tell."""
+    from astromorph import MorphologyClassifier
+
+    if args.weights is not None:
+        return MorphologyClassifier.read(args.weights)
+    try:
+        return MorphologyClassifier.from_pretrained(args.survey or "sdss", network=args.network)
+    except ValueError as error:
+        args.parser.error(str(error))
+
+
+def read_given_labels(args, data):
+    """Labels as the arguments want them; None to take those of the data as they are."""
+    from astromorph.labels import make_labels, without_answers
+
+    choices = given(args, "min_votes", "agreement", "dialect")
+    if args.vote_threshold is not None:
+        choices["threshold"] = args.vote_threshold
+    if args.labels is None and not choices:
+        return None
+    table = data if args.labels is None else _read(args.labels)
+    return make_labels(without_answers(table), **choices)
+
+
+def _read(path, format=None):
+    from astromorph.tables import read_table
+
+    return read_table(path, format=format)
+
+
+def _files(args):
+    """Names of the files; those of cutouts in folders are listed."""
+    files = []
+    for name in args.files:
+        files += _pictures_in(name) if _is_folder_of_cutouts(name, args) else [name]
+    if not args.files and not getattr(args, "region", None):
+        args.parser.error("the following arguments are required: FILE")
+    if not files and args.files:
+        args.parser.error(f"there are no images in {' '.join(args.files)}")
+    return files
+
+
+def _find(files):
+    """Some of the files must be there; those that are not become flagged rows."""
+    if files and not any(Path(name).exists() for name in files):
+        raise FileNotFoundError(f"there is no file {files[0]}" if len(files) == 1 else
+                                f"there are none of the {len(files)} files, such as {files[0]}")
+
+
+def _is_folder_of_cutouts(name, args):
+    if not Path(name).is_dir() or args.input_format:
+        return False
+    from astromorph.tables.hats import is_hats
+
+    return not is_hats(name)
+
+
+def _pictures_in(folder):
+    return sorted(str(path) for path in Path(folder).iterdir()
+                  if path.suffix.lower() in _PICTURES and not path.name.startswith("."))
+
+
+def _holds_table(path, input_format):
+    """Whether a file is a table rather than an image."""
+    from astromorph.tables import table_format
+
+    if input_format is not None:
+        return True
+    try:
+        return table_format(path) != "fits" or _fits_holds_table(path)
+    except ValueError:
+        return False
+
+
+def _fits_holds_table(path):
+    from astropy.io import fits
+
+    try:
+        with fits.open(path) as hdus:
+            return (any(isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))
+                        and not isinstance(hdu, fits.CompImageHDU) for hdu in hdus)
+                    and not any(hdu.is_image and hdu.header["NAXIS"] > 1 for hdu in hdus))
+    except OSError:
+        return False
+
+
+def _check(args, files, positions):
+    error = args.parser.error
+    if args.images and args.positions:
+        error("--images and --positions exclude each other")
+    if (positions or args.images) and len(files) > 1:
+        error(f"--images and --positions take one table, not {len(files)} files")
+    if not positions:
+        for name in _SKY:
+            if getattr(args, name, None) not in (None, False):
+                error(f"--{name.replace('_', '-')} goes with --positions")
+    if args.local is None and (args.local_pattern or args.local_width is not None):
+        error("--local-pattern and --local-width go with --local")
+    if args.dec is not None and args.ra is None:
+        error("--dec goes with --ra")
+
+
+def _angles(args, data):
+    """R90 and width; a column gets the unit that was said."""
+    angles = given(args, "r90", "width")
+    for option, value in angles.items():
+        if isinstance(value, ColumnWithUnit):
+            if value.name not in getattr(data, "colnames", ()):
+                raise ValueError(f"--{option}: there is no column {value.name!r}")
+            data[value.name].unit = value.unit
+            angles[option] = value.name
+    return angles
+
+
+def _sky_options(args):
+    """Options of the image services."""
+    from astropy import units as u
+
+    options = given(args, "ra", "dec", "names", "pixels", "offline", "per_host", "timeout",
+                    "retries", "cache")
+    if args.cache == "no":
+        options["cache"] = False
+    if args.max_age is not None:
+        options["max_age"] = args.max_age * u.day
+    ways = [_local(args)] if args.local is not None else []
+    ways += args.ways.split(",") if args.ways else []
+    return options | ({"ways": ways} if ways else {})
+
+
+def _local(args):
+    from astromorph.services import LocalFolder, LocalHips
+
+    if (args.local / "properties").is_file():
+        return LocalHips(args.local)
+    return LocalFolder(args.local, width=args.local_width,
+                       **({"pattern": args.local_pattern} if args.local_pattern else {}))

@@ -1,0 +1,74 @@
+"""``astromorph classify`` of a HATS catalog to another one, partition by partition."""
+import hashlib
+import logging
+from contextlib import contextmanager, nullcontext
+
+from astromorph.cli.galaxies import load_classifier, read_galaxies
+from astromorph.cli.output import count_outcomes
+from astromorph.cli.parsing import given
+from astromorph.atomic import written_whole
+from astromorph.tables.hats import describe_hats, open_hats, read_columns
+
+__all__ = ["classify_hats"]
+
+# What makes no difference to the result.
+_INDIFFERENT = {"run", "parser", "verbose", "quiet", "json", "if_interrupted", "resume",
+                "overwrite", "workers", "threads", "batch_size", "progress", "per_host", "timeout",
+                "retries", "output_format", "report", "checkpoint", "dry_run"}
+
+
+def classify_hats(args):
+    """Write the output catalog; counts of outcomes, and the provenance."""
+    if args.report is not None:
+        args.parser.error("--report goes with tables, not with HATS in and out")
+    catalog = open_hats(args.files[0])
+    columns = read_columns(catalog)
+    galaxies = read_galaxies(args, data=columns)
+    classifier = load_classifier(args)
+    options = galaxies.options | given(args, "errors", "joint", "provenance", "precision")
+    options.pop("progress", None)
+    described = classifier.classify(columns, **options)  # no rows: asks for nothing
+    units = {column.name: column.unit for column in columns.itercols() if column.unit}
+    if args.workers:
+        options["workers"] = args.workers
+    with _cluster(args.workers), written_whole(args.output, overwrite=args.overwrite,
+                                               part=_kept(args, classifier)) as part:
+        result = classifier.classify_catalog(catalog, units=units, **options)
+        result.write_catalog(part, catalog_name=args.output.name, as_collection=False,
+                             resume=args.resume, progress_bar=not args.quiet)
+        describe_hats(part, described)
+        outcome = count_outcomes(*_flags(part))
+    return outcome, described.meta
+
+
+def _kept(args, classifier):
+    """Where partitions are kept for a run that goes on: one folder for each way to compute them."""
+    if not args.resume:
+        return None
+    asked = sorted(f"{name}={value}" for name, value in vars(args).items()
+                   if name not in _INDIFFERENT)
+    digest = hashlib.sha256("\n".join([*asked, classifier.card["sha256"]]).encode()).hexdigest()
+    return (args.checkpoint or args.output.parent) / f"{args.output.name}.checkpoint-{digest[:8]}"
+
+
+def _cluster(workers):
+    return _workers(workers) if workers else nullcontext()
+
+
+@contextmanager
+def _workers(number):
+    """Processes that share the partitions."""
+    from dask.distributed import Client, LocalCluster
+
+    with LocalCluster(n_workers=number, dashboard_address=None,
+                      silence_logs=logging.ERROR) as cluster, Client(cluster):
+        yield
+
+
+def _flags(path):
+    """The different flags of a catalog, and how many rows have each."""
+    from pyarrow import dataset
+
+    flags = dataset.dataset(path / "dataset", format="parquet").to_table(columns=["morph_flag"])
+    counts = flags.group_by("morph_flag").aggregate([("morph_flag", "count")])
+    return counts["morph_flag"].to_numpy(), counts["morph_flag_count"].to_numpy()

@@ -1,0 +1,35 @@
+"""``astromorph suggest``: galaxies in, those to label out."""
+from astromorph.cli.galaxies import add_galaxies, add_network, load_classifier, read_galaxies
+from astromorph.cli.output import add_output, check_output, say, write_output
+from astromorph.cli.parsing import add_command, given
+
+__all__ = ["add_parser", "run"]
+
+_EXAMPLES = """
+astromorph suggest cat.fits --survey des -n 300 -o to_label.csv
+astromorph suggest cutouts/ --cutout-r90 measure -n 100
+"""
+
+
+def add_parser(commands):
+    """Add the command."""
+    parser = add_command(commands, "suggest", run, "Suggest the galaxies whose labels would teach "
+                                                   "a classifier most.", _EXAMPLES)
+    add_network(parser)
+    add_galaxies(parser)
+    add = parser.add_argument_group("how many").add_argument
+    add("-n", "--number", type=int, default=300, metavar="N", help="galaxies to suggest (300)")
+    add("--seed", type=int, metavar="N", help="same seed, same galaxies (0)")
+    add_output(parser, "table")
+
+
+def run(args):
+    """Exit status and summary."""
+    check_output(args)
+    galaxies = read_galaxies(args)
+    table = load_classifier(args).suggest(galaxies.data, args.number, **given(args, "seed"),
+                                          **galaxies.options)
+    write_output(args, table)
+    say(args, f"Suggested {len(table)} of {len(galaxies.data)} galaxies.")
+    return int(len(table) == 0), {"rows": len(galaxies.data), "suggested": len(table),
+                                  "output": args.output}

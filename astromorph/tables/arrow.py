@@ -1,0 +1,115 @@
+"""Tables as Arrow's, which Parquet files and HATS catalogs hold."""
+import io
+
+import numpy as np
+from astropy.table import Column, MaskedColumn, Table
+from astropy.table.meta import get_header_from_yaml, get_yaml_from_table
+
+from astromorph.tables.columns import plain
+from astromorph.tables.votables import as_votable, describe_columns
+
+__all__ = ["from_arrow", "read_parquet", "to_arrow", "write_parquet"]
+
+_YAML = b"table_meta_yaml"  # what astropy reads
+_VOTABLE = b"IVOA.VOTable-Parquet."  # what TOPCAT reads
+
+
+def to_arrow(table):
+    """The table as a `pyarrow.Table`; masked values are null.
+
+    Its schema holds units, descriptions, UCDs and provenance, as astropy writes them to Parquet
+    files and as the Virtual Observatory's VOParquet convention has them.
+    """
+    import pyarrow as pa
+
+    table = plain(table)
+    metadata = {_YAML: "\n".join(get_yaml_from_table(table)).encode(),
+                _VOTABLE + b"version": b"1.0", _VOTABLE + b"content": _votable_header(table)}
+    for column in table.itercols():
+        if column.dtype.kind == "U":  # astropy asks for the length of text
+            metadata[f"table::len::{column.name}".encode()] = str(
+                column.dtype.itemsize // 4).encode()
+    return pa.table({column.name: _to_array(column) for column in table.itercols()},
+                    metadata=metadata)
+
+
+def from_arrow(data):
+    """A table of a `pyarrow.Table`, with what its schema says; null values are masked."""
+    table = Table({name: _from_array(data[name]) for name in data.column_names})
+    metadata = data.schema.metadata or {}
+    if _YAML in metadata:
+        _apply_yaml(table, metadata[_YAML].decode())
+    elif (content := metadata.get(_VOTABLE + b"content")) is not None:
+        describe_columns(table, content)
+    return table
+
+
+def write_parquet(table, path):
+    """Write a Parquet file."""
+    from pyarrow import parquet
+
+    parquet.write_table(to_arrow(table), path)
+
+
+def read_parquet(path):
+    """Read a Parquet file."""
+    from pyarrow import parquet
+
+    return from_arrow(parquet.ParquetFile(path).read())
+
+
+def _to_array(column):
+    import pyarrow as pa
+
+    mask = np.ma.getmaskarray(column)
+    values = np.asarray(column)
+    if values.dtype.kind == "S":
+        values = np.char.decode(values, "utf-8", "replace")
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    if values.ndim == 1:
+        return pa.array(values, mask=mask if mask.any() else None)
+    size = int(np.prod(values.shape[1:]))
+    flat = pa.array(values.ravel(), mask=mask.ravel() if mask.any() else None)
+    return pa.FixedSizeListArray.from_arrays(flat, size)
+
+
+def _from_array(array):
+    """Column of a chunked array of Arrow."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    mask = np.asarray(array.is_null())
+    if pa.types.is_fixed_size_list(array.type) and not mask.any():
+        array = array.combine_chunks()
+        inner = _from_array(pa.chunked_array([array.flatten()]))
+        return inner.reshape(len(array), array.type.list_size)
+    if mask.any() and _is_number(array.type):
+        array = array.fill_null(False if pa.types.is_boolean(array.type) else 0)
+    values = array.to_numpy()
+    if values.dtype.kind == "O" and not pa.types.is_nested(array.type):
+        values = np.array(["" if value is None else value for value in values], str)
+    return MaskedColumn(values, mask=mask) if mask.any() else Column(values)
+
+
+def _is_number(kind):
+    from pyarrow import types
+
+    return types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)
+
+
+def _apply_yaml(table, text):
+    header = get_header_from_yaml(text.split("\n"))
+    table.meta.update(header.get("meta") or {})
+    for about in header["datatype"]:
+        if about["name"] in table.colnames:
+            for attribute in ("unit", "description", "format", "meta"):
+                if attribute in about:
+                    setattr(table[about["name"]], attribute, about[attribute])
+
+
+def _votable_header(table):
+    """The VOTable of no rows that describes the columns."""
+    text = io.BytesIO()
+    as_votable(table[:0]).to_xml(text)
+    return text.getvalue()

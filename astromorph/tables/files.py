@@ -1,0 +1,217 @@
+"""Read and write tables, whatever the format."""
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from astropy.table import Table
+
+from astromorph.atomic import check_writable, written_whole
+from astromorph.tables.arrow import read_parquet, write_parquet
+from astromorph.tables.columns import plain
+from astromorph.tables.fits_tables import read_fits, write_fits
+from astromorph.tables.hats import is_hats, read_hats, write_hats
+from astromorph.tables.votables import read_votable, write_votable
+
+__all__ = ["FORMATS", "Format", "check_destination", "read_table", "table_format", "write_table"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a kind of file is read and written.
+
+    Parameters
+    ----------
+    read : callable
+        Takes a path, returns a table.
+    write : callable
+        Takes a table and a path.
+    suffixes : tuple of str
+        Ends of the names of such files.
+    """
+
+    read: Callable
+    write: Callable
+    suffixes: tuple
+
+
+def _reader(path, format):
+    try:
+        name = table_format(path, format)
+    except ValueError:
+        if format is not None:
+            raise
+        return "a table", Table.read  # astropy knows many more
+    return name, FORMATS[name].read
+
+
+def _read_ascii(name):
+    return lambda path: Table.read(path, format=name)
+
+
+def _write_ecsv(table, path):
+    table.write(path, format="ascii.ecsv", overwrite=True)
+
+
+def _write_csv(table, path):
+    plain(table).write(path, format="ascii.csv", overwrite=True)
+
+
+FORMATS = {
+    "fits": Format(read_fits, write_fits, (".fits", ".fit", ".fits.gz", ".fit.gz")),
+    "votable": Format(read_votable, write_votable, (".vot", ".votable", ".xml")),
+    "ecsv": Format(_read_ascii("ascii.ecsv"), _write_ecsv, (".ecsv",)),
+    "parquet": Format(read_parquet, write_parquet, (".parquet", ".parq", ".pq")),
+    "csv": Format(_read_ascii("ascii.csv"), _write_csv, (".csv",)),
+    "hats": Format(read_hats, write_hats, ("hats",)),
+}
+"""Name to `Format` (`dict`)."""
+
+
+def table_format(path, format=None):
+    """The format that a path or a name means.
+
+    Parameters
+    ----------
+    path : path
+        Its end tells; a folder that holds a HATS catalog is one.
+    format : str, optional
+        A name in `FORMATS`, in any case.
+
+    Returns
+    -------
+    str
+        A name in `FORMATS`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such format, or the path tells none.
+    """
+    if format is not None:
+        if str(format).lower() not in FORMATS:
+            raise ValueError(f"format: expected one of {list(FORMATS)}. Received {format!r}.")
+        return str(format).lower()
+    if is_hats(path):
+        return "hats"
+    name = Path(path).name
+    found = [key for key, known in FORMATS.items() if name.lower().endswith(known.suffixes)]
+    if not found:
+        ends = ", ".join(known.suffixes[0] for known in FORMATS.values())
+        raise ValueError(f"path: the name {name} tells no table format. Expected one that ends in "
+                         f"{ends}, or format= one of {list(FORMATS)}.")
+    return found[0]
+
+
+def read_table(path, *, format=None):
+    """Read a table, with the units, descriptions, UCDs and missing values that its format keeps.
+
+    Parameters
+    ----------
+    path : path
+        A file, or the folder of a HATS catalog, which is read whole (at most
+        `~astromorph.tables.hats.MAX_ROWS` rows). Of several tables in a FITS or VOTable file the
+        first is read.
+    format : str, optional
+        ``"fits"``, ``"votable"``, ``"ecsv"``, ``"parquet"``, ``"csv"`` or ``"hats"``; by default
+        the name tells, or else astropy.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        UCDs are in the ``meta`` of its columns, ``"ucd"``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ImportError
+        If it is a HATS catalog and LSDB is not installed.
+    ValueError
+        If the format is unknown, or the file does not hold a table in it.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"path: there is no file {path}.")
+    name, read = _reader(path, format)
+    try:
+        return read(path)
+    except (ImportError, PermissionError):
+        raise
+    except Exception as error:  # the parsers have errors of every kind for what they cannot read
+        raise ValueError(f"path: {path} cannot be read as {name}: {_first_line(error)}.") from error
+
+
+def write_table(table, path, *, overwrite=False, format=None):
+    """Write a table to publish it: whole, with all that the format can say about its columns.
+
+    Columns keep their unit, description, UCD (``"ucd"`` in the column's ``meta``) and missing
+    values, the table what its ``meta`` holds of text and numbers, among it the provenance
+    (`PROVENANCE`). CSV keeps the missing values only. Except in ECSV, positions become columns of
+    right ascension and declination (ICRS, degrees), and times become text (ISO 8601).
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+    path : path
+        A file, or the folder of a HATS catalog.
+    overwrite : bool
+        Replace what is there.
+    format : str, optional
+        As for `read_table`.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and ``overwrite`` is not set, or it is no file.
+    ImportError
+        If it is a HATS catalog and LSDB is not installed.
+    OSError
+        If it cannot be written; what was there is still there, and nothing else.
+    ValueError
+        If the format is unknown, or cannot hold a column.
+    """
+    path, name = Path(path), table_format(path, format)
+    _check_kind(path, name)
+    with written_whole(path, overwrite=overwrite) as part:
+        if name == "hats":
+            write_hats(table, part, name=path.name)
+        else:
+            FORMATS[name].write(table, part)
+
+
+def check_destination(path, *, overwrite=False, format=None):
+    """Raise what `write_table` would, as far as can be told before the table is there.
+
+    Parameters
+    ----------
+    path, overwrite, format
+        As for `write_table`.
+
+    Returns
+    -------
+    str
+        The format, a name in `FORMATS`.
+
+    Raises
+    ------
+    FileExistsError, OSError, ValueError
+        As `write_table`.
+    """
+    path, name = Path(path), table_format(path, format)
+    _check_kind(path, name)
+    check_writable(path, overwrite=overwrite)
+    return name
+
+
+def _check_kind(path, name):
+    """Only a HATS catalog takes the place of a folder, and only of one of its kind."""
+    if path.is_dir() and not (name == "hats" and is_hats(path)):
+        raise FileExistsError(f"path: {path} is a folder. Expected a file, or a HATS catalog to "
+                              "replace.")
+    if path.is_file() and name == "hats":
+        raise FileExistsError(f"path: {path} is a file. Expected the folder of a HATS catalog.")
+
+
+def _first_line(error):
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(". ")

@@ -1,0 +1,96 @@
+"""Tables in FITS files: units, nulls, descriptions and UCDs in the header, as TOPCAT has them."""
+import unicodedata
+import warnings
+
+import numpy as np
+from astropy import log
+from astropy.io import fits
+from astropy.table import Table
+
+from astromorph.tables.columns import like, narrow
+from astromorph.tables.provenance import scalars
+
+__all__ = ["read_fits", "write_fits"]
+
+# For each column, besides TTYPE and the like, which astropy writes.
+_ATTRIBUTES = {"TCOMM": "description", "TUCD": "ucd"}
+
+
+def write_fits(table, path):
+    """Write a FITS file with one binary table."""
+    table = narrow(table)
+    cards = {}
+    for number, name in enumerate(table.colnames, start=1):
+        table[name] = _storable(table[name])
+        column = table[name]
+        about = {"description": column.description, "ucd": column.meta.get("ucd")}
+        cards |= {f"{key}{number}": _ascii(about[attribute])
+                  for key, attribute in _ATTRIBUTES.items() if about[attribute]}
+        column.description, column.meta = None, {}  # else astropy hides them in COMMENT cards
+    lines = {key: [_ascii(str(line)) for line in table.meta[key]]
+             for key in ("comments", "HISTORY") if isinstance(table.meta.get(key), list)}
+    table.meta = cards | lines | dict(map(_card, scalars(table.meta)))
+    with warnings.catch_warnings():
+        # Long keys become HIERARCH cards, long comments are cut, reserved words left out: there is
+        # nothing to do about it.
+        warnings.filterwarnings("ignore", "Keyword name|Card is too long|Meta-data keyword")
+        table.write(path, format="fits", overwrite=True)
+
+
+def read_fits(path):
+    """Read the first table of a FITS file."""
+    with fits.open(path, character_as_bytes=True) as hdus:  # in which astropy sees missing text
+        tables = [hdu for hdu in hdus if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))]
+        if not tables:
+            raise ValueError("it holds images, but no table")
+        if len(tables) > 1:
+            log.warning(f"{path} holds {len(tables)} tables; the first one is read.")
+        table, header = Table.read(tables[0], format="fits"), tables[0].header
+    _describe(table, header)
+    _decode(table)
+    return table
+
+
+def _describe(table, header):
+    for number in range(1, header["TFIELDS"] + 1):
+        about = {attribute: table.meta.pop(f"{key}{number}", None)
+                 for key, attribute in _ATTRIBUTES.items()}
+        name = header.get(f"TTYPE{number}")
+        if name in table.colnames:
+            info = table[name].info
+            info.description = about["description"]
+            info.meta = {"ucd": about["ucd"]} if about["ucd"] else {}
+
+
+def _decode(table):
+    for name in table.colnames:
+        column = table[name]
+        if column.dtype.kind == "S":
+            text = np.char.decode(np.ma.filled(column, b""), "utf-8", "replace")
+            table[name] = like(column, text, np.ma.getmaskarray(column))
+
+
+def _storable(column):
+    """Text as bytes, empty where masked, and masked booleans, which have no null value in FITS, as
+    integers.
+    """
+    mask = np.ma.getmaskarray(column)
+    if column.dtype.kind == "U":
+        column = like(column, np.char.encode(np.ma.filled(column, ""), "utf-8"))
+    elif column.dtype.kind == "b" and mask.any():
+        column = like(column, np.ma.filled(column, False).astype(np.uint8), mask)
+        column.fill_value = 255
+    return column
+
+
+def _card(entry):
+    key, value, comment = entry
+    value = _ascii(value) if isinstance(value, str) else value
+    return key, (value, _ascii(comment)) if comment else value
+
+
+def _ascii(text):
+    """Text that a FITS header can hold."""
+    text = unicodedata.normalize("NFKD", " ".join(text.split()))
+    return "".join(character for character in text if not unicodedata.combining(character)).encode(
+        "ascii", "replace").decode()

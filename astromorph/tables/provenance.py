@@ -1,0 +1,33 @@
+"""What the ``meta`` of a classified table says, as files describe it."""
+
+__all__ = ["PROVENANCE", "describe", "scalars"]
+
+PROVENANCE = {  # key: (description, UCD)
+    "MORPHNET": ("Network that gave the probabilities", "meta.title;meta.software"),
+    "MORPHSRV": ("Survey that the weights are for", "meta.dataset"),
+    "MORPHWGT": ("First digits of the weights' SHA-256", "meta.checksum"),
+    "MORPHVER": ("Version of astromorph", "meta.version;meta.software"),
+    "MORPHDAT": ("When it was classified (UTC)", "time.processing"),
+    "MORPHIMG": ("Survey and release of the images", "meta.dataset"),
+}
+"""Keys that `~astromorph.classifier.MorphologyClassifier.classify` adds to the ``meta`` of a table:
+description and UCD (`dict`)."""
+
+
+def describe(key):
+    """Description and UCD of a key of the ``meta``, empty for those of others."""
+    return PROVENANCE.get(str(key).upper(), ("", None))
+
+
+def scalars(meta):
+    """(key, value, comment) of the text, numbers and booleans of a ``meta``.
+
+    A value may come as a pair with its comment, as astropy takes it for FITS headers.
+    """
+    for key, value in meta.items():
+        comment = describe(key)[0]
+        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], str):
+            value, comment = value
+        value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+        if isinstance(value, (str, bool, int, float)):
+            yield str(key), value, comment

@@ -1,0 +1,83 @@
+"""Tables as VOTable, the format of the Virtual Observatory."""
+import io
+import re
+import warnings
+
+from astropy.io import votable
+from astropy.io.votable.exceptions import VOWarning
+from astropy.io.votable.tree import Param, VOTableFile
+
+from astromorph.tables.columns import as_text, like, narrow
+from astromorph.tables.provenance import describe, scalars
+
+__all__ = ["as_votable", "describe_columns", "read_votable", "write_votable"]
+
+_TYPES = {bool: {"datatype": "boolean"}, int: {"datatype": "long"}, float: {"datatype": "double"},
+          str: {"datatype": "unicodeChar", "arraysize": "*"}}
+
+
+def as_votable(table):
+    """The table as astropy's `~astropy.io.votable.tree.VOTableFile`.
+
+    What its ``meta`` holds of text and numbers becomes parameters.
+    """
+    table = narrow(table)
+    entries = list(scalars(table.meta))
+    table.meta = {key: value for key, value in table.meta.items() if key == "description"}
+    with warnings.catch_warnings():  # names that are no identifiers get one
+        warnings.simplefilter("ignore", VOWarning)
+        file = VOTableFile.from_table(table)
+        element = file.get_first_table()
+        for field in element.fields:
+            column = table[field.name]
+            if column.dtype.kind in "iu" and hasattr(column, "mask"):
+                field.values.null = int(column.fill_value)
+        for key, value, comment in entries:
+            if key != "description":
+                element.params.append(_param(file, key, value, comment))
+    return file
+
+
+def write_votable(table, path):
+    """Write a VOTable file."""
+    as_votable(table).to_xml(str(path))
+
+
+def read_votable(path):
+    """Read the first table of a VOTable file."""
+    element = votable.parse(path, verify="ignore").get_first_table()
+    table = element.to_table(use_names_over_ids=True)
+    for name in table.colnames:
+        column = table[name]
+        column.description = _one_line(column.description)
+        if column.dtype.kind in "US" or column.dtype.kind == "O" and all(
+                isinstance(value, (str, bytes)) for value in column):
+            text = as_text(column)
+            table[name] = like(text, text, mask=text == "")  # the format tells no difference
+    for param in element.params:
+        value = param.value
+        table.meta[param.name] = value.item() if hasattr(value, "item") else value
+    return table
+
+
+def describe_columns(table, content):
+    """Give columns the unit, the description and the UCD that the text of a VOTable has for them.
+    """
+    element = votable.parse(io.BytesIO(content), verify="ignore").get_first_table()
+    for field in element.fields:
+        if field.name in table.colnames:
+            column = table[field.name]
+            column.unit, column.description = field.unit, _one_line(field.description)
+            if field.ucd:
+                column.meta["ucd"] = field.ucd
+
+
+def _one_line(text):
+    """Undo how astropy breaks lines, at hyphens too."""
+    return text and " ".join(re.sub(r"(?<=\w-)\n\s*(?=\w)", "", text).split())
+
+
+def _param(file, key, value, comment):
+    param = Param(file, name=key, value=value, ucd=describe(key)[1], **_TYPES[type(value)])
+    param.description = comment or None
+    return param
