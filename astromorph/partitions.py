@@ -147,12 +147,12 @@ def write_extension(result, folder, *, on, name="morphology", **options):
     shared = dict.fromkeys((on, info.ra_column, info.dec_column))
     rows = result[[*shared, *added]].map_partitions(_unique, on)
     rows.write_catalog(folder / name, catalog_name=name, as_collection=False, **options)
-    listed = (folder / "collection.properties").is_file() and folder.resolve() == Path(primary)
+    own = (folder / "collection.properties").is_file() and str(folder.resolve()) == primary
     ExtensionProperties(
-        name=name, primary_catalog=folder.name if listed else str(primary), primary_column=on,
+        name=name, primary_catalog=folder.resolve().name if own else primary, primary_column=on,
         join_catalog=name, join_column=on, extension_columns=added, extension_join_style="left",
         shares_primary_coordinates=True).to_properties_file(folder)
-    if listed:
+    if own:
         _list_extension(folder, name)
     return folder / f"{name}.properties"
 
@@ -292,7 +292,8 @@ def _primary(result):
                          "extension can refer to. Received one made in memory: write and open it "
                          "first.")
     known = hats.read_hats(path).schema.names
-    return (path if result.hc_collection is None else result.hc_collection.collection_path), known
+    primary = str(path if result.hc_collection is None else result.hc_collection.collection_path)
+    return (primary if "://" in primary else str(Path(primary).resolve())), known
 
 
 def _list_extension(folder, name):

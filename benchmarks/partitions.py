@@ -153,8 +153,7 @@ class Memory:
 
 def measure(folder, name, kill=False):
     """One run in a process of its own, on cores of its own."""
-    cores, workers = RUNS[name]
-    environment = os.environ | {"TF_NUM_INTRAOP_THREADS": str(cores)}
+    environment = os.environ | {"TF_NUM_INTRAOP_THREADS": str(RUNS[name][0])}
     command = [sys.executable, __file__, "--folder", folder, "--run", name]
     result = json.loads(subprocess.run(command + ["--kill"] * kill, check=True, env=environment,
                                        stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])

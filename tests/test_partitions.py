@@ -319,15 +319,18 @@ def failed(rows):
     return rows[(rows["morph_flag"] & (MorphFlag.UNREADABLE | MorphFlag.TIMED_OUT)) > 0]
 
 
-def test_extensions(in_process, classifier, catalog, plain, folder, tmp_path):
+def test_extensions(in_process, classifier, catalog, plain, folder, tmp_path, monkeypatch):
     result = classifier.classify_catalog(catalog, **OPTIONS)
     path = write_extension(result, tmp_path, on="objid", progress_bar=False)
     assert path == tmp_path / "morphology.properties"
     extended = catalog.load_extension(path)
     assert_equal(computed(extended), plain)
     assert list(extended.columns) == [*catalog.columns, *COLUMNS, "morph_flag"]
-    write_extension(result, folder / "toy", on="objid", name="shapes", progress_bar=False)
-    opened = lsdb.open_catalog(folder / "toy")
+    assert f"hats_primary_table_url={folder / 'toy'}\n" in path.read_text()
+    monkeypatch.chdir(folder)
+    result = classifier.classify_catalog(lsdb.open_catalog("toy"), **OPTIONS)
+    write_extension(result, "toy", on="objid", name="shapes", progress_bar=False)
+    opened = lsdb.open_catalog("toy")
     assert_equal(computed(opened.load_extension("shapes")), plain)
     assert opened.margin is not None and "morphwgt" in (
         folder / "toy" / "shapes" / "hats.properties").read_text()
