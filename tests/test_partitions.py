@@ -316,7 +316,7 @@ def test_a_killed_run_is_resumed(in_process, classifier, catalog, plain, folder,
 
 
 def failed(rows):
-    return rows[(rows["morph_flag"] & (MorphFlag.UNREADABLE | MorphFlag.TIMED_OUT)) > 0]
+    return rows[(rows["morph_flag"] & int(MorphFlag.UNREADABLE | MorphFlag.TIMED_OUT)) > 0]
 
 
 def test_extensions(in_process, classifier, catalog, plain, folder, tmp_path, monkeypatch):
