@@ -43,7 +43,7 @@ def make_catalog(folder, rows):
         "dec": np.degrees(np.arcsin(rng.uniform(-1, 1, rows))),
         "file": [str(paths[k % len(paths)]) for k in range(rows)]})
     for name, some in (("catalog", frame), ("few", frame[:256])):
-        lsdb.from_dataframe(some, catalog_name=name, partition_rows=max(rows // 16, 1000),
+        lsdb.from_dataframe(some, catalog_name=name, partition_rows=max(rows // 8, 1000),
                             margin_threshold=None).write_catalog(folder / name, progress_bar=False)
 
 
