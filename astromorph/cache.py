@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from astropy import log
@@ -97,6 +98,10 @@ class CutoutCache:
 
     def __repr__(self):
         return f"CutoutCache({str(self.folder)!r}, max_size={self.max_size})"
+
+    def __reduce__(self):
+        """In another process it is a cache of its own in the same folder."""
+        return partial(type(self), max_size=self.max_size), (self.folder,)
 
     def get(self, key):
         """Read an entry.

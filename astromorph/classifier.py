@@ -1,5 +1,6 @@
 """`MorphologyClassifier`: images in, probability columns out."""
 import copy
+import json
 from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import datetime, timezone
 from functools import cached_property, partial
@@ -31,6 +32,10 @@ __all__ = ["MorphologyClassifier"]
 _CHUNK = 128
 # Change of a probability by bfloat16 that does not matter.
 _HARMLESS = 3e-3
+# What answers and flags depend on; the rest of a card tells how the weights came about.
+_DECISIVE = ("network", "survey", "questions", "size", "frame_r90", "calibration", "alignment",
+             "domain", "bfloat16_change", "sha256")
+_BUILT = ("_model", "_frozen", "_in_bfloat16")
 _SPREADS = {"views": "8 rotations and reflections", "dropout": "draws of Monte-Carlo dropout"}
 
 
@@ -53,12 +58,8 @@ class MorphologyClassifier:
     """
 
     def __init__(self, card, arrays):
-        from astromorph import networks
-
-        self._card = copy.deepcopy(card)
-        self._model = networks.build(card["network"])
-        networks.import_weights(self._model, arrays)
-        self._frozen = networks.Frozen(self._model)
+        self._card, self._arrays = copy.deepcopy(card), arrays
+        self._model  # built now, so that arrays which do not fit raise here
         known = {question.key: question for question in QUESTIONS}
         self.questions = tuple(known[key] for key in card["questions"])
         self._calibration = [PlattScaling.from_dict(card["calibration"][question.key])
@@ -124,10 +125,41 @@ class MorphologyClassifier:
         weights.write_weights(path, self._card, networks.export_weights(self._model),
                               overwrite=overwrite)
 
+    @cached_property
+    def _model(self):
+        from astromorph import networks
+
+        model = networks.build(self._card["network"])
+        networks.import_weights(model, self._arrays)
+        return model
+
+    @cached_property
+    def _frozen(self):
+        from astromorph import networks
+
+        return networks.Frozen(self._model)
+
+    def __getstate__(self):
+        """All but the network, which a pickled classifier builds when it needs it."""
+        return {name: value for name, value in self.__dict__.items() if name not in _BUILT}
+
+    def __dask_tokenize__(self):
+        """The same for classifiers that give the same answers."""
+        return type(self).__name__, json.dumps({key: self._card.get(key) for key in _DECISIVE},
+                                               sort_keys=True)
+
     @property
     def card(self):
         """What the weights are and how they came about (dict, a copy)."""
         return copy.deepcopy(self._card)
+
+    @property
+    def _origin(self):
+        """What results say about where they come from: network, survey, weights, version (dict)."""
+        from astromorph import __version__
+
+        return {"MORPHNET": self._card["network"], "MORPHSRV": self._card["survey"],
+                "MORPHWGT": self._card["sha256"][:16], "MORPHVER": __version__}
 
     @property
     def frame_r90(self):
@@ -250,13 +282,16 @@ class MorphologyClassifier:
             raise ValueError(f'errors: expected None, "views" or "dropout". Received {errors!r}.')
         rows = self._rows(data, images=images, cutout_r90=cutout_r90, r90=r90, width=width,
                           survey=survey, bands=bands, names=names, provenance=provenance, **fetch)
-        run = self._computing_in(precision)
-        answer = partial(run._answer_with_errors, errors) if errors else run._answer
-        saved = None if checkpoint is None else self._checkpoint(
-            checkpoint, rows, errors=errors, provenance=provenance, batch_size=batch_size,
-            precision="float32" if run is self else "bfloat16")
-        with saved or nullcontext():
-            results = self._classify(rows, answer, batch_size, threads, progress, saved)
+        if len(rows):
+            run = self._computing_in(precision)
+            answer = partial(run._answer_with_errors, errors) if errors else run._answer
+            saved = None if checkpoint is None else self._checkpoint(
+                checkpoint, rows, errors=errors, provenance=provenance, batch_size=batch_size,
+                precision="float32" if run is self else "bfloat16")
+            with saved or nullcontext():
+                results = self._classify(rows, answer, batch_size, threads, progress, saved)
+        else:  # Dask asks what columns there will be, from where no network should be built
+            saved, results = None, Results(0, len(self.questions) * (2 if errors else 1))
         table = self._finish(rows.table, results, errors, joint, saved and saved.date)
         if provenance:
             from astromorph.cutouts import add_provenance
@@ -297,6 +332,44 @@ class MorphologyClassifier:
         survey = get_survey(survey or self._card["survey"])
         galaxies = query_galaxies(region, survey, max_rows=max_rows, faint_limit=faint_limit)
         return self.classify(galaxies, survey=survey, **options)
+
+    def classify_catalog(self, catalog, *, ra=None, dec=None, workers=None, **options):
+        """Classify a HATS catalog of LSDB, partition by partition, on all workers of Dask.
+
+        Nothing is computed before the result is: write it by its ``write_catalog``, which resumes
+        an interrupted run (``resume=True``), or by `~astromorph.partitions.write_extension`. Needs
+        the extra ``astromorph[lsdb]``.
+
+        Parameters
+        ----------
+        catalog : `lsdb.catalog.Catalog`
+            Its margin is left out: the galaxies there would be classified twice.
+        ra, dec : str, optional
+            Columns of the positions (ICRS); by default those that the catalog's properties name.
+        workers : int, optional
+            Worker processes that share ``per_host``, the limit on requests to image services; by
+            default those that Dask has now.
+        **options
+            Of `classify`, with columns given by their names, and of
+            `~astromorph.partitions.classify_partition`, such as the ``units`` of columns. A column
+            of ``images`` holds paths, the bytes of image files, or arrays.
+
+        Returns
+        -------
+        `lsdb.catalog.Catalog`
+            The same rows and columns with those that `classify` adds. Probabilities are null where
+            an image could not be had or used.
+
+        Raises
+        ------
+        ImportError
+            If LSDB is not installed.
+        TypeError, ValueError
+            If an argument is not as described. A bad image never raises.
+        """
+        from astromorph.partitions import classify_catalog
+
+        return classify_catalog(self, catalog, ra=ra, dec=dec, workers=workers, **options)
 
     def suggest(self, data, n=300, *, seed=0, batch_size=64, threads=None, progress=None,
                 **options):
@@ -719,7 +792,6 @@ class MorphologyClassifier:
 
         twin = copy.copy(self)
         twin._model = networks.in_bfloat16(self._model)
-        twin._frozen = networks.Frozen(twin._model)
         return twin
 
     def _answer(self, pixels, batch_size=64):
@@ -753,8 +825,6 @@ class MorphologyClassifier:
 
     def _finish(self, table, results, errors=None, joint=False, date=None):
         """The table with its new columns and provenance."""
-        from astromorph import __version__
-
         answers, spreads = np.split(results.answers, [len(self.questions)], axis=1)
         for question, column in zip(self.questions, answers.T):
             _add_column(table, question.column, column, question.description, question.ucd)
@@ -772,9 +842,7 @@ class MorphologyClassifier:
             results.flags, description="Quality bits of the classification, 0 is good",
             meta={"ucd": "meta.code.qual"})
         table.meta.update(
-            MORPHNET=self._card["network"], MORPHSRV=self._card["survey"],
-            MORPHWGT=self._card["sha256"][:16], MORPHVER=__version__,
-            MORPHDAT=date or _now())
+            self._origin, MORPHDAT=date or _now())
         return table
 
 

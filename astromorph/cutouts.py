@@ -24,6 +24,8 @@ PIXELS = 212
 """Pixels of a cutout on a side: 50 to an R90 in the frame of the networks, as Galaxy Zoo 2 had."""
 MAX_WIDTH = 3600.0  # arcseconds; only M31 and its like need more
 AHEAD = 1024
+PER_HOST = 16
+"""Most requests under way at a time to one host, by default."""
 
 PROVENANCE = {  # column: (type, unit, description)
     "cutout_way": (str, None, "Way the image was got"),
@@ -70,7 +72,7 @@ class CutoutFetcher:
     """
 
     def __init__(self, survey="sdss", *, bands=None, pixels=None, ways=None, cache=True,
-                 offline=False, max_age=None, per_host=16, timeout=30.0, retries=6):
+                 offline=False, max_age=None, per_host=PER_HOST, timeout=30.0, retries=6):
         self.survey = get_survey(survey)
         self.bands = tuple(band_names(bands or self.survey.rgb[::-1]))
         unknown = set(self.bands) - {band.lower() for band in self.survey.bands}

@@ -10,7 +10,7 @@ from astropy.table import Table
 
 from astromorph.metrics import as_floats
 
-__all__ = ["find_positions", "find_sizes"]
+__all__ = ["find_positions", "find_sizes", "position_columns", "size_column"]
 
 # Names of right ascension and declination, in any case and with any of "_-. " within. VizieR adds
 # _RAJ2000 and _DEJ2000, in degrees, to tables of any kind.
@@ -60,7 +60,7 @@ def find_positions(data, *, ra=None, dec=None):
     if not isinstance(data, Table):
         raise TypeError("data: expected a SkyCoord or a Table with positions. "
                         f"Received {type(data).__name__}.")
-    names = _named(data, ra, dec) if ra is not None or dec is not None else _found(data)
+    names = _named(data, ra, dec) if ra is not None or dec is not None else position_columns(data)
     if len(names) == 1:
         return _from_skycoord(data[names[0]], names[0])
     longitude = _degrees(data[names[0]], names[0], u.hourangle)
@@ -94,7 +94,7 @@ def find_sizes(data, *, r90=None):
         If R90 has no unit or one that is no angle, or there is not one for each galaxy.
     """
     if r90 is None:
-        r90 = _size_column(data)
+        r90 = size_column(data)
     return None if r90 is None else arcseconds(data, r90, "r90")
 
 
@@ -144,8 +144,8 @@ def _named(table, ra, dec):
     return ra, dec
 
 
-def _found(table):
-    """Names of the one SkyCoord column or of the best pair."""
+def position_columns(table):
+    """Names of the one SkyCoord column or of the best pair; raises ValueError if it cannot tell."""
     skycoords = [(name,) for name in table.colnames if isinstance(table[name], SkyCoord)]
     if len(skycoords) == 1:
         return skycoords[0]
@@ -236,8 +236,8 @@ def _read(column, decimal, sexagesimal):
         return np.array([read(value) for value in column.tolist()], float)
 
 
-def _size_column(data):
-    """Name of the best column of R90, or None."""
+def size_column(data):
+    """Name of a table's best column of R90, or None."""
     if not isinstance(data, Table):
         return None
     forms = {_form(name): name for name in sorted(data.colnames)}

@@ -1,0 +1,305 @@
+"""HATS catalogs of LSDB on Dask: classify one partition, a whole catalog, write an extension."""
+import copy
+import os
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from astropy.table import Column, Table
+
+from astromorph.metrics import check_count
+from astromorph.positions import position_columns, size_column
+
+__all__ = ["classify_catalog", "classify_partition", "write_extension"]
+
+_COLUMNS = ("images", "names", "r90", "width", "cutout_r90")  # arguments that may name a column
+_KEPT = 3
+_ready = {}  # classifiers of this process whose networks are built
+# Classifying a partition takes threads of its own, and what an image service is asked at a time is
+# limited for a process: so one partition after the other.
+_turn = Lock()
+
+
+def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, threads=None,
+                       **options):
+    """Classify the galaxies of a partition: the function for ``Catalog.map_partitions`` of LSDB.
+
+    Use it where `classify_catalog` does not fit, on catalogs without a margin: of a margin the
+    images would be got twice. A process classifies one partition at a time, with as many threads
+    as Dask gave its worker.
+
+    Parameters
+    ----------
+    partition : `~pandas.DataFrame`
+        The galaxies. For none at all, neither network nor image service is touched.
+    classifier : `~astromorph.classifier.MorphologyClassifier`
+        Its network is built once in each process.
+    ra, dec : str, optional
+        Columns of the positions (ICRS); by default those with usual names.
+    units : dict of str to str or `~astropy.units.Unit`, optional
+        Units of columns, as those of pandas have none: ``{"radius": "arcmin"}``. Positions are in
+        degrees where nothing else is said.
+    threads : int, optional
+        Threads that get and read images; by default, for images, those of the worker.
+    **options
+        Of `~astromorph.classifier.MorphologyClassifier.classify`. Columns are given by their names;
+        that of ``images`` holds paths, the bytes of image files, or arrays as nested lists.
+
+    Returns
+    -------
+    `~pandas.DataFrame`
+        The same rows and columns with those that ``classify`` adds, in types of Arrow:
+        probabilities are null where there are none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described. A bad image never raises.
+    """
+    table = _table(partition, ra, dec, units or {}, options)
+    with _turn:
+        if len(partition):
+            cores = _own_cores()
+            classifier = _one_a_process(classifier)
+            if options.get("images") is not None:
+                threads = threads or cores
+        done = classifier.classify(table, threads=threads, progress=False, **options)
+    result = partition.copy(deep=False)
+    for name in done.colnames[len(table.colnames):]:
+        result[name] = _as_arrow(done[name])
+    return result
+
+
+def classify_catalog(classifier, catalog, *, ra=None, dec=None, workers=None, **options):
+    """Classify a HATS catalog, partition by partition, when it is computed or written.
+
+    Parameters
+    ----------
+    classifier : `~astromorph.classifier.MorphologyClassifier`
+    catalog, ra, dec, workers, **options
+        See `~astromorph.classifier.MorphologyClassifier.classify_catalog`.
+
+    Returns
+    -------
+    `lsdb.catalog.Catalog`
+
+    Raises
+    ------
+    ImportError, TypeError, ValueError
+        See `~astromorph.classifier.MorphologyClassifier.classify_catalog`.
+    """
+    _check_catalog(catalog, "catalog")
+    info = catalog.hc_structure.catalog_info
+    if options.get("images") is None:
+        options |= {"ra": ra or info.ra_column, "dec": dec or info.dec_column,
+                    "per_host": _share(workers, **options)}
+    if catalog.margin is not None:
+        catalog = copy.copy(catalog)
+        catalog.margin = None
+    result = catalog.map_partitions(classify_partition, classifier, **options)
+    result.hc_structure.catalog_info = result.hc_structure.catalog_info.copy_and_update(
+        **{key.lower(): value for key, value in classifier._origin.items()})
+    return result
+
+
+def write_extension(result, folder, *, on, name="morphology", **options):
+    """Write what `classify_catalog` added as a HATS extension of the catalog it was given.
+
+    Anyone who has the catalog can then join the columns: ``catalog.load_extension(path)``.
+
+    Parameters
+    ----------
+    result : `lsdb.catalog.Catalog`
+        From `classify_catalog`, of a catalog that was read from disk or a network.
+    folder : path
+        Where to write the folder ``name`` with the columns, and ``name.properties``, the path for
+        ``load_extension``. In the catalog's own folder, if that is a HATS collection, the
+        extension is also listed, and ``load_extension(name)`` finds it.
+    on : str
+        Column that identifies a galaxy; its values must differ within a partition.
+    name : str
+        Name of the extension.
+    **options
+        Of ``Catalog.write_catalog``, as ``resume=True`` to go on after an interruption.
+
+    Returns
+    -------
+    `~pathlib.Path`
+        The file ``name.properties``.
+
+    Raises
+    ------
+    ImportError
+        If LSDB is not installed.
+    TypeError, ValueError
+        If an argument is not as described, or there is nothing to write.
+    """
+    _check_catalog(result, "result")
+    from hats.catalog import ExtensionProperties
+
+    folder = Path(folder)
+    primary, known = _primary(result)
+    info = result.hc_structure.catalog_info
+    added = [column for column in result.columns if column not in known]
+    if not added or on not in known or on not in result.columns:
+        raise ValueError(f"on, result: expected a catalog with new columns and {on!r}. Received "
+                         f"the columns {list(result.columns)}; {primary} has {known}.")
+    shared = dict.fromkeys((on, info.ra_column, info.dec_column))
+    rows = result[[*shared, *added]].map_partitions(_unique, on)
+    rows.write_catalog(folder / name, catalog_name=name, as_collection=False, **options)
+    own = (folder / "collection.properties").is_file() and str(folder.resolve()) == primary
+    ExtensionProperties(
+        name=name, primary_catalog=folder.resolve().name if own else primary, primary_column=on,
+        join_catalog=name, join_column=on, extension_columns=added, extension_join_style="left",
+        shares_primary_coordinates=True).to_properties_file(folder)
+    if own:
+        _list_extension(folder, name)
+    return folder / f"{name}.properties"
+
+
+def _check_catalog(catalog, argument):
+    try:
+        from lsdb.catalog import Catalog
+    except ImportError as error:
+        raise ImportError("HATS catalogs need LSDB: pip install 'astromorph[lsdb]'") from error
+    if not isinstance(catalog, Catalog):
+        raise TypeError(f"{argument}: expected a catalog of LSDB, as lsdb.open_catalog gives. "
+                        f"Received {type(catalog).__name__}.")
+
+
+def _share(workers, *, per_host=None, ways=None, offline=False, **others):
+    """Requests at a time for each of the worker processes, so that the limit holds for all."""
+    from astromorph.cutouts import PER_HOST
+
+    per_host = PER_HOST if per_host is None else per_host
+    workers = _count_workers() if workers is None else workers
+    check_count(per_host, "per_host")
+    check_count(workers, "workers")
+    ways = ways if isinstance(ways, (list, tuple)) else [ways]
+    if offline or all(getattr(way, "local", False) for way in ways):
+        return per_host
+    if workers > per_host:
+        raise ValueError(f"per_host, workers: {per_host} requests at a time are too few for "
+                         f"{workers} worker processes. Expected at least one each: use fewer "
+                         "workers, or images that are already there (ways, images).")
+    return per_host // workers
+
+
+def _count_workers():
+    """Worker processes that Dask would use now."""
+    import dask
+    from distributed import get_client
+
+    try:
+        return max(len(get_client().nthreads()), 1)
+    except ValueError:  # no cluster
+        processes = dask.config.get("scheduler", None) in ("processes", "multiprocessing")
+        return dask.config.get("num_workers", os.cpu_count()) if processes else 1
+
+
+def _own_cores():
+    """Threads that Dask gave this worker, of which TensorFlow is told; None outside of a worker.
+
+    TensorFlow reads it when it starts.
+    """
+    try:
+        from distributed import get_worker
+
+        cores = get_worker().state.nthreads
+    except (ImportError, ValueError):
+        return None
+    for kind in ("INTRAOP", "INTEROP"):
+        os.environ.setdefault(f"TF_NUM_{kind}_THREADS", str(cores))
+    return cores
+
+
+def _one_a_process(classifier):
+    """The first classifier of this process that gives the same answers."""
+    key = classifier.__dask_tokenize__()
+    if key not in _ready:
+        if len(_ready) == _KEPT:
+            del _ready[next(iter(_ready))]
+        _ready[key] = classifier
+    return _ready[key]
+
+
+def _table(partition, ra, dec, units, options):
+    """The columns that the options speak of, and the positions as ``ra`` and ``dec``."""
+    names = {options.get(argument): argument for argument in _COLUMNS
+             if isinstance(options.get(argument), str) and options[argument] != "measure"}
+    columns = {name: _column(partition, name, argument) for name, argument in names.items()}
+    if options.get("images") is None:
+        empty = Table({name: [] for name in partition.columns})
+        if ra is None or dec is None:
+            ra, dec = position_columns(empty)
+        sizes = size_column(empty) if options.get("r90") is None else None
+        if sizes:
+            columns[sizes] = _column(partition, sizes, "r90")
+        units = {"ra": units.get(ra), "dec": units.get(dec)} | units
+        columns |= {"ra": _column(partition, ra, "ra"), "dec": _column(partition, dec, "dec")}
+    for name, unit in units.items():
+        if name in columns:
+            columns[name].unit = unit
+    return Table(columns, copy=False)
+
+
+def _column(partition, name, argument):
+    """A column as Astropy has it: numbers, or objects with an empty string where there is none."""
+    if name not in partition.columns:
+        raise ValueError(f"{argument}: there is no column {name!r}; the catalog has "
+                         f"{list(partition.columns)}.")
+    series = partition[name]
+    if argument not in ("images", "names") and series.dtype.kind in "iuf":
+        return Column(series.to_numpy(float, na_value=np.nan))
+    column = Column(np.empty(len(series), object))
+    column[:] = [_plain(value) for value in series]
+    return column
+
+
+def _plain(value):
+    """An object of a column: nested lists are images."""
+    if isinstance(value, (list, np.ndarray)):
+        return np.array(value)
+    import pandas as pd
+
+    return "" if pd.isna(value) else value
+
+
+def _as_arrow(column):
+    """An Astropy column for pandas, null where masked or NaN."""
+    import pandas as pd
+    import pyarrow as pa
+
+    return pd.arrays.ArrowExtensionArray(pa.array(
+        np.ma.getdata(column), mask=np.ma.getmaskarray(column), from_pandas=True))
+
+
+def _unique(partition, on):
+    """The partition, if its identifiers are good ones to join on."""
+    if not partition[on].is_unique or partition[on].isna().any():
+        raise ValueError(f"on: expected a column that identifies each galaxy; {on!r} has missing "
+                         "or repeated values in a partition.")
+    return partition
+
+
+def _primary(result):
+    """Path of the catalog that a result was made from, or of its collection, and its columns."""
+    import hats
+
+    path = result.hc_structure.catalog_path
+    if path is None:
+        raise ValueError("result: expected the result of a catalog that was read, which the "
+                         "extension can refer to. Received one made in memory: write and open it "
+                         "first.")
+    known = hats.read_hats(path).schema.names
+    primary = str(path if result.hc_collection is None else result.hc_collection.collection_path)
+    return (primary if "://" in primary else str(Path(primary).resolve())), known
+
+
+def _list_extension(folder, name):
+    """Name an extension in the properties of its collection."""
+    from hats.catalog import CollectionProperties
+
+    properties = CollectionProperties.read_from_dir(folder)
+    listed = (properties.all_extensions or {}) | {name: f"{name}.properties"}
+    properties.model_copy(update={"all_extensions": listed}).to_properties_file(folder)
