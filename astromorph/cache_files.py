@@ -22,27 +22,25 @@ def write_file(path, data, *, durable=False):
     """Make a file that is whole as soon as it is there; a durable one outlives a power cut."""
     unfinished = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
-        with unfinished.open("wb") as file:
-            file.write(data)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
+        unfinished.write_bytes(data)
+        if durable:
+            _sync(unfinished, os.O_RDWR)
         os.replace(unfinished, path)
     except BaseException:
         remove_files(unfinished)
         raise
     if durable:
-        _keep_names(path.parent)
+        with suppress(OSError):  # Windows opens no folders
+            _sync(path.parent, os.O_RDONLY)
 
 
-def _keep_names(folder):
-    """Let the names of new files outlive a power cut, where the system can promise that."""
-    with suppress(OSError):  # Windows opens no folders
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _sync(path, flags):
+    """Have a file, or the names in a folder, on the disk."""
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove_files(*paths):

@@ -18,6 +18,7 @@ import pytest
 from astropy import units as u
 
 from astromorph.cache import SHARDS, CutoutCache, cache_key
+from astromorph.cache_files import write_file
 from astromorph.services.base import CutoutRequest
 from astromorph.surveys import SURVEYS
 
@@ -498,3 +499,14 @@ def test_key_tells_ways_apart():
     ({"name": "NGC 1"}, {"name": None})])
 def test_key_is_that_of_the_position(one, other):
     assert cache_key(replace(REQUEST, **one), "a") == cache_key(replace(REQUEST, **other), "a")
+
+
+def test_durable_files_are_on_the_disk(tmp_path, monkeypatch):
+    """The file before it has its name, then the name."""
+    steps, fsync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: steps.append("sync") or fsync(file))
+    monkeypatch.setattr(os, "replace", lambda *paths: steps.append("name") or replace(*paths))
+    write_file(tmp_path / "file", b"data", durable=True)
+    assert steps == ["sync", "name", "sync"] and (tmp_path / "file").read_bytes() == b"data"
+    write_file(tmp_path / "file", b"other")
+    assert steps[3:] == ["name"] and (tmp_path / "file").read_bytes() == b"other"
