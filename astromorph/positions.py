@@ -145,7 +145,23 @@ def _named(table, ra, dec):
 
 
 def position_columns(table):
-    """Names of the one SkyCoord column or of the best pair; raises ValueError if it cannot tell."""
+    """Find the columns of positions by their names.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        May be without rows.
+
+    Returns
+    -------
+    tuple of str
+        The one SkyCoord column, or the best pair, as `find_positions` takes them.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or several.
+    """
     skycoords = [(name,) for name in table.colnames if isinstance(table[name], SkyCoord)]
     if len(skycoords) == 1:
         return skycoords[0]
@@ -237,7 +253,18 @@ def _read(column, decimal, sexagesimal):
 
 
 def size_column(data):
-    """Name of a table's best column of R90, or None."""
+    """Find the column of R90 by its name.
+
+    Parameters
+    ----------
+    data : `~astropy.table.Table`
+        May be without rows; anything else has no columns.
+
+    Returns
+    -------
+    str or None
+        The best one, as `find_sizes` takes it.
+    """
     if not isinstance(data, Table):
         return None
     forms = {_form(name): name for name in sorted(data.colnames)}
