@@ -317,7 +317,11 @@ def test_report_of_nothing_tested():
 
 
 def test_adapted_to_decals_beats_direct(real_data):
-    """Q1 of galaxies that training did not see, in a hundred steps."""
+    """Q1 of galaxies that training did not see, in a hundred steps.
+
+    By the network that has most to learn of them: what adapting adds to pinwheel's accuracy in so
+    few steps is less than 128 galaxies can tell.
+    """
     labels = Table.read(real_data / "decals" / "labels.csv", format="csv")
     labels["file"] = [str(real_data / "decals" / file) for file in labels["file"]]
     for key in ("q1", "q2", "q3"):
@@ -325,7 +329,7 @@ def test_adapted_to_decals_beats_direct(real_data):
     train, val = (labels[labels["split"] == split] for split in ("train", "val"))
     answers = np.stack([train["q1"], train["q2"], train["q3"]], axis=1)
     reading = {"images": "file", "cutout_r90": "measure"}
-    direct = MorphologyClassifier.from_pretrained("sdss")
+    direct = MorphologyClassifier.from_pretrained("sdss", network="tuningfork")
     adapted = direct.adapt(train, answers, survey="legacy", epochs=6, folds=0, progress=False,
                            **reading)
     before, after = (chosen.evaluate(val, intervals=False, **reading)[0]
