@@ -115,7 +115,7 @@ def client(catalog, classifier):
     """Two worker processes, of one thread each, that have begun to work."""
     some = computed(catalog.partitions[0])
     with dask.config.set({"distributed.worker.daemon": False}), distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, \
+            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster, \
             distributed.Client(cluster) as client:
         for started in [client.submit(classify_partition, some, classifier, workers=[name],
                                       pure=False, **OPTIONS) for name in client.nthreads()]:
