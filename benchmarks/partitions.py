@@ -81,8 +81,8 @@ def run_lsdb(folder, workers, kill):
     classifier = MorphologyClassifier.from_pretrained("sdss")
     catalog, out = lsdb.open_catalog(folder / "catalog"), folder / f"out-{time.time_ns()}"
     few = lsdb.open_catalog(folder / "few").compute(progress_bar=False)
-    with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster, \
-            Client(cluster) as client:
+    with LocalCluster(n_workers=workers, threads_per_worker=1,
+                      dashboard_address="127.0.0.1:0") as cluster, Client(cluster) as client:
         for warm in [client.submit(classify_partition, few, classifier, workers=[name], pure=False,
                                    **OPTIONS) for name in client.nthreads()]:
             warm.result()
