@@ -1,5 +1,4 @@
 """HATS catalogs of LSDB: partitions, workers that die, runs that resume, extensions."""
-import gc
 import os
 import pickle
 import signal
@@ -32,10 +31,7 @@ distributed = pytest.importorskip("distributed")
 # LSDB 0.11 and nested-pandas with pandas 3.1.
 pytestmark = [pytest.mark.filterwarnings("ignore:The inplace keyword in NestedFrame"),
               # An extension has no margin, and needs none: its rows are those of the catalog.
-              pytest.mark.filterwarnings("ignore:Right catalog does not have a margin"),
-              # Dask leaves sockets of connections that it gave up to the garbage collector.
-              pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:"
-                                         "pytest.PytestUnraisableExceptionWarning")]
+              pytest.mark.filterwarnings("ignore:Right catalog does not have a margin")]
 
 N = 48
 ARROW = {"float32": "float[pyarrow]", "int32": "int32[pyarrow]", "float64": "double[pyarrow]",
@@ -121,7 +117,6 @@ def client(catalog, classifier):
                                       pure=False, **OPTIONS) for name in client.nthreads()]:
             started.result()
         yield client
-    gc.collect()  # sockets, while warnings of them are ignored
 
 
 def computed(catalog):
