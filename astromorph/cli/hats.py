@@ -60,7 +60,7 @@ def _workers(number):
     """Processes that share the partitions."""
     from dask.distributed import Client, LocalCluster
 
-    with LocalCluster(n_workers=number, dashboard_address=None,
+    with LocalCluster(n_workers=number, dashboard_address="127.0.0.1:0",
                       silence_logs=logging.ERROR) as cluster, Client(cluster):
         yield
 
