@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from astromorph import plots
-from astromorph.cache_files import write_file
+from astromorph.atomic import check_writable, written_whole
 from astromorph.flags import MorphFlag, flag_meanings
 from astromorph.labels import read_labels
 from astromorph.metrics import as_probabilities, score_table, valid_pairs
@@ -55,6 +55,8 @@ def write_report(table, path, *, classifier=None, images=None, labels=None, over
     ------
     FileExistsError
         If the file exists and ``overwrite`` is not set.
+    OSError
+        If it cannot be written there.
     ImportError
         If Jinja2 is not installed: ``pip install "astromorph[report]"``.
     TypeError, ValueError
@@ -68,8 +70,7 @@ def write_report(table, path, *, classifier=None, images=None, labels=None, over
     >>> write_report(tbl, "report.html", classifier=clf, images="file")  # doctest: +SKIP
     """
     path, template = Path(path), _template()
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"path: {path} exists; pass overwrite=True to replace it.")
+    check_writable(path, overwrite=overwrite)  # before images are read
     questions = classifier.questions if classifier else QUESTIONS
     _check(table, questions, classifier)
     source, labels, problem = (ImageSource.of(table, images),
@@ -81,7 +82,8 @@ def write_report(table, path, *, classifier=None, images=None, labels=None, over
         provenance={_PROVENANCE[key]: table.meta[key] for key in _PROVENANCE if key in table.meta},
         weights=classifier and _weights(classifier.card),
         written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"))
-    write_file(path, page.encode())
+    with written_whole(path, overwrite=overwrite) as part:
+        part.write_bytes(page.encode())
 
 
 def _template():
