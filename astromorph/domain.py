@@ -48,45 +48,45 @@ def image_statistics(pixels):
 
     Parameters
     ----------
-    pixels : `~numpy.ndarray`, shape (size, size, 3)
-        Network pixels, each band divided by its own maximum.
+    pixels : `~numpy.ndarray`, shape (..., size, size, 3)
+        Network pixels of an image or of several, each band divided by its own maximum.
 
     Returns
     -------
-    `~numpy.ndarray`, shape (len(STATISTICS),)
+    `~numpy.ndarray`, shape (..., len(STATISTICS))
     """
-    size = len(pixels)
+    size = pixels.shape[-2]
     in_sky, steps_in_sky, in_middle, in_core = _zones(size)
     # Bands apart: many times faster than as they are.
-    bands = np.ascontiguousarray(pixels[::_STEP].reshape(-1, 3).T)
+    bands = pixels[..., ::_STEP, :, :].reshape(*pixels.shape[:-3], -1, 3)
+    bands = np.ascontiguousarray(np.moveaxis(bands, -1, 0))
     gray = (bands[0] + bands[1] + bands[2]) / 3
-    rows = gray.reshape(-1, size)
-    steps = np.abs(rows[:, 1:] - rows[:, :-1]).ravel()
-    sky, bright_sky = _percentiles(gray[in_sky], 50, 90)
+    rows = gray.reshape(*gray.shape[:-1], -1, size)
+    steps = np.abs(rows[..., 1:] - rows[..., :-1]).reshape(*gray.shape[:-1], -1)
+    sky, bright_sky = _percentiles(gray[..., in_sky], 50, 90)
     low, high = _percentiles(gray, 5, 95)
-    middle, core = (gray[zone].sum() / len(zone) for zone in (in_middle, in_core))
-    means = bands.sum(axis=1) / gray.size
+    sky_noise, = _percentiles(steps[..., steps_in_sky], 50)
+    middle, core = (gray[..., zone].mean(axis=-1) for zone in (in_middle, in_core))
+    means = bands.mean(axis=-1)
     # Products of whole bands are many times faster than a product of so flat a matrix.
-    (rr, rg, rb), (gg, gb), (bb,) = ([a @ b for b in bands[k:]] for k, a in enumerate(bands))
-    covariance = np.array([[rr, rg, rb], [rg, gg, gb], [rb, gb, bb]]) / gray.size
-    covariance -= means[:, None] * means
-    spreads = np.sqrt(np.diag(covariance).clip(0)) + 1e-3
-    agreement = covariance[1, ::2] / (spreads[1] * spreads[::2])
-    spread = np.sqrt(covariance.sum().clip(0)) / 3
-    return np.array([
-        sky, *_percentiles(steps[steps_in_sky], 50), bright_sky - sky, high - low, core,
-        (middle - sky) / max(core - sky, 0.05), steps.sum() / steps.size / (spread + 1e-3),
-        agreement.min(),
-        *(means[::2] - means[1])])
+    covariance = np.array([[np.einsum("...k,...k", a, b) for b in bands] for a in bands])
+    covariance = covariance / gray.shape[-1] - means[:, None] * means
+    deviations = np.sqrt(np.einsum("bb...->b...", covariance).clip(0)) + 1e-3
+    agreement = covariance[1, ::2] / (deviations[1] * deviations[::2])
+    spread = np.sqrt(covariance.sum(axis=(0, 1)).clip(0)) / 3
+    return np.stack([
+        sky, sky_noise, bright_sky - sky, high - low, core,
+        (middle - sky) / np.maximum(core - sky, 0.05), steps.mean(axis=-1) / (spread + 1e-3),
+        agreement.min(axis=0), *(means[::2] - means[1])], axis=-1)
 
 
 def _percentiles(values, *percents):
     """As `numpy.percentile`, but several times faster: sorting float32 is vectorized."""
-    ordered = np.sort(values)
+    ordered = np.sort(values, axis=-1)
     found = []
     for percent in percents:
-        below, part = divmod(percent / 100 * (ordered.size - 1), 1)
-        low, high = ordered[int(below)], ordered[min(int(below) + 1, ordered.size - 1)]
+        below, part = divmod(percent / 100 * (ordered.shape[-1] - 1), 1)
+        low, high = (ordered[..., min(int(below) + k, ordered.shape[-1] - 1)] for k in (0, 1))
         found.append(low + part * (high - low))
     return found
 
@@ -141,7 +141,7 @@ class DomainWatch:
         if self._limits is None or not len(pixels):
             return [MorphFlag(0)] * len(pixels)
         low, low_tail, high_tail, high = self._limits
-        values = np.array([image_statistics(image) for image in pixels])
+        values = image_statistics(np.asarray(pixels))
         unusual = ((values < low) | (values > high)).any(axis=-1)
         with self._lock:
             self._n += len(values)
