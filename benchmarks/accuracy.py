@@ -18,7 +18,7 @@ from astropy.table import MaskedColumn, Table
 from failures import HEADER, draw_failures, failure_rows, write_pictures
 
 from astromorph import QUESTIONS, MorphologyClassifier
-from astromorph.metrics import score_table
+from astromorph.metrics import score, score_table, valid_pairs
 from astromorph.plots import plot_reliability, plot_roc
 from astromorph.weights import DEFAULT, bundled
 
@@ -58,12 +58,18 @@ def with_interval(row, score):
     if not np.isfinite(row[score]):
         return "undefined"
     value, low, high = (short(row[score + end], score) for end in ("", "_low", "_high"))
-    return f"{value} ({low}-{high})"
+    return f"{value}\N{NO-BREAK SPACE}({low}\N{NON-BREAKING HYPHEN}{high})"
 
 
 def short(value, score):
     """A score as text without its leading zero."""
     return f"{value:.{3 if score in ('AUC', 'ECE') else 2}f}".removeprefix("0")
+
+
+def least_ece(raw, draws=200):
+    """The mean ECE of probabilities if they were perfect, for so few galaxies."""
+    rng = np.random.default_rng(0)
+    return np.mean([score(rng.random(raw.size) < raw, raw).ece for _ in range(draws)])
 
 
 def probabilities(table):
@@ -82,15 +88,17 @@ def list_table(title, header, rows):
 def table_rows(answers):
     """Text rows of one network's table, of samples with at least five galaxies of either answer."""
     for name, labels, raw in samples(answers):
-        for row in score_table(labels, raw, QUESTIONS):
+        for row, *pair in zip(score_table(labels, raw, QUESTIONS), labels.T, raw.T):
             if 5 <= row["n_positive"] <= row["n"] - 5:
                 yield [name, row["question"].upper(), f"{row['n_positive']}/{row['n']}",
-                       *(with_interval(row, score) for score in SCORES), f"{row['ECE']:.3f}"]
+                       *(with_interval(row, name) for name in SCORES), short(row["ECE"], "ECE"),
+                       short(least_ece(valid_pairs(*pair)[1]), "ECE")]
 
 
 def write_tables(results, out):
     """RST list tables of each network's scores and failures, in files of their own."""
-    header = ["galaxies", "", "positive", "TPR", "precision", "accuracy", "ROC area", "ECE"]
+    header = ["galaxies", "", "positive", "TPR", "precision", "accuracy", "ROC area", "ECE",
+              "if perfect"]
     for network, answers in results.items():
         name = "-".join(network.replace(",", "").split())
         for kind, *table in (("table", header, table_rows(answers)),

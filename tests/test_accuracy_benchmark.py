@@ -61,3 +61,10 @@ def test_pictures_show_the_most_wrong_first(accuracy, answers, tmp_path, monkeyp
         "ds18-old-one-q1-false_positives", "ds18-old-one-q1-false_negatives",
         "ds18-old-one-q2-false_negatives", "ds18-old-two-q2-false_negatives"}
     assert drawn[0] == ([sample[2].stem, sample[3].stem], [.99, .6], 2)
+
+
+def test_least_ece_is_that_of_chance(accuracy):
+    assert accuracy.least_ece(np.zeros(100)) == 0
+    for n in (100, 2500):  # one bin: the mean deviation of a binomial fraction
+        assert accuracy.least_ece(np.full(n, 0.5), 2000) == pytest.approx(
+            np.sqrt(0.5 / np.pi / n), rel=0.1)
