@@ -64,7 +64,7 @@ def image_statistics(pixels):
     rows = gray.reshape(*gray.shape[:-1], -1, size)
     steps = np.abs(rows[..., 1:] - rows[..., :-1]).reshape(*gray.shape[:-1], -1)
     sky, bright_sky = _percentiles(gray[..., in_sky], 50, 90)
-    low, high = _percentiles(gray, 5, 95)
+    low, high = _percentiles(gray[..., ::_STEP], 5, 95)  # sorting all takes half of the time
     sky_noise, = _percentiles(steps[..., steps_in_sky], 50)
     middle, core = (gray[..., zone].mean(axis=-1) for zone in (in_middle, in_core))
     means = bands.mean(axis=-1)

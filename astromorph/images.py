@@ -3,7 +3,6 @@ import io
 import os
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import simplejpeg
@@ -122,7 +121,7 @@ def _read(source, survey, bands, enough):
     if isinstance(source, bytes):
         return _read_file(io.BytesIO(source), survey, bands, enough)
     if isinstance(source, (str, os.PathLike)):
-        with Path(source).open("rb") as file:
+        with open(source, "rb") as file:
             return _read_file(file, survey, bands, enough)
     if isinstance(source, np.ndarray) and getattr(source, "unit", None) is None:
         return _from_array(source)
@@ -186,7 +185,7 @@ def _decode_color_jpeg(data, enough):
     """The pixels of a usual JPEG; None for all that Pillow has to judge."""
     try:
         *sides, colors, _ = simplejpeg.decode_jpeg_header(data)
-        if colors != "YCbCr" or np.prod(sides) > MAX_PIXELS:
+        if colors != "YCbCr" or sides[0] * sides[1] > MAX_PIXELS:
             return None
         step = max((step for step in (1, 2, 4, 8) if enough and min(sides) >= step * enough
                     and not any(side % step for side in sides)), default=1)

@@ -72,17 +72,19 @@ def run_plain(folder, cores):
 
 def run_lsdb(folder, workers, kill):
     """Seconds through LSDB, memory of the workers, and how the result compares."""
+    import dask
     import lsdb
     from distributed import Client, LocalCluster
 
     from astromorph import MorphologyClassifier
-    from astromorph.partitions import classify_partition
+    from astromorph.partitions import KEEP_MEMORY, classify_partition
 
     classifier = MorphologyClassifier.from_pretrained("sdss")
     catalog, out = lsdb.open_catalog(folder / "catalog"), folder / f"out-{time.time_ns()}"
     few = lsdb.open_catalog(folder / "few").compute(progress_bar=False)
-    with LocalCluster(n_workers=workers, threads_per_worker=1,
-                      dashboard_address="127.0.0.1:0") as cluster, Client(cluster) as client:
+    with dask.config.set(KEEP_MEMORY), LocalCluster(
+            n_workers=workers, threads_per_worker=1,
+            dashboard_address="127.0.0.1:0") as cluster, Client(cluster) as client:
         for warm in [client.submit(classify_partition, few, classifier, workers=[name], pure=False,
                                    **OPTIONS) for name in client.nthreads()]:
             warm.result()

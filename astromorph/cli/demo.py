@@ -60,9 +60,9 @@ def _read_sample():
 def _draw_sample(paths, table, destination):
     from matplotlib import use
 
+    from astromorph.atomic import written_whole
     from astromorph.images import read_cutout
     from astromorph.plots import plot_mosaic
-    from astromorph.atomic import written_whole
 
     use("Agg")
     axes = plot_mosaic([read_cutout(path, survey="sdss").pixels for path in paths],

@@ -3,10 +3,10 @@ import hashlib
 import logging
 from contextlib import contextmanager, nullcontext
 
+from astromorph.atomic import written_whole
 from astromorph.cli.galaxies import load_classifier, read_galaxies
 from astromorph.cli.output import count_outcomes
 from astromorph.cli.parsing import given
-from astromorph.atomic import written_whole
 from astromorph.tables.hats import describe_hats, open_hats, read_columns
 
 __all__ = ["classify_hats"]
@@ -58,10 +58,14 @@ def _cluster(workers):
 @contextmanager
 def _workers(number):
     """Processes that share the partitions."""
+    import dask
     from dask.distributed import Client, LocalCluster
 
-    with LocalCluster(n_workers=number, dashboard_address="127.0.0.1:0",
-                      silence_logs=logging.ERROR) as cluster, Client(cluster):
+    from astromorph.partitions import KEEP_MEMORY
+
+    with dask.config.set(KEEP_MEMORY), LocalCluster(
+            n_workers=number, dashboard_address="127.0.0.1:0",
+            silence_logs=logging.ERROR) as cluster, Client(cluster):
         yield
 
 
