@@ -19,7 +19,7 @@ from PIL import Image
 from astromorph import MorphFlag, MorphologyClassifier, partitions, services
 from astromorph.cache import CutoutCache
 from astromorph.images import read_cutout, resample
-from astromorph.partitions import classify_partition, write_extension
+from astromorph.partitions import KEEP_MEMORY, classify_partition, write_extension
 from astromorph.services import LocalFolder, LocalHips
 from loopback import LoopbackServer, Sky
 
@@ -110,9 +110,10 @@ def in_process():
 def client(catalog, classifier):
     """Two worker processes, of one thread each, that have begun to work."""
     some = computed(catalog.partitions[0])
-    with dask.config.set({"distributed.worker.daemon": False}), distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster, \
-            distributed.Client(cluster) as client:
+    with (dask.config.set({"distributed.worker.daemon": False} | KEEP_MEMORY),
+          distributed.LocalCluster(n_workers=2, threads_per_worker=1,
+                                   dashboard_address="127.0.0.1:0") as cluster,
+          distributed.Client(cluster) as client):
         for started in [client.submit(classify_partition, some, classifier, workers=[name],
                                       pure=False, **OPTIONS) for name in client.nthreads()]:
             started.result()
@@ -241,6 +242,10 @@ def test_the_margin_is_left_out(in_process, classifier, catalog, monkeypatch):
     assert result.margin is None and catalog.margin is not None
     computed(result)
     assert sum(seen) == N
+
+
+def test_workers_keep_memory(client):
+    assert set(client.run(os.getenv, "MALLOC_TRIM_THRESHOLD_").values()) == {str(2**27)}
 
 
 def ask(url):
