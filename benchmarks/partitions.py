@@ -199,8 +199,8 @@ def lines(rows, repeats):
         "Memory is that of a worker, the largest one, or of the plain process. With one of the two "
         f"workers killed half-way no row was lost, at {rows / killed['seconds']:.0f} galaxies per "
         "second. All results have the rows, flags and nulls of the plain run, and its "
-        f"probabilities within {max(one['most_apart'] for one in through):.0e}"
-        f"{', bit for bit' if same == 1 else f'; {same:.1%} of them are the same bit for bit'}.\n"]
+        + ("probabilities bit for bit.\n" if same == 1 else "probabilities within "
+           f"{max(one['most_apart'] for one in through):.0e}, {same:.1%} of them bit for bit.\n")]
 
 
 def main():
