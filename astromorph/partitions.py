@@ -226,6 +226,8 @@ def _one_a_process(classifier):
         if len(_ready) == _KEPT:
             del _ready[next(iter(_ready))]
         _ready[key] = classifier
+    # Each partition brings a copy, which Dask keeps until all are done.
+    classifier._arrays = _ready[key]._arrays
     return _ready[key]
 
 

@@ -232,6 +232,15 @@ def test_threads_take_turns(classifier, catalog, plain, monkeypatch):
     assert len(partitions._ready) == 1
 
 
+def test_copies_share_weights(classifier, catalog):
+    """Dask keeps the copy that comes with each partition."""
+    copies = [pickle.loads(pickle.dumps(classifier)) for _ in range(2)]
+    assert copies[0]._arrays is not copies[1]._arrays
+    for copy in copies:
+        classify_partition(computed(catalog.partitions[0]), copy, **OPTIONS)
+    assert copies[0]._arrays is copies[1]._arrays
+
+
 def test_the_margin_is_left_out(in_process, classifier, catalog, monkeypatch):
     assert len(computed(catalog.margin)) > 0
     seen = []
