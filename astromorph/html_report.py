@@ -13,7 +13,7 @@ from astromorph.questions import QUESTIONS, asked
 from astromorph.report_pictures import ImageSource, draw
 from astromorph.votes import has_votes
 
-__all__ = ["write_report"]
+__all__ = ["check_report", "write_report"]
 
 _SHOWN = 8
 """Galaxies of each kind."""
@@ -69,8 +69,7 @@ def write_report(table, path, *, classifier=None, images=None, labels=None, over
     >>> tbl = clf.classify(galaxies, images="file", cutout_r90=8.48)  # doctest: +SKIP
     >>> write_report(tbl, "report.html", classifier=clf, images="file")  # doctest: +SKIP
     """
-    path, template = Path(path), _template()
-    check_writable(path, overwrite=overwrite)  # before images are read
+    template = check_report(path, overwrite=overwrite)  # before images are read
     questions = classifier.questions if classifier else QUESTIONS
     _check(table, questions, classifier)
     source, labels, problem = (ImageSource.of(table, images),
@@ -84,6 +83,28 @@ def write_report(table, path, *, classifier=None, images=None, labels=None, over
         written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"))
     with written_whole(path, overwrite=overwrite) as part:
         part.write_bytes(page.encode())
+
+
+def check_report(path, *, overwrite=False):
+    """Raise what `write_report` would, as far as can be told before the table is there.
+
+    Parameters
+    ----------
+    path, overwrite
+        As for `write_report`.
+
+    Returns
+    -------
+    `jinja2.Template`
+
+    Raises
+    ------
+    FileExistsError, ImportError, OSError
+        As `write_report`.
+    """
+    template = _template()
+    check_writable(path, overwrite=overwrite)
+    return template
 
 
 def _template():

@@ -640,11 +640,21 @@ def test_programming_errors_are_not_hidden(monkeypatch, stub):
         cli.main(["classify", "a.jpg"])
 
 
+def test_a_report_without_jinja2_is_refused_first(sample, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    out = tmp_path / "out.fits"
+    assert cli.main(["classify", str(sample), *IMAGES, "-o", str(out), "--report",
+                     str(tmp_path / "r.html")]) == 1
+    assert "pip install \"astromorph[report]\"" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_report(sample, tmp_path, capsys, loaded, monkeypatch):
     """What the report is asked for; its contents have tests of their own."""
     asked = []
     module = ModuleType("astromorph.html_report")
     module.write_report = lambda table, path, **options: asked.append((len(table), path, options))
+    module.check_report = lambda path, *, overwrite: None
     monkeypatch.setitem(sys.modules, "astromorph.html_report", module)
     report = tmp_path / "r.html"
     assert cli.main(["classify", str(sample), *IMAGES, "--report", str(report)]) == 0

@@ -3,7 +3,7 @@ import shutil
 from pathlib import Path
 
 from astromorph.cli.galaxies import add_galaxies, add_network, load_classifier, read_galaxies
-from astromorph.cli.output import (add_output, check_file, check_output, count_outcomes, say,
+from astromorph.cli.output import (add_output, check_output, check_page, count_outcomes, say,
                                    write_output)
 from astromorph.cli.parsing import add_command, given
 
@@ -68,7 +68,8 @@ def run(args):
 
         return 0, foresee(args)
     output_format = check_output(args)
-    check_file(args, args.report)
+    if args.report is not None:
+        check_page(args, args.report)
     if output_format == "hats" and len(args.files) == 1:
         from astromorph.tables.hats import is_hats
 

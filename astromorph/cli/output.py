@@ -3,8 +3,8 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["add_output", "check_file", "check_output", "count_outcomes", "print_table", "say",
-           "write_output"]
+__all__ = ["add_output", "check_file", "check_output", "check_page", "count_outcomes",
+           "print_table", "say", "write_output"]
 
 
 def add_output(parser, what, *, default="print it"):
@@ -32,9 +32,16 @@ def check_file(args, path):
     """The same of a file that is no table."""
     from astromorph.atomic import check_writable
 
-    if path is not None:
-        with _refusing(args):
-            check_writable(path, overwrite=args.overwrite)
+    with _refusing(args):
+        check_writable(path, overwrite=args.overwrite)
+
+
+def check_page(args, path):
+    """The same of a report."""
+    from astromorph.html_report import check_report
+
+    with _refusing(args):
+        check_report(path, overwrite=args.overwrite)
 
 
 @contextmanager
