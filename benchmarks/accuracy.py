@@ -58,7 +58,7 @@ def with_interval(row, score):
     if not np.isfinite(row[score]):
         return "undefined"
     value, low, high = (short(row[score + end], score) for end in ("", "_low", "_high"))
-    return f"{value}\N{NO-BREAK SPACE}({low}\N{NON-BREAKING HYPHEN}{high})"
+    return f"{value} ({low}\N{NON-BREAKING HYPHEN}{high})"
 
 
 def short(value, score):
