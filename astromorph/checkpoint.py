@@ -157,7 +157,7 @@ class Checkpoint:
                 part = file.read()
         except FileNotFoundError:
             return None
-        except (OSError, pa.ArrowException):
+        except (OSError, UnicodeError, pa.ArrowException):
             part = None
         if (part is None or not part.schema.equals(self._schema, check_metadata=True)
                 or not np.array_equal(part["row"].to_numpy(), np.arange(start, stop))):
