@@ -1,4 +1,5 @@
 """`MorphologyClassifier` through its public API, on the embedded simulated galaxies."""
+import copy
 import io
 from importlib.resources import files
 from pathlib import Path
@@ -284,6 +285,7 @@ def test_evaluate(classifier, jpegs):
 def test_memory_does_not_hold_all_frames(classifier, jpegs, monkeypatch):
     """Frames are read a few chunks ahead of the network, never all of them."""
     loaded, answered, most = [0], [0], [0]
+    classifier = copy.copy(classifier)  # what pytest restores may stay on the instance
     load, answer = classifier._load, classifier._answer
 
     def counted_load(*args):
