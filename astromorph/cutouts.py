@@ -13,7 +13,7 @@ from astromorph.flags import MorphFlag
 from astromorph.metrics import check_count
 from astromorph.positions import arcseconds, find_positions
 from astromorph.services import check_way, get_way
-from astromorph.services.base import CutoutRequest, FetchError, ServiceImage
+from astromorph.services.base import CutoutRequest, FetchError, ServiceImage, is_local
 from astromorph.services.transport import Transport
 from astromorph.streaming import Outcomes, read_ahead, thread_pool
 from astromorph.surveys import get_survey
@@ -161,9 +161,9 @@ class CutoutFetcher:
         except FetchError:
             return "refused"
         if self.cache is not None and any(cache_key(request, way.name) in self.cache
-                                          for way in self.ways if not _is_local(way)):
+                                          for way in self.ways if not is_local(way)):
             return "cached"
-        if _is_local(self.ways[0]):
+        if is_local(self.ways[0]):
             return "local"
         return "missing" if self.offline else "request"
 
@@ -176,7 +176,7 @@ class CutoutFetcher:
                              f"than 0 and at most {MAX_WIDTH:.0f}: check the size of the galaxy",
                              MorphFlag.BAD_SIZE)
         low, high = self.survey.declinations
-        if not low <= request.dec <= high and not any(_is_local(way) for way in self.ways):
+        if not low <= request.dec <= high and not any(is_local(way) for way in self.ways):
             raise FetchError(f"{self.survey.title} has no images at declination "
                              f"{request.dec:.4g} degrees, only from {low:g} to {high:g}",
                              MorphFlag.OUTSIDE_FOOTPRINT, final=True)
@@ -185,7 +185,7 @@ class CutoutFetcher:
         """The cached image of the first way that has a fresh one, else of the first with any."""
         old = None
         for way in self.ways if self.cache is not None else ():
-            entry = None if _is_local(way) else self.cache.get(cache_key(request, way.name))
+            entry = None if is_local(way) else self.cache.get(cache_key(request, way.name))
             if entry is not None and self._is_fresh(entry):
                 return entry
             old = old or entry
@@ -196,7 +196,7 @@ class CutoutFetcher:
 
     def _through(self, way, request):
         """Get an image by one way, and keep it."""
-        if _is_local(way):
+        if is_local(way):
             return FetchedCutout(way(request, self._transport), way.name)
         if self.offline:
             raise FetchError("working offline, and the cache has no such image; run once with "
@@ -230,10 +230,6 @@ def _seconds(max_age):
     except (u.UnitConversionError, TypeError):
         raise ValueError("max_age: expected a time, such as 30 * u.day. "
                          f"Received {max_age!r}.") from None
-
-
-def _is_local(way):
-    return getattr(way, "local", False)
 
 
 def _suffix(data):

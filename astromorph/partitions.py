@@ -15,7 +15,7 @@ __all__ = ["KEEP_MEMORY", "classify_catalog", "classify_partition", "write_exten
 KEEP_MEMORY = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**27}
 """Configuration of Dask with which new workers use the memory of images again (`dict`).
 
-By default they return it to the system at once, which takes a seventh of their time.
+By default they return it to the system at once, which takes time for every image.
 """
 
 _COLUMNS = ("images", "names", "r90", "width", "cutout_r90")  # arguments that may name a column
@@ -176,13 +176,14 @@ def _check_catalog(catalog, argument):
 def _share(workers, *, per_host=None, ways=None, offline=False, **others):
     """Requests at a time for each of the worker processes, so that the limit holds for all."""
     from astromorph.cutouts import PER_HOST
+    from astromorph.services.base import is_local
 
     per_host = PER_HOST if per_host is None else per_host
     workers = _count_workers() if workers is None else workers
     check_count(per_host, "per_host")
     check_count(workers, "workers")
     ways = ways if isinstance(ways, (list, tuple)) else [ways]
-    if offline or all(getattr(way, "local", False) for way in ways):
+    if offline or all(map(is_local, ways)):
         return per_host
     if workers > per_host:
         raise ValueError(f"per_host, workers: {per_host} requests at a time are too few for "

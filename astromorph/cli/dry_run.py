@@ -4,12 +4,13 @@ from collections import Counter
 from pathlib import Path
 
 from astromorph.cli.galaxies import load_classifier, read_galaxies
+from astromorph.cutouts import PER_HOST
+from astromorph.services.base import is_local
 
 __all__ = ["foresee"]
 
 SECONDS_PER_REQUEST = 1.0
 """Assumed: what services take to answer differs, and with their load."""
-_PER_HOST = 16
 _SAMPLE = 256  # galaxies that measure the speed of this machine
 _NOT_SKY = ("images", "survey", "threads", "batch_size", "progress")
 
@@ -63,16 +64,15 @@ def _of_positions(args, galaxies, classifier, total):
 
 def _unseen(ways, offline, total):
     """Counts of rows that are not looked at one by one."""
-    local = getattr(ways[0], "local", False)
-    return Counter({"local" if local else "missing" if offline else "request": total})
+    return Counter({"local" if is_local(ways[0]) else "missing" if offline else "request": total})
 
 
 def _cost(args, ways, images, assumes):
     """Requests, megabytes and seconds to wait for a number of images; adds what is assumed."""
     if not images:
         return {"requests": 0, "megabytes": 0, "waiting": 0}
-    way = next(way for way in ways if not getattr(way, "local", False))
-    per_host = args.per_host or _PER_HOST
+    way = next(way for way in ways if not is_local(way))
+    per_host = args.per_host or PER_HOST
     requests = round(images * way.requests)
     assumes += [f"every image comes by the first way, {way.name}: {way.requests:g} requests and "
                 f"{way.kilobytes} kB each (benchmarks/images_by_position.py)",

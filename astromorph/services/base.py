@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from astromorph.flags import MorphFlag
 from astromorph.surveys import Survey
 
-__all__ = ["CutoutRequest", "FetchError", "ServiceImage"]
+__all__ = ["CutoutRequest", "FetchError", "ServiceImage", "is_local"]
 
 
 @dataclass(frozen=True)
@@ -88,3 +88,18 @@ class FetchError(Exception):
     def __init__(self, message, flag, *, retry=False, retry_after=None, final=False):
         super().__init__(message)
         self.flag, self.retry, self.retry_after, self.final = flag, retry, retry_after, final
+
+
+def is_local(way):
+    """Tell whether a way does without the network.
+
+    Parameters
+    ----------
+    way : object
+        A way to images, its name, or a callable of any kind.
+
+    Returns
+    -------
+    bool
+    """
+    return getattr(way, "local", False)

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 
+from astromorph.services.base import is_local
 from astromorph.services.hips import color_hips, hips_picture, hips_planes
 from astromorph.services.sdss_frames import sdss_frames
 from astromorph.services.sia import sia_planes
@@ -76,7 +77,7 @@ def get_way(way):
     """
     if callable(way):
         name = getattr(way, "__name__", type(way).__name__)
-        return way if hasattr(way, "name") else Way(name, way, local=getattr(way, "local", False))
+        return way if hasattr(way, "name") else Way(name, way, local=is_local(way))
     try:
         return WAYS[way.strip().lower()]
     except (KeyError, AttributeError):
