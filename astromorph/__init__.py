@@ -18,16 +18,16 @@ _HOMES = {
     "MorphFlag": "flags",
     "decode_flags": "flags",
     "fetch_cutouts": "cutouts",
-    "query_galaxies": "catalogs",
-    "to_regions": "sky_regions",
-    "make_labels": "labels",
+    "query_galaxies": "galaxies.catalogs",
+    "to_regions": "galaxies.regions",
+    "make_labels": "learning.labels",
     "CutoutError": "images",
     "read_cutout": "images",
     "measure_r90": "images",
     "score": "metrics",
     "score_table": "metrics",
     "plot_mosaic": "plots",
-    "write_report": "html_report",
+    "write_report": "report",
 }
 
 __all__ = list(_HOMES)

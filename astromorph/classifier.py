@@ -11,20 +11,21 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, Table
 from threadpoolctl import threadpool_limits
 
-from astromorph import weights
-from astromorph.alignment import BLUR, Alignment, measure_brightness
-from astromorph.calibration import METHODS, PlattScaling, base_rates, recalibrate, shift_priors
-from astromorph.domain import DomainWatch
-from astromorph.fingerprints import fingerprint
-from astromorph.fits_planes import band_names
-from astromorph.imagerows import ImageRows
+from astromorph.model import files as weights
+from astromorph.model.alignment import BLUR, Alignment, measure_brightness
+from astromorph.model.calibration import (METHODS, PlattScaling, base_rates, recalibrate,
+                                         shift_priors)
+from astromorph.model.domain import DomainWatch
+from astromorph.running.fingerprints import fingerprint
+from astromorph.images.fits_planes import band_names
+from astromorph.galaxies.given import ImageRows
 from astromorph.images import CutoutError, normalize_bands
-from astromorph.labels import read_labels
+from astromorph.learning.labels import read_labels
 from astromorph.metrics import as_floats, check_count, score_table
 from astromorph.questions import QUESTIONS, asked
 from astromorph.services.base import FetchError
-from astromorph.streaming import Outcomes, Results, in_groups, read_ahead, thread_pool
-from astromorph.suggesting import suggest_rows, total_entropy
+from astromorph.running.streaming import Outcomes, Results, in_groups, read_ahead, thread_pool
+from astromorph.learning.suggesting import suggest_rows, total_entropy
 from astromorph.surveys import get_survey
 
 __all__ = ["MorphologyClassifier"]
@@ -206,7 +207,7 @@ class MorphologyClassifier:
             usual spelling), a SkyCoord, a table with a column of images (usually file names), or
             the images themselves: paths, bytes, HDULists, NDData, CCDData, Cutout2D, dictionaries
             of one file a band, or arrays (y, x, 3). Images of positions are got from the survey's
-            services, see `~astromorph.cutouts.fetch_cutouts`.
+            services, see `~astromorph.cutouts.fetching.fetch_cutouts`.
         images : str, optional
             For a table, the column that holds the images. Without it the positions are used.
         cutout_r90 : float, array-like or str, optional
@@ -231,7 +232,7 @@ class MorphologyClassifier:
             For positions, the column of identifiers that a local folder of images goes by.
         provenance : bool
             For positions, add columns that say where each image came from:
-            `~astromorph.cutouts.PROVENANCE`.
+            `~astromorph.cutouts.fetching.PROVENANCE`.
         errors : str, optional
             Add columns ``P_disk_err`` and so on: the standard deviation of the calibrated
             probability over the eight rotations and reflections of the image (``"views"``,
@@ -257,11 +258,11 @@ class MorphologyClassifier:
         checkpoint : path, optional
             A folder that keeps what is done, 1,024 rows at a time. However the run ends, the same
             call goes on from there; what another call would answer otherwise is refused. Rows
-            that a service failed are tried again. See `~astromorph.checkpoint.Checkpoint`.
+            that a service failed are tried again. See `~astromorph.running.checkpoint.Checkpoint`.
         **fetch
             For positions, ``ra`` and ``dec``, the names of their columns where they cannot be told,
             and ``ways``, ``cache``, ``offline`` and more: the options of
-            `~astromorph.cutouts.fetch_cutouts`.
+            `~astromorph.cutouts.fetching.fetch_cutouts`.
 
         Returns
         -------
@@ -294,7 +295,7 @@ class MorphologyClassifier:
             saved, results = None, Results(0, len(self.questions) * (2 if errors else 1))
         table = self._finish(rows.table, results, errors, joint, saved and saved.date)
         if provenance:
-            from astromorph.cutouts import add_provenance
+            from astromorph.cutouts.fetching import add_provenance
 
             add_provenance(table, results.sources)
         return table
@@ -310,7 +311,7 @@ class MorphologyClassifier:
         survey : str or `~astromorph.surveys.Survey`, optional
             The survey whose catalog and images are used; by default that of the weights.
         max_rows, faint_limit
-            See `~astromorph.catalogs.query_galaxies`.
+            See `~astromorph.galaxies.catalogs.query_galaxies`.
         **options
             Passed to `classify`.
 
@@ -318,7 +319,7 @@ class MorphologyClassifier:
         -------
         `~astropy.table.Table`
             The catalog's galaxies, with the columns that `classify` adds. See
-            `~astromorph.sky_regions.to_regions` to mark them on an image.
+            `~astromorph.galaxies.regions.to_regions` to mark them on an image.
 
         Raises
         ------
@@ -327,7 +328,7 @@ class MorphologyClassifier:
         `~astromorph.services.base.FetchError`
             If the catalog's service does not answer.
         """
-        from astromorph.catalogs import query_galaxies
+        from astromorph.galaxies.catalogs import query_galaxies
 
         survey = get_survey(survey or self._card["survey"])
         galaxies = query_galaxies(region, survey, max_rows=max_rows, faint_limit=faint_limit)
@@ -375,7 +376,7 @@ class MorphologyClassifier:
                 **options):
         """Suggest galaxies to label: those whose labels would teach this classifier most.
 
-        Uncertain ones that differ from each other; see `~astromorph.suggesting.suggest_rows`. What
+        Uncertain ones that differ from each other; see `~astromorph.learning.suggesting.suggest_rows`. What
         the network sees of every galaxy is kept in memory: 0.9 GB for a million.
 
         Parameters
@@ -421,14 +422,14 @@ class MorphologyClassifier:
         With labels, ``"platt"`` (slope and intercept) or ``"temperature"`` (slope only) is fitted
         to what the network says before any calibration. Without labels, ``"prior"`` corrects for
         another fraction of positives, estimated from the probabilities themselves; see
-        `~astromorph.calibration.estimate_base_rate`. Use it where galaxies look the same and only
+        `~astromorph.model.calibration.estimate_base_rate`. Use it where galaxies look the same and only
         their mix differs. It is no remedy for another survey: deeper images make smooth
         galaxies look featured, which this takes for more disks; see `align`.
 
         Parameters
         ----------
         data : as for `classify`
-        labels : array-like or `~astromorph.labels.Labels`, shape (n, questions), optional
+        labels : array-like or `~astromorph.learning.labels.Labels`, shape (n, questions), optional
             As for `adapt`; by default from the columns of the table. Not for ``"prior"``.
         method : str
             ``"platt"``, ``"temperature"`` or ``"prior"``.
@@ -453,7 +454,7 @@ class MorphologyClassifier:
         if method == "prior":
             fit = partial(shift_priors, base_rates=self._base_rates(labels))
         else:
-            from astromorph.adapting import find_taught
+            from astromorph.learning.adapting import find_taught
 
             labels = read_labels(data, labels, self.questions)
             find_taught(labels, self.questions)
@@ -471,7 +472,7 @@ class MorphologyClassifier:
     def calibration_report(self):
         """What `calibrate` changed, a `~astropy.table.Table` of a row a question; else None.
 
-        See `~astromorph.calibration.recalibrate` and `~astromorph.calibration.shift_priors`.
+        See `~astromorph.model.calibration.recalibrate` and `~astromorph.model.calibration.shift_priors`.
         """
         done = self._card.get("calibrated")
         return done and Table(done["report"], meta={"method": done["method"]})
@@ -505,7 +506,7 @@ class MorphologyClassifier:
         This classifier does not change. The brightness of the pixels of all images together is
         compared with that of the images the weights were trained on: deeper images show more of
         the faint parts. The new classifier corrects every image accordingly, then blurs it a
-        little. See `~astromorph.alignment.Alignment`.
+        little. See `~astromorph.model.alignment.Alignment`.
 
         Parameters
         ----------
@@ -549,16 +550,16 @@ class MorphologyClassifier:
         data : as for `classify`
             Galaxies framed as they will be classified. For positions, somewhat wider cutouts
             (``cutout_r90``) than needed leave fewer edges in images that are turned.
-        labels : array-like or `~astromorph.labels.Labels`, shape (n, questions), optional
+        labels : array-like or `~astromorph.learning.labels.Labels`, shape (n, questions), optional
             1, 0 or NaN (unknown); by default from the columns of the table, labels or votes, as
-            `~astromorph.labels.make_labels` understands them.
+            `~astromorph.learning.labels.make_labels` understands them.
         survey : str or `~astromorph.surveys.Survey`, optional
             Whose images they are, by default the survey of the weights.
         train : str
             ``"all"`` layers; ``"dense"`` layers only, on the old features; or all layers from
             ``"scratch"``: experiments b, c and d of Dominguez Sanchez et al. (2019).
         epochs : int, optional
-            Passes over the galaxies; by default those of `~astromorph.adapting.RECIPES`.
+            Passes over the galaxies; by default those of `~astromorph.learning.adapting.RECIPES`.
         validation_fraction : float
             Part of the galaxies, at most 0.5, that chooses the epoch: the last one that is about
             as good as the best. With 0, the last one.
@@ -585,7 +586,7 @@ class MorphologyClassifier:
         TypeError, ValueError
             If an argument is not as described, or no question has enough labels.
         """
-        from astromorph import adapting
+        from astromorph.learning import adapting
 
         adapting.check_plan(self._card["network"], train, epochs, validation_fraction, folds, seed,
                             learning_curve)
@@ -612,8 +613,8 @@ class MorphologyClassifier:
 
     @property
     def report(self):
-        """What adapting brought, an `~astromorph.reports.AdaptationReport`; else None."""
-        from astromorph.reports import AdaptationReport
+        """What adapting brought, an `~astromorph.learning.reports.AdaptationReport`; else None."""
+        from astromorph.learning.reports import AdaptationReport
 
         adapted = self._card.get("adapted")
         return adapted and AdaptationReport.from_dict(adapted["report"])
@@ -626,7 +627,7 @@ class MorphologyClassifier:
         data : `~astropy.table.Table` or images
             As for `classify`; a table that already has the probability columns is not classified
             again.
-        labels : array-like or `~astromorph.labels.Labels`, shape (n, questions), optional
+        labels : array-like or `~astromorph.learning.labels.Labels`, shape (n, questions), optional
             As for `adapt`; by default from the columns of the table.
         threshold : float
             Probability from which the answer counts as positive.
@@ -654,7 +655,7 @@ class MorphologyClassifier:
                            intervals=intervals)
 
     def _sky_rows(self, data, survey, options):
-        from astromorph.skyrows import SkyRows  # loads the clients of the image services
+        from astromorph.galaxies.sky import SkyRows  # loads the clients of the image services
 
         return SkyRows(data, survey or self._card["survey"], frame_r90=self.frame_r90, **options)
 
@@ -670,9 +671,9 @@ class MorphologyClassifier:
                 else _image_rows(data, images, options | {"survey": survey}, fetch))
 
     def _checkpoint(self, folder, rows, *, errors, provenance, **options):
-        """A `~astromorph.checkpoint.Checkpoint` that knows all that the answers depend on."""
+        """A `~astromorph.running.checkpoint.Checkpoint` that knows all that the answers depend on."""
         from astromorph import __version__
-        from astromorph.checkpoint import Checkpoint
+        from astromorph.running.checkpoint import Checkpoint
 
         card = self._card
         identity = {"astromorph": __version__, "network": card["network"],
@@ -687,7 +688,7 @@ class MorphologyClassifier:
                           date=_now())
 
     def _classify(self, rows, answer, batch_size, threads, progress, checkpoint=None):
-        """What ``answer`` makes of all rows: `~astromorph.streaming.Results`."""
+        """What ``answer`` makes of all rows: `~astromorph.running.streaming.Results`."""
         check_count(batch_size, "batch_size")
         nothing = np.empty((0, self._card["size"], self._card["size"], 3), np.float32)
         results = Results(len(rows), answer(nothing, batch_size).shape[1])

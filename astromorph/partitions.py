@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import Column, Table
 
 from astromorph.metrics import check_count
-from astromorph.positions import position_columns, size_column
+from astromorph.tables.positions import position_columns, size_column
 
 __all__ = ["KEEP_MEMORY", "classify_catalog", "classify_partition", "write_extension"]
 
@@ -175,7 +175,7 @@ def _check_catalog(catalog, argument):
 
 def _share(workers, *, per_host=None, ways=None, offline=False, **others):
     """Requests at a time for each of the worker processes, so that the limit holds for all."""
-    from astromorph.cutouts import PER_HOST
+    from astromorph.cutouts.fetching import PER_HOST
     from astromorph.services.base import is_local
 
     per_host = PER_HOST if per_host is None else per_host

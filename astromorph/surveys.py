@@ -11,7 +11,7 @@ class Survey:
     """How a survey sees the sky and how its color images are made.
 
     The color mapping is that of the Legacy Surveys viewer (Lupton et al. 2004, PASP 116, 133, with
-    an arcsinh of the mean over the bands); see `~astromorph.images.color_composite`.
+    an arcsinh of the mean over the bands); see `~astromorph.images.reading.color_composite`.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Survey:
     sia : str, optional
         Collection of NOIRLab's Simple Image Access service.
     catalog : str, optional
-        Catalog of its galaxies; see `~astromorph.catalogs.CATALOGS`.
+        Catalog of its galaxies; see `~astromorph.galaxies.catalogs.CATALOGS`.
     """
 
     name: str

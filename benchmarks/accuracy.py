@@ -20,7 +20,7 @@ from failures import HEADER, draw_failures, failure_rows, write_pictures
 from astromorph import QUESTIONS, MorphologyClassifier
 from astromorph.metrics import score, score_table, valid_pairs
 from astromorph.plots import plot_reliability, plot_roc
-from astromorph.weights import DEFAULT, bundled
+from astromorph.model.files import DEFAULT, bundled
 
 SETS = ("gz2", "efigi", "sdss24")
 SCORES = ("TPR", "precision", "accuracy", "AUC")

@@ -54,7 +54,7 @@ def local(classifier, n):
         folder = Path(folder)
         (folder / "jpeg").mkdir()
         pictures = make_files(folder / "jpeg", min(n, 200))
-        cutouts = sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
+        cutouts = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
         table["jpeg"] = [str(pictures[k % len(pictures)]) for k in range(n)]
         table["fits"] = [cutouts[k % len(cutouts)] for k in range(n)]
         table["picture"] = Column([Path(path).read_bytes() for path in table["jpeg"]], dtype=object)
@@ -113,11 +113,11 @@ def bytes_read():
 def table_lines(n):
     """The table of the documentation, and what it assumes."""
     from astromorph import MorphologyClassifier
-    from astromorph.cutouts import PER_HOST
+    from astromorph.cutouts.fetching import PER_HOST
 
     classifiers = {survey: MorphologyClassifier.from_pretrained(survey)
                    for survey in ("sdss", "legacy", "des")}
-    sample = [str(path) for path in files("astromorph").joinpath("sample").glob("*.fits")]
+    sample = [str(path) for path in files("astromorph.datasets").joinpath("sample").glob("*.fits")]
     for classifier in classifiers.values():
         classifier.classify(sample, progress=False)
     rows = []

@@ -18,10 +18,10 @@ from accuracy import list_table, short
 from transfer import PAIRS, answer, labels_of, read
 
 from astromorph import QUESTIONS, MorphologyClassifier
-from astromorph.adapting import deal, find_taught
-from astromorph.alignment import MIN_IMAGES
+from astromorph.learning.adapting import deal, find_taught
+from astromorph.model.alignment import MIN_IMAGES
 from astromorph.metrics import score
-from astromorph.weights import DEFAULT
+from astromorph.model.files import DEFAULT
 
 PAIR = PAIRS["sdss-decals"]
 WAYS = ("random", "suggested")

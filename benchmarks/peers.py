@@ -30,7 +30,7 @@ from throughput import ratio, time_in_turn
 from astromorph import QUESTIONS, MorphologyClassifier, networks
 from astromorph.images import load_frame
 from astromorph.metrics import score
-from astromorph.weights import DEFAULT
+from astromorph.model.files import DEFAULT
 
 SIDE, FRAME_R90 = 128, 6.36
 MEASURES = ("concentration", "asymmetry", "smoothness", "gini", "m20", "ellipticity_asymmetry")

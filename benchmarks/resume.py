@@ -23,8 +23,8 @@ import numpy as np
 from accuracy import list_table
 from throughput import make_files
 
-from astromorph.checkpoint import PART_ROWS
-from astromorph.imagerows import ImageRows
+from astromorph.running.checkpoint import PART_ROWS
+from astromorph.galaxies.given import ImageRows
 
 DISTINCT, MISSING, LATEST = 200, 500, 2600
 

@@ -40,7 +40,7 @@ def make_files(folder, n):
     """n distinct 424 px JPEGs: the sample's galaxies, turned, 4.24 R90 wide."""
     from astromorph.images import read_cutout, resample
 
-    sources = sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
+    sources = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
     frames = [resample(read_cutout(path, survey="sdss").pixels, 424) for path in sources]
     paths = []
     for k in range(n):
@@ -84,7 +84,7 @@ def multiply(matrix):
 def compare(n, repeats, real, out):
     """Rates of the naive way and of `classify`, in turn, and of the networks alone."""
     from astromorph import MorphologyClassifier, networks
-    from astromorph.weights import DEFAULT
+    from astromorph.model.files import DEFAULT
 
     ds18 = MorphologyClassifier.from_pretrained("sdss", network="ds18")
     default = MorphologyClassifier.from_pretrained("sdss")
@@ -146,7 +146,7 @@ def ratio(seconds, base, name):
 
 def start_up(repeats):
     """Median seconds to import, to load and to classify the first galaxy, in new processes."""
-    path = min(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
+    path = min(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
     times = [subprocess.run([sys.executable, "-c", START.format(path=path)], check=True,
                             capture_output=True, text=True).stdout.split()
              for _ in range(repeats)]

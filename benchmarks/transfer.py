@@ -23,7 +23,7 @@ from astropy.table import Table
 
 from astromorph import QUESTIONS, MorphologyClassifier
 from astromorph.metrics import central_interval, roc_curve, score
-from astromorph.weights import bundled, read_weights, write_weights
+from astromorph.model.files import bundled, read_weights, write_weights
 
 # Labels of each question that (b), (c) and (d) get, as many as there are.
 N_TRAIN = (500, 500, 300)

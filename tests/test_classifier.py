@@ -18,7 +18,7 @@ from astromorph import MorphFlag, MorphologyClassifier, networks, read_cutout
 from astromorph.images import CutoutError
 
 COLUMNS = ["P_disk", "P_edge_on", "P_bar"]
-SAMPLE = sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
+SAMPLE = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
 KINDS = np.array([fits.getheader(path)["MORPH"] for path in SAMPLE])
 
 

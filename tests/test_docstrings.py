@@ -24,7 +24,7 @@ ELSEWHERE = {
     # For use by this package: a line each says enough.
     "astromorph.networks": {"PR01", "PR03", "PR08", "RT01", "GL08"},
     # Lists its options by name, and inherits the signature of looking up a member.
-    "astromorph.cutouts.fetch_cutouts": {"PR01", "PR02"}, "astromorph.flags.MorphFlag": {"PR01"},
+    "astromorph.cutouts.fetching.fetch_cutouts": {"PR01", "PR02"}, "astromorph.flags.MorphFlag": {"PR01"},
 }
 
 

@@ -234,7 +234,7 @@ def test_roc_curve_needs_both_answers():
 
 
 def test_import_is_light():
-    code = ("import sys, astromorph.plots, astromorph.calibration; "
+    code = ("import sys, astromorph.plots, astromorph.model.calibration; "
             "print([m for m in ('matplotlib', 'sklearn', 'keras', 'tensorflow', 'scipy') "
             "if m in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -17,7 +17,7 @@ from astropy_healpix import HEALPix
 from PIL import Image
 
 from astromorph import MorphFlag, MorphologyClassifier, partitions, services
-from astromorph.cache import CutoutCache
+from astromorph.cutouts.cache import CutoutCache
 from astromorph.images import read_cutout, resample
 from astromorph.partitions import KEEP_MEMORY, classify_partition, write_extension
 from astromorph.services import LocalFolder, LocalHips
@@ -58,7 +58,7 @@ def classifier():
 def folder(tmp_path_factory):
     """The catalog's folder: a collection with a margin, and the files of its galaxies."""
     folder = tmp_path_factory.mktemp("partitions")
-    sample = sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
+    sample = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
     for k, path in enumerate(sample):
         pixels = resample(read_cutout(path, survey="sdss").pixels, 160)
         Image.fromarray(np.rint(255 * pixels).astype(np.uint8)).save(folder / f"{k}.jpg")

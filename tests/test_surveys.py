@@ -1,7 +1,7 @@
 import pytest
 from astropy import units as u
 
-from astromorph.catalogs import CATALOGS
+from astromorph.galaxies.catalogs import CATALOGS
 from astromorph.services import check_way
 from astromorph.surveys import SURVEYS, get_survey
 

@@ -1,6 +1,6 @@
 """Measure how bright the training images of bundled weights are, and write it into their card.
 
-    python training/brightness.py --data DATA --work WORK astromorph/weights/sdss-*.safetensors
+    python training/brightness.py --data DATA --work WORK astromorph/model/sdss-*.safetensors
 
 `MorphologyClassifier.align` carries images of other surveys there. The weights stay as they are.
 """
@@ -10,8 +10,8 @@ from pathlib import Path
 from data import read_images, read_labels
 
 from astromorph import networks
-from astromorph.alignment import measure_brightness
-from astromorph.weights import read_weights, write_weights
+from astromorph.model.alignment import measure_brightness
+from astromorph.model.files import read_weights, write_weights
 
 
 def main():

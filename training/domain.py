@@ -4,7 +4,7 @@
 the fraction of positive labels among the galaxies that the calibration was fitted to. The weights
 stay as they are::
 
-    python training/domain.py --data DATA --weights astromorph/weights/sdss-tuningfork.safetensors
+    python training/domain.py --data DATA --weights astromorph/model/sdss-tuningfork.safetensors
 """
 import argparse
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +14,10 @@ import numpy as np
 from data import SDSS_SETS, read_labels
 from threadpoolctl import threadpool_limits
 
-from astromorph.domain import measure_domain
-from astromorph.imagerows import ImageRows
+from astromorph.model.domain import measure_domain
+from astromorph.galaxies.given import ImageRows
 from astromorph.images import normalize_bands
-from astromorph.weights import read_weights, write_weights
+from astromorph.model.files import read_weights, write_weights
 
 
 def network_pixels(table, card):

@@ -4,7 +4,7 @@ Twelve galaxies as SDSS would see them: three each of smooth, face-on spiral, ed
 Each is a FITS file with a float32 cube (band, y, x) in nanomaggies per pixel; no real image is
 used. The same seed gives the same files::
 
-    python training/make_demo_sample.py --out astromorph/sample
+    python training/make_demo_sample.py --out astromorph/datasets/sample
 """
 import argparse
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 The paper's recipe is not calibrated.
 
     python training/release.py --data DATA --work WORK --network tuningfork \\
-        --out astromorph/weights/sdss-tuningfork.safetensors
+        --out astromorph/model/sdss-tuningfork.safetensors
 """
 import argparse
 from datetime import date
@@ -14,9 +14,9 @@ from data import FRAME_R90, SDSS_SETS, labels_of, read_labels
 
 import astromorph
 from astromorph import MorphologyClassifier, networks
-from astromorph.calibration import PlattScaling, fit_platt
+from astromorph.model.calibration import PlattScaling, fit_platt
 from astromorph.questions import QUESTIONS
-from astromorph.weights import write_weights
+from astromorph.model.files import write_weights
 
 CITATIONS = [
     "Dominguez Sanchez et al. 2019, MNRAS 484, 93",

@@ -1,7 +1,7 @@
 """Adapt the bundled SDSS weights to DECam, on all labeled DECam galaxies.
 
     python training/train_legacy.py --data DATA --work WORK --network tuningfork \\
-        --out astromorph/weights/legacy-tuningfork.safetensors
+        --out astromorph/model/legacy-tuningfork.safetensors
 
 The recipe is that of ``MorphologyClassifier.adapt``. Every galaxy is taught in two framings, the
 nominal one of ``labels.csv`` and with R90 measured in the image, so that either serves later.
@@ -20,11 +20,11 @@ from release import CITATIONS, rounding, score_rows
 
 import astromorph
 from astromorph import QUESTIONS, MorphologyClassifier, networks
-from astromorph.adapting import Teaching, as_bytes, deal
-from astromorph.alignment import Alignment
-from astromorph.reports import AdaptationReport
-from astromorph.sizes import measure_r90
-from astromorph.weights import write_weights
+from astromorph.learning.adapting import Teaching, as_bytes, deal
+from astromorph.model.alignment import Alignment
+from astromorph.learning.reports import AdaptationReport
+from astromorph.images.sizes import measure_r90
+from astromorph.model.files import write_weights
 
 FOLDS = 3
 FRAMINGS = ("measured", "nominal")

@@ -21,7 +21,8 @@ from astropy.table import Table
 from data import (SDSS_SETS, all_answers, cosine, distillation_targets, labels_of, read_images,
                   read_labels, validation)
 
-from astromorph import networks, weights
+from astromorph import networks
+from astromorph.model import files as weights
 
 TEACHERS = {"tuningfork": 8, "ds18": 1}  # views to average
 VOTES = ("p_features", "p_edge_on", "p_bar")

@@ -18,7 +18,7 @@ from train_legacy import read_framings
 from train_pinwheel import train
 
 from astromorph import networks
-from astromorph.calibration import fit_platt
+from astromorph.model.calibration import fit_platt
 from astromorph.metrics import score
 
 SMALL_BLOCKS = ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1))

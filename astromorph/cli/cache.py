@@ -25,7 +25,7 @@ def run(args):
     """Exit status and summary."""
     from astropy import units as u
 
-    from astromorph.cache import CutoutCache
+    from astromorph.cutouts.cache import CutoutCache
 
     cache = CutoutCache(args.folder)
     if args.action == "info":

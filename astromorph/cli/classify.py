@@ -144,7 +144,7 @@ def _beside(output):
 
 
 def _write_report(args, table, classifier, galaxies):
-    from astromorph.html_report import write_report
+    from astromorph.report import write_report
 
     images = galaxies.options.get("images") or galaxies.data
     if galaxies.positions:
@@ -156,7 +156,7 @@ def _write_report(args, table, classifier, galaxies):
 def _from_cache(args, table, classifier, galaxies):
     """A function that gives the image of a row as the run left it, or None."""
     from astromorph.services.base import FetchError
-    from astromorph.skyrows import SkyRows
+    from astromorph.galaxies.sky import SkyRows
 
     names = ("ra", "dec", "r90", "cutout_r90", "width", "names", "bands", "pixels", "ways",
              "cache")

@@ -25,9 +25,10 @@ def add_parser(commands):
 
 def run(args):
     """Exit status and summary."""
+    from astromorph.datasets import load_sample
     from astromorph.tables import write_table
 
-    sample = _read_sample()
+    sample = load_sample()
     print(f"{len(sample)} SIMULATED galaxies, made for this demonstration: no real data.\n")
     table = load_classifier(args).classify(sample, images="file", r90="petroR90",
                                            progress=not args.quiet)
@@ -40,21 +41,6 @@ def run(args):
     _draw_sample(sample["file"], table, outputs[1])
     print(f"\nWrote {outputs[0]} and {outputs[1]}.")
     return 0, {**count_outcomes(table["morph_flag"]), "outputs": outputs}
-
-
-def _read_sample():
-    """Table of the embedded galaxies: name, size and file."""
-    from importlib.resources import files
-
-    from astropy import units as u
-    from astropy.io import fits
-    from astropy.table import Table
-
-    paths = sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
-    headers = [fits.getheader(path) for path in paths]
-    return Table({"name": [header["OBJECT"] for header in headers],
-                  "petroR90": [header["PETROR90"] for header in headers] * u.arcsec,
-                  "file": paths})
 
 
 def _draw_sample(paths, table, destination):

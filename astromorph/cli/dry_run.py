@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from astromorph.cli.galaxies import load_classifier, read_galaxies
-from astromorph.cutouts import PER_HOST
+from astromorph.cutouts.fetching import PER_HOST
 from astromorph.services.base import is_local
 
 __all__ = ["foresee"]
@@ -46,7 +46,7 @@ def _look_at_hats(args):
 
 
 def _of_positions(args, galaxies, classifier, total):
-    from astromorph.skyrows import SkyRows
+    from astromorph.galaxies.sky import SkyRows
 
     options = {name: value for name, value in galaxies.options.items() if name not in _NOT_SKY}
     rows = SkyRows(galaxies.data, args.survey or classifier.card["survey"],

@@ -150,7 +150,7 @@ def load_classifier(args):
 
 def read_given_labels(args, data):
     """Labels as the arguments want them; None to take those of the data as they are."""
-    from astromorph.labels import make_labels, without_answers
+    from astromorph.learning.labels import make_labels, without_answers
 
     choices = given(args, "min_votes", "agreement", "dialect")
     if args.vote_threshold is not None:

@@ -25,7 +25,7 @@ def add_parser(commands):
 
 def run(args):
     """Exit status and summary."""
-    from astromorph import weights
+    from astromorph.model import files as weights
     from astromorph.surveys import SURVEYS
 
     if args.what is None:
@@ -49,7 +49,7 @@ def _overview(files, surveys):
         networks = [network for name, network in files if name == survey.name]
         print(f"  {survey.name:8} {survey.title} {survey.release}: bands "
               f"{''.join(survey.bands)}; weights {', '.join(networks)}")
-    from astromorph.weights import DEFAULT
+    from astromorph.model.files import DEFAULT
 
     print(f"Where no network is named, {DEFAULT} is taken. 'astromorph info SURVEY' and "
           "'astromorph info FILE' tell more.")
@@ -69,7 +69,7 @@ def _survey_lines(survey):
 
 
 def _card(path, survey=None):
-    from astromorph import weights
+    from astromorph.model import files as weights
 
     card, _ = weights.read_weights(path)
     card |= {"survey": survey} if survey else {}

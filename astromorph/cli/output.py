@@ -38,7 +38,7 @@ def check_file(args, path):
 
 def check_page(args, path):
     """The same of a report."""
-    from astromorph.html_report import check_report
+    from astromorph.report import check_report
 
     with _refusing(args):
         check_report(path, overwrite=args.overwrite)

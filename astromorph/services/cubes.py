@@ -4,7 +4,7 @@ import io
 import numpy as np
 from astropy.io import fits
 
-from astromorph.flux_units import to_nanomaggies
+from astromorph.images.flux_units import to_nanomaggies
 from astromorph.services.base import ServiceImage
 from astromorph.services.checks import check_planes
 from astromorph.services.framing import frame_wcs

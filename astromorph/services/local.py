@@ -14,7 +14,7 @@ from astropy import units as u
 from astropy.io import fits
 from PIL import Image
 
-from astromorph.fits_planes import CutoutError, read_planes
+from astromorph.images.fits_planes import CutoutError, read_planes
 from astromorph.flags import MorphFlag
 from astromorph.services.base import FetchError, ServiceImage
 from astromorph.services.cubes import cube_bytes

@@ -1,7 +1,7 @@
 """The Legacy Surveys viewer: color pictures and flux of its layers."""
 import numpy as np
 
-from astromorph.composite import color_composite
+from astromorph.images.composite import color_composite
 from astromorph.services.base import ServiceImage
 from astromorph.services.checks import check_fits, check_picture, check_planes, outside
 from astromorph.services.endpoints import conf

@@ -5,7 +5,7 @@ import numpy as np
 from astropy import log
 from astropy.table import Column
 
-from astromorph.positions import find_positions
+from astromorph.tables.positions import find_positions
 from astromorph.tables.arrow import from_arrow, to_arrow
 from astromorph.tables.columns import plain
 from astromorph.tables.provenance import PROVENANCE, scalars

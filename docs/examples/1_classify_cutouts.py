@@ -13,7 +13,7 @@ import numpy as np
 
 from astromorph import MorphologyClassifier, plot_mosaic, read_cutout
 
-cutouts = sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
+cutouts = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
 
 # %%
 # ``cutout_r90`` says how wide the cutouts are in R90, the radius that holds 90% of the Petrosian

@@ -17,7 +17,7 @@ from astropy.table import QTable
 from astromorph import MorphologyClassifier, plot_mosaic, read_cutout
 from astromorph.services import LocalFolder
 
-folder = files("astromorph").joinpath("sample")
+folder = files("astromorph.datasets").joinpath("sample")
 headers = [fits.getheader(path) for path in sorted(folder.glob("*.fits"))]
 catalog = QTable({
     "objid": [header["OBJECT"].replace(" ", "_") for header in headers],

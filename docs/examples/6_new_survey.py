@@ -22,7 +22,7 @@ deep = Survey("deep", "A deep survey", bands=("g", "r", "i"), rgb=("i", "r", "g"
 # %%
 # The same fluxes, as SDSS and as this survey would show them, and what the SDSS weights make of
 # each.
-sample = sorted(files("astromorph").joinpath("sample").glob("*_1.fits"))
+sample = sorted(files("astromorph.datasets").joinpath("sample").glob("*_1.fits"))
 clf = MorphologyClassifier.from_pretrained("sdss")
 pictures, answers = [], []
 for survey in ("sdss", deep):

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from astromorph import MorphologyClassifier, write_report
 from astromorph.plots import plot_histogram
 
-cutouts = sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
+cutouts = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
 clf = MorphologyClassifier.from_pretrained("sdss")
 tbl = clf.classify([*cutouts, "lost.fits"], cutout_r90="measure")
 

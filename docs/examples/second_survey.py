@@ -22,7 +22,7 @@ def galaxies(n, templates, *, seed):
     kind of galaxy; frames are `WIDTH` R90 wide.
     """
     rng = np.random.default_rng(seed)
-    sample = sorted(map(str, files("astromorph").joinpath("sample").glob("*.fits")))
+    sample = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
     paths = [path for path in sample if int(path[-6]) in templates]
     images = np.stack([_see(paths[k % len(paths)], rng) for k in range(n)])
     kinds = np.array([fits.getheader(paths[k % len(paths)])["MORPH"] for k in range(n)])

@@ -52,7 +52,7 @@ class Light:
 @cache
 def sample():
     """Read the simulated galaxies of the package."""
-    paths = files("astromorph").joinpath("sample").iterdir()
+    paths = files("astromorph.datasets").joinpath("sample").iterdir()
     return tuple(_read(path) for path in sorted(paths, key=lambda path: path.name))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from astropy.io import fits
 from PIL import Image
 
-from astromorph.composite import color_composite
+from astromorph.images.composite import color_composite
 
 __all__ = ["BLOCK", "BadRequest", "Request", "Response", "encode", "fits_file", "json_error",
            "picture_bands", "plane_bytes", "shown", "text"]

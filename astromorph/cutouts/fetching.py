@@ -1,0 +1,366 @@
+"""Positions -> images: from the cache, else from the survey's image services in their order."""
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.table import Column, Table
+
+from astromorph.cutouts.cache import CutoutCache, cache_key
+from astromorph.images.fits_planes import band_names
+from astromorph.flags import MorphFlag
+from astromorph.metrics import check_count
+from astromorph.tables.positions import arcseconds, find_positions
+from astromorph.services import check_way, get_way
+from astromorph.services.base import CutoutRequest, FetchError, ServiceImage, is_local
+from astromorph.services.transport import Transport
+from astromorph.running.streaming import Outcomes, read_ahead, thread_pool
+from astromorph.surveys import get_survey
+
+__all__ = ["PROVENANCE", "CutoutFetcher", "FetchedCutout", "fetch_cutouts"]
+
+PIXELS = 212
+"""Pixels of a cutout on a side: 50 to an R90 in the frame of the networks, as Galaxy Zoo 2 had."""
+MAX_WIDTH = 3600.0  # arcseconds; only M31 and its like need more
+AHEAD = 1024
+PER_HOST = 16
+"""Most requests under way at a time to one host, by default."""
+
+PROVENANCE = {  # column: (type, unit, description)
+    "cutout_way": (str, None, "Way the image was got"),
+    "cutout_url": (str, None, "Where the image came from"),
+    "cutout_bands": (str, None, "Bands of the image"),
+    "cutout_scale": (float, u.arcsec / u.pix, "Pixel scale of the image"),
+    "cutout_coverage": (float, None, "Fraction of the image with data"),
+    "cutout_sha256": (str, None, "Checksum (SHA-256) of the image file"),
+}
+_UCDS = {"cutout_way": "meta.id;meta.dataset", "cutout_url": "meta.ref.url",
+         "cutout_bands": "instr.bandpass", "cutout_scale": "instr.scale",
+         "cutout_coverage": "stat.filling", "cutout_sha256": "meta.checksum"}
+
+
+@dataclass(frozen=True)
+class FetchedCutout:
+    """An image and how it was got.
+
+    Parameters
+    ----------
+    image : `~astromorph.services.base.ServiceImage`
+    way : str
+        Name of the way.
+    path : `~pathlib.Path` or None
+        The file in the cache.
+    """
+
+    image: ServiceImage
+    way: str
+    path: Path | None = None
+
+    @property
+    def provenance(self):
+        """Values of the columns `PROVENANCE`."""
+        image = self.image
+        return (self.way, image.url, image.bands, image.pixel_scale, image.coverage,
+                hashlib.sha256(image.data).hexdigest())
+
+
+class CutoutFetcher:
+    """Gets images of positions, politely: see `fetch_cutouts` for the parameters.
+
+    A context manager that closes on leaving. It may be used by many threads at once.
+    """
+
+    def __init__(self, survey="sdss", *, bands=None, pixels=None, ways=None, cache=True,
+                 offline=False, max_age=None, per_host=PER_HOST, timeout=30.0, retries=6):
+        self.survey = get_survey(survey)
+        self.bands = tuple(band_names(bands or self.survey.rgb[::-1]))
+        unknown = set(self.bands) - {band.lower() for band in self.survey.bands}
+        if unknown:
+            raise ValueError(f"bands: {self.survey.title} has the bands "
+                             f"{''.join(self.survey.bands)}, not {', '.join(sorted(unknown))}")
+        if pixels is not None:
+            check_count(pixels, "pixels")
+        self.pixels = pixels
+        single = ways is None or isinstance(ways, str) or callable(ways)
+        self.ways = [get_way(way) for way in (
+            self.survey.ways if ways is None else [ways] if single else ways)]
+        if not self.ways:
+            raise ValueError("ways: expected at least one way to get images, such as "
+                             f"{', '.join(map(repr, self.survey.ways))}. Received none.")
+        for way in self.ways:
+            check_way(way, self.survey)
+        self.cache = _cache(cache)
+        self.offline = offline
+        self.max_age = _seconds(max_age)
+        self.threads = 2 * per_host  # some wait, for their turn or for another process
+        self._transport = Transport(per_host=per_host, timeout=timeout, retries=retries)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        """Close connections; requests that wait are given up."""
+        self._transport.close()
+
+    def request(self, ra, dec, width, name=None, *, pixels=None):
+        """The request for one frame: degrees (ICRS), arcseconds."""
+        return CutoutRequest(float(ra), float(dec), float(width), pixels or self.pixels or PIXELS,
+                             self.survey, self.bands, name)
+
+    def fetch(self, request):
+        """Get one image.
+
+        Parameters
+        ----------
+        request : `~astromorph.services.base.CutoutRequest`
+
+        Returns
+        -------
+        FetchedCutout
+
+        Raises
+        ------
+        `~astromorph.services.base.FetchError`
+            If there is none; its ``flag`` says why.
+        """
+        self._check(request)
+        cached = self._cached(request)
+        if cached is not None and self._is_fresh(cached):
+            return _from_entry(cached)
+        errors = []
+        for way in self.ways:
+            try:
+                return self._through(way, request)
+            except FetchError as error:
+                if error.final:
+                    raise
+                errors.append((way, error))
+        if cached is not None:
+            return _from_entry(cached, MorphFlag(0) if self.offline else MorphFlag.STALE)
+        raise _combined(errors)
+
+    def foresee(self, request):
+        """Tell what `fetch` would begin with, without asking for anything.
+
+        Parameters
+        ----------
+        request : `~astromorph.services.base.CutoutRequest`
+
+        Returns
+        -------
+        str
+            ``"refused"`` (there cannot be such an image), ``"local"``, ``"cached"``, ``"request"``,
+            or ``"missing"`` where a request would be needed and none may be made.
+        """
+        try:
+            self._check(request)
+        except FetchError:
+            return "refused"
+        if self.cache is not None and any(cache_key(request, way.name) in self.cache
+                                          for way in self.ways if not is_local(way)):
+            return "cached"
+        if is_local(self.ways[0]):
+            return "local"
+        return "missing" if self.offline else "request"
+
+    def _check(self, request):
+        if not (np.isfinite(request.ra) and abs(request.dec) <= 90):
+            raise FetchError("the position is missing or not on the sphere; expected right "
+                             "ascension and declination (ICRS)", MorphFlag.BAD_COORDINATE)
+        if not 0 < request.width <= MAX_WIDTH:
+            raise FetchError(f"the frame would be {request.width:.4g} arcsec wide; expected more "
+                             f"than 0 and at most {MAX_WIDTH:.0f}: check the size of the galaxy",
+                             MorphFlag.BAD_SIZE)
+        low, high = self.survey.declinations
+        if not low <= request.dec <= high and not any(is_local(way) for way in self.ways):
+            raise FetchError(f"{self.survey.title} has no images at declination "
+                             f"{request.dec:.4g} degrees, only from {low:g} to {high:g}",
+                             MorphFlag.OUTSIDE_FOOTPRINT, final=True)
+
+    def _cached(self, request):
+        """The cached image of the first way that has a fresh one, else of the first with any."""
+        old = None
+        for way in self.ways if self.cache is not None else ():
+            entry = None if is_local(way) else self.cache.get(cache_key(request, way.name))
+            if entry is not None and self._is_fresh(entry):
+                return entry
+            old = old or entry
+        return old
+
+    def _is_fresh(self, entry):
+        return self.offline or self.max_age is None or entry.age <= self.max_age
+
+    def _through(self, way, request):
+        """Get an image by one way, and keep it."""
+        if is_local(way):
+            return FetchedCutout(way(request, self._transport), way.name)
+        if self.offline:
+            raise FetchError("working offline, and the cache has no such image; run once with "
+                             "offline=False", MorphFlag.NOT_CACHED)
+        if self.cache is None:
+            return FetchedCutout(way(request, self._transport), way.name)
+        key = cache_key(request, way.name)
+        with self.cache.claim(key):
+            entry = self.cache.get(key)  # another thread or process may have been faster
+            if entry is not None and self._is_fresh(entry):
+                return _from_entry(entry)
+            image = way(request, self._transport)
+            entry = self.cache.put(key, image.data, _meta(image, way.name, request),
+                                   suffix=_suffix(image.data))
+        return FetchedCutout(image, way.name, entry.path if entry else None)
+
+
+def _cache(cache):
+    if cache is None or cache is False:
+        return None
+    if cache is True:
+        return CutoutCache()
+    return cache if isinstance(cache, CutoutCache) else CutoutCache(cache)
+
+
+def _seconds(max_age):
+    if max_age is None:
+        return None
+    try:
+        return u.Quantity(max_age).to_value(u.s)
+    except (u.UnitConversionError, TypeError):
+        raise ValueError("max_age: expected a time, such as 30 * u.day. "
+                         f"Received {max_age!r}.") from None
+
+
+def _suffix(data):
+    return ".jpg" if data[:2] == b"\xff\xd8" else ".png" if data[:4] == b"\x89PNG" else ".fits"
+
+
+def _meta(image, way, request):
+    return {"way": way, "url": image.url, "bands": image.bands, "pixel_scale": image.pixel_scale,
+            "coverage": image.coverage, "flag": int(image.flag), "ra": request.ra,
+            "dec": request.dec, "width": request.width, "survey": request.survey.name,
+            "release": request.survey.release}
+
+
+def _from_entry(entry, flag=MorphFlag(0)):
+    meta = entry.meta
+    image = ServiceImage(entry.data, meta["url"], meta["bands"], meta["pixel_scale"],
+                         meta["coverage"], MorphFlag(meta["flag"]) | flag)
+    return FetchedCutout(image, meta["way"], entry.path)
+
+
+def _combined(errors):
+    """One error of those of all ways."""
+    flag = MorphFlag(0)
+    for _, error in errors:
+        flag |= error.flag
+    if not flag & MorphFlag.UNCLASSIFIED:
+        flag |= MorphFlag.SERVER_ERROR
+    if len({str(error) for _, error in errors}) == 1:
+        return FetchError(str(errors[0][1]), flag)
+    return FetchError("; ".join(f"{way.name}: {error}" for way, error in errors), flag)
+
+
+def fetch_cutouts(coords, width, *, survey="sdss", names=None, folder=None, progress=None,
+                  **options):
+    """Get images of positions, from the cache where it has them, else from the survey's services.
+
+    Parameters
+    ----------
+    coords : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
+        Positions; a table has a SkyCoord column or right ascension and declination.
+    width : `~astropy.units.Quantity`
+        Side of the frames, an angle: one, or one a position.
+    survey : str or `~astromorph.surveys.Survey`
+        Survey to get images of.
+    names : sequence of str, optional
+        Identifiers, which name the files in ``folder`` and find those of a local folder.
+    folder : path, optional
+        Copy the images there. Without it, the files listed are those in the cache.
+    progress : bool, optional
+        Show a progress bar; by default when on a terminal.
+    bands : str, optional
+        Bands of FITS images; by default the three that the survey shows in color.
+    pixels : int, optional
+        Pixels of the images on a side, from services that resample; by default 212.
+    ways : str, callable or list of them, optional
+        Ways to get images, in the order to try: names from `~astromorph.services.WAYS`, local
+        sources, or callables of your own. By default those of the survey.
+    cache : bool, path or `~astromorph.cutouts.cache.CutoutCache`
+        Whether and where to keep images.
+    offline : bool
+        Use the cache and local sources only.
+    max_age : `~astropy.units.Quantity`, optional
+        Ask again for cached images older than this; when that fails they are used, and flagged.
+    per_host : int
+        Most requests under way at a time to one host. Fewer are made at first, and after an answer
+        that asks for fewer.
+    timeout : float
+        Seconds to wait for a connection, or for more of an answer.
+    retries : int
+        Most attempts after a first one that failed and may succeed later.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        ``ra``, ``dec``, ``file`` (empty where there is no image), ``morph_flag`` and the columns
+        of `PROVENANCE`; the rows are those of ``coords``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described. A position without an image never raises.
+    """
+    ra, dec = find_positions(coords)
+    widths = arcseconds(coords, width, "width")
+    names = check_names(names, ra.size)
+    with CutoutFetcher(survey, **options) as fetcher, thread_pool(fetcher.threads) as pool, \
+            Outcomes(ra.size, progress, "images") as outcomes:
+        if folder is not None:
+            folder = Path(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+        elif fetcher.cache is None:
+            raise ValueError("folder: expected a folder for the images, as there is no cache")
+
+        def get(row):
+            number, (*frame, name) = row
+            try:
+                cutout = fetcher.fetch(fetcher.request(*frame, name))
+            except FetchError as error:
+                return "", error.flag, None, error
+            file = cutout.path if folder is None else _save(cutout, folder, name or str(number))
+            return str(file or ""), cutout.image.flag, cutout.provenance, None
+
+        rows = enumerate(zip(ra, dec, widths, names))
+        results = list(outcomes.counting(read_ahead(pool, get, rows, AHEAD)))
+    outcomes.warn("fetched")
+    files, flags, provenance, _ = zip(*results) if results else ((), (), (), ())
+    table = Table({"ra": ra * u.deg, "dec": dec * u.deg, "file": np.array(files, str)})
+    table["morph_flag"] = Column(np.array(flags, np.int32), description="Quality bits, 0 is good")
+    add_provenance(table, provenance)
+    return table
+
+
+def check_names(names, n):
+    """Names of n positions as strings."""
+    if names is None:
+        return [None] * n
+    if isinstance(names, str) or len(names) != n:
+        raise ValueError(f"names: expected {n} names, one a position. Received {names!r:.60}.")
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+def _save(cutout, folder, name):
+    path = folder / f"{name.replace('/', '_')}{_suffix(cutout.image.data)}"
+    path.write_bytes(cutout.image.data)
+    return path
+
+
+def add_provenance(table, rows):
+    """Add the columns `PROVENANCE`; a row is None where there is no image."""
+    empty = tuple("" if kind is str else np.nan for kind, _, _ in PROVENANCE.values())
+    columns = zip(*(row or empty for row in rows)) if rows else [()] * len(PROVENANCE)
+    for (name, (kind, unit, description)), values in zip(PROVENANCE.items(), columns):
+        table[name] = Column(np.array(values, kind), unit=unit, description=description,
+                             meta={"ucd": _UCDS[name]})

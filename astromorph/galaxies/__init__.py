@@ -1,0 +1,1 @@
+"""Which galaxies: images that the user holds, positions, catalogs, regions of the sky."""

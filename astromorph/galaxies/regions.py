@@ -1,0 +1,187 @@
+"""Regions of the sky: what lies inside, and classified galaxies as regions to overlay."""
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import ICRS, Angle, SkyCoord, UnitSphericalRepresentation
+from astropy.wcs.utils import celestial_frame_to_wcs
+from regions import (CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion, RectangleSkyRegion,
+                     RegionMeta, Regions, RegionVisual)
+
+from astromorph.metrics import as_floats
+from astromorph.tables.positions import arcseconds, find_positions, find_sizes
+
+__all__ = ["CLASS_COLORS", "bounding_circle", "inside", "to_regions"]
+
+CLASS_COLORS = {"smooth": "red", "featured": "cyan", "edge-on": "green", "barred": "magenta",
+                "unclassified": "gray"}
+"""Colors of the classes in `to_regions`, by names that DS9 and Matplotlib know."""
+
+# Columns of axis ratio and position angle (north through east, degrees) for ellipses.
+_SHAPES = (("axis_ratio", "position_angle"), ("expAB_r", "expPhi_r"), ("deVAB_r", "deVPhi_r"),
+           ("PETRO_BA90", "PETRO_PHI90"), ("SERSIC_BA", "SERSIC_PHI"))
+
+
+def bounding_circle(region):
+    """Find a circle that holds a region.
+
+    Parameters
+    ----------
+    region : CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion or RectangleSkyRegion
+        Of the `regions` package.
+
+    Returns
+    -------
+    center : `~astropy.coordinates.SkyCoord`
+        ICRS; the region's own center, or the middle of a polygon's vertices.
+    radius : `~astropy.coordinates.Angle`
+
+    Raises
+    ------
+    TypeError
+        If it is another kind of region.
+    ValueError
+        If it is a polygon of a hemisphere or more.
+    """
+    if isinstance(region, PolygonSkyRegion):
+        return _around(region.vertices.icrs)
+    if isinstance(region, CircleSkyRegion):
+        radius = region.radius
+    elif isinstance(region, EllipseSkyRegion):
+        radius = max(region.width, region.height) / 2
+    elif isinstance(region, RectangleSkyRegion):
+        radius = np.hypot(region.width, region.height) / 2
+    else:
+        raise TypeError("region: expected a CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion or "
+                        f"RectangleSkyRegion. Received {type(region).__name__}.")
+    return region.center.icrs, Angle(radius)
+
+
+def inside(region, ra, dec):
+    """Tell which positions lie in a region.
+
+    Circles are those of the sphere, the sides of polygons great circles. Ellipses and rectangles
+    are drawn in the projection that keeps the distance from their center (ARC).
+
+    Parameters
+    ----------
+    region : CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion or RectangleSkyRegion
+        Of the `regions` package.
+    ra, dec : array-like
+        ICRS, degrees; NaN lies outside.
+
+    Returns
+    -------
+    `~numpy.ndarray` of bool
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `bounding_circle`.
+    """
+    center, radius = bounding_circle(region)
+    ra, dec = np.broadcast_arrays(as_floats(ra, "ra"), as_floats(dec, "dec"))
+    points = np.stack([ra.ravel(), dec.ravel()])
+    result = np.isfinite(points).all(axis=0)
+    for contains in (lambda points: center.separation(points) <= radius * (1 + 1e-9),
+                     lambda points: region.contains(points, _wcs(region, center))):
+        result[result] = contains(SkyCoord(*points[:, result], unit=u.deg))
+    return result.reshape(ra.shape)
+
+
+def to_regions(table, *, radius=None, threshold=0.5):
+    """Make one region a classified galaxy, to overlay on an image.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        With positions (see `~astromorph.tables.positions.find_positions`) and the columns ``P_disk``,
+        ``P_edge_on`` and ``P_bar``.
+    radius : `~astropy.units.Quantity` or str, optional
+        Radius, or semi-major axis, as an angle, one or one a galaxy, or the name of a column; by
+        default R90 of the table (see `~astromorph.tables.positions.find_sizes`).
+    threshold : float
+        Probability from which an answer counts as positive.
+
+    Returns
+    -------
+    `regions.Regions`
+        A circle, or an ellipse where the table has an axis ratio and a position angle, for each
+        galaxy with a position and a radius. Its color is that of its class (`CLASS_COLORS`), dashed
+        gray without probabilities; its text is the class with its probability.
+
+    Raises
+    ------
+    ValueError
+        If there are no positions, no radii or no probabilities.
+    """
+    ra, dec = find_positions(table)
+    sizes = find_sizes(table) if radius is None else arcseconds(table, radius, "radius")
+    if sizes is None:
+        raise ValueError("radius: the table has no column of R90. Expected an angle, as "
+                         f"10 * u.arcsec, or the name of a column; it has {table.colnames}.")
+    ratios, angles = _shapes(table)
+    names, probabilities = _classes(table, threshold)
+    centers = SkyCoord(ra, dec, unit=u.deg)
+    return Regions([_region(centers[row], sizes[row], ratios[row], angles[row], names[row],
+                            probabilities[row])
+                    for row in np.flatnonzero(np.isfinite(ra) & np.isfinite(sizes))])
+
+
+def _around(vertices):
+    """Center and radius of a circle around the vertices of a polygon."""
+    center = SkyCoord(vertices.cartesian.mean().represent_as(UnitSphericalRepresentation))
+    radius = center.separation(vertices).max()
+    if radius >= 89 * u.deg:
+        raise ValueError("region: expected a polygon smaller than a hemisphere. Received vertices "
+                         f"{radius.deg:.0f} degrees from their middle.")
+    return center, radius
+
+
+def _wcs(region, center):
+    """A projection around the center in which the region's outline has its simple form."""
+    frame = ICRS()
+    if isinstance(region, (EllipseSkyRegion, RectangleSkyRegion)):  # turned in their own frame
+        frame = region.center.frame.replicate_without_data()
+    # Straight lines are great circles in the gnomonic projection (TAN).
+    polygon = isinstance(region, PolygonSkyRegion)
+    wcs = celestial_frame_to_wcs(frame, projection="TAN" if polygon else "ARC")
+    position = center.transform_to(frame).spherical
+    wcs.wcs.crval = [position.lon.deg, position.lat.deg]
+    wcs.wcs.cdelt = [-1 / 3600, 1 / 3600]
+    return wcs
+
+
+def _shapes(table):
+    """Axis ratio, 1 where there is none, and position angle in degrees of each galaxy."""
+    names = next((pair for pair in _SHAPES if set(pair) <= set(table.colnames)), None)
+    if names is None:
+        return np.ones(len(table)), np.zeros(len(table))
+    ratios, angles = (as_floats(getattr(table[name], "value", table[name]), name)
+                      for name in names)
+    good = (ratios > 0) & (ratios <= 1) & np.isfinite(angles)
+    return np.where(good, ratios, 1), np.where(good, angles, 0)
+
+
+def _classes(table, threshold):
+    """Class of each galaxy, and its probability: those of the last question answered."""
+    missing = {"P_disk", "P_edge_on", "P_bar"} - set(table.colnames)
+    if missing:
+        raise ValueError(f"table: expected a classified table. Received one without the columns "
+                         f"{sorted(missing)}.")
+    disk, edge_on, bar = (as_floats(table[name], name) for name in ("P_disk", "P_edge_on", "P_bar"))
+    cases = [np.isnan(disk), disk < threshold, edge_on >= threshold, bar >= threshold]
+    names = np.select(cases, ["unclassified", "smooth", "edge-on", "barred"], "featured")
+    return names, np.select(cases, [disk, 1 - disk, edge_on, bar], disk)
+
+
+def _region(center, size, ratio, angle, name, probability):
+    """One galaxy's circle or ellipse."""
+    meta = RegionMeta({"text": name if np.isnan(probability) else f"{name} {probability:.2f}"})
+    visual = RegionVisual({"edgecolor": CLASS_COLORS[str(name)]})
+    if name == "unclassified":
+        visual["linestyle"] = "dashed"
+    size = size * u.arcsec
+    if ratio == 1:
+        return CircleSkyRegion(center, size, meta=meta, visual=visual)
+    # The height, to the north, turns to the east with the position angle.
+    return EllipseSkyRegion(center, 2 * ratio * size, 2 * size, angle * u.deg, meta=meta,
+                            visual=visual)

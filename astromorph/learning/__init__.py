@@ -1,0 +1,1 @@
+"""Learning from labels: votes, adapting, suggesting what to label."""

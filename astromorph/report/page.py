@@ -1,0 +1,255 @@
+"""One self-contained HTML page about a classified table."""
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+from astromorph import plots
+from astromorph.atomic import check_writable, written_whole
+from astromorph.flags import MorphFlag, flag_meanings
+from astromorph.learning.labels import read_labels
+from astromorph.metrics import as_probabilities, score_table, valid_pairs
+from astromorph.questions import QUESTIONS, asked
+from astromorph.report.pictures import ImageSource, draw
+from astromorph.learning.votes import has_votes
+
+__all__ = ["check_report", "write_report"]
+
+_SHOWN = 8
+"""Galaxies of each kind."""
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".fits")
+_PROVENANCE = {"MORPHNET": "Network", "MORPHSRV": "Weights for survey", "MORPHWGT": "Weights",
+               "MORPHVER": "astromorph version", "MORPHDAT": "Classified (UTC)"}
+
+
+def write_report(table, path, *, classifier=None, images=None, labels=None, overwrite=False):
+    """Write a page that shows what a table of classified galaxies holds.
+
+    Counts, the outcome of all rows by flag, and for each question the distribution of the
+    probability, the most and the least certain galaxies, and, where there are labels, scores, a
+    reliability diagram and a ROC curve; then where the numbers come from. The page is one file
+    that needs no other and no network.
+
+    Questions that follow from others are shown for the galaxies of which they are likely (more
+    than 1/2) to be asked: bars, for instance, of those that are probably disks and not edge-on.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        What `~astromorph.classifier.MorphologyClassifier.classify` returned.
+    path : path
+        File to write, by convention ``*.html``.
+    classifier : `~astromorph.classifier.MorphologyClassifier`, optional
+        The one that classified: its card is summarized.
+    images : str, sequence or callable, optional
+        Images of the galaxies that are shown; only these few are read. The column of the table
+        that holds them (usually file names), one image a row, or a function that takes the number
+        of a row and returns its image, or None. An image is anything that
+        `~astromorph.images.reading.read_cutout` reads.
+    labels : array-like or `~astromorph.learning.labels.Labels`, shape (n, questions), optional
+        1, 0 or NaN; by default from the columns of the table, where it has labels or votes.
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and ``overwrite`` is not set.
+    OSError
+        If it cannot be written there.
+    ImportError
+        If Jinja2 is not installed: ``pip install "astromorph[report]"``.
+    TypeError, ValueError
+        If the table has not been classified, was classified by other weights, or another argument
+        is not as described.
+
+    Examples
+    --------
+    >>> from astromorph.report.page import write_report
+    >>> tbl = clf.classify(galaxies, images="file", cutout_r90=8.48)  # doctest: +SKIP
+    >>> write_report(tbl, "report.html", classifier=clf, images="file")  # doctest: +SKIP
+    """
+    template = check_report(path, overwrite=overwrite)  # before images are read
+    questions = classifier.questions if classifier else QUESTIONS
+    _check(table, questions, classifier)
+    source, labels, problem = (ImageSource.of(table, images),
+                               *_find_labels(table, labels, questions))
+    page = template.render(
+        n=len(table), summary=_summary(table), outcomes=_outcomes(table),
+        questions=_sections(table, questions, source, labels), has_images=source is not None,
+        has_labels=labels is not None, label_problem=problem,
+        provenance={_PROVENANCE[key]: table.meta[key] for key in _PROVENANCE if key in table.meta},
+        weights=classifier and _weights(classifier.card),
+        written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"))
+    with written_whole(path, overwrite=overwrite) as part:
+        part.write_bytes(page.encode())
+
+
+def check_report(path, *, overwrite=False):
+    """Raise what `write_report` would, as far as can be told before the table is there.
+
+    Parameters
+    ----------
+    path, overwrite
+        As for `write_report`.
+
+    Returns
+    -------
+    `jinja2.Template`
+
+    Raises
+    ------
+    FileExistsError, ImportError, OSError
+        As `write_report`.
+    """
+    template = _template()
+    check_writable(path, overwrite=overwrite)
+    return template
+
+
+def _template():
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise ImportError("the HTML report needs Jinja2, which is not installed; "
+                          'pip install "astromorph[report]" brings it.') from error
+    # Escapes all that the table says, so that a name cannot break the page.
+    return Environment(loader=PackageLoader("astromorph.report", ""), autoescape=True, trim_blocks=True,
+                       lstrip_blocks=True, undefined=StrictUndefined).get_template("report.html")
+
+
+def _check(table, questions, classifier):
+    expected = [*(question.column for question in questions), "morph_flag"]
+    if missing := [name for name in expected if name not in getattr(table, "colnames", ())]:
+        raise ValueError("table: expected a table that `classify` returned. Received "
+                         f"{type(table).__name__} without {', '.join(missing)}.")
+    done_by = table.meta.get("MORPHWGT")
+    if classifier and done_by and not classifier.card["sha256"].startswith(str(done_by)):
+        raise ValueError(f"classifier: expected that of the table, with weights {done_by}. "
+                         f"Received {classifier!r}.")
+
+
+def _find_labels(table, labels, questions):
+    """(labels or None, what is wrong with those of the table or None)."""
+    if labels is None and not has_votes(table):
+        return None, None
+    try:
+        return read_labels(table, labels, questions), None
+    except (TypeError, ValueError) as error:
+        if labels is not None:
+            raise
+        return None, str(error)  # nobody asked for them: the page is worth having without
+
+
+def _summary(table):
+    flags = np.asarray(table["morph_flag"])
+    failed = int(np.count_nonzero(flags & MorphFlag.UNCLASSIFIED))
+    return {"rows": len(table), "classified": len(table) - failed, "not classified": failed,
+            "classified with a warning": int(np.count_nonzero(flags)) - failed}
+
+
+def _outcomes(table):
+    """How many rows have each flag: the clean ones, then those that leave no probabilities."""
+    flags = np.asarray(table["morph_flag"])
+    rows = [{"name": name, "meaning": meaning, "count": int(np.count_nonzero(flags & flag)),
+             "failed": bool(flag & MorphFlag.UNCLASSIFIED)}
+            for name, meaning in flag_meanings().items() for flag in [MorphFlag[name]]]
+    good = {"name": "good", "meaning": "Nothing went wrong and nothing was assumed.",
+            "count": int(np.count_nonzero(flags == 0)), "failed": False}
+    return [good, *sorted((row for row in rows if row["count"]),
+                          key=lambda row: (not row["failed"], -row["count"]))]
+
+
+def _sections(table, questions, source, labels):
+    """What the page shows of each question."""
+    answers = [as_probabilities(table[question.column]) for question in questions]
+    reached = [np.broadcast_to(chance, len(table)) for chance in asked(questions, answers)]
+    captions = _Captions(table, questions, np.array(answers), np.array(reached))
+    return [{"question": question, "counts": _counts(answer, chance),
+             "histogram": _histogram(question, answer, chance),
+             "kinds": _kinds(question, answer, chance, source, captions),
+             **scored}
+            for question, answer, chance, scored
+            in zip(questions, answers, reached, _scored(labels, answers, questions))]
+
+
+def _counts(answer, chance):
+    known, likely = np.isfinite(answer), np.isfinite(answer) & (chance > 0.5)
+    return {"likely": int(likely.sum()), "asked": float(chance[known].sum()),
+            "positive": int((answer[likely] >= 0.5).sum()),
+            "negative": int((answer[likely] < 0.5).sum()),
+            "doubtful": int((np.abs(answer[likely] - 0.5) < 0.2).sum()),
+            "expected": float((chance * answer)[known].sum())}
+
+
+def _histogram(question, answer, chance):
+    if not np.isfinite(answer).any():
+        return None
+    given = {"likely": chance > 0.5, "label": "question likely asked"} if question.parent else {}
+    return draw(plots.plot_histogram, answer, **given)
+
+
+def _kinds(question, answer, chance, source, captions):
+    """The galaxies to show, most certain of either answer and least certain."""
+    rows = np.flatnonzero(np.isfinite(answer) & (chance > 0.5))
+    order = rows[np.argsort(answer[rows], kind="stable")]
+    doubt = rows[np.argsort(np.abs(answer[rows] - 0.5), kind="stable")]
+    kinds = {f"Most certainly {question.positive}": order[answer[order] >= 0.5][::-1],
+             f"Most certainly {question.negative}": order[answer[order] < 0.5],
+             "Least certain": doubt}
+    return {name: [captions.of(row, source) for row in chosen[:_SHOWN].tolist()]
+            for name, chosen in kinds.items()}
+
+
+class _Captions:
+    """What is written under a galaxy."""
+
+    def __init__(self, table, questions, answers, reached):
+        ours = {*(question.column for question in questions), "morph_flag"}
+        self._names = next((column for column in table.itercols() if column.ndim == 1 and
+                            column.dtype.kind in "SUiuO" and column.name not in ours), None)
+        self._questions, self._answers, self._likely = questions, answers, reached > 0.5
+
+    def of(self, row, source):
+        picture, reason = source.read(row) if source else (None, None)
+        return {"row": row, "name": self._name(row), "picture": picture, "reason": reason,
+                "bars": list(zip([question.positive for question in self._questions],
+                                 self._answers[:, row].tolist(), self._likely[:, row].tolist()))}
+
+    def _name(self, row):
+        if self._names is None:
+            return f"row {row}"
+        name = self._names[row]
+        name = name.decode() if isinstance(name, bytes) else str(name)
+        return Path(name).stem if name.lower().endswith(_SUFFIXES) else name
+
+
+def _scored(labels, answers, questions):
+    """Scores and diagrams of each question, as far as there are labels for them."""
+    nothing = {"scores": None, "reliability": None, "roc": None}
+    if labels is None:
+        return [nothing] * len(questions)
+    return [{"scores": {name: scores[name] for name in scores.colnames[1:]}, **_diagrams(*pair)}
+            for scores, *pair in zip(score_table(labels, np.stack(answers, axis=1), questions),
+                                     labels.T, answers)]
+
+
+def _diagrams(labels, answer):
+    known, _ = valid_pairs(labels, answer)
+    both = 0 < known.sum() < known.size
+    return {"reliability": draw(plots.plot_reliability, labels, answer) if known.size else None,
+            "roc": draw(plots.plot_roc, labels, answer) if both else None}
+
+
+def _weights(card):
+    """What the page tells of a card."""
+    training, done = card.get("training", {}), card.get("adapted")
+    calibrated = card.get("calibrated", {}).get("method") or training.get("calibrated_on")
+    facts = {"Network": card["network"], "Survey": card["survey"],
+             "Frame": f"{card['frame_r90']} R90 wide, {card['size']} pixels",
+             "Trained on": ", ".join(training.get("sets", [])), "Recipe": training.get("recipe"),
+             "Adapted to": done and f"{card['survey']}, {done['galaxies']} galaxies",
+             "Calibrated": calibrated, "License": card.get("license"),
+             "Made": card.get("made"), "SHA-256": card["sha256"]}
+    return {"facts": {name: fact for name, fact in facts.items() if fact},
+            "test": card.get("test", []), "citations": card.get("citations", [])}

@@ -1,0 +1,77 @@
+"""The pictures of the HTML report: figures and small galaxies as data addresses."""
+import base64
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from astromorph.galaxies.given import named_images
+from astromorph.images import CutoutError, read_cutout
+from astromorph.services.base import FetchError
+
+__all__ = ["ImageSource", "draw", "shrink"]
+
+_SIDE = 200
+"""Pixels of the longer side of a galaxy: enough for print at the size that the page shows."""
+
+
+def draw(plot, *args, size=(4.0, 3.7), **options):
+    """What a function of `astromorph.plots` draws, as the address of a PNG."""
+    from matplotlib.figure import Figure  # of its own: leaves the user's pyplot alone
+
+    figure = Figure(figsize=size, layout="constrained")
+    plot(*args, ax=figure.subplots(), **options)
+    file = io.BytesIO()
+    figure.savefig(file, dpi=144)
+    return _address(file, "png")
+
+
+def shrink(pixels):
+    """A color image (y, x, 3) of 0..1 as the address of a small JPEG."""
+    from PIL import Image
+
+    picture = Image.fromarray(np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8))
+    picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=88)
+    return _address(file, "jpeg")
+
+
+def _address(file, kind):
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Where the image of a row is; images are read one by one, when they are asked for.
+
+    Parameters
+    ----------
+    images : sequence or callable
+        One image a row, or a function of the row's number.
+    """
+
+    images: object
+
+    @classmethod
+    def of(cls, table, images):
+        """The source that `~astromorph.report.page.write_report` was given, or None."""
+        if images is None:
+            return None
+        if isinstance(images, str):
+            images = named_images(table, images)
+        elif not isinstance(images, Callable) and len(images) != len(table):
+            raise ValueError(f"images: expected {len(table)}, one a row of the table. "
+                             f"Received {len(images)}.")
+        return cls(images)
+
+    def read(self, row):
+        """(address, None), or (None, why there is no picture)."""
+        try:
+            image = self.images(row) if isinstance(self.images, Callable) else self.images[row]
+            if image is None or image is np.ma.masked or isinstance(image, str) and not image:
+                return None, "no image"
+            return shrink(read_cutout(image).pixels), None
+        except (CutoutError, FetchError) as error:
+            return None, error.flag.name

@@ -1,0 +1,1 @@
+"""Galaxies stream through the network: results, checkpoints."""

@@ -1,0 +1,237 @@
+"""Runs that can be stopped at any time and go on: a manifest and Parquet parts in a folder."""
+import errno
+import hashlib
+import json
+import os
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from astropy import log
+from filelock import FileLock, Timeout
+
+from astromorph.cutouts.cache_files import remove_files, write_file
+
+__all__ = ["PART_ROWS", "Checkpoint"]
+
+PART_ROWS = 1024
+"""Rows of a part: whole chunks of the classifier, so that a run that goes on has the same ones."""
+
+# Columns of the provenance, and what they hold where there is no image.
+_TYPES = {str: pa.string(), float: pa.float64()}
+_NOTHING = {str: "", float: np.nan}
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
+
+
+class Checkpoint:
+    """What is done of a run, in a folder that only one process at a time may use.
+
+    A context manager. The folder holds ``manifest.json``, which says what run it is; ``lock``; and
+    ``part-000000000.parquet`` and so on, `PART_ROWS` rows each, named by their first row. Files are
+    written whole or not at all.
+
+    Parameters
+    ----------
+    folder : path
+        New or empty, or that of the same run.
+    identity : dict
+        All that the answers depend on, by name; must serialize to JSON.
+    answers : list of str
+        Columns of the answers.
+    sources : dict of str to type, optional
+        Columns of the provenance, `str` or `float`.
+    date : str
+        When the run began, if it begins now.
+
+    Attributes
+    ----------
+    date : str
+        When the run began.
+
+    Raises
+    ------
+    TypeError
+        If ``folder`` is not a path.
+    """
+
+    def __init__(self, folder, identity, *, answers, sources=None, date):
+        if not isinstance(folder, (str, os.PathLike)):
+            raise TypeError(f"checkpoint: expected the path of a folder. Received {folder!r}.")
+        self.folder = Path(folder).expanduser()
+        self.date = date
+        self._identity = json.loads(json.dumps(identity, default=int))  # of NumPy's integers
+        self._answers, self._sources = list(answers), dict(sources or {})
+        self._schema = pa.schema(
+            [("row", pa.int64()), *((name, pa.float32()) for name in self._answers),
+             ("morph_flag", pa.int32()),
+             *((name, _TYPES[kind]) for name, kind in self._sources.items())],
+            metadata={"run": _digest(self._identity)})
+        self._held = ExitStack()
+
+    def __enter__(self):
+        """Take hold of the folder.
+
+        Raises
+        ------
+        ValueError
+            If it belongs to another run, or to something else.
+        BlockingIOError
+            If another process uses it.
+        OSError
+            If it cannot be written to.
+        """
+        with ExitStack() as stack, self._explaining():
+            if self.folder.exists() and not self.folder.is_dir():
+                raise ValueError(f"checkpoint: expected a folder. Received the file {self.folder}.")
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._acquire(stack)
+            remove_files(*self.folder.glob(".*.tmp"))  # of a process that was killed
+            self._open_manifest()
+            self._held = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception):
+        self._held.close()
+
+    def restore(self, results, transient=0):
+        """Fill in what is done, but for rows with a flag that another attempt may clear.
+
+        A damaged part is not trusted: its rows are not done.
+
+        Parameters
+        ----------
+        results : `~astromorph.running.streaming.Results`
+        transient : int
+            Bits of such flags.
+        """
+        for start in range(0, len(results), PART_ROWS):
+            stop = min(start + PART_ROWS, len(results))
+            part = self._read(start, stop)
+            if part is None:
+                continue
+            for column, name in zip(results.answers.T, self._answers):
+                column[start:stop] = part[name].to_numpy()
+            results.flags[start:stop] = part["morph_flag"].to_numpy()
+            if self._sources:
+                results.sources[start:stop] = zip(*(_values(part[name]) for name in self._sources))
+            results.done[start:stop] = results.flags[start:stop] & transient == 0
+
+    def save(self, results, stop):
+        """Write the part that ends at a row, if one does and an earlier run did not do all of it.
+
+        Parameters
+        ----------
+        results : `~astromorph.running.streaming.Results`
+        stop : int
+            The rows before this one are complete.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written to, as when the disk is full. What it holds stays.
+        """
+        start = (stop - 1) // PART_ROWS * PART_ROWS
+        ends = stop % PART_ROWS == 0 or stop == len(results)
+        if ends and results.todo(start, stop).size:
+            part = pa.BufferOutputStream()
+            pq.write_table(self._table(results, start, stop), part, write_page_checksum=True)
+            with self._explaining():
+                write_file(self._path(start), part.getvalue(), durable=True)
+
+    def _table(self, results, start, stop):
+        """Rows as a part holds them."""
+        nothing = [_NOTHING[kind] for kind in self._sources.values()]
+        sources = zip(*(source or nothing for source in results.sources[start:stop]))
+        columns = [np.arange(start, stop), *results.answers[start:stop].T,
+                   results.flags[start:stop], *(sources if self._sources else ())]
+        return pa.table([pa.array(values, kind) for values, kind
+                         in zip(columns, self._schema.types)], schema=self._schema)
+
+    def _read(self, start, stop):
+        """The table of a part, or None if there is none that can be trusted."""
+        path = self._path(start)
+        try:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                part = file.read()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeError, pa.ArrowException):
+            part = None
+        if (part is None or not part.schema.equals(self._schema, check_metadata=True)
+                or not np.array_equal(part["row"].to_numpy(), np.arange(start, stop))):
+            log.warning(f"checkpoint: {path} is damaged; its rows are classified again.")
+            return None
+        return part
+
+    def _path(self, start):
+        return self.folder / f"part-{start:09d}.parquet"
+
+    def _acquire(self, stack):
+        """Lock the folder; the system ends the lock of a process that dies."""
+        try:
+            stack.enter_context(FileLock(self.folder / "lock", timeout=0))
+        except Timeout:
+            raise BlockingIOError(
+                f"checkpoint: another process is at work in {self.folder}. Wait for it, stop it, "
+                "or name another folder.") from None
+        except OSError as error:
+            if error.errno not in _WITHOUT_LOCKS:
+                raise
+            log.warning(f"checkpoint: no lock can be had in {self.folder} ({error.strerror}); "
+                        "see that no other process uses it.")
+
+    def _open_manifest(self):
+        """Check that the folder is that of this run, or make it so."""
+        path = self.folder / "manifest.json"
+        if not path.exists():
+            self._check_empty()
+            text = json.dumps({"begun": self.date, "run": self._identity}, indent=1)
+            write_file(path, text.encode(), durable=True)
+            return
+        try:
+            manifest = json.loads(path.read_text())
+            self.date, run = manifest["begun"], dict(manifest["run"])
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(f"checkpoint: {path} is damaged, or not from astromorph. Name "
+                             "another folder, or remove this one to begin anew.") from None
+        if differences := list(_differences(run, self._identity)):
+            raise ValueError(f"checkpoint: {self.folder} is that of another run, with other "
+                             f"{', '.join(differences)}. Repeat the call of that run, name "
+                             "another folder, or remove this one to begin anew.")
+
+    def _check_empty(self):
+        if others := sorted(path.name for path in self.folder.iterdir() if path.name != "lock"):
+            raise ValueError(f"checkpoint: expected a new or empty folder, or that of an earlier "
+                             f"run. {self.folder} has no manifest.json, but {others[0]!r}.")
+
+    @contextmanager
+    def _explaining(self):
+        """Say of an error of the file system which folder it is about, and what to do."""
+        try:
+            yield
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            raise OSError(error.errno, f"checkpoint: cannot write to {self.folder} "
+                          f"({error.strerror or error}). What it holds stays: make that possible, "
+                          "and repeat the call to go on from there") from error
+
+
+def _values(column):
+    """Python's values of a column; equal texts, of which there are many, are one in memory."""
+    values, known = column.to_pylist(), {}
+    return ([known.setdefault(text, text) for text in values] if column.type == pa.string()
+            else values)
+
+
+def _digest(identity):
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _differences(there, now):
+    """What differs between two identities, in words."""
+    for name in {**now, **there}:
+        if there.get(name) != now.get(name):
+            yield f"{name} ({there.get(name)!r} there, {now.get(name)!r} now)"

@@ -1,0 +1,778 @@
+"""The command line: what it writes, says and refuses."""
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from glob import glob
+from importlib.resources import files
+from inspect import signature
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from astropy import log
+from astropy.io import fits
+from astropy.table import MaskedColumn, Table
+from PIL import Image
+
+from astromorph import MorphologyClassifier, __version__, cli
+from astromorph.cutouts.cache import CutoutCache, cache_key
+from astromorph.flags import MorphFlag
+from astromorph.images import read_cutout
+from astromorph.questions import QUESTIONS
+from astromorph.services import WAYS, CutoutRequest
+from astromorph.galaxies.sky import SkyRows
+from astromorph.surveys import SURVEYS
+from astromorph.tables import FORMATS, read_table, write_table
+
+
+class _StubClassifier:
+    """Stands in for the networks: a file named "bad..." cannot be read."""
+
+    def __init__(self):
+        self.options = None
+
+    def classify(self, data, *, images=None, **options):
+        self.options = options
+        table = Table(data) if images else Table({"file": data})
+        bad = np.array([name.startswith("bad") for name in table[images or "file"]])
+        for question in QUESTIONS:
+            table[question.column] = MaskedColumn(np.full(len(table), 0.25), mask=bad)
+        table["morph_flag"] = np.where(bad, int(MorphFlag.UNREADABLE), 0)
+        return table
+
+
+@pytest.fixture
+def stub(monkeypatch):
+    classifier = _StubClassifier()
+    monkeypatch.setattr("astromorph.cli.classify.load_classifier", lambda args: classifier)
+    return classifier
+
+
+@pytest.fixture(autouse=True)
+def cutouts(tmp_path_factory, monkeypatch):
+    """A working folder with some files, so that they are there."""
+    folder = tmp_path_factory.mktemp("cutouts")
+    for name in ("a.jpg", "b.jpg", "bad.jpg"):
+        (folder / name).touch()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def _refused(capsys, arguments):
+    """Exit status and the one line that a refused command line says."""
+    with pytest.raises(SystemExit) as refusal:
+        cli.main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return refusal.value.code, captured.err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as done:
+        cli.main(["--version"])
+    assert done.value.code == 0
+    assert capsys.readouterr().out == f"astromorph {__version__}\n"
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ([], "required: command"),
+    (["frobnicate"], "invalid choice: 'frobnicate'"),
+    (["classify"], "required: FILE"),
+    (["classify", "a.jpg", "--survey", "hubble"], "'sdss'"),
+    (["classify", "a.fits", "b.fits", "--images", "file"], "one table, not 2 files"),
+    (["classify", "a.jpg", "-o", "no/such/folder/a.fits"], "there is no folder no/such/folder"),
+    (["classify", "a.jpg", "-o", "a.tableau"], "tells no table format"),
+])
+def test_bad_arguments(capsys, arguments, message):
+    status, line = _refused(capsys, arguments)
+    assert status == 2
+    assert message in line
+
+
+def test_existing_output_is_kept(capsys, tmp_path, stub):
+    output = tmp_path / "out.fits"
+    output.write_text("precious")
+    status, line = _refused(capsys, ["classify", "a.jpg", "-o", output])
+    assert status == 2
+    assert "--overwrite" in line
+    assert output.read_text() == "precious"
+
+
+@pytest.mark.parametrize("suffix", ["fits", "ecsv", "vot"])
+def test_classify_writes_a_table(capsys, tmp_path, stub, suffix):
+    output = tmp_path / f"out.{suffix}"
+    output.write_text("old")
+    assert cli.main(["classify", "a.jpg", "bad.jpg", "-o", str(output), "--overwrite",
+                     "--cutout-r90", "8.48", "--survey", "DES"]) == 0
+    table = Table.read(output)
+    assert list(table["P_bar"].mask) == [False, True]
+    assert table["P_bar"][0] == 0.25
+    assert stub.options["cutout_r90"] == 8.48
+    assert stub.options["survey"] == "des"
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "Classified 1 of 2 galaxies.\n"
+    assert [path.name for path in tmp_path.iterdir()] == [output.name]
+
+
+def test_classify_prints_every_row(capsys, stub):
+    files = ["a.jpg", *(f"{index:03d}.jpg" for index in range(200))]
+    assert cli.main(["classify", *files, "--cutout-r90", "measure"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert stub.options["cutout_r90"] == "measure"
+    assert [line.split()[0] for line in lines[2:]] == files
+    assert lines[0].split() == ["file", *(question.column for question in QUESTIONS), "morph_flag"]
+
+
+def test_classify_a_table(tmp_path, stub):
+    source, output = tmp_path / "in.ecsv", tmp_path / "out.fits"
+    Table({"name": ["x", "y"], "path": ["a.jpg", "b.jpg"]}).write(source)
+    assert cli.main(["classify", str(source), "--images", "path", "-o", str(output)]) == 0
+    table = Table.read(output)
+    assert list(table["name"]) == ["x", "y"]
+    assert not np.any(np.ma.getmaskarray(table["P_disk"]))
+
+
+def test_nothing_classified_fails(capsys, stub):
+    assert cli.main(["classify", "bad.jpg"]) == 1
+    assert "Classified 0 of 1" in capsys.readouterr().err
+
+
+def test_missing_table(capsys, stub, tmp_path):
+    missing = tmp_path / "no.fits"
+    assert cli.main(["classify", str(missing), "--images", "file"]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("astromorph classify: error: ")
+    assert str(missing) in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_weights_are_those_of_the_survey(monkeypatch):
+    asked = []
+    monkeypatch.setattr("astromorph.MorphologyClassifier.from_pretrained",
+                        lambda survey, network: asked.append(survey) or _StubClassifier())
+    assert cli.main(["classify", "a.jpg"]) == 0
+    assert cli.main(["classify", "a.jpg", "--survey", "des"]) == 0
+    assert asked == ["sdss", "des"]
+
+
+def test_unknown_network(capsys):
+    status, line = _refused(capsys, ["classify", "a.jpg", "--network", "resnet"])
+    assert status == 2
+    assert "resnet" in line
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return MorphologyClassifier.from_pretrained("sdss")
+
+
+@pytest.fixture
+def loaded(classifier, monkeypatch):
+    """The real classifier, loaded once."""
+    for command in ("adapt", "classify", "demo", "evaluate", "suggest", "dry_run", "hats"):
+        monkeypatch.setattr(f"astromorph.cli.{command}.load_classifier", lambda args: classifier)
+
+
+def test_demo(capsys, tmp_path, loaded):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    (folder / "demo.fits").write_text("of an earlier run")
+    assert cli.main(["demo", "--output-dir", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "SIMULATED" in out
+    table = Table.read(folder / "demo.fits")
+    assert len(table) == 12
+    assert all(str(name) in out for name in table["name"])
+    assert fits.getval(folder / "demo.fits", "SIMULATD", ext=1) is True
+    for question in QUESTIONS:
+        probability = np.ma.filled(table[question.column], np.nan)
+        assert np.all((probability >= 0) & (probability <= 1))
+    assert (folder / "demo.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in folder.iterdir()} == {"demo.fits", "demo.png"}
+
+
+@pytest.fixture
+def positions(tmp_path):
+    """A catalog, as a file."""
+    path = tmp_path / "cat.ecsv"
+    Table({"ra": [10.0], "dec": [1.0], "petroR90_r": [5.0], "size": [6.0]}).write(path)
+    return str(path)
+
+
+def test_classify_positions_offline(positions, tmp_path, monkeypatch, capsys):
+    """The real classifier, with an empty cache: nothing is asked for, the row is flagged."""
+    monkeypatch.setenv("ASTROMORPH_CACHE", str(tmp_path / "cache"))
+    assert cli.main(["classify", positions, "--positions", "--offline", "--survey", "legacy"]) == 1
+    captured = capsys.readouterr()
+    assert str(int(MorphFlag.NOT_CACHED)) in captured.out
+    assert "Classified 0 of 1 galaxies." in captured.err
+
+
+def test_column_of_sizes(positions, capsys):
+    assert cli.main(["classify", positions, "--positions", "--offline", "--r90", "size"]) == 1
+    assert "r90: expected an angle" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["a.fits", "b.fits", "--positions"], "one table, not 2 files"),
+    (["a.fits", "--positions", "--images", "file"], "exclude each other"),
+    (["a.jpg", "--offline"], "--offline goes with --positions")])
+def test_bad_arguments_for_positions(capsys, arguments, message):
+    status, line = _refused(capsys, ["classify", *arguments])
+    assert status == 2 and message in line
+
+
+def test_cache(tmp_path, capsys):
+    request = CutoutRequest(10, 1, 30, 212, SURVEYS["sdss"], ("g", "r", "i"))
+    cache = CutoutCache(tmp_path)
+    cache.put(cache_key(request, "skyserver"), b"image", {"survey": "sdss"})
+    folder = ["--folder", str(tmp_path)]
+    assert cli.main(["cache", "info", *folder]) == 0
+    assert "entries    1\n" in capsys.readouterr().out
+    for option in (["--survey", "des"], ["--older-than", "1"]):
+        assert cli.main(["cache", "clear", *folder, *option]) == 0
+        assert "Removed 0 images" in capsys.readouterr().out
+    assert cli.main(["cache", "clear", *folder, "--survey", "SDSS"]) == 0
+    assert "Removed 1 images" in capsys.readouterr().out
+    assert cache.info()["entries"] == 0
+    status, line = _refused(capsys, ["cache", "info", "--older-than", "3"])
+    assert status == 2 and "go with clear" in line
+
+
+def _json(capsys, arguments, status=0):
+    """The summary of a command; nothing else is on stdout."""
+    assert cli.main([str(argument) for argument in [*arguments, "--json"]]) == status
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1
+    summary = json.loads(lines[0])
+    assert (summary["command"], summary["status"]) == (arguments[0], status)
+    assert summary["version"] == __version__
+    return summary
+
+
+@pytest.fixture
+def sample(tmp_path):
+    """The embedded galaxies as a table with labels."""
+    paths = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+    kinds = {"q1": ("barred", "edge-on", "simulated_spiral"), "q2": ("edge-on",),
+             "q3": ("barred",)}
+    table = Table({"objid": range(12), "file": paths, "ra": np.linspace(1, 300, 12),
+                   "dec": np.linspace(-60, 60, 12)})
+    for key, names in kinds.items():
+        table[key] = [float(any(name in path for name in names)) for path in paths]
+    table.write(tmp_path / "sample.fits")
+    return tmp_path / "sample.fits"
+
+
+IMAGES = ["--images", "file", "--cutout-r90", "measure"]
+
+
+def test_classify_evaluate_suggest(sample, tmp_path, loaded, capsys):
+    """What one command writes is what the next one reads."""
+    output = tmp_path / "out.vot"
+    summary = _json(capsys, ["classify", sample, *IMAGES, "--joint", "-o", output])
+    assert (summary["rows"], summary["classified"], summary["flags"]) == (12, 12, {})
+    assert summary["output"] == str(output) and summary["network"] == "pinwheel"
+    table = read_table(output)
+    assert list(table["objid"]) == list(range(12)) and "P_bar_joint" in table.colnames
+    assert table.meta["MORPHNET"] == "pinwheel"
+
+    scores = _json(capsys, ["evaluate", output, "--no-intervals"])["scores"]
+    assert [row["n"] for row in scores] == [12, 9, 6]  # where they are asked
+    assert scores[0]["AUC"] == 1 and "AUC_low" not in scores[0]
+    chosen = _json(capsys, ["evaluate", output, "--no-intervals", "--min-votes", "0"])["scores"]
+    assert chosen == scores  # probabilities are not taken for labels
+    assert cli.main(["evaluate", str(sample), *IMAGES, "-o", str(tmp_path / "s.ecsv")]) == 0
+    assert Table.read(tmp_path / "s.ecsv")["AUC"][0] == 1
+    for key in ("q1", "q2", "q3"):
+        table.rename_column(key, f"my_{key}")
+    table.write(tmp_path / "bare.ecsv")
+    labels = tmp_path / "labels.csv"
+    table[["my_q1", "my_q2", "my_q3"]].write(labels)
+    labels.write_text(labels.read_text().replace("my_", ""))
+    other = _json(capsys, ["evaluate", tmp_path / "bare.ecsv", "--labels", labels,
+                           "--no-intervals"])["scores"]
+    assert other == scores
+
+    suggested = _json(capsys, ["suggest", sample, *IMAGES, "-n", "3", "-o", tmp_path / "3.csv"])
+    assert suggested["suggested"] == 3 == len(Table.read(tmp_path / "3.csv"))
+
+
+def test_adapt(sample, tmp_path, loaded, capsys, monkeypatch):
+    """The arguments reach `adapt`, and the new weights are a file that ``info`` knows."""
+    asked = {}
+
+    def adapt(self, data, labels, **options):
+        asked.update(options, rows=len(data), labels=labels)
+        return MorphologyClassifier.from_pretrained("legacy")
+
+    monkeypatch.setattr(MorphologyClassifier, "adapt", adapt)
+    output = tmp_path / "mine.safetensors"
+    summary = _json(capsys, ["adapt", sample, *IMAGES, "--survey", "legacy", "--train", "dense",
+                             "--no-align", "--seed", "3", "-o", output, "--learning-curve", "5",
+                             "8"])
+    assert summary["output"] == str(output)
+    assert asked == {"images": "file", "cutout_r90": "measure", "survey": "legacy", "seed": 3,
+                     "train": "dense", "align": False, "learning_curve": [5, 8], "rows": 12,
+                     "labels": None}
+    assert summary["report"]["table"]["columns"]["question"] == ["q1", "q2", "q3"]
+    card = _json(capsys, ["info", output])["card"]
+    assert card["sha256"] == summary["weights"]
+    status, line = _refused(capsys, ["adapt", sample, *IMAGES, "-o", output])
+    assert status == 2 and "--overwrite" in line
+
+
+def test_too_few_labels(sample, tmp_path, loaded, capsys):
+    output = tmp_path / "mine.safetensors"
+    assert cli.main(["adapt", str(sample), *IMAGES, "-o", str(output)]) == 1
+    assert "at least 10 galaxies of either answer" in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_info(capsys):
+    surveys = _json(capsys, ["info"])["surveys"]
+    assert list(surveys) == list(SURVEYS)
+    assert "pinwheel" in surveys["des"]["networks"]
+    assert cli.main(["info", "legacy", "--network", "ds18"]) == 0
+    out = capsys.readouterr().out
+    for text in ("DESI Legacy Imaging Surveys DR10", "network        ds18", "viewer", "AUC",
+                 "BSD-3-Clause", "Dominguez Sanchez et al. 2019"):
+        assert text in out
+    assert cli.main(["info", "no.safetensors"]) == 1
+    assert "no survey or weights file 'no.safetensors'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["cat.csv", "cat.fits", "cat.vot", "cat.parquet", "cat_hats"])
+def test_tables_of_positions_are_told_from_images(tmp_path, capsys, loaded, name):
+    """Without --positions; the columns and their units are those that are said."""
+    if name == "cat_hats":
+        pytest.importorskip("lsdb")
+    write_table(Table({"ra": [10.0, 40.0], "dec": [1.0, 1.0], "x": [20.0, 21.0], "y": [2.0, 95.0],
+                       "radius": [5.0, 6.0]}), tmp_path / name)
+    arguments = ["classify", tmp_path / name, "--ra", "x", "--dec", "y", "--r90", "radius:arcsec",
+                 "--cache", tmp_path / "cache", "--offline", "-o", tmp_path / "out.ecsv"]
+    summary = _json(capsys, arguments, status=1)
+    assert summary["flags"] == {"NOT_CACHED": 1, "BAD_COORDINATE": 1}
+    assert summary["images"] == "Sloan Digital Sky Survey DR17"
+    assert Table.read(tmp_path / "out.ecsv")["radius"].unit == "arcsec"
+
+
+def test_folder_of_cutouts(cutouts, capsys, stub):
+    (cutouts / "notes.txt").touch()
+    assert _json(capsys, ["classify", cutouts])["rows"] == 3
+
+
+def test_local_images(sample, tmp_path, capsys, loaded):
+    table = read_table(sample)
+    table["stem"] = [Path(path).stem for path in table["file"]]
+    table["petroR90"] = 6.0
+    write_table(table, tmp_path / "named.fits")
+    folder = Path(table["file"][0]).parent
+    summary = _json(capsys, ["classify", tmp_path / "named.fits", "--local", folder, "--names",
+                             "stem", "--provenance", "-o", tmp_path / "out.fits"])
+    assert summary["classified"] == 12
+    assert set(read_table(tmp_path / "out.fits")["cutout_way"]) == {"local-folder"}
+
+
+REGION = "icrs; circle(10.0, 1.0, 0.1)"
+
+
+def test_region(tmp_path, capsys, monkeypatch, stub):
+    asked = {}
+
+    def classify_region(region, **options):
+        asked.update(options, region=region)
+        return stub.classify(["a.jpg"])
+
+    stub.classify_region = classify_region
+    saved = tmp_path / "one.reg"
+    saved.write_text(f"# Region file format: DS9\n{REGION.replace('; ', chr(10))}\n")
+    for region in (REGION, saved):
+        assert _json(capsys, ["classify", "--region", region, "--survey", "des", "--max-rows",
+                              "50"])["classified"] == 1
+        assert asked["region"].radius.to_value("deg") == 0.1
+        assert (asked["survey"], asked["max_rows"]) == ("des", 50)
+
+
+def test_dry_run(tmp_path, capsys, loaded, monkeypatch):
+    """It counts what the cache has, and asks for nothing: tests have no network."""
+    table = Table({"ra": [10.0, 11.0, 12.0, np.nan], "dec": [1.0] * 4, "petroR90_r": [5.0] * 4})
+    table.write(tmp_path / "cat.fits")
+    cache = CutoutCache(tmp_path / "cache")
+    rows = SkyRows(table, "sdss", frame_r90=4.24, cache=cache)
+    request, _ = next(iter(rows))
+    cache.put(cache_key(request, "viewer-fits"), b"image", {"survey": "sdss"})
+    arguments = ["classify", tmp_path / "cat.fits", "--cache", cache.folder, "--dry-run",
+                 "--cutout-r90", "4.24"]
+    summary = _json(capsys, arguments)
+    assert summary["dry_run"] is True
+    assert [summary[name] for name in ("rows", "to_classify", "in_cache", "no_image_possible",
+                                       "requests")] == [4, 3, 1, 1, 2]
+    assert summary["minutes"] >= 0
+    assert any("skyserver" in line for line in summary["assumes"])
+    frames = _json(capsys, [*arguments, "--ways", "sdss-frames"])
+    assert (frames["requests"], frames["megabytes"]) == (18, 11.5)
+    assert _json(capsys, [*arguments, "--offline"])["not_cached"] == 2
+    assert _json(capsys, ["classify", "--region", REGION, "--dry-run"])["rows"] is None
+
+
+def test_dry_run_of_a_hats_catalog(tmp_path, capsys, loaded, monkeypatch):
+    """It may be too large to read."""
+    pytest.importorskip("lsdb")
+    write_table(Table({"ra": [10.0, 11.0], "dec": [1.0] * 2, "petroR90_r": [5.0] * 2,
+                       "file": ["a", "b"]}), tmp_path / "cat_hats")
+    monkeypatch.setattr("astromorph.tables.hats.MAX_ROWS", 1)
+    summary = _json(capsys, ["classify", tmp_path / "cat_hats", "--survey", "des", "--dry-run"])
+    assert [summary[name] for name in ("rows", "to_classify", "requests")] == [2, 2, 2]
+    assert summary["assumes"][0] == "the cache has none of the images"
+    images = _json(capsys, ["classify", tmp_path / "cat_hats", "--images", "file", "--dry-run"])
+    assert [images[name] for name in ("rows", "requests")] == [2, 0]
+
+
+def test_dry_run_of_images(sample, capsys, loaded):
+    size = sum(Path(path).stat().st_size for path in read_table(sample)["file"])
+    assert cli.main(["classify", str(sample), *IMAGES, "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^rows +12$", out, re.M) and re.search(r"^requests +0$", out, re.M)
+    assert f"MB to read                   {size / 1e6:.1f}" in out
+    assert "It is assumed that" in out
+
+
+def test_costs_of_ways_are_as_documented():
+    """The constants of the dry run are those that the benchmark wrote to the documentation."""
+    text = (Path(__file__).parents[2] / "docs" / "ways_table.rst").read_text()
+    rows = [line.strip().split(", ") for line in text.splitlines() if "``" in line]
+    for _, way, _, requests, kilobytes, _ in rows:
+        known = WAYS[way.strip("`")]
+        assert known.requests == float(requests)
+        assert 0.7 * known.kilobytes <= float(kilobytes) <= known.kilobytes
+    assert {row[1].strip("`") for row in rows} == set(WAYS)
+
+
+class _Resumable(_StubClassifier):
+    """Stops at the first call, and goes on from its checkpoint at the second."""
+
+    def classify(self, data, *, checkpoint=None, **options):
+        if not (checkpoint / "part").exists():
+            checkpoint.mkdir()
+            (checkpoint / "part").touch()
+            raise KeyboardInterrupt
+        return super().classify(data, **options)
+
+
+def test_resume(tmp_path, capsys, monkeypatch):
+    classifier = _Resumable()
+    monkeypatch.setattr("astromorph.cli.classify.load_classifier", lambda args: classifier)
+    arguments = ["classify", "a.jpg", "-o", str(tmp_path / "out.fits"), "--resume"]
+    assert cli.main(arguments) == 130
+    assert "interrupted; with --resume" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["out.fits.checkpoint"]
+    assert cli.main(arguments) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["out.fits"]
+
+    kept = tmp_path / "kept"
+    arguments = ["classify", "a.jpg", "-o", str(tmp_path / "2.fits"), "--checkpoint", str(kept)]
+    assert [cli.main(arguments) for _ in range(2)] == [130, 0]
+    assert kept.is_dir()
+
+
+def test_resume_survives_a_failed_write(tmp_path, capsys, monkeypatch):
+    """The work stays until the output is there."""
+    monkeypatch.setattr("astromorph.cli.classify.load_classifier", lambda args: _Resumable())
+    arguments = ["classify", "a.jpg", "-o", str(tmp_path / "out.fits"), "--resume"]
+    assert cli.main(arguments) == 130
+    _fill_disk(monkeypatch)
+    assert cli.main(arguments) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["out.fits.checkpoint"]
+
+
+@pytest.mark.skipif("checkpoint" not in signature(MorphologyClassifier.classify).parameters,
+                    reason="classify has no checkpoint yet")
+def test_resume_for_real(sample, tmp_path, capsys, loaded, monkeypatch):
+    arguments = ["classify", str(sample), *IMAGES, "-o", str(tmp_path / "out.ecsv"), "--resume"]
+    with monkeypatch.context() as patched:
+        _fill_disk(patched)
+        assert cli.main(arguments) == 1
+    assert (tmp_path / "out.ecsv.checkpoint").is_dir()
+    assert cli.main(arguments) == 0
+    assert len(Table.read(tmp_path / "out.ecsv")) == 12
+    assert not (tmp_path / "out.ecsv.checkpoint").exists()
+
+
+def _fill_disk(monkeypatch):
+    def full(table, path, **options):
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    for name in ("fits", "ecsv"):
+        monkeypatch.setitem(FORMATS, name, replace(FORMATS[name], write=full))
+
+
+# (arguments, exit status, what the line says); {t} is a folder with the files below.
+BAD_INPUTS = {
+    "missing image": (["classify", "{t}/no.jpg"], 1, "there is no file {t}/no.jpg"),
+    "missing images": (["classify", "{t}/no.jpg", "{t}/nor.jpg"], 1, "none of the 2 files"),
+    "missing table": (["classify", "{t}/no.csv"], 1, "there is no file {t}/no.csv"),
+    "missing column": (["classify", "{t}/good.csv", "--images", "pic"], 1, "'pic'"),
+    "no coordinates": (["classify", "{t}/bare.csv", "--width", "30arcsec"], 1,
+                       "there are no positions"),
+    "no sizes": (["classify", "{t}/bare.csv", "--ra", "a", "--dec", "b"], 1, "found no column"),
+    "wrong unit": (["classify", "{t}/good.ecsv", "--r90", "mass"], 1, "expected an angle"),
+    "no unit": (["classify", "{t}/good.csv", "--r90", "6"], 2, "an angle with its unit"),
+    "unit of mass": (["classify", "{t}/good.csv", "--r90", "size:kg"], 2, "a unit of angle"),
+    "unknown unit": (["classify", "{t}/good.csv", "--r90", "size:ell"], 2, "a unit of angle"),
+    "unit of no column": (["classify", "{t}/good.csv", "--r90", "length:arcsec"], 1,
+                          "'length'"),
+    "unreadable": (["classify", "{t}/damaged.vot"], 1, "cannot be read as votable"),
+    "unreadable FITS": (["classify", "{t}/damaged.fits", "--positions"], 1,
+                        "cannot be read as fits"),
+    "unknown input format": (["classify", "{t}/good.csv", "--input-format", "excel"], 1,
+                             "format: expected one of"),
+    "output exists": (["classify", "{t}/a.jpg", "-o", "{t}/old.fits"], 2, "--overwrite"),
+    "output is a folder": (["classify", "{t}/a.jpg", "-o", "{t}/empty", "--output-format", "fits",
+                            "--overwrite"], 2, "is a folder"),
+    "output folder missing": (["classify", "{t}/a.jpg", "-o", "{t}/no/out.fits"], 2,
+                              "there is no folder"),
+    "output folder is a file": (["classify", "{t}/a.jpg", "-o", "{t}/a.jpg/out.fits"], 2,
+                                "there is no folder"),
+    "read-only output": (["classify", "{t}/a.jpg", "-o", "/proc/out.fits"], 2, "/proc/"),
+    "output is a device": (["classify", "{t}/a.jpg", "-o", "/dev/full", "--output-format", "csv",
+                            "--overwrite"], 2, "/dev/full is no file"),
+    "unknown output format": (["classify", "{t}/a.jpg", "-o", "{t}/out.tableau"], 2,
+                              "tells no table format"),
+    "report exists": (["classify", "{t}/a.jpg", "--report", "{t}/old.fits"], 2, "--overwrite"),
+    "full disk": (["classify", "{t}/a.jpg", "-o", "{t}/out.fits"], 1, "No space left on device"),
+    "unknown survey": (["classify", "{t}/a.jpg", "--survey", "hubble"], 2, "'sdss'"),
+    "unknown network": (["classify", "{t}/a.jpg", "--network", "resnet"], 2, "resnet"),
+    "unknown weights": (["classify", "{t}/a.jpg", "--weights", "{t}/no.safetensors"], 1,
+                        "there is no weights file"),
+    "damaged weights": (["classify", "{t}/a.jpg", "--weights", "{t}/damaged.fits"], 1,
+                        "is not a readable weights file"),
+    "unknown way": (["classify", "{t}/good.csv", "--ways", "pigeon"], 1, "'skyserver'"),
+    "missing local folder": (["classify", "{t}/good.csv", "--local", "{t}/no"], 1,
+                             "an existing folder"),
+    "bad region": (["classify", "--region", "around here"], 1, "--region"),
+    "region and files": (["classify", "{t}/a.jpg", "--region", REGION], 2, "not files"),
+    "nothing": (["classify"], 2, "required: FILE"),
+    "empty folder": (["classify", "{t}/empty"], 2, "there are no images"),
+    "no labels": (["evaluate", "{t}/good.csv", "--offline"], 1, "q1"),
+    "no output": (["adapt", "{t}/good.csv"], 2, "required: -o"),
+    "resume without output": (["classify", "{t}/a.jpg", "--resume"], 2, "--resume goes with"),
+    "workers without HATS": (["classify", "{t}/a.jpg", "--workers", "2"], 2, "--workers goes"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUTS)
+def test_bad_input(case, tmp_path, capsys, monkeypatch, classifier):
+    """One clear line, an exit status, and nothing written."""
+    _bad_files(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    arguments, expected, message = BAD_INPUTS[case]
+    if not {"--weights", "--network"} & set(arguments):
+        for command in ("classify", "evaluate"):
+            monkeypatch.setattr(f"astromorph.cli.{command}.load_classifier",
+                                lambda args: _StubClassifier() if case == "full disk"
+                                else classifier)
+    if case == "full disk":
+        _fill_disk(monkeypatch)
+    try:
+        status = cli.main([argument.format(t=tmp_path) for argument in arguments])
+    except SystemExit as refusal:
+        status = refusal.code
+    captured = capsys.readouterr()
+    assert status == expected
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1, captured.err
+    assert captured.err.startswith(f"astromorph {arguments[0]}: error: ")
+    assert message.format(t=tmp_path) in captured.err
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def _bad_files(folder):
+    (folder / "empty").mkdir()
+    (folder / "a.jpg").touch()
+    (folder / "old.fits").write_text("precious")
+    (folder / "damaged.fits").write_text("SIMPLE =")
+    (folder / "damaged.vot").write_text("<VOTABLE>")
+    Table({"a": [1.0], "b": [2.0]}).write(folder / "bare.csv")
+    good = Table({"ra": [1.0], "dec": [2.0], "size": [3.0], "petroR90": [3.0],
+                  "mass": [1.0]}, units={"mass": "kg"})
+    good.write(folder / "good.csv")
+    good.write(folder / "good.ecsv")
+
+
+def test_interrupted(capsys, monkeypatch, stub):
+    def interrupt(data, **options):
+        raise KeyboardInterrupt
+
+    stub.classify = interrupt
+    assert _json(capsys, ["classify", "a.jpg"], status=130)["error"].startswith("interrupted")
+
+
+def test_errors_are_in_the_summary(capsys):
+    assert "no file" in _json(capsys, ["classify", "no.jpg"], status=1)["error"]
+
+
+def test_how_much_it_says(capsys, stub):
+    level = log.level
+    assert cli.main(["classify", "a.jpg", "-q"]) == 0
+    assert capsys.readouterr().err == ""
+    assert stub.options["progress"] is False
+    assert cli.main(["classify", "no.jpg", "-v"]) == 1
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+    assert log.level == level
+
+
+def test_programming_errors_are_not_hidden(monkeypatch, stub):
+    def broken(data, **options):
+        raise ZeroDivisionError
+
+    stub.classify = broken
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["classify", "a.jpg"])
+
+
+def test_a_report_without_jinja2_is_refused_first(sample, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    out = tmp_path / "out.fits"
+    assert cli.main(["classify", str(sample), *IMAGES, "-o", str(out), "--report",
+                     str(tmp_path / "r.html")]) == 1
+    assert "pip install \"astromorph[report]\"" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_report(sample, tmp_path, capsys, loaded, monkeypatch):
+    """What the report is asked for; its contents have tests of their own."""
+    asked = []
+    module = ModuleType("astromorph.report.page")
+    module.write_report = lambda table, path, **options: asked.append((len(table), path, options))
+    module.check_report = lambda path, *, overwrite: None
+    monkeypatch.setitem(sys.modules, "astromorph.report.page", module)
+    report = tmp_path / "r.html"
+    assert cli.main(["classify", str(sample), *IMAGES, "--report", str(report)]) == 0
+    rows, path, options = asked.pop()
+    assert (rows, path, options["images"]) == (12, report, "file")
+    cli.main(["classify", str(sample), "--width", "30arcsec", "--offline", "--cache",
+              str(tmp_path / "cache"), "--report", str(report)])
+    assert asked[0][2]["images"](0) is None  # there is none in the cache
+
+
+def _documented():
+    """Command lines of the README, the documentation and the help."""
+    root = Path(__file__).parents[2]
+    sources = {path.name: path.read_text() for path in [root / "README.rst",
+                                                        *sorted((root / "docs").glob("*.rst"))]}
+    actions = cli.build_parser()._subparsers._group_actions[0].choices
+    sources |= {name: parser.epilog for name, parser in actions.items()}
+    for source, text in sources.items():
+        for match in re.finditer(r"(?:^|`)(?: *\$)? *(?:\S.*&& )?(astromorph [a-z-].*?)(?:`|$)",
+                                 text.replace("\\\n", " "), re.M):
+            yield source, match[1]
+
+
+def _arguments(line):
+    """What the shell makes of a command line, up to a pipe; file patterns are not expanded."""
+    return shlex.split(line.split(" | ")[0], comments=True)[1:]
+
+
+def _is_whole(arguments):
+    """Not just the name of a command in running text."""
+    return len(arguments) > 1 or arguments[0] in ("info", "demo")
+
+
+def test_documented_commands_are_understood(capsys):
+    lines = list(_documented())
+    commands = {line.split()[1] for _, line in lines}
+    assert {"classify", "adapt", "evaluate", "suggest", "info", "cache", "demo"} <= commands
+    for source, line in lines:
+        if not _is_whole(_arguments(line)):
+            continue
+        try:
+            cli.build_parser().parse_args(_arguments(line))
+        except SystemExit as end:
+            assert end.code == 0, f"{source}: {line}: {capsys.readouterr().err}"
+
+
+COMMANDS = sorted({line for _, line in _documented() if _is_whole(_arguments(line))
+                   and not {"--help", "/data/hips/legacy-color"} & set(_arguments(line))})
+
+
+@pytest.fixture(scope="module")
+def documented_files(tmp_path_factory, classifier):
+    """The files that the documentation speaks of, of simulated galaxies."""
+    folder = tmp_path_factory.mktemp("documented")
+    (folder / "cutouts").mkdir()
+    paths = sorted(files("astromorph.datasets").joinpath("sample").glob("*.fits"))[:4]
+    for number, path in enumerate(paths):
+        pixels = read_cutout(path, survey="sdss").pixels
+        picture = Image.fromarray(np.uint8(255 * pixels))
+        picture.save(folder / "cutouts" / f"{number}.jpg")
+    cat = Table({"objid": range(4), "ra": [1.0, 2, 3, 4], "dec": [1.0] * 4, "q1": [1, 0, 1, 0],
+                 "petroR90_r": [6.0] * 4, "file": [f"cutouts/{n}.jpg" for n in range(4)],
+                 "q2": [1, 0, 1, 0], "q3": [1, 0, 1, 0]})
+    for name in ("cat.fits", "cat.parquet", "galaxies.fits", "labeled.fits", "labeled.csv",
+                 "votes.fits", "votes.ecsv"):
+        write_table(cat, folder / name)
+    write_table(Table({"RA": [1.0], "DEC": [1.0], "radius": [6.0]}), folder / "cat.csv")
+    classified = classifier.classify(cat, images="file", cutout_r90="measure")
+    for name in ("classified.fits", "morphology.fits"):
+        write_table(classified, folder / name)
+    classifier.write(folder / "mine.safetensors")
+    (folder / "coma.reg").write_text(f"{REGION}\n")
+    return folder
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_documented_commands_run(line, documented_files, tmp_path, capsys, loaded, monkeypatch):
+    """On simulated galaxies, offline; the training alone is left out."""
+    arguments = _arguments(line)
+    if "--report" in arguments:
+        pytest.importorskip("astromorph.report.page")
+    if any("_hats" in argument for argument in arguments):
+        pytest.importorskip("lsdb")
+        if not hasattr(MorphologyClassifier, "classify_catalog"):
+            pytest.skip("there is no classify_catalog yet")
+        arguments = [argument for argument in arguments if argument not in ("--workers", "8")]
+        write_table(read_table(documented_files / "cat.fits"), tmp_path / "survey_hats")
+    elif "--resume" in arguments and "checkpoint" not in signature(
+            MorphologyClassifier.classify).parameters:
+        pytest.skip("classify has no checkpoint yet")
+    shutil.copytree(documented_files, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ASTROMORPH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(MorphologyClassifier, "adapt", lambda self, *args, **options:
+                        MorphologyClassifier.from_pretrained("legacy"))
+    monkeypatch.setattr("astromorph.galaxies.catalogs.query_galaxies", lambda *args, **options:
+                        read_table("cat.fits"))
+    arguments = [found for argument in arguments
+                 for found in (sorted(glob(argument)) if "*" in argument else [argument])]
+    if arguments[0] == "suggest" and "cutouts/" not in arguments:
+        arguments = [*arguments, "--images", "file", "--cutout-r90", "measure"]
+    elif arguments[0] == "classify" and "--images" not in arguments and not any(
+            argument.startswith("cutouts/") for argument in arguments):
+        arguments.append("--offline")
+    if "-o" in arguments:
+        arguments.append("--overwrite")
+    status = cli.main(arguments)
+    captured = capsys.readouterr()
+    assert "error:" not in captured.err
+    # Offline, only what is local can be classified.
+    assert status == int("--offline" in arguments and not {"--local", "--dry-run"} & set(arguments))
+    if "-o" in arguments:
+        assert Path(arguments[arguments.index("-o") + 1]).exists()
+
+
+def test_help_is_quick():
+    """Nothing heavy is loaded to show the help or to refuse an argument."""
+    code = ("import sys; from astromorph.cli import build_parser; build_parser().format_help(); "
+            "print([name for name in ('numpy', 'astropy', 'tensorflow') if name in sys.modules])")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

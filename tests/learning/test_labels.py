@@ -1,0 +1,284 @@
+"""Votes in every dialect become the labels they should, or an error says why not."""
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.table import MaskedColumn, QTable, Table
+from astropy.utils.masked import Masked
+from numpy.testing import assert_allclose, assert_array_equal
+
+from astromorph.learning.labels import make_labels, vote_agreement
+from astromorph.questions import QUESTIONS
+
+NAN = np.nan
+# Six galaxies: votes for features, smooth, artifact; edge-on, not; bar, no bar.
+VOTES = np.array([[36, 4, 0, 1, 35, 30, 5],     # a barred disk
+                  [36, 4, 0, 35, 1, 0, 1],      # edge-on: no bar to be seen
+                  [36, 4, 0, 3, 33, 4, 29],     # not barred
+                  [2, 37, 1, 2, 0, 0, 0],       # smooth: two stray votes for edge-on
+                  [24, 8, 8, 2, 22, 11, 11],    # features: 3/4 of two, 0.6 of all; a faint bar
+                  [3, 1, 0, 0, 3, 3, 0]])       # hardly looked at
+LABELS = [[1, 0, 1], [1, 1, NAN], [1, 0, 0], [0, NAN, NAN], [NAN, 0, NAN], [NAN, NAN, NAN]]
+TASKS = ((0, 1, 2), (3, 4), (5, 6))
+GZ2 = (("t01_smooth_or_features", ("_a02_features_or_disk", "_a01_smooth",
+                                   "_a03_star_or_artifact")),
+       ("t02_edgeon", ("_a04_yes", "_a05_no")), ("t03_bar", ("_a06_bar", "_a07_no_bar")))
+DES = (("t00_smooth_or_features", ("_a1_features", "_a0_smooth", "_a2_artifact")),
+       ("t01_disk_edge_on", ("_a0_yes", "_a1_no")), ("t02_bar", ("_a0_bar", "_a1_no_bar")))
+
+
+def decals(campaign):
+    return (("smooth-or-featured" + campaign, ("_featured-or-disk", "_smooth", "_artifact")),
+            ("disk-edge-on" + campaign, ("_yes", "_no")), ("bar" + campaign, ("_yes", "_no")))
+
+
+def catalog(tasks, *, fraction=None, count=None, total=None):
+    """Spell `VOTES` as a catalog with these suffixes does."""
+    columns = {}
+    for (task, answers), indices in zip(tasks, TASKS, strict=True):
+        cast = VOTES[:, list(indices)].sum(1)
+        for answer, k in zip(answers, indices, strict=True):
+            if fraction is not None:
+                columns[task + answer + fraction] = VOTES[:, k] / np.maximum(cast, 1)
+            if count is not None:
+                columns[task + answer + count] = VOTES[:, k]
+        if total is not None:
+            columns[task + total] = cast
+    return Table(columns)
+
+
+CATALOGS = {
+    "Willett 2013": (GZ2, {"fraction": "_weighted_fraction", "count": "_count"}),
+    "Willett 2013, totals": (GZ2, {"fraction": "_weighted_fraction", "total": "_total_count"}),
+    "Hart 2016": (GZ2, {"fraction": "_weight_fraction", "count": "_count", "total": "_count"}),
+    "GZ2, unweighted": (GZ2, {"fraction": "_fraction", "count": "_count"}),
+    "GZ2, counts": (GZ2, {"count": "_count"}),
+    "the paper": (DES, {"fraction": "_weighted_frac", "total": "_count"}),
+    "DECaLS": (decals(""), {"fraction": "_fraction", "count": "", "total": "_total-votes"}),
+    "DECaLS 1 and 2": (decals("-dr12"), {"count": ""}),
+    "DECaLS 5": (decals("-dr5"), {"count": "", "total": "_total-votes"}),
+    "Zoobot's GZ2": (decals("-gz2"), {"count": "", "fraction": "_fraction"}),
+    "DESI 8": (decals("-dr8"), {"fraction": "_fraction", "total": "_total"}),
+}
+
+
+@pytest.fixture
+def hart():
+    tasks, spelling = CATALOGS["Hart 2016"]
+    return catalog(tasks, **spelling)
+
+
+@pytest.mark.parametrize("name", CATALOGS)
+def test_every_dialect_gives_the_same_labels(name):
+    tasks, spelling = CATALOGS[name]
+    labels = make_labels(catalog(tasks, **spelling))
+    assert_array_equal(labels.values, LABELS)
+    assert labels.report["counted"].all()
+
+
+def test_report_tells_each_galaxy_once(hart):
+    report = make_labels(hart).report
+    counts = [[row[name] for name in ("positive", "negative", "not_applicable", "too_few_votes",
+                                      "missing", "not_robust")] for row in report]
+    assert counts == [[3, 1, 0, 1, 0, 1], [1, 3, 1, 1, 0, 0], [1, 1, 2, 1, 0, 1]]
+    assert report["columns"][2] == "t03_bar_a06_bar_weight_fraction"
+    assert report.meta == {"dialect": "gz2", "threshold": 0.7, "min_votes": 5, "debiased": False}
+
+
+def test_printed_labels_say_what_was_done(hart):
+    text = str(make_labels(hart, min_votes=3))
+    assert "6 galaxies: dialect=gz2, threshold=0.7, min_votes=3" in text
+    assert "not_applicable" in text and "min_votes not applied" not in text
+    text = str(make_labels(catalog(GZ2, fraction="_weighted_fraction")))
+    assert "No numbers of votes for q1, q2, q3: min_votes not applied." in text
+
+
+def test_strong_and_weak_bars_add_up():
+    table = Table({"bar-dr5_strong": [4, 1], "bar-dr5_weak": [5, 2], "bar-dr5_no": [1, 9]})
+    labels = make_labels(table)
+    assert_array_equal(labels.values, [[NAN, NAN, 1], [NAN, NAN, 0]])
+    assert labels.report["columns"][2] == "bar-dr5_strong + bar-dr5_weak"
+    assert list(labels.report["missing"]) == [2, 2, 0]
+
+
+def test_rounded_fractions_of_bars_may_exceed_one():
+    table = Table({"bar_strong_fraction": [0.667], "bar_weak_fraction": [0.334],
+                   "bar_no_fraction": [0.0]})
+    assert make_labels(table).values[0, 2] == make_labels(table, agreement=1).values[0, 2] == 1
+
+
+def test_weighted_fractions_are_preferred(hart):
+    for task, answers in GZ2:
+        for answer in answers:
+            hart[task + answer + "_count_fraction"] = 0.3
+    assert_array_equal(make_labels(hart).values, LABELS)
+
+
+def test_threshold_must_be_exceeded(hart):
+    assert_array_equal(make_labels(hart, threshold=0.9).values[:3, 0], [NAN] * 3)
+    assert_array_equal(make_labels(hart, threshold=0.89).values[:3, 0], [1] * 3)
+
+
+def test_few_votes_count_when_asked(hart):
+    assert_array_equal(make_labels(hart, min_votes=0).values[5], [1, 0, 1])
+    assert_array_equal(make_labels(hart, min_votes=3).values[5], [1, 0, 1])
+    assert_array_equal(make_labels(hart, min_votes=4).values[5], [1, NAN, NAN])
+
+
+def test_a_tie_on_the_parent_leaves_the_question_unasked(hart):
+    hart["t01_smooth_or_features_a01_smooth_weight_fraction"][0] = 0.5
+    hart["t01_smooth_or_features_a02_features_or_disk_weight_fraction"][0] = 0.5
+    assert np.isnan(make_labels(hart).values[0]).all()
+
+
+def test_agreement_of_dieleman():
+    assert_allclose(vote_agreement([0.5, 0.7, 0.811, 0, 1, NAN]), [0, 0.119, 0.3, 1, 1, NAN],
+                    atol=1e-3)
+    with pytest.raises(ValueError, match="0..1"):
+        vote_agreement([70, 30])
+
+
+def test_agreement_stands_in_for_the_threshold(hart):
+    wanted = make_labels(hart, threshold=0.811).values
+    assert_array_equal(make_labels(hart, agreement=0.3).values, wanted)
+    assert make_labels(hart, agreement=0.3).report.meta["agreement"] == 0.3
+    # An even or a minority share is no majority, however far from one half.
+    split = Table({"smooth-or-featured_featured-or-disk_fraction": [0.1],
+                   "smooth-or-featured_smooth_fraction": [0.2]})
+    assert np.isnan(make_labels(split, agreement=0.1).values).all()
+
+
+def test_debiased_fractions_only_when_asked(hart):
+    for task, answers in GZ2:
+        for answer, share in zip(answers, (0.9, 0.2, 0.0)):  # corrected one by one
+            hart[task + answer + "_debiased"] = share
+    assert_array_equal(make_labels(hart).values, LABELS)
+    labels = make_labels(hart, debiased=True)
+    assert_array_equal(labels.values[:4], [[1, 1, NAN]] * 3 + [[1, NAN, NAN]])
+    assert list(labels.report["too_few_votes"]) == [1, 2, 0]
+
+
+def test_children_of_unknown_parents_keep_their_labels():
+    table = Table({"q1": [1, NAN, 0], "q2": [NAN, 0, 1], "q3": [1.0, 0, 1]})
+    labels = make_labels(table)
+    assert_array_equal(labels.values, [[1, NAN, 1], [NAN, 0, 0], [0, NAN, NAN]])
+    assert list(labels.report["not_applicable"]) == [0, 1, 1]
+
+
+def test_probability_columns_are_labels_for_want_of_others(hart):
+    known = {"P_disk": [1, 0, 1], "P_edge_on": [0, NAN, 1], "P_bar": [1, NAN, NAN]}
+    assert_array_equal(make_labels(Table(known)).values, np.transpose(list(known.values())))
+    hart["P_disk"] = 0.4  # a classified table: its votes are still the only labels
+    assert_array_equal(make_labels(hart).values, LABELS)
+    with pytest.raises(ValueError, match="labels 1, 0 or missing in column 'P_disk'.*first 0.4"):
+        make_labels(Table({"P_disk": [1, 0.4]}))
+
+
+@pytest.mark.parametrize("column", [
+    ["1", "0", " ", "nan", "--"], np.array([b"1.0", b"0", b"", b"NaN", b"null"]),
+    MaskedColumn([1, 0, 1, 1, 0], mask=[0, 0, 1, 1, 1]), np.array([1, 0, None, None, None]),
+    MaskedColumn(["1", "0", "x", "x", "x"], mask=[0, 0, 1, 1, 1]),
+    MaskedColumn([True, False, True, True, True], mask=[0, 0, 1, 1, 1]),
+    np.array([1, 0, -9999, -9999, -9999], np.int16),
+    Masked([100, 0, 1, 1, 1] * u.percent, mask=[False, False, True, True, True]),
+    np.array([1, 0, NAN, NAN, NAN], ">f4")])
+def test_columns_of_every_type(column):
+    table = QTable({"Q1": column})
+    assert_array_equal(make_labels(table).values[:, 0], [1, 0, NAN, NAN, NAN])
+
+
+def test_names_in_any_case_and_with_underscores(hart):
+    hart.rename_columns(hart.colnames, [name.upper() for name in hart.colnames])
+    assert_array_equal(make_labels(hart).values, LABELS)
+    table = catalog(decals("-dr5"), count="")
+    table.rename_columns(table.colnames, [name.replace("-", "_") for name in table.colnames])
+    assert_array_equal(make_labels(table).values, LABELS)
+
+
+def test_missing_counts_and_fractions_are_missing_votes(hart):
+    hart["t01_smooth_or_features_count"] = MaskedColumn(VOTES[:, :3].sum(1),
+                                                        mask=np.arange(6) == 0)
+    hart["t01_smooth_or_features_a01_smooth_weight_fraction"][1] = NAN
+    labels = make_labels(hart)
+    assert_array_equal(labels.values[:2, 0], [NAN, NAN])
+    assert labels.report["missing"][0] == 2
+    assert_array_equal(labels.values[:, 1:], np.array(LABELS)[:, 1:])
+
+
+def test_empty_table_has_no_labels(hart):
+    labels = make_labels(hart[:0])
+    assert labels.values.shape == (0, len(QUESTIONS))
+    assert list(labels.report["positive"]) == [0, 0, 0]
+
+
+def test_several_dialects_need_a_choice(hart):
+    hart["q1"] = 1
+    with pytest.raises(ValueError, match=r"gz2 \(t01_smooth_or_features.*labels \(q1\)"):
+        make_labels(hart)
+    assert_array_equal(make_labels(hart, dialect="gz2").values, LABELS)
+    assert_array_equal(make_labels(hart, dialect="labels").values[:, 0], [1] * 6)
+
+
+def test_campaigns_of_one_table_need_a_choice():
+    table = catalog(decals("-dr5"), count="")
+    for name in table.colnames:
+        table[name.replace("dr5", "dr12")] = 0
+    del table["bar-dr5_yes"]
+    table["bar-dr5_strong"], table["bar-dr5_weak"] = VOTES[:, 5], 0
+    with pytest.raises(ValueError, match="decals-dr12.*decals-dr5"):
+        make_labels(table)
+    assert_array_equal(make_labels(table, dialect="decals-dr5").values, LABELS)
+
+
+@pytest.mark.parametrize("columns, options, message", [
+    ({"a": [1], "b": [2]}, {}, r"Understood: gz2 \(t01_.*q1 or P_disk.*Received: \['a', 'b'\]"),
+    ({"q1": [1]}, {"dialect": "gz2"}, "expected columns of gz2.*Received: .'q1'"),
+    ({"q1": [1]}, {"dialect": "gz3"}, "dialect: expected one of .*decals-dr5.*'gz3'"),
+    ({"q1": [1]}, {"debiased": True}, "debiased: expected votes"),
+    ({"q1": [2]}, {}, "0..1, or missing, in column 'q1'. Received 1 others, first 2"),
+    ({"q1": [[1, 0]]}, {}, r"one number a row in column 'q1'.*\(1, 2\)"),
+    ({"bar_yes": [3]}, {},
+     r"q3, as in \['bar_strong_.*bar_weak_.*bar_no_.*Received: \['bar_yes'\]$"),
+    ({"bar_yes_fraction": [0.3], "bar_no_fraction": [0.7]}, {"debiased": True},
+     "expected debiased votes on both answers to q3"),
+    ({"bar_yes_fraction": [80], "bar_no_fraction": [20]}, {}, "0..1.*'bar_yes_fraction'.*80"),
+    ({"bar_yes_fraction": [0.8], "bar_no_fraction": [0.7]}, {}, "add up"),
+    ({"bar_yes": [-1], "bar_no": [20]}, {}, "0 or more.*'bar_yes'.*first -1"),
+    ({"bar_yes": [np.inf], "bar_no": [20]}, {}, "0 or more.*'bar_yes'.*first inf"),
+    ({"bar_yes": [8], "bar_no": [20], "bar_total-votes": [20]}, {}, "more for the answers"),
+    ({"bar_yes": [8], "bar_no": [20], "bar_total-votes": [0]}, {}, "more for the answers"),
+    ({"t03_bar_a06_bar_weight_fraction": [1], "t03_bar_a07_no_bar_weight_fraction": [0],
+      "t03_bar_a06_bar_weighted_fraction": [0], "t03_bar_a07_no_bar_weighted_fraction": [1]}, {},
+     "one spelling of the votes on q3.*keep the columns of one catalog"),
+    ({"q1": [1]}, {"threshold": 0.3}, "threshold .* 0.5 and below 1. Received: 0.3"),
+    ({"q1": [1]}, {"threshold": "0.7"}, "threshold must be one number"),
+    ({"q1": [1]}, {"agreement": 0}, "agreement must be one number above 0"),
+    ({"q1": [1]}, {"min_votes": -1}, "min_votes must be one number, 0 or more"),
+])
+def test_what_is_wrong_is_said(columns, options, message):
+    with pytest.raises(ValueError, match=message):
+        make_labels(Table(columns), **options)
+
+
+def test_columns_with_units_or_words_are_refused():
+    with pytest.raises(ValueError, match="'q1': expected votes, without a unit. Received deg"):
+        make_labels(QTable({"q1": [1] * u.deg}))
+    with pytest.raises(TypeError, match="table: column 'q1' must be an array of numbers"):
+        make_labels(Table({"q1": ["spiral"]}))
+    with pytest.raises(TypeError, match="table: expected an astropy Table.*Received dict"):
+        make_labels({"q1": [1]})
+
+
+def test_real_votes_give_the_labels_of_their_set(real_data):
+    known = Table.read(real_data / "gz2" / "labels.csv")
+    known = known[known["label_source"] == "vote_fractions"]
+    table = Table()
+    for (task, answers), name in zip(GZ2, ("p_features", "p_edge_on", "p_bar"), strict=True):
+        table[task + answers[0] + "_fraction"] = known[name]
+        table[task + answers[1] + "_fraction"] = 1 - known[name]
+    labels = make_labels(table).values
+    for question, found in zip(QUESTIONS, labels.T, strict=True):
+        wanted = np.ma.filled(np.ma.asarray(known[question.key], float), NAN)
+        both = np.isfinite(found) & np.isfinite(wanted)
+        assert_array_equal(found[both], wanted[both])
+        assert both.sum() == np.isfinite(wanted).sum()
+        assert np.isfinite(found).sum() == both.sum()

@@ -1,0 +1,116 @@
+"""Weights files: what is written comes back, and what is damaged is refused."""
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from astromorph.model.files import FORMAT, bundled, read_weights, write_weights
+
+CARD = {"network": "ds18", "survey": "sdss", "questions": ["q1"], "size": 69, "frame_r90": 4.24,
+        "calibration": {}}
+
+
+@pytest.fixture
+def arrays():
+    rng = np.random.default_rng(0)
+    return {"a/kernel": rng.normal(size=(3, 2)).astype(np.float16),
+            "a/bias": np.arange(2, dtype=np.float32)}
+
+
+def test_round_trip(tmp_path, arrays):
+    path = tmp_path / "w.safetensors"
+    written = write_weights(path, CARD, arrays)
+    card, back = read_weights(path)
+    assert card == written and card["format"] == FORMAT and len(card["sha256"]) == 64
+    assert {k: v for k, v in card.items() if k in CARD} == CARD
+    assert back.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert back[name].dtype == array.dtype
+        np.testing.assert_array_equal(back[name], array)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_does_not_overwrite_unasked(tmp_path, arrays):
+    path = tmp_path / "w.safetensors"
+    write_weights(path, CARD, arrays)
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        write_weights(path, CARD, arrays)
+    write_weights(path, CARD | {"size": 96}, arrays, overwrite=True)
+    assert read_weights(path)[0]["size"] == 96
+
+
+def test_failed_write_leaves_what_was_there(tmp_path, arrays, monkeypatch):
+    path = tmp_path / "w.safetensors"
+    written = write_weights(path, CARD, arrays)
+
+    def full_disk(part, data):
+        with part.open("wb") as file:
+            file.write(data[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(path), "write_bytes", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        write_weights(path, CARD | {"size": 96}, arrays, overwrite=True)
+    assert read_weights(path)[0] == written
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no weights file"):
+        read_weights(tmp_path / "nothing.safetensors")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x00" * 100, b"\xff" * 4096])
+def test_not_a_weights_file(tmp_path, content):
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="not a readable weights file"):
+        read_weights(path)
+
+
+def test_truncated(tmp_path, arrays):
+    path = tmp_path / "w.safetensors"
+    write_weights(path, CARD, arrays)
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(ValueError, match="not a readable weights file"):
+        read_weights(path)
+
+
+def test_one_changed_value_is_noticed(tmp_path, arrays):
+    path = tmp_path / "w.safetensors"
+    write_weights(path, CARD, arrays)
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="do not match their checksum"):
+        read_weights(path)
+
+
+def test_safetensors_of_somebody_else(tmp_path, arrays):
+    path = tmp_path / "w.safetensors"
+    save_file(arrays, path)
+    with pytest.raises(ValueError, match="card .* lacks .*'network'"):
+        read_weights(path)
+
+
+def test_newer_format(tmp_path, arrays):
+    path = tmp_path / "w.safetensors"
+    card = write_weights(path, CARD, arrays)
+    save_file(arrays, path, metadata={"card": json.dumps(card | {"format": FORMAT + 1})})
+    with pytest.raises(ValueError, match="Install a newer one"):
+        read_weights(path)
+
+
+def test_bundled_files():
+    files = bundled()
+    assert files.keys() == {(survey, network) for survey in ("sdss", "legacy", "des")
+                            for network in ("pinwheel", "tuningfork", "ds18")}
+    for (survey, network), path in files.items():
+        card, arrays = read_weights(path)
+        assert (card["survey"], card["network"]) == (survey.replace("des", "legacy"), network)
+        assert {array.dtype for array in load_file(path).values()} == {np.dtype(np.float16)}
+        assert path.stat().st_size < 20e6
+        assert card["citations"] and card["license"] and card["training"] and card["test"]
+        assert card["training"]["float16_rounding"] <= 2e-3
+        assert min(row["AUC"] for row in card["test"] if row["n"] > 200) > 0.89

@@ -1,0 +1,338 @@
+"""Tables to files and back, and what others read in them."""
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.io import fits, votable
+from astropy.table import Column, MaskedColumn, QTable, Table
+from astropy.time import Time
+from astropy.utils.masked import Masked
+
+from astromorph.cutouts.fetching import add_provenance
+from astromorph.questions import QUESTIONS
+from astromorph.tables import FORMATS, PROVENANCE, check_destination, read_table, write_table
+
+NAMES = {"fits": "t.fits", "votable": "t.vot", "ecsv": "t.ecsv", "parquet": "t.parquet",
+         "csv": "t.csv", "hats": "t_hats"}
+FILES = [name for name in NAMES if name != "hats"]
+
+
+def needs(name):
+    if name == "hats":
+        pytest.importorskip("lsdb")
+
+
+@pytest.fixture
+def table():
+    """A classified table, with missing values of every kind."""
+    probability = np.array([0.25, np.nan, 0.75], np.float32)
+    table = Table({
+        "objid": Column([587722982829850899, -5, 3], description="Identifier",
+                        meta={"ucd": "meta.id;meta.main"}),
+        "ra": Column([10.5, 200.0, 359.9], unit="deg", description="Right ascension (ICRS)",
+                     meta={"ucd": "pos.eq.ra;meta.main"}),
+        "dec": Column([-1.0, 45.0, 89.0], unit="deg", meta={"ucd": "pos.eq.dec;meta.main"}),
+        "petroR90_r": Column([3.5, 4.5, 5.5], unit="arcsec", meta={"ucd": "phys.angSize"}),
+        "name": MaskedColumn(["NGC 1", "x", "Ω & <b>"], mask=[False, True, False]),
+        "field": MaskedColumn(np.array([301, 7, 12], np.int16), mask=[False, False, True]),
+        "good": np.array([True, False, True]),
+    })
+    for question in QUESTIONS:
+        table[question.column] = MaskedColumn(
+            probability, mask=np.isnan(probability), description=question.description,
+            meta={"ucd": question.ucd})
+    table["morph_flag"] = Column(np.array([0, 1, 64], np.int32), description="Quality bits",
+                                 meta={"ucd": "meta.code.qual"})
+    table.meta.update(MORPHNET="pinwheel", MORPHWGT="0123456789abcdef", MORPHDAT="2026-01-02",
+                      MORPHIMG="DESI Legacy Imaging Surveys DR10", NROWS=3, SIMULATD=True)
+    return table
+
+
+def same_values(result, table):
+    assert result.colnames == table.colnames
+    order = np.argsort(result["objid"]) if "objid" in table.colnames else slice(None)
+    expected = table[np.argsort(table["objid"])] if "objid" in table.colnames else table
+    for name in table.colnames:
+        mask = np.ma.getmaskarray(expected[name])
+        assert np.array_equal(np.ma.getmaskarray(result[name])[order], mask), name
+        assert np.array_equal(np.asarray(result[name][order])[~mask],
+                              np.asarray(expected[name])[~mask]), name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_round_trip(table, tmp_path, name):
+    needs(name)
+    path = tmp_path / NAMES[name]
+    if name == "csv":  # it has no booleans
+        table["good"] = table["good"].astype(int)
+    before = table.copy()
+    write_table(table, path)
+    for column in before.itercols():  # writing leaves the table as it was
+        for attribute in ("unit", "description", "meta", "dtype", "fill_value"):
+            assert getattr(table[column.name], attribute, None) == getattr(column, attribute, None)
+    assert table.meta == before.meta
+    result = read_table(path)
+    same_values(result, table)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    if name == "csv":  # which has no place for more
+        return
+    for column in table.itercols():
+        assert result[column.name].unit == column.unit
+        assert result[column.name].description == column.description
+        assert result[column.name].meta.get("ucd") == column.meta.get("ucd")
+        if column.dtype.kind in "iub":
+            assert result[column.name].dtype.newbyteorder("=") == column.dtype
+    kept = PROVENANCE if name == "hats" else table.meta
+    assert {key: result.meta.get(key) for key in kept} == {key: table.meta.get(key) for key in kept}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_rows(table, tmp_path, name):
+    needs(name)
+    path = tmp_path / NAMES[name]
+    if name == "hats":
+        with pytest.raises(ValueError, match="no rows with a position"):
+            write_table(table[:0], path)
+        assert not list(tmp_path.iterdir())
+        return
+    write_table(table[:0], path)
+    assert read_table(path).colnames == table.colnames
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "ecsv"])
+def test_positions_times_and_quantities(tmp_path, name):
+    """Mixin columns become what every reader of the format understands."""
+    positions = SkyCoord([10.0, 20.0], [-5.0, 5.0], unit="deg").galactic
+    table = QTable({"place": positions, "seen": Time([60000.0, 60001.0], format="mjd"),
+                    "size": Masked([3.0, 4.0] * u.arcmin, mask=[False, True]),
+                    "who": np.array(["a", None], object)})
+    path = tmp_path / NAMES[name]
+    write_table(table, path)
+    result = read_table(path)
+    assert result.colnames == ["ra", "dec", "seen", "size", "who"]
+    assert np.allclose(result["ra"], [10, 20]) and np.allclose(result["dec"], [-5, 5])
+    assert result["seen"][1] == "2023-02-26T00:00:00.000"
+    assert list(np.ma.getmaskarray(result["size"])) == [False, True]
+    assert list(np.ma.getmaskarray(result["who"])) == [False, True]
+    if name != "csv":
+        assert result["size"].unit == u.arcmin
+        assert result["ra"].meta["ucd"] == "pos.eq.ra;meta.main"
+
+
+def test_positions_stay_in_ecsv(tmp_path):
+    table = Table({"place": SkyCoord([10.0], [-5.0], unit="deg")})
+    write_table(table, tmp_path / "t.ecsv")
+    assert isinstance(read_table(tmp_path / "t.ecsv")["place"], SkyCoord)
+
+
+@pytest.mark.parametrize("name", ["fits", "votable", "parquet"])
+@pytest.mark.parametrize("kind", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "f4", "f8", "?",
+                                  "U3", "S3"])
+def test_every_type(tmp_path, name, kind):
+    values = np.array(["ab", "c", "d"]).astype(kind) if kind in ("U3", "S3") else np.array(
+        [1, 0, 100]).astype(kind)
+    table = Table({"full": values, "gaps": MaskedColumn(values, mask=[False, False, True])})
+    path = tmp_path / NAMES[name]
+    write_table(table, path)
+    result = read_table(path)
+    expected = values.astype(str) if kind == "S3" else values
+    assert np.array_equal(result["full"], expected)
+    assert list(result["gaps"].mask) == [False, False, True]
+    assert np.array_equal(result["gaps"][:2], expected[:2])
+
+
+@pytest.mark.parametrize("name", ["fits", "votable", "parquet"])
+def test_columns_of_arrays(tmp_path, name):
+    table = Table({"flux": np.arange(6.0).reshape(2, 3)})
+    write_table(table, tmp_path / NAMES[name])
+    assert np.array_equal(read_table(tmp_path / NAMES[name])["flux"], table["flux"])
+
+
+def test_fits_header(table, tmp_path):
+    path = tmp_path / "t.fits"
+    table["field"].description = "Número de la\nplaca"
+    write_table(table, path)
+    header = fits.getheader(path, 1)
+    number = table.colnames.index("field") + 1
+    assert header[f"TCOMM{number}"] == "Numero de la placa"
+    assert header[f"TNULL{number}"] == np.iinfo(np.int16).min
+    assert header["TUCD2"] == "pos.eq.ra;meta.main" and header["TUNIT2"] == "deg"
+    assert header.comments["MORPHNET"] == PROVENANCE["MORPHNET"][0]
+    assert header.comments["MORPHWGT"] == PROVENANCE["MORPHWGT"][0]
+    assert "COMMENT" not in header
+    with fits.open(path) as hdus:
+        hdus.verify("exception")
+
+
+def test_votable_is_valid(table, tmp_path):
+    path = tmp_path / "t.vot"
+    table["a name-with: signs"] = [1, 2, 3]
+    write_table(table, path)
+    report = votable.validate(str(path), output=None)
+    assert "found no violations" in report, report
+    params = {param.name: param for param in votable.parse(path).get_first_table().params}
+    assert params["MORPHNET"].value == "pinwheel"
+    assert params["MORPHNET"].description == PROVENANCE["MORPHNET"][0]
+
+
+def test_ucds_are_of_the_vocabulary():
+    from astropy.io.votable.ucd import check_ucd
+
+    ucds = [ucd for _, ucd in PROVENANCE.values()] + [question.ucd for question in QUESTIONS]
+    sources = Table()
+    add_provenance(sources, [])
+    ucds += [column.meta["ucd"] for column in sources.itercols()]
+    for ucd in [*ucds, "meta.code.qual", "stat.error;stat.probability"]:
+        assert check_ucd(ucd, check_controlled_vocabulary=True, has_colon=False), ucd
+
+
+@pytest.mark.skipif(shutil.which("stilts") is None, reason="STILTS is not installed")
+@pytest.mark.parametrize("name", ["fits", "votable", "csv"])
+def test_topcat_reads_it(table, tmp_path, name):
+    """Its command-line tools see values, nulls and descriptions."""
+    path = tmp_path / NAMES[name]
+    write_table(table, path)
+
+    def stilts(*arguments):
+        return subprocess.run(["stilts", *arguments], capture_output=True, text=True, check=True,
+                              timeout=120).stdout
+
+    if name == "votable":
+        lines = stilts("votlint", f"votable={path}").splitlines()
+        assert not [line for line in lines if line.startswith(("ERROR", "WARNING"))], lines
+    meta = stilts("tpipe", f"in={path}", f"ifmt={name}", "cmd=meta", "omode=out", "ofmt=csv")
+    if name != "csv":
+        row = next(line for line in meta.splitlines() if ",P_disk," in line)
+        assert "stat.probability" in row and QUESTIONS[0].description in row
+    rows = stilts("tpipe", f"in={path}", f"ifmt={name}",
+                  "cmd=keepcols 'P_disk field morph_flag'", "omode=out", "ofmt=csv")
+    assert rows.splitlines()[1:] == ["0.25,301,0", ",7,1", "0.75,,64"]
+
+
+def test_parquet_for_others(table, tmp_path):
+    """pandas has its nulls, astropy its units, the Virtual Observatory its header."""
+    from pyarrow import parquet
+
+    write_table(table, tmp_path / "t.parquet")
+    data = parquet.read_table(tmp_path / "t.parquet")
+    assert data["P_disk"].null_count == data["field"].null_count == data["name"].null_count == 1
+    assert str(data.schema.field("field").type) == "int16"
+    assert Table.read(tmp_path / "t.parquet")["ra"].unit == u.deg
+    header = data.schema.metadata[b"IVOA.VOTable-Parquet.content"]
+    assert b"pos.eq.ra;meta.main" in header and b"MORPHNET" in header
+
+
+def test_parquet_with_a_header_of_the_virtual_observatory_only(table, tmp_path):
+    from pyarrow import parquet
+
+    write_table(table, tmp_path / "t.parquet")
+    data = parquet.read_table(tmp_path / "t.parquet")
+    metadata = {key: value for key, value in data.schema.metadata.items() if b"VOTable" in key}
+    parquet.write_table(data.replace_schema_metadata(metadata), tmp_path / "vo.parquet")
+    result = read_table(tmp_path / "vo.parquet")
+    assert result["ra"].unit == u.deg
+    assert result["ra"].meta["ucd"] == "pos.eq.ra;meta.main"
+    assert result["P_disk"].description == QUESTIONS[0].description
+
+
+def test_hats(table, tmp_path):
+    needs("hats")
+    path = tmp_path / "t_hats"
+    write_table(table, path)
+    assert "morphnet=pinwheel" in (path / "hats.properties").read_text()
+    with pytest.raises(FileExistsError, match="exists"):
+        write_table(table, path)
+    write_table(table[:2], path, overwrite=True)
+    assert len(read_table(path)) == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["t_hats"]
+
+
+def test_hats_needs_positions(table, tmp_path):
+    needs("hats")
+    path = tmp_path / "t_hats"
+    with pytest.raises(ValueError, match="positions"):
+        write_table(table[["objid", "P_disk"]], path)
+    table["dec"][1] = np.nan
+    write_table(table, path)
+    assert sorted(read_table(path)["objid"]) == [3, 587722982829850899]
+
+
+def test_hats_that_is_too_large(table, tmp_path, monkeypatch):
+    needs("hats")
+    write_table(table, tmp_path / "t_hats")
+    monkeypatch.setattr("astromorph.tables.hats.MAX_ROWS", 2)
+    with pytest.raises(ValueError, match="3 rows.*classify_catalog"):
+        read_table(tmp_path / "t_hats")
+
+
+def test_no_folder_but_a_catalog_is_replaced(table, tmp_path):
+    folder = tmp_path / "my_hats"
+    folder.mkdir()
+    (folder / "precious.txt").write_text("work of years")
+    with pytest.raises(FileExistsError, match="is a folder"):
+        write_table(table, folder, overwrite=True)
+    assert (folder / "precious.txt").read_text() == "work of years"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_errors_leave_what_was_there(table, tmp_path, name, monkeypatch):
+    path = tmp_path / NAMES[name]
+
+    def full_disk(table, part, **options):
+        part.mkdir() if name == "hats" else part.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("astromorph.tables.files.write_hats", full_disk)
+    monkeypatch.setitem(FORMATS, name, type(FORMATS[name])(None, full_disk, ()))
+    with pytest.raises(OSError, match="No space"):
+        write_table(table, path, format=name)
+    assert list(tmp_path.iterdir()) == []
+    if name != "hats":
+        path.write_text("old")
+        with pytest.raises(OSError, match="No space"):
+            write_table(table, path, format=name, overwrite=True)
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(("path", "options", "error", "message"), [
+    ("t.tableau", {}, ValueError, "tells no table format"),
+    ("t.fits", {"format": "tableau"}, ValueError, "format: expected one of"),
+    ("no/t.fits", {}, FileNotFoundError, "there is no folder"),
+    ("file/t.fits", {}, FileNotFoundError, "there is no folder"),
+    ("old.fits", {}, FileExistsError, "overwrite=True"),
+    ("/dev/full", {"format": "csv", "overwrite": True}, FileExistsError, "is no file"),
+    ("/proc/t.fits", {}, OSError, "/proc/")])
+def test_destinations_that_will_not_do(table, tmp_path, path, options, error, message, check):
+    (tmp_path / "old.fits").write_text("old")
+    (tmp_path / "file").write_text("")
+    path = tmp_path / path
+    with pytest.raises(error, match=message):
+        check_destination(path, **options) if check else write_table(table, path, **options)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "old.fits"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_damaged_files(tmp_path, name):
+    path = tmp_path / NAMES[name]
+    path.write_bytes(b"\x00\x01 no table\n" * 3)
+    with pytest.raises(ValueError, match=f"cannot be read as {name}") as error:
+        read_table(path)
+    assert "\n" not in str(error.value)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no file"):
+        read_table(tmp_path / "no.fits")
+    fits.PrimaryHDU(np.zeros((2, 2))).writeto(tmp_path / "image.fits")
+    with pytest.raises(ValueError, match="no table"):
+        read_table(tmp_path / "image.fits")
+
+
+def test_other_formats_of_astropy(tmp_path):
+    Table({"a": [1, 2]}).write(tmp_path / "t.rdb", format="ascii.rdb")
+    assert list(read_table(tmp_path / "t.rdb")["a"]) == [1, 2]
