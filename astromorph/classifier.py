@@ -22,7 +22,7 @@ from astromorph.galaxies.given import ImageRows
 from astromorph.images import CutoutError, normalize_bands
 from astromorph.learning.labels import read_labels
 from astromorph.metrics import as_floats, check_count, score_table
-from astromorph.questions import QUESTIONS, asked
+from astromorph.questions import QUESTIONS, probability_asked
 from astromorph.services.base import FetchError
 from astromorph.running.streaming import Outcomes, Results, in_groups, read_ahead, thread_pool
 from astromorph.learning.suggesting import suggest_rows, total_entropy
@@ -261,7 +261,7 @@ class MorphologyClassifier:
             that a service failed are tried again. See `~astromorph.running.checkpoint.Checkpoint`.
         **fetch
             For positions, ``ra`` and ``dec``, the names of their columns where they cannot be told,
-            and ``ways``, ``cache``, ``offline`` and more: the options of
+            and ``services``, ``cache``, ``offline`` and more: the options of
             `~astromorph.cutouts.fetching.fetch_cutouts`.
 
         Returns
@@ -454,10 +454,10 @@ class MorphologyClassifier:
         if method == "prior":
             fit = partial(shift_priors, base_rates=self._base_rates(labels))
         else:
-            from astromorph.learning.adapting import find_taught
+            from astromorph.learning.adapting import find_trained
 
             labels = read_labels(data, labels, self.questions)
-            find_taught(labels, self.questions)
+            find_trained(labels, self.questions)
             fit = partial(recalibrate, labels=labels, method=method)
         scalings, report = fit(self.questions, self._calibration,
                                probabilities=self._raw(data, survey=survey, **options))
@@ -591,14 +591,14 @@ class MorphologyClassifier:
         adapting.check_plan(self._card["network"], train, epochs, validation_fraction, folds, seed,
                             learning_curve)
         labels = read_labels(data, labels, self.questions)
-        adapting.find_taught(labels, self.questions)  # before anything is read
+        adapting.find_trained(labels, self.questions)  # before anything is read
         rows = self._rows(data, survey=survey, **options)
         name = get_survey(survey or self._card["survey"]).name
         size, margin = self._card["size"], round(self._card["size"] / 6)
         frames = list(self._read(rows, threads, progress, margin))
         good = np.array([frame is not None for frame in frames])
         labels = labels[good]
-        adapting.find_taught(labels, self.questions)
+        adapting.find_trained(labels, self.questions)
         frames = [frame for frame in frames if frame is not None]
         inner = [frame[margin:margin + size, margin:margin + size] for frame in frames]
         before = self._answer(np.stack(self._prepare(inner)))
@@ -693,7 +693,7 @@ class MorphologyClassifier:
         nothing = np.empty((0, self._card["size"], self._card["size"], 3), np.float32)
         results = Results(len(rows), answer(nothing, batch_size).shape[1])
         if checkpoint:
-            checkpoint.restore(results, rows.transient)
+            checkpoint.restore(results, rows.retryable)
         # Adapted weights know aligned images, those of the source do not.
         watch = DomainWatch(self._card.get("domain"),
                             whole=self._alignment is None or "adapted" in self._card)
@@ -834,7 +834,7 @@ class MorphologyClassifier:
                         f"Standard deviation of {question.column} over {_SPREADS[errors]}",
                         "stat.error;stat.probability")
         for question, column, likely in zip(self.questions, answers.T,
-                                            asked(self.questions, answers.T) if joint else ()):
+                                            probability_asked(self.questions, answers.T) if joint else ()):
             if question.parent:
                 _add_column(table, f"{question.column}_joint", column * likely,
                             f"{question.column} times the probability of all that it presupposes",
@@ -882,8 +882,8 @@ def _reading(rows, load, threads, progress, results=None):
         # Every reading thread resamples by matrix products: BLAS threads of their own would only
         # be in each other's way.
         stack.enter_context(threadpool_limits(1, "blas"))
-        groups = read_ahead(pool, load, in_groups(compress(rows, ~done), rows.together),
-                            rows.ahead // rows.together)
+        groups = read_ahead(pool, load, in_groups(compress(rows, ~done), rows.chunk),
+                            rows.prefetch // rows.chunk)
         yield outcomes.counting(chain.from_iterable(groups), np.flatnonzero(~done)), outcomes
 
 

@@ -173,7 +173,7 @@ def _check_catalog(catalog, argument):
                         f"Received {type(catalog).__name__}.")
 
 
-def _share(workers, *, per_host=None, ways=None, offline=False, **others):
+def _share(workers, *, per_host=None, services=None, offline=False, **others):
     """Requests at a time for each of the worker processes, so that the limit holds for all."""
     from astromorph.cutouts.fetching import PER_HOST
     from astromorph.services.base import is_local
@@ -182,13 +182,13 @@ def _share(workers, *, per_host=None, ways=None, offline=False, **others):
     workers = _count_workers() if workers is None else workers
     check_count(per_host, "per_host")
     check_count(workers, "workers")
-    ways = ways if isinstance(ways, (list, tuple)) else [ways]
-    if offline or all(map(is_local, ways)):
+    services = services if isinstance(services, (list, tuple)) else [services]
+    if offline or all(map(is_local, services)):
         return per_host
     if workers > per_host:
         raise ValueError(f"per_host, workers: {per_host} requests at a time are too few for "
                          f"{workers} worker processes. Expected at least one each: use fewer "
-                         "workers, or images that are already there (ways, images).")
+                         "workers, or images that are already there (services, images).")
     return per_host // workers
 
 

@@ -160,7 +160,7 @@ def plot_histogram(probabilities, *, likely=None, n_bins=20, label=None, ax=None
         0..1; NaN or masked values are ignored.
     likely : array-like of bool, shape (n,), optional
         Galaxies to fill in: those of which the question is likely to be asked, see
-        `~astromorph.questions.asked`. Of the others only the outline is drawn, upon these.
+        `~astromorph.questions.probability_asked`. Of the others only the outline is drawn, upon these.
     n_bins : int
         Number of equal-width bins.
     label : str, optional

@@ -1,7 +1,7 @@
 """The questions a classifier answers, one record each, and the columns of their votes."""
 from dataclasses import dataclass, replace
 
-__all__ = ["DIALECTS", "QUESTIONS", "Dialect", "Question", "Votes", "asked"]
+__all__ = ["DIALECTS", "QUESTIONS", "Dialect", "Question", "Votes", "probability_asked"]
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ DIALECTS = (
 )
 
 QUESTIONS = (
-    Question("q1", "P_disk", "disk or features", "smooth", None,
+    Question("disk", "P_disk", "disk or features", "smooth", None,
              "Probability of a disk or features, against smooth",
              votes=(Votes("gz2", "t01_smooth_or_features", ("_a02_features_or_disk",),
                           ("_a01_smooth",), ("_a03_star_or_artifact",)),
@@ -171,12 +171,12 @@ QUESTIONS = (
                           ("_a2_artifact",)),
                     Votes("decals", "smooth-or-featured", ("_featured-or-disk",), ("_smooth",),
                           ("_artifact",)))),
-    Question("q2", "P_edge_on", "edge-on", "not edge-on", "q1",
+    Question("edge_on", "P_edge_on", "edge-on", "not edge-on", "disk",
              "Probability of being edge-on, given a disk or features",
              votes=(Votes("gz2", "t02_edgeon", ("_a04_yes",), ("_a05_no",)),
                     Votes("gz-des", "t01_disk_edge_on", ("_a0_yes",), ("_a1_no",)),
                     Votes("decals", "disk-edge-on", ("_yes",), ("_no",)))),
-    Question("q3", "P_bar", "barred", "not barred", "q2",
+    Question("bar", "P_bar", "barred", "not barred", "edge_on",
              "Probability of a bar, given a disk or features that is not edge-on",
              asked_if=0,
              votes=(Votes("gz2", "t03_bar", ("_a06_bar",), ("_a07_no_bar",)),
@@ -186,7 +186,7 @@ QUESTIONS = (
 )
 
 
-def asked(questions, probabilities):
+def probability_asked(questions, probabilities):
     """Tell how likely each question is to be asked of each galaxy, given the answers before it.
 
     Parameters

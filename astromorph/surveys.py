@@ -41,9 +41,9 @@ class Survey:
         Typical limiting magnitude in r (AB, point sources, 5 sigma).
     declinations : tuple of float
         Lowest and highest declination with images, in degrees: nothing is asked outside.
-    ways : tuple of str
-        Names of the ways to its images, in the order in which they are tried; see
-        `~astromorph.services.WAYS`.
+    services : tuple of str
+        Names of the image services, in the order in which they are tried; see
+        `~astromorph.services.IMAGE_SERVICES`.
     hips : dict
         Full HiPS identifiers: one for each band, and ``"color"`` for pictures in the bands ``rgb``.
     hips_zero_point : float, optional
@@ -69,7 +69,7 @@ class Survey:
     release: str = ""
     depth: float | None = None
     declinations: tuple = (-90.0, 90.0)
-    ways: tuple = ("hips2fits",)
+    services: tuple = ("hips2fits",)
     hips: dict = field(default_factory=dict)
     hips_zero_point: float | None = None
     layer: str | None = None
@@ -93,16 +93,16 @@ SURVEYS = {survey.name: survey for survey in (
     Survey("sdss", "Sloan Digital Sky Survey", ("u", "g", "r", "i", "z"), ("i", "r", "g"),
            pixel_scale=0.396127 * u.arcsec, psf_fwhm=1.32 * u.arcsec, sky_noise=0.028 * u.nmgy,
            release="DR17", depth=22.7, declinations=(-26, 86),
-           ways=("skyserver", "viewer-fits", "hips2fits", "hips2fits-fits", "sdss-frames"),
+           services=("skyserver", "viewer-fits", "hips2fits", "hips2fits-fits", "sdss-frames"),
            hips=_hips("SDSS9", "ugriz", color="color"), layer="sdss", catalog="sdss", **_SDSS),
     Survey("legacy", "DESI Legacy Imaging Surveys", ("g", "r", "i", "z"), ("z", "r", "g"),
            psf_fwhm=1.18 * u.arcsec, release="DR10", depth=23.9, declinations=(-90, 85),
-           ways=("viewer", "viewer-fits", "hips2fits", "hips2fits-fits"),
+           services=("viewer", "viewer-fits", "hips2fits", "hips2fits-fits"),
            hips=_hips("DESI-Legacy-Surveys/DR10", "griz", color="color"), layer="ls-dr10",
            catalog="legacy", **_DECAM),
     Survey("des", "Dark Energy Survey", ("g", "r", "i", "z", "Y"), ("z", "r", "g"),
            psf_fwhm=0.96 * u.arcsec, release="DR2", depth=24.9, declinations=(-70, 7),
-           ways=("viewer", "viewer-fits", "hips2fits-fits", "sia"), hips_zero_point=30.0,
+           services=("viewer", "viewer-fits", "hips2fits-fits", "sia"), hips_zero_point=30.0,
            hips=_hips("DES-DR2", "grizY"), layer="des-dr1", sia="des_dr2", catalog="des",
            **_DECAM),
 )}

@@ -111,15 +111,15 @@ def draw(results, out):
     """ROC curves, the default network's reliability, on all sets together, and its failures."""
     import matplotlib.pyplot as plt
 
-    together = {network: list(samples(answers))[-1] for network, answers in results.items()}
+    chunk = {network: list(samples(answers))[-1] for network, answers in results.items()}
     figures = [plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained") for _ in range(2)]
     for q, question in enumerate(QUESTIONS):
         title = f"{question.key.upper()}: {question.positive}"
         roc, reliability = (axes[q] for _, axes in figures)
-        for network, (_, labels, raw) in together.items():
+        for network, (_, labels, raw) in chunk.items():
             plot_roc(labels[:, q], raw[:, q], label=network, ax=roc)
         roc.set_title(title)
-        _, labels, raw = together[DEFAULT]
+        _, labels, raw = chunk[DEFAULT]
         plot_reliability(labels[:, q], raw[:, q], label=title, ax=reliability)
     for (figure, _), name in zip(figures, ("roc", "reliability")):
         figure.savefig(out / "_static" / f"{name}.png", dpi=110)

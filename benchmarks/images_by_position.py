@@ -1,4 +1,4 @@
-"""Images by position: rate against a sequential loop, peak memory, and the cost of every way.
+"""Images by position: rate against a sequential loop, peak memory, and the cost of every service.
 
     python benchmarks/images_by_position.py --out docs
     python benchmarks/images_by_position.py --galaxies 10000 --latency 0.1
@@ -90,12 +90,12 @@ def fetch(table):
 
     with tempfile.TemporaryDirectory() as cache:
         fetch_cutouts(SkyCoord(table["ra"], table["dec"], unit="deg"), 8 * 4.24 * u.arcsec,
-                      ways="hips2fits", cache=cache, progress=False)
+                      services="hips2fits", cache=cache, progress=False)
 
 
 def classify(classifier, table):
     with tempfile.TemporaryDirectory() as cache:
-        result = classifier.classify(table, ways="hips2fits", cache=cache, progress=False)
+        result = classifier.classify(table, services="hips2fits", cache=cache, progress=False)
     if (result["morph_flag"] != 0).any():
         raise RuntimeError("not every galaxy was classified")
 
@@ -134,22 +134,22 @@ def peak_memory(n, latency):
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
-def cost_of_ways(n):
-    """Requests, kilobytes received and seconds of processor for a galaxy, by every way."""
+def cost_of_services(n):
+    """Requests, kilobytes received and seconds of processor for a galaxy, by every service."""
     from astromorph.cutouts import fetch_cutouts
     from astromorph.surveys import SURVEYS
 
     with simulated_services(0) as url:
         for survey in SURVEYS.values():
-            for way in survey.ways:
+            for service in survey.services:
                 ask(url, "/_reset")
                 with tempfile.TemporaryDirectory() as cache:
                     start = time.process_time()
-                    table = fetch_cutouts(catalog(survey.name, n), 34 * u.arcsec, ways=way,
+                    table = fetch_cutouts(catalog(survey.name, n), 34 * u.arcsec, services=service,
                                           survey=survey, cache=cache, progress=False)
                     seconds = time.process_time() - start
                 stats = ask(url, "/_stats")
-                yield (survey.name, way, table["cutout_bands"][0], stats["requests"] / n,
+                yield (survey.name, service, table["cutout_bands"][0], stats["requests"] / n,
                        stats["bytes"] / n / 1024, 1000 * seconds / n)
 
 
@@ -160,15 +160,15 @@ def csv_table(header, rows):
 
 def write_docs(folder, galaxies, latency, repeats):
     """The two tables of docs/images_by_position.rst."""
-    ways = csv_table("survey, way, bands, requests, kB, processor ms", [
-        f"{survey}, ``{way}``, {bands}, {requests:.3g}, {kilobytes:.0f}, {milliseconds:.1f}"
-        for survey, way, bands, requests, kilobytes, milliseconds in cost_of_ways(200)])
-    (folder / "ways_table.rst").write_text(ways)
+    services = csv_table("survey, service, bands, requests, kB, processor ms", [
+        f"{survey}, ``{service}``, {bands}, {requests:.3g}, {kilobytes:.0f}, {milliseconds:.1f}"
+        for survey, service, bands, requests, kilobytes, milliseconds in cost_of_services(200)])
+    (folder / "services_table.rst").write_text(services)
     *lines, most = compare(galaxies, latency, repeats)
     memory = [int(subprocess.run([sys.executable, __file__, "--memory", str(n)], check=True,
                                  capture_output=True, text=True).stdout)
               for n in (galaxies // 10, galaxies)]
-    speed = csv_table("way, galaxies/s, times the loop",
+    speed = csv_table("service, galaxies/s, times the loop",
                       [", ".join(line.rsplit(maxsplit=2)) for line in lines])
     (folder / "images_speed.rst").write_text(
         f"{speed}\n{galaxies:,} positions against simulated services that answer after "

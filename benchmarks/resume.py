@@ -121,15 +121,15 @@ def compare(folder, n, kills, seed):
     reads = sum((read for read, _, _ in rounds), rest)
     again = [read.total() - new for read, _, new in rounds]
     answered = [answers - new for _, answers, new in rounds]
-    ahead = ImageRows.ahead + ImageRows.together
+    prefetch = ImageRows.prefetch + ImageRows.chunk
     assert same and len(reads) == n and kept(folder / "run", n) == n
-    assert max(answered) <= PART_ROWS and max(again) <= PART_ROWS + ahead
+    assert max(answered) <= PART_ROWS and max(again) <= PART_ROWS + prefetch
     return [["rows, and kills", f"{n:,}, {kills}"],
             ["rows kept when the last kill came", f"{n - rest.total():,}"],
             ["same table as of a run that was left alone", "yes, in every bit"],
             [f"rows answered in vain, for each kill (a part is {PART_ROWS:,})",
              f"{np.mean(answered):.0f} on average, {max(answered):,} at most"],
-            [f"rows read in vain, for each kill (up to {ahead} are read ahead)",
+            [f"rows read in vain, for each kill (up to {prefetch} are read ahead)",
              f"{np.mean(again):.0f} on average, {max(again):,} at most"],
             ["rows read more than once", f"{sum(count > 1 for count in reads.values()):,}"]]
 

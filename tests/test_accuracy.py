@@ -60,7 +60,7 @@ def test_probabilities_mean_what_they_say(answers, question, column):
 def test_real_fits_files_are_classified_or_flagged(real_data):
     """Files as users have them: a damaged or a tiny one costs its own row only."""
     paths = sorted((real_data / "fits").iterdir())
-    table = MorphologyClassifier.from_pretrained("sdss").classify(paths, cutout_r90="measure")
+    table = MorphologyClassifier.from_pretrained("sdss").classify(paths, r90="measure")
     unusable = {"decals_grz_truncated.fits", "legacysurvey_brick_g.fits.fz"}
     for path, probability, flag in zip(paths, table["P_disk"], table["morph_flag"]):
         assert np.ma.is_masked(probability) == (path.name in unusable), (path.name, flag)
@@ -70,7 +70,7 @@ def test_real_fits_files_are_classified_or_flagged(real_data):
     ("pinwheel", "measure"), ("pinwheel", "cutout_r90"), ("tuningfork", "measure"),
     ("ds18", "measure")])
 def test_decam_weights_read_decam_images(real_data, network, framing):
-    """They were trained on these galaxies: this tests the way from file to answer, not how good
+    """They were trained on these galaxies: this tests the service from file to answer, not how good
     the network is, which the card says."""
     table = Table.read(real_data / "decals" / "labels.csv", format="csv")
     table = table[table["split"] == "test"]

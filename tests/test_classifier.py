@@ -123,7 +123,7 @@ def test_result_can_be_written(classifier, jpegs, tmp_path, format):
 
 
 def test_bad_rows_become_flags(classifier, jpegs, tmp_path, caplog):
-    """1,000 files, 50 of them broken in six ways: 950 probabilities, 50 flags, order kept."""
+    """1,000 files, 50 of them broken in six services: 950 probabilities, 50 flags, order kept."""
     paths, widths = jpegs
     good = [tmp_path / f"good{k}.jpg" for k in range(5)]
     for path, source in zip(good, paths):
@@ -184,7 +184,7 @@ def test_no_galaxies(classifier, empty):
 def test_measured_size_is_close_to_the_catalog(classifier, jpegs):
     paths, widths = jpegs
     given = answers(classifier.classify(paths, cutout_r90=widths))
-    measured = answers(classifier.classify(paths, cutout_r90="measure"))
+    measured = answers(classifier.classify(paths, r90="measure"))
     assert np.median(np.abs(measured - given)) < 0.1
 
 
@@ -269,8 +269,8 @@ def test_evaluate(classifier, jpegs):
     labels = np.stack([KINDS != "smooth", np.where(KINDS == "smooth", np.nan, KINDS == "edge-on"),
                        np.where(np.isin(KINDS, ["spiral", "barred"]), KINDS == "barred", np.nan)],
                       axis=1).astype(float)
-    table = Table({"file": paths, "width": widths, "q1": labels[:, 0], "q2": labels[:, 1],
-                   "q3": labels[:, 2]})
+    table = Table({"file": paths, "width": widths, "disk": labels[:, 0], "edge_on": labels[:, 1],
+                   "bar": labels[:, 2]})
     scored = classifier.evaluate(table, images="file", cutout_r90="width")
     assert scored["n"].tolist() == [12, 9, 6] and scored["n_positive"].tolist() == [9, 3, 3]
     assert scored["AUC"].tolist() == [1, 1, 1]
@@ -278,7 +278,7 @@ def test_evaluate(classifier, jpegs):
     assert by_array["TPR"].tolist() == scored["TPR"].tolist()
     done = classifier.classify(table, images="file", cutout_r90="width")
     assert classifier.evaluate(done)["accuracy"].tolist() == scored["accuracy"].tolist()
-    with pytest.raises(ValueError, match=r"labels: none given.*\['q1', 'q2', 'q3'\]"):
+    with pytest.raises(ValueError, match=r"labels: none given.*\['disk', 'edge_on', 'bar'\]"):
         classifier.evaluate(paths)
 
 

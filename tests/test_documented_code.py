@@ -44,7 +44,7 @@ def files(tmp_path_factory):
     for name, image in zip(names, images):
         Image.fromarray(image).save(folder / "cutouts" / f"{name}.jpg")
     labeled = Table({"file": [f"cutouts/{name}.jpg" for name in names]})
-    for key, column in zip(("q1", "q2", "q3"), labels.T):
+    for key, column in zip(("disk", "edge_on", "bar"), labels.T):
         labeled[key] = MaskedColumn(np.nan_to_num(column).astype(int), mask=np.isnan(column))
     for name in ("labeled.csv", "test.csv"):
         labeled.write(folder / name)
@@ -79,7 +79,7 @@ def quick_lessons(monkeypatch):
 
 @pytest.fixture
 def example_archive(monkeypatch):
-    """The viewer answers for the archive that a way of one's own asks."""
+    """The viewer answers for the archive that a service of one's own asks."""
     get = Transport.get
 
     def redirect(self, url, **options):

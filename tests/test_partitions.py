@@ -150,14 +150,14 @@ def test_results_equal_the_plain_run(in_process, classifier, catalog, plain):
 
 def test_no_rows_need_no_network(classifier, catalog):
     copy = pickle.loads(pickle.dumps(classifier))
-    frame = classify_partition(catalog.meta, copy, errors="views", joint=True, provenance=True,
+    frame = classify_partition(catalog.meta, copy, uncertainty="views", joint=True, provenance=True,
                                width=5 * u.arcsec, ra="RA", dec="DEC")
     assert "_model" not in vars(copy)
     added = {name: str(kind) for name, kind in frame.dtypes.items() if name not in catalog.columns}
     assert added == (dict.fromkeys(
         [*COLUMNS, *(f"{name}_err" for name in COLUMNS), "P_edge_on_joint", "P_bar_joint"],
         ARROW["float32"]) | {"morph_flag": ARROW["int32"]} | dict.fromkeys(
-        ["cutout_way", "cutout_url", "cutout_bands"], ARROW["str"]) | dict.fromkeys(
+        ["cutout_service", "cutout_url", "cutout_bands"], ARROW["str"]) | dict.fromkeys(
         ["cutout_scale", "cutout_coverage"], ARROW["float64"]) | {"cutout_sha256": ARROW["str"]})
     assert list(frame.columns[:len(catalog.columns)]) == list(catalog.columns)
 
@@ -193,7 +193,7 @@ def test_image_columns(classifier, catalog, folder, kind):
 
 
 def test_a_local_folder(in_process, classifier, catalog, table, folder):
-    options = {"ways": LocalFolder(folder / "named", width=34 * u.arcsec), "names": "name",
+    options = {"services": LocalFolder(folder / "named", width=34 * u.arcsec), "names": "name",
                "batch_size": 16}
     expected = classifier.classify(table, progress=False, **options)
     assert not expected["morph_flag"].astype(int).__and__(int(MorphFlag.UNCLASSIFIED)).any()
@@ -202,7 +202,7 @@ def test_a_local_folder(in_process, classifier, catalog, table, folder):
                                              provenance=True, **options)
     frame = computed(inexplicit)
     assert_equal(frame, expected)
-    assert set(frame["cutout_way"]) == {"local-folder"} and (frame["cutout_coverage"] == 1).all()
+    assert set(frame["cutout_service"]) == {"local-folder"} and (frame["cutout_coverage"] == 1).all()
 
 
 def test_a_local_hips(in_process, classifier, catalog, table, folder):
@@ -217,7 +217,7 @@ def test_a_local_hips(in_process, classifier, catalog, table, folder):
         tile = hips / "Norder10" / f"Dir{number // 10000 * 10000}" / f"Npix{number}.png"
         tile.parent.mkdir(parents=True, exist_ok=True)
         tile.symlink_to(hips / "tile.png")
-    options = {"ways": LocalHips(hips), "batch_size": 16}
+    options = {"services": LocalHips(hips), "batch_size": 16}
     expected = classifier.classify(table, progress=False, **options)
     assert len(set(np.ma.filled(expected["P_disk"], -1))) > 10
     assert_equal(computed(classifier.classify_catalog(catalog, **options)), expected)
@@ -269,7 +269,7 @@ def test_workers_share_what_services_are_asked(client, classifier, catalog, tabl
         server.faults.set(latency=0.1)
         assert set(client.run(ask, server.url).values()) == {"1"}
         result = classifier.classify_catalog(
-            catalog, survey="legacy", ways="viewer", cache=tmp_path, per_host=5, batch_size=16)
+            catalog, survey="legacy", services="viewer", cache=tmp_path, per_host=5, batch_size=16)
         frame = computed(result)
         assert server.stats.requests == N
         assert 2 < server.stats.most_simultaneous <= 4  # 5 // 2 for each

@@ -147,12 +147,12 @@ def test_histogram_fills_what_is_likely(data):
     _, probabilities = data
     likely = probabilities > .4
     ax = plots.plot_histogram(np.ma.masked_greater(probabilities, .9), likely=likely, n_bins=10,
-                              label="asked")
+                              label="probability_asked")
     filled, outlined = ax.patches[:10], ax.patches[10]
     counts, _ = np.histogram(probabilities, 10, (0, 1))
     counts[9] = 0
     heights = [bar.get_height() for bar in filled]
     np.testing.assert_array_equal(heights, counts * (np.arange(10) > 3))
     assert outlined.get_xy()[1:-1:2, 1].tolist() == counts.tolist()
-    assert legend_texts(ax) == ["asked", "all"]
+    assert legend_texts(ax) == ["probability_asked", "all"]
     assert len(plots.plot_histogram(probabilities, n_bins=10).patches) == 10

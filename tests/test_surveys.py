@@ -2,7 +2,7 @@ import pytest
 from astropy import units as u
 
 from astromorph.galaxies.catalogs import CATALOGS
-from astromorph.services import check_way
+from astromorph.services import check_image_service
 from astromorph.surveys import SURVEYS, get_survey
 
 
@@ -18,8 +18,8 @@ def test_record_is_consistent(survey):
 
 @pytest.mark.parametrize("survey", SURVEYS.values(), ids=lambda survey: survey.name)
 def test_images_and_catalog_of_a_survey(survey):
-    for way in survey.ways:
-        check_way(way, survey)
+    for service in survey.services:
+        check_image_service(service, survey)
     assert survey.catalog in CATALOGS and survey.release.startswith("DR")
     assert set(survey.hips) - {"color"} == set(survey.bands)
     assert all(name.startswith("CDS/P/") for name in survey.hips.values())

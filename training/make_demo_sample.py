@@ -25,7 +25,7 @@ PSF_FWHM = {"g": 1.44, "r": 1.32, "i": 1.26}  # arcsec, medians of SDSS
 MOFFAT_BETA = 3.0
 SKY = {"g": 22.0, "r": 20.9, "i": 20.2}  # mag / arcsec2, typical of SDSS
 ELECTRONS = {"g": 990.0, "r": 950.0, "i": 740.0}  # per nanomaggy: SDSS gain over its flux unit
-EXTINCTION = {"g": 1.4, "r": 1.0, "i": 0.75}  # optical depth relative to r, Milky Way dust
+EXTINCTION = {"g": 1.4, "r": 1.0, "i": 0.75}  # optical depth relative to r, Milky Service dust
 
 # Colors (g - r, r - i) of stellar populations
 OLD = (0.86, 0.42)  # ellipticals, bulges, bars

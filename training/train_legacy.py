@@ -20,7 +20,7 @@ from release import CITATIONS, rounding, score_rows
 
 import astromorph
 from astromorph import QUESTIONS, MorphologyClassifier, networks
-from astromorph.learning.adapting import Teaching, as_bytes, deal
+from astromorph.learning.adapting import Trainer, as_bytes, stratified_folds
 from astromorph.model.alignment import Alignment
 from astromorph.learning.reports import AdaptationReport
 from astromorph.images.sizes import measure_r90
@@ -49,23 +49,23 @@ def train(source, images, labels, rows, epochs, seeds):
     """Mean weights of one training a seed, and the teaching of the last one."""
     arrays = []
     for seed in seeds:
-        teaching = Teaching(source, images, labels, "all", epochs, seed, None)
-        arrays.append(networks.export_weights(teaching.train(rows, rows[:0], f"seed {seed}")))
+        trainer = Trainer(source, images, labels, "all", epochs, seed, None)
+        arrays.append(networks.export_weights(trainer.train(rows, rows[:0], f"seed {seed}")))
     network = networks.build(source.card["network"])
     networks.import_weights(network, {name: np.mean([one[name] for one in arrays], axis=0)
                                       for name in arrays[0]})
-    return network, teaching
+    return network, trainer
 
 
 def cross_validate(source, images, labels, *plan):
     """Raw answers to every galaxy in every framing, by networks that have not seen it."""
     n = len(labels) // len(FRAMINGS)
-    fold_of = np.tile(deal(labels[:n], FOLDS, 0), len(FRAMINGS))
+    fold_of = np.tile(stratified_folds(labels[:n], FOLDS, 0), len(FRAMINGS))
     raw = np.full(labels.shape, np.nan)
     for fold in range(FOLDS):
-        network, teaching = train(source, images, labels, np.flatnonzero(fold_of != fold), *plan)
+        network, trainer = train(source, images, labels, np.flatnonzero(fold_of != fold), *plan)
         rows = np.flatnonzero(fold_of == fold)
-        raw[rows] = teaching.answers(network, rows)[rows]
+        raw[rows] = trainer.answers(network, rows)[rows]
     return raw
 
 
@@ -89,18 +89,18 @@ def half_precision(network, images):
     return arrays, rounding(exact, networks.run(network, images))
 
 
-def make_card(sdss, teaching, table, frames, raw, arrays, change, seeds):
+def make_card(sdss, trainer, table, frames, raw, arrays, change, seeds):
     """The card, with calibration and scores from raw answers that no training saw."""
     labels, tested_by = labels_of(table), f"{FOLDS}-fold cross-validation"
-    calibrations, after = teaching.calibrate(raw)
+    calibrations, after = trainer.calibrate(raw)
     n = len(labels) // len(FRAMINGS)
     # Twice the same galaxies would make the intervals too narrow.
     pixels = np.stack([networks.crop(frame[None], sdss.card["size"])[0] for frame in frames[:n]])
     report = AdaptationReport.compare(labels[:n], sdss._answer(pixels), after[:n], QUESTIONS,
-                                      teaching.taught, f"{tested_by}, R90 measured in each image")
+                                      trainer.trained, f"{tested_by}, R90 measured in each image")
     counts = {q.key: {"n": int(np.isfinite(y).sum()), "positive": int((y == 1).sum()),
-                      "taught": True} for q, y in zip(QUESTIONS, labels[:n].T)}
-    card = teaching.card(arrays, calibrations, report, FOLDS) | {
+                      "trained": True} for q, y in zip(QUESTIONS, labels[:n].T)}
+    card = trainer.card(arrays, calibrations, report, FOLDS) | {
         "survey": "legacy",
         "training": {
             "sets": ["decals"], "framings": list(FRAMINGS), "seeds": seeds, "labels": counts,
@@ -139,9 +139,9 @@ def main():
 
     plan = args.epochs, args.seeds
     raw = cross_validate(source, images, labels, *plan)
-    network, teaching = train(source, images, labels, np.arange(len(labels)), *plan)
+    network, trainer = train(source, images, labels, np.arange(len(labels)), *plan)
     arrays, change = half_precision(network, networks.crop(images, size))
-    card = make_card(sdss, teaching, table, frames, raw, arrays, change, args.seeds)
+    card = make_card(sdss, trainer, table, frames, raw, arrays, change, args.seeds)
     write_weights(args.out, card, arrays, overwrite=True)
     for row in card["test"]:
         print(row)

@@ -90,7 +90,7 @@ def train(data, work, name, *, epochs, seed=1, rate=2e-3, start=None, options=No
         network.load_weights(work / f"{start}.weights.h5")
     size = network.input_shape[1]
     images, *targets, validate = training_data(data, work, size, **targets)
-    look = {"zoom": (0.65, 1.4), "gamma": 0.6, "looks": 1.0} | (augmentation or {})
+    look = {"zoom": (0.65, 1.4), "gamma": 0.6, "appearance": 1.0} | (augmentation or {})
     networks.fit(network, images, *targets, folder=work / name, validate=validate,
                  augmentation=networks.Augmentation(size, seed=seed, **look), epochs=epochs,
                  seed=seed, best=False,

@@ -24,10 +24,10 @@ from astromorph.metrics import score
 SMALL_BLOCKS = ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1))
 VARIANTS = {
     "as it is": {},
-    "looks as they are": {"augmentation": {"looks": 0.0, "gamma": 0.3, "zoom": (0.75, 1.25)}},
-    "looks as they are, wide zoom and contrast": {"augmentation": {"looks": 0.0}},
-    "looks varied half as far": {"augmentation": {"looks": 0.5, "gamma": 0.4}},
-    "looks varied twice as far": {"augmentation": {"looks": 2.0, "gamma": 0.9}},
+    "looks as they are": {"augmentation": {"appearance": 0.0, "gamma": 0.3, "zoom": (0.75, 1.25)}},
+    "looks as they are, wide zoom and contrast": {"augmentation": {"appearance": 0.0}},
+    "looks varied half as far": {"augmentation": {"appearance": 0.5, "gamma": 0.4}},
+    "looks varied twice as far": {"augmentation": {"appearance": 2.0, "gamma": 0.9}},
     "labeled images only": {"unlabeled": False, "epochs": 3},
     "labels only": {"unlabeled": False, "trust": 1.0, "epochs": 3},
     "no votes, no grades": {"votes": False},
@@ -38,7 +38,7 @@ VARIANTS = {
     "96 pixels": {"options": {"size": 96}},
     "96 pixels, looks as they are": {
         "options": {"size": 96},
-        "augmentation": {"looks": 0.0, "gamma": 0.3, "zoom": (0.75, 1.25)}},
+        "augmentation": {"appearance": 0.0, "gamma": 0.3, "zoom": (0.75, 1.25)}},
     "128 pixels": {"options": {"size": 128}},
     "32-64-64-128-128": {"options": {"blocks": SMALL_BLOCKS}},
     "32-64-128-256, down to 3 x 3": {"options": {

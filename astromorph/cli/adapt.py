@@ -11,7 +11,7 @@ __all__ = ["add_parser", "run"]
 _EXAMPLES = """
 astromorph adapt labeled.fits --survey des -o mine.safetensors
 astromorph adapt labeled.csv --images file --cutout-r90 8.48 -o mine.safetensors --seed 1
-astromorph adapt cutouts/ --cutout-r90 measure --labels votes.ecsv -o mine.safetensors
+astromorph adapt cutouts/ --r90 measure --labels votes.ecsv -o mine.safetensors
 """
 
 

@@ -11,7 +11,7 @@ __all__ = ["add_parser", "run"]
 
 _EXAMPLES = """
 astromorph classify cutouts/*.jpg --cutout-r90 8.48 -o morphology.fits
-astromorph classify galaxies.fits --images file --cutout-r90 measure -o morphology.fits
+astromorph classify galaxies.fits --images file --r90 measure -o morphology.fits
 astromorph classify cat.fits --survey legacy -o morphology.fits --resume --report report.html
 astromorph classify cat.csv --ra RA --dec DEC --r90 radius:arcsec -o morphology.vot
 astromorph classify cat.parquet --survey legacy --dry-run
@@ -28,7 +28,7 @@ def add_parser(commands):
     add_galaxies(parser)
     _add_region(parser)
     add = parser.add_argument_group("what to compute").add_argument
-    add("--errors", choices=["views", "dropout"], help="add errors of the probabilities")
+    add("--uncertainty", choices=["views", "dropout"], help="add errors of the probabilities")
     add("--joint", action="store_const", const=True,
         help="add probabilities of the whole chain of questions")
     add("--provenance", action="store_const", const=True,
@@ -64,9 +64,9 @@ def run(args):
     """Exit status and summary."""
     _check(args)
     if args.dry_run:
-        from astromorph.cli.dry_run import foresee
+        from astromorph.cli.dry_run import forecast
 
-        return 0, foresee(args)
+        return 0, forecast(args)
     output_format = check_output(args)
     if args.report is not None:
         check_page(args, args.report)
@@ -95,7 +95,7 @@ def _classify(args):
     """Counts of outcomes, and the provenance."""
     galaxies = read_galaxies(args)
     checkpoint = args.checkpoint or (_beside(args.output) if args.resume else None)
-    options = galaxies.options | given(args, "errors", "joint", "provenance", "precision")
+    options = galaxies.options | given(args, "uncertainty", "joint", "provenance", "precision")
     if checkpoint is not None:
         options["checkpoint"] = checkpoint
     classifier = load_classifier(args)
@@ -158,7 +158,7 @@ def _from_cache(args, table, classifier, galaxies):
     from astromorph.services.base import FetchError
     from astromorph.galaxies.sky import SkyRows
 
-    names = ("ra", "dec", "r90", "cutout_r90", "width", "names", "bands", "pixels", "ways",
+    names = ("ra", "dec", "r90", "cutout_r90", "width", "ids", "bands", "pixels", "services",
              "cache")
     options = {name: galaxies.options[name] for name in names if name in galaxies.options}
     rows = SkyRows(table, args.survey or classifier.card["survey"], offline=True,

@@ -7,7 +7,7 @@ from astromorph.cli.galaxies import load_classifier, read_galaxies
 from astromorph.cutouts.fetching import PER_HOST
 from astromorph.services.base import is_local
 
-__all__ = ["foresee"]
+__all__ = ["forecast"]
 
 SECONDS_PER_REQUEST = 1.0
 """Assumed: what services take to answer differs, and with their load."""
@@ -15,7 +15,7 @@ _SAMPLE = 256  # galaxies that measure the speed of this machine
 _NOT_SKY = ("images", "survey", "threads", "batch_size", "progress")
 
 
-def foresee(args):
+def forecast(args):
     """Print and return how many rows, requests, MB and minutes to expect, and what is assumed."""
     columns, total = _look_at_hats(args)
     galaxies, classifier = read_galaxies(args, data=columns), load_classifier(args)
@@ -51,34 +51,34 @@ def _of_positions(args, galaxies, classifier, total):
     options = {name: value for name, value in galaxies.options.items() if name not in _NOT_SKY}
     rows = SkyRows(galaxies.data, args.survey or classifier.card["survey"],
                    frame_r90=classifier.frame_r90, **options)
-    counts, assumes = rows.foresee(), []
+    counts, assumes = rows.forecast(), []
     if total is not None:
-        counts = _unseen(rows.ways, args.offline, total)
+        counts = _unseen(rows.services, args.offline, total)
         assumes.append("the cache has none of the images")
-    cost = _cost(args, rows.ways, counts["request"], assumes)
+    cost = _cost(args, rows.services, counts["request"], assumes)
     total = counts.total()
     return {"rows": total, "to_classify": total - counts["refused"] - counts["missing"],
             "no_image_possible": counts["refused"], "not_cached": counts["missing"],
             "in_cache": counts["cached"], "local": counts["local"], **cost, "assumes": assumes}
 
 
-def _unseen(ways, offline, total):
+def _unseen(services, offline, total):
     """Counts of rows that are not looked at one by one."""
-    return Counter({"local" if is_local(ways[0]) else "missing" if offline else "request": total})
+    return Counter({"local" if is_local(services[0]) else "missing" if offline else "request": total})
 
 
-def _cost(args, ways, images, assumes):
+def _cost(args, services, images, assumes):
     """Requests, megabytes and seconds to wait for a number of images; adds what is assumed."""
     if not images:
         return {"requests": 0, "megabytes": 0, "waiting": 0}
-    way = next(way for way in ways if not is_local(way))
+    service = next(service for service in services if not is_local(service))
     per_host = args.per_host or PER_HOST
-    requests = round(images * way.requests)
-    assumes += [f"every image comes by the first way, {way.name}: {way.requests:g} requests and "
-                f"{way.kilobytes} kB each (benchmarks/images_by_position.py)",
+    requests = round(images * service.requests)
+    assumes += [f"every image comes by the first service, {service.name}: {service.requests:g} requests and "
+                f"{service.kilobytes} kB each (benchmarks/images_by_position.py)",
                 f"{per_host} requests are made at a time, each answered after "
                 f"{SECONDS_PER_REQUEST:g} s"]
-    return {"requests": requests, "megabytes": round(images * way.kilobytes / 1000, 1),
+    return {"requests": requests, "megabytes": round(images * service.kilobytes / 1000, 1),
             "waiting": requests * SECONDS_PER_REQUEST / per_host}
 
 

@@ -10,8 +10,8 @@ __all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "load_classi
            "read_galaxies", "read_given_labels"]
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".fits", ".fit")
-_SKY = ("ra", "dec", "width", "names", "pixels", "offline", "max_age", "per_host", "timeout",
-        "retries", "local", "ways", "cache", "provenance")
+_SKY = ("ra", "dec", "width", "ids", "pixels", "offline", "max_age", "per_host", "timeout",
+        "retries", "local", "services", "cache", "provenance")
 """Options for positions only."""
 
 
@@ -68,7 +68,7 @@ def _add_columns(parser):
              "default: as the network expects")
     add("--width", type=angle_or_column, metavar="X",
         help="width of the frames: an angle as 40arcsec, a column, or COLUMN:UNIT")
-    add("--names", metavar="COLUMN", help="identifiers, by which --local finds images")
+    add("--ids", "--names", metavar="COLUMN", help="identifiers, by which --local finds images")
 
 
 def _add_services(parser):
@@ -84,7 +84,7 @@ def _add_services(parser):
     add("--local-pattern", metavar="PATTERN",
         help="names of the files in --local, as '{name}.jpg' or '{name}_{band}.fits'")
     add("--local-width", type=angle, metavar="ANGLE", help="angle that pictures in --local show")
-    add("--ways", metavar="NAMES", help="image services to try, in their order, as "
+    add("--services", metavar="NAMES", help="image services to try, in their order, as "
         "viewer,hips2fits; default: those of the survey")
     add("--pixels", type=int, metavar="N", help="pixels of the images on a side")
     add("--cache", metavar="DIR", help="folder that keeps images, or 'no'; default: the usual one")
@@ -107,7 +107,7 @@ def add_labels(parser):
     """Add the options that say where labels are."""
     add = parser.add_argument_group("labels").add_argument
     add("--labels", type=Path, metavar="TABLE",
-        help="table of labels (q1, q2, q3: 1, 0 or missing) or of Galaxy Zoo votes, a row a galaxy "
+        help="table of labels (disk, edge_on, bar: 1, 0 or missing) or of Galaxy Zoo votes, a row a galaxy "
              "in the same order; default: columns of the table of galaxies")
     add("--vote-threshold", type=float, metavar="F",
         help="fraction of the votes that an answer must exceed to be a label (0.7)")
@@ -255,15 +255,15 @@ def _sky_options(args):
     """Options of the image services."""
     from astropy import units as u
 
-    options = given(args, "ra", "dec", "names", "pixels", "offline", "per_host", "timeout",
+    options = given(args, "ra", "dec", "ids", "pixels", "offline", "per_host", "timeout",
                     "retries", "cache")
     if args.cache == "no":
         options["cache"] = False
     if args.max_age is not None:
         options["max_age"] = args.max_age * u.day
-    ways = [_local(args)] if args.local is not None else []
-    ways += args.ways.split(",") if args.ways else []
-    return options | ({"ways": ways} if ways else {})
+    services = [_local(args)] if args.local is not None else []
+    services += args.services.split(",") if args.services else []
+    return options | ({"services": services} if services else {})
 
 
 def _local(args):

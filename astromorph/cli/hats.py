@@ -25,7 +25,7 @@ def classify_hats(args):
     columns = read_columns(catalog)
     galaxies = read_galaxies(args, data=columns)
     classifier = load_classifier(args)
-    options = galaxies.options | given(args, "errors", "joint", "provenance", "precision")
+    options = galaxies.options | given(args, "uncertainty", "joint", "provenance", "precision")
     options.pop("progress", None)
     described = classifier.classify(columns, **options)  # no rows: asks for nothing
     units = {column.name: column.unit for column in columns.itercols() if column.unit}
@@ -45,9 +45,9 @@ def _kept(args, classifier):
     """Where partitions are kept for a run that goes on: one folder for each way to compute them."""
     if not args.resume:
         return None
-    asked = sorted(f"{name}={value}" for name, value in vars(args).items()
+    probability_asked = sorted(f"{name}={value}" for name, value in vars(args).items()
                    if name not in _INDIFFERENT)
-    digest = hashlib.sha256("\n".join([*asked, classifier.card["sha256"]]).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join([*probability_asked, classifier.card["sha256"]]).encode()).hexdigest()
     return (args.checkpoint or args.output.parent) / f"{args.output.name}.checkpoint-{digest[:8]}"
 
 

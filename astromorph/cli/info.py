@@ -54,7 +54,7 @@ def _overview(files, surveys):
     print(f"Where no network is named, {DEFAULT} is taken. 'astromorph info SURVEY' and "
           "'astromorph info FILE' tell more.")
     return {"surveys": {name: {"title": survey.title, "release": survey.release,
-                               "bands": survey.bands, "ways": survey.ways,
+                               "bands": survey.bands, "services": survey.services,
                                "networks": [network for owner, network in files if owner == name]}
                         for name, survey in surveys.items()}}
 
@@ -65,7 +65,7 @@ def _survey_lines(survey):
             "bands": f"{''.join(survey.bands)}, shown as red, green, blue: {''.join(survey.rgb)}",
             "pixels": survey.pixel_scale, "seeing": survey.psf_fwhm,
             "depth": f"r = {survey.depth}", "declinations": f"{low} to {high} degrees",
-            "images by": ", ".join(survey.ways), "catalog": survey.catalog}
+            "images by": ", ".join(survey.services), "catalog": survey.catalog}
 
 
 def _card(path, survey=None):

@@ -7,7 +7,7 @@ __all__ = ["add_parser", "run"]
 
 _EXAMPLES = """
 astromorph suggest cat.fits --survey des -n 300 -o to_label.csv
-astromorph suggest cutouts/ --cutout-r90 measure -n 100
+astromorph suggest cutouts/ --r90 measure -n 100
 """
 
 

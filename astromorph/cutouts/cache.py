@@ -49,14 +49,14 @@ class CacheEntry:
     age: float
 
 
-def cache_key(request, way_name):
+def cache_key(request, service_name):
     """Name a requested image in the cache.
 
     Parameters
     ----------
     request : `~astromorph.services.base.CutoutRequest`
     way_name : str
-        The way it is got.
+        The service that gives it.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def cache_key(request, way_name):
     """
     survey, ra = request.survey, round(request.ra % 360, 8) % 360
     parts = [survey.name, survey.release, f"{ra:.8f}", f"{round(request.dec, 8) + 0.0:.8f}",
-             f"{request.width:.6f}", int(request.pixels), list(request.bands), way_name]
+             f"{request.width:.6f}", int(request.pixels), list(request.bands), service_name]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -9,10 +9,11 @@ from astropy.table import Column, Table
 
 from astromorph.cutouts.cache import CutoutCache, cache_key
 from astromorph.images.fits_planes import band_names
+from astromorph.errors import wrong
 from astromorph.flags import MorphFlag
 from astromorph.metrics import check_count
 from astromorph.tables.positions import arcseconds, find_positions
-from astromorph.services import check_way, get_way
+from astromorph.services import check_image_service, get_image_service
 from astromorph.services.base import CutoutRequest, FetchError, ServiceImage, is_local
 from astromorph.services.transport import Transport
 from astromorph.running.streaming import Outcomes, read_ahead, thread_pool
@@ -23,19 +24,19 @@ __all__ = ["PROVENANCE", "CutoutFetcher", "FetchedCutout", "fetch_cutouts"]
 PIXELS = 212
 """Pixels of a cutout on a side: 50 to an R90 in the frame of the networks, as Galaxy Zoo 2 had."""
 MAX_WIDTH = 3600.0  # arcseconds; only M31 and its like need more
-AHEAD = 1024
+PREFETCH = 1024
 PER_HOST = 16
 """Most requests under way at a time to one host, by default."""
 
 PROVENANCE = {  # column: (type, unit, description)
-    "cutout_way": (str, None, "Way the image was got"),
+    "cutout_service": (str, None, "Image service that gave the image"),
     "cutout_url": (str, None, "Where the image came from"),
     "cutout_bands": (str, None, "Bands of the image"),
     "cutout_scale": (float, u.arcsec / u.pix, "Pixel scale of the image"),
     "cutout_coverage": (float, None, "Fraction of the image with data"),
     "cutout_sha256": (str, None, "Checksum (SHA-256) of the image file"),
 }
-_UCDS = {"cutout_way": "meta.id;meta.dataset", "cutout_url": "meta.ref.url",
+_UCDS = {"cutout_service": "meta.id;meta.dataset", "cutout_url": "meta.ref.url",
          "cutout_bands": "instr.bandpass", "cutout_scale": "instr.scale",
          "cutout_coverage": "stat.filling", "cutout_sha256": "meta.checksum"}
 
@@ -47,21 +48,21 @@ class FetchedCutout:
     Parameters
     ----------
     image : `~astromorph.services.base.ServiceImage`
-    way : str
-        Name of the way.
+    service : str
+        Name of the service.
     path : `~pathlib.Path` or None
         The file in the cache.
     """
 
     image: ServiceImage
-    way: str
+    service: str
     path: Path | None = None
 
     @property
     def provenance(self):
         """Values of the columns `PROVENANCE`."""
         image = self.image
-        return (self.way, image.url, image.bands, image.pixel_scale, image.coverage,
+        return (self.service, image.url, image.bands, image.pixel_scale, image.coverage,
                 hashlib.sha256(image.data).hexdigest())
 
 
@@ -71,7 +72,7 @@ class CutoutFetcher:
     A context manager that closes on leaving. It may be used by many threads at once.
     """
 
-    def __init__(self, survey="sdss", *, bands=None, pixels=None, ways=None, cache=True,
+    def __init__(self, survey="sdss", *, bands=None, pixels=None, services=None, cache=True,
                  offline=False, max_age=None, per_host=PER_HOST, timeout=30.0, retries=6):
         self.survey = get_survey(survey)
         self.bands = tuple(band_names(bands or self.survey.rgb[::-1]))
@@ -82,14 +83,14 @@ class CutoutFetcher:
         if pixels is not None:
             check_count(pixels, "pixels")
         self.pixels = pixels
-        single = ways is None or isinstance(ways, str) or callable(ways)
-        self.ways = [get_way(way) for way in (
-            self.survey.ways if ways is None else [ways] if single else ways)]
-        if not self.ways:
-            raise ValueError("ways: expected at least one way to get images, such as "
-                             f"{', '.join(map(repr, self.survey.ways))}. Received none.")
-        for way in self.ways:
-            check_way(way, self.survey)
+        single = services is None or isinstance(services, str) or callable(services)
+        self.services = [get_image_service(service) for service in (
+            self.survey.services if services is None else [services] if single else services)]
+        if not self.services:
+            raise ValueError("services: expected at least one image service, such as "
+                             f"{', '.join(map(repr, self.survey.services))}. Received none.")
+        for service in self.services:
+            check_image_service(service, self.survey)
         self.cache = _cache(cache)
         self.offline = offline
         self.max_age = _seconds(max_age)
@@ -132,18 +133,18 @@ class CutoutFetcher:
         if cached is not None and self._is_fresh(cached):
             return _from_entry(cached)
         errors = []
-        for way in self.ways:
+        for service in self.services:
             try:
-                return self._through(way, request)
+                return self._through(service, request)
             except FetchError as error:
                 if error.final:
                     raise
-                errors.append((way, error))
+                errors.append((service, error))
         if cached is not None:
             return _from_entry(cached, MorphFlag(0) if self.offline else MorphFlag.STALE)
         raise _combined(errors)
 
-    def foresee(self, request):
+    def forecast(self, request):
         """Tell what `fetch` would begin with, without asking for anything.
 
         Parameters
@@ -160,10 +161,10 @@ class CutoutFetcher:
             self._check(request)
         except FetchError:
             return "refused"
-        if self.cache is not None and any(cache_key(request, way.name) in self.cache
-                                          for way in self.ways if not is_local(way)):
+        if self.cache is not None and any(cache_key(request, service.name) in self.cache
+                                          for service in self.services if not is_local(service)):
             return "cached"
-        if is_local(self.ways[0]):
+        if is_local(self.services[0]):
             return "local"
         return "missing" if self.offline else "request"
 
@@ -176,16 +177,16 @@ class CutoutFetcher:
                              f"than 0 and at most {MAX_WIDTH:.0f}: check the size of the galaxy",
                              MorphFlag.BAD_SIZE)
         low, high = self.survey.declinations
-        if not low <= request.dec <= high and not any(is_local(way) for way in self.ways):
+        if not low <= request.dec <= high and not any(is_local(service) for service in self.services):
             raise FetchError(f"{self.survey.title} has no images at declination "
                              f"{request.dec:.4g} degrees, only from {low:g} to {high:g}",
                              MorphFlag.OUTSIDE_FOOTPRINT, final=True)
 
     def _cached(self, request):
-        """The cached image of the first way that has a fresh one, else of the first with any."""
+        """The cached image of the first service that has a fresh one, else of the first with any."""
         old = None
-        for way in self.ways if self.cache is not None else ():
-            entry = None if is_local(way) else self.cache.get(cache_key(request, way.name))
+        for service in self.services if self.cache is not None else ():
+            entry = None if is_local(service) else self.cache.get(cache_key(request, service.name))
             if entry is not None and self._is_fresh(entry):
                 return entry
             old = old or entry
@@ -194,24 +195,24 @@ class CutoutFetcher:
     def _is_fresh(self, entry):
         return self.offline or self.max_age is None or entry.age <= self.max_age
 
-    def _through(self, way, request):
-        """Get an image by one way, and keep it."""
-        if is_local(way):
-            return FetchedCutout(way(request, self._transport), way.name)
+    def _through(self, service, request):
+        """Get an image from one service, and keep it."""
+        if is_local(service):
+            return FetchedCutout(service(request, self._transport), service.name)
         if self.offline:
             raise FetchError("working offline, and the cache has no such image; run once with "
                              "offline=False", MorphFlag.NOT_CACHED)
         if self.cache is None:
-            return FetchedCutout(way(request, self._transport), way.name)
-        key = cache_key(request, way.name)
+            return FetchedCutout(service(request, self._transport), service.name)
+        key = cache_key(request, service.name)
         with self.cache.claim(key):
             entry = self.cache.get(key)  # another thread or process may have been faster
             if entry is not None and self._is_fresh(entry):
                 return _from_entry(entry)
-            image = way(request, self._transport)
-            entry = self.cache.put(key, image.data, _meta(image, way.name, request),
+            image = service(request, self._transport)
+            entry = self.cache.put(key, image.data, _meta(image, service.name, request),
                                    suffix=_suffix(image.data))
-        return FetchedCutout(image, way.name, entry.path if entry else None)
+        return FetchedCutout(image, service.name, entry.path if entry else None)
 
 
 def _cache(cache):
@@ -236,8 +237,8 @@ def _suffix(data):
     return ".jpg" if data[:2] == b"\xff\xd8" else ".png" if data[:4] == b"\x89PNG" else ".fits"
 
 
-def _meta(image, way, request):
-    return {"way": way, "url": image.url, "bands": image.bands, "pixel_scale": image.pixel_scale,
+def _meta(image, service, request):
+    return {"service": service, "url": image.url, "bands": image.bands, "pixel_scale": image.pixel_scale,
             "coverage": image.coverage, "flag": int(image.flag), "ra": request.ra,
             "dec": request.dec, "width": request.width, "survey": request.survey.name,
             "release": request.survey.release}
@@ -247,11 +248,11 @@ def _from_entry(entry, flag=MorphFlag(0)):
     meta = entry.meta
     image = ServiceImage(entry.data, meta["url"], meta["bands"], meta["pixel_scale"],
                          meta["coverage"], MorphFlag(meta["flag"]) | flag)
-    return FetchedCutout(image, meta["way"], entry.path)
+    return FetchedCutout(image, meta["service"], entry.path)
 
 
 def _combined(errors):
-    """One error of those of all ways."""
+    """One error of those of all services."""
     flag = MorphFlag(0)
     for _, error in errors:
         flag |= error.flag
@@ -259,10 +260,10 @@ def _combined(errors):
         flag |= MorphFlag.SERVER_ERROR
     if len({str(error) for _, error in errors}) == 1:
         return FetchError(str(errors[0][1]), flag)
-    return FetchError("; ".join(f"{way.name}: {error}" for way, error in errors), flag)
+    return FetchError("; ".join(f"{service.name}: {error}" for service, error in errors), flag)
 
 
-def fetch_cutouts(coords, width, *, survey="sdss", names=None, folder=None, progress=None,
+def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progress=None,
                   **options):
     """Get images of positions, from the cache where it has them, else from the survey's services.
 
@@ -274,7 +275,7 @@ def fetch_cutouts(coords, width, *, survey="sdss", names=None, folder=None, prog
         Side of the frames, an angle: one, or one a position.
     survey : str or `~astromorph.surveys.Survey`
         Survey to get images of.
-    names : sequence of str, optional
+    ids : sequence of str, optional
         Identifiers, which name the files in ``folder`` and find those of a local folder.
     folder : path, optional
         Copy the images there. Without it, the files listed are those in the cache.
@@ -284,8 +285,8 @@ def fetch_cutouts(coords, width, *, survey="sdss", names=None, folder=None, prog
         Bands of FITS images; by default the three that the survey shows in color.
     pixels : int, optional
         Pixels of the images on a side, from services that resample; by default 212.
-    ways : str, callable or list of them, optional
-        Ways to get images, in the order to try: names from `~astromorph.services.WAYS`, local
+    services : str, callable or list of them, optional
+        Image services, in the order to try: names from `~astromorph.services.IMAGE_SERVICES`, local
         sources, or callables of your own. By default those of the survey.
     cache : bool, path or `~astromorph.cutouts.cache.CutoutCache`
         Whether and where to keep images.
@@ -314,7 +315,7 @@ def fetch_cutouts(coords, width, *, survey="sdss", names=None, folder=None, prog
     """
     ra, dec = find_positions(coords)
     widths = arcseconds(coords, width, "width")
-    names = check_names(names, ra.size)
+    ids = check_ids(ids, ra.size)
     with CutoutFetcher(survey, **options) as fetcher, thread_pool(fetcher.threads) as pool, \
             Outcomes(ra.size, progress, "images") as outcomes:
         if folder is not None:
@@ -332,8 +333,8 @@ def fetch_cutouts(coords, width, *, survey="sdss", names=None, folder=None, prog
             file = cutout.path if folder is None else _save(cutout, folder, name or str(number))
             return str(file or ""), cutout.image.flag, cutout.provenance, None
 
-        rows = enumerate(zip(ra, dec, widths, names))
-        results = list(outcomes.counting(read_ahead(pool, get, rows, AHEAD)))
+        rows = enumerate(zip(ra, dec, widths, ids))
+        results = list(outcomes.counting(read_ahead(pool, get, rows, PREFETCH)))
     outcomes.warn("fetched")
     files, flags, provenance, _ = zip(*results) if results else ((), (), (), ())
     table = Table({"ra": ra * u.deg, "dec": dec * u.deg, "file": np.array(files, str)})
@@ -342,13 +343,13 @@ def fetch_cutouts(coords, width, *, survey="sdss", names=None, folder=None, prog
     return table
 
 
-def check_names(names, n):
-    """Names of n positions as strings."""
-    if names is None:
+def check_ids(ids, n):
+    """Identifiers of n positions as strings."""
+    if ids is None:
         return [None] * n
-    if isinstance(names, str) or len(names) != n:
-        raise ValueError(f"names: expected {n} names, one a position. Received {names!r:.60}.")
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+    if isinstance(ids, str) or len(ids) != n:
+        raise wrong("ids", f"{n} identifiers, one per position", f"{ids!r:.60}")
+    return [each.decode() if isinstance(each, bytes) else str(each) for each in ids]
 
 
 def _save(cutout, folder, name):

@@ -32,7 +32,7 @@ class ImageRows:
         The bits that another attempt may clear.
     """
 
-    ahead, together, transient = 256, 16, MorphFlag(0)
+    prefetch, chunk, retryable = 256, 16, MorphFlag(0)
 
     def __init__(self, data, images=None, *, cutout_r90=None, r90=None, survey=None, bands=None):
         self.table, self._sources = _table_and_sources(data, images)

@@ -6,7 +6,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import Table
 
-from astromorph.cutouts.fetching import AHEAD, CutoutFetcher, check_names
+from astromorph.cutouts.fetching import PREFETCH, CutoutFetcher, check_names
 from astromorph.running.fingerprints import fingerprint
 from astromorph.flags import MorphFlag
 from astromorph.galaxies.given import column, describe_survey
@@ -28,8 +28,8 @@ class SkyRows:
     ----------
     table : `~astropy.table.Table`
         The table to fill, a copy.
-    ways : list of callable
-        The ways to images, in the order in which they are tried.
+    services : list of callable
+        The image services, in the order in which they are tried.
     threads, ahead : int
         Threads that load rows by default, and rows to load ahead.
     together : int
@@ -38,8 +38,8 @@ class SkyRows:
         The bits that another attempt may clear: damaged answers leave UNREADABLE.
     """
 
-    ahead, together = AHEAD, 1
-    transient = (MorphFlag.SERVER_ERROR | MorphFlag.TIMED_OUT | MorphFlag.NOT_CACHED
+    prefetch, chunk = PREFETCH, 1
+    retryable = (MorphFlag.SERVER_ERROR | MorphFlag.TIMED_OUT | MorphFlag.NOT_CACHED
                  | MorphFlag.UNREADABLE)
 
     def __init__(self, data, survey, *, frame_r90, cutout_r90=None, r90=None, width=None,
@@ -55,7 +55,7 @@ class SkyRows:
                                                   width)
         self._provenance = provenance
         self._fetcher = CutoutFetcher(survey, bands=bands, **fetch)
-        self.survey, self.ways = self._fetcher.survey, self._fetcher.ways
+        self.survey, self.services = self._fetcher.survey, self._fetcher.services
         self.table.meta["MORPHIMG"] = f"{self.survey.title} {self.survey.release}".strip()
         self.threads = self._fetcher.threads
 
@@ -73,7 +73,7 @@ class SkyRows:
             self._ra, self._dec, self._widths, self._names, self._r90))
 
     def identity(self):
-        """What the rows are, by name (dict): equal for the same frames by the same ways."""
+        """What the rows are, by name (dict): equal for the same frames by the same services."""
         frames = {"positions": [self._ra, self._dec], "width": self._widths,
                   "r90": np.array(self._r90, float),
                   "names": self._names if any(self._names) else None}
@@ -82,7 +82,7 @@ class SkyRows:
                 **{name: fingerprint(values) for name, values in frames.items()},
                 "survey": describe_survey(self.survey), "bands": "".join(fetcher.bands),
                 "pixels": fetcher.pixels,
-                "ways": [getattr(way, "source", way.name) for way in fetcher.ways]}
+                "services": [getattr(service, "source", service.name) for service in fetcher.services]}
 
     def load(self, row, size, frame_r90, margin=0):
         """(pixels, flag, provenance or None) of a row; raises CutoutError and FetchError."""
@@ -103,9 +103,9 @@ class SkyRows:
                 return wider
         return pixels, flag | MorphFlag.MEASURED_SIZE, provenance
 
-    def foresee(self):
-        """How many rows `load` would have what to do for; see `CutoutFetcher.foresee`."""
-        return Counter(self._fetcher.foresee(request) for request, _ in self)
+    def forecast(self):
+        """How many rows `load` would have what to do for; see `CutoutFetcher.forecast`."""
+        return Counter(self._fetcher.forecast(request) for request, _ in self)
 
     def fetch(self, number):
         """The image of a row by its number; raises FetchError."""

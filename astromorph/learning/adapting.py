@@ -20,12 +20,12 @@ from astromorph.model.alignment import MIN_IMAGES, measure_brightness
 from astromorph.model.calibration import PlattScaling, fit_platt
 from astromorph.model.domain import measure_domain
 from astromorph.metrics import check_count, score_table
-from astromorph.questions import asked
+from astromorph.questions import probability_asked
 from astromorph.learning.reports import AdaptationReport
 from astromorph.model.files import digest
 
-__all__ = ["RECIPES", "Recipe", "Teaching", "adapt", "as_bytes", "check_plan", "deal",
-           "find_taught"]
+__all__ = ["RECIPES", "Recipe", "Trainer", "adapt", "as_bytes", "check_plan", "stratified_folds",
+           "find_trained"]
 
 _SMOOTHING = 0.05
 # A question with fewer galaxies of either answer is not taught.
@@ -119,19 +119,19 @@ def check_plan(network, train, epochs, validation_fraction, folds, seed, learnin
             check_count(value, name)
 
 
-def find_taught(labels, questions):
+def find_trained(labels, questions):
     """Which questions have enough labels of either answer."""
     counts = np.stack([(labels == answer).sum(axis=0) for answer in (1, 0)])
-    taught = counts.min(axis=0) >= _MIN_PER_ANSWER
-    if not taught.any():
+    trained = counts.min(axis=0) >= _MIN_PER_ANSWER
+    if not trained.any():
         found = ", ".join(f"{question.key} {positive} positive and {negative} negative"
                           for question, positive, negative in zip(questions, *counts))
         raise ValueError(f"labels: expected at least {_MIN_PER_ANSWER} galaxies of either answer "
                          f"to a question, with images that can be used. Received {found}.")
-    return taught
+    return trained
 
 
-def deal(labels, k, seed):
+def stratified_folds(labels, k, seed):
     """Deal galaxies to k parts at random, each with as many of every kind of labels."""
     kind = np.nan_to_num(labels, nan=2) @ 3.0 ** np.arange(labels.shape[1])
     order = np.lexsort((np.random.default_rng(seed).random(len(labels)), kind))
@@ -164,33 +164,33 @@ def adapt(source, images, labels, before, *, train, epochs, validation_fraction,
     card : dict
     arrays : dict of str to `~numpy.ndarray`
     """
-    teaching = Teaching(source, images, labels, train, epochs, seed, progress)
-    validation = teaching.choose(np.arange(len(labels)), validation_fraction)
+    trainer = Trainer(source, images, labels, train, epochs, seed, progress)
+    validation = trainer.choose(np.arange(len(labels)), validation_fraction)
     rest = np.setdiff1d(np.arange(len(labels)), validation)
     if learning_curve and max(learning_curve) > len(rest):
         raise ValueError(f"learning_curve: there are {len(rest)} galaxies to train on. "
                          f"Received {max(learning_curve)}.")
     if folds is None:
-        folds = _FOLDS if teaching.are_few(validation) else 0
-    network = teaching.train(rest, validation, "adapting")
+        folds = _FOLDS if trainer.are_few(validation) else 0
+    network = trainer.train(rest, validation, "adapting")
     arrays = networks.export_weights(network)
-    raw = teaching.answers(network, validation)
+    raw = trainer.answers(network, validation)
     tested_by = "the validation part, which also chose the epoch"
     if folds:
-        tested = teaching.cross_validate(folds, validation_fraction)
+        tested = trainer.cross_validate(folds, validation_fraction)
         if np.isfinite(tested).any():
             raw, tested_by = tested, f"{folds}-fold cross-validation"
-    curve = sum((teaching.learn_from(n, rest, validation) for n in learning_curve), [])
-    if teaching.interrupted:
+    curve = sum((trainer.learn_from(n, rest, validation) for n in learning_curve), [])
+    if trainer.interrupted:
         log.warning("adapt was interrupted: the best weights so far are kept, and scored as far "
                     "as possible.")
-    calibrations, after = teaching.calibrate(raw)
-    report = AdaptationReport.compare(labels, before, after, source.questions, teaching.taught,
+    calibrations, after = trainer.calibrate(raw)
+    report = AdaptationReport.compare(labels, before, after, source.questions, trainer.trained,
                                       tested_by, vstack(curve) if curve else None)
-    return teaching.card(arrays, calibrations, report, folds), arrays
+    return trainer.card(arrays, calibrations, report, folds), arrays
 
 
-class Teaching:
+class Trainer:
     """Labeled images, and networks trained on some of them and tested on others.
 
     Parameters
@@ -204,8 +204,8 @@ class Teaching:
         self.mode, self.recipe = train, RECIPES[source.card["network"], train]
         self.epochs, self.progress = epochs, progress
         self.interrupted = False
-        self.taught = find_taught(labels, source.questions)
-        known, kept = np.isfinite(labels) & self.taught, ~self.taught
+        self.trained = find_trained(labels, source.questions)
+        known, kept = np.isfinite(labels) & self.trained, ~self.trained
         self._targets = np.where(known, labels, 0.5) * (1 - _SMOOTHING) + _SMOOTHING / 2
         # The trunk is shared: questions that are not taught are taught to answer as they did.
         self._judged = (known | kept).astype(np.float32)
@@ -213,19 +213,19 @@ class Teaching:
         if kept.any() or self.recipe.retain:
             answers = networks.run(source._model, self._pixels(slice(None)))
             self._targets = np.where(known, self._targets, answers)
-            likely = np.stack(np.broadcast_arrays(*asked(source.questions, answers.T)), axis=1)
+            likely = np.stack(np.broadcast_arrays(*probability_asked(source.questions, answers.T)), axis=1)
             self._weights = np.maximum(self._judged, self.recipe.retain * likely)
         if kept.any():
             log.warning("adapt: " + ", ".join(
-                question.key for question, taught in zip(source.questions, self.taught)
-                if not taught) + f" have fewer than {_MIN_PER_ANSWER} galaxies of either answer "
+                question.key for question, trained in zip(source.questions, self.trained)
+                if not trained) + f" have fewer than {_MIN_PER_ANSWER} galaxies of either answer "
                 "and keep the old answers and calibration; label more to teach them.")
 
     def _pixels(self, rows):
         return networks.crop(self.images[rows], self.source.card["size"])
 
     def _parts(self, rows, k, purpose):
-        return deal(self.labels[rows], k, (self.seed, purpose))
+        return stratified_folds(self.labels[rows], k, (self.seed, purpose))
 
     def choose(self, rows, fraction):
         """A validation part of the rows."""
@@ -233,7 +233,7 @@ class Teaching:
 
     def are_few(self, validation):
         """Whether the validation part is too small to tell how good a network is."""
-        labels = self.labels[validation][:, self.taught]
+        labels = self.labels[validation][:, self.trained]
         return min((labels == answer).sum(axis=0).min() for answer in (0, 1)) < _FEW
 
     def train(self, rows, validation, name):
@@ -308,7 +308,7 @@ class Teaching:
         if network is None:
             return []
         raw = self.answers(network, validation)
-        scores = score_table(self.labels, raw, self.source.questions)[self.taught]
+        scores = score_table(self.labels, raw, self.source.questions)[self.trained]
         scores.add_column(n, index=0, name="n_train")
         return [scores]
 
@@ -318,8 +318,8 @@ class Teaching:
         groups = np.full(len(raw), -1)
         groups[tested] = self._parts(tested, 5, 3)
         calibrations, after = [], np.full(raw.shape, np.nan)
-        for i, taught in enumerate(self.taught):
-            if not taught:
+        for i, trained in enumerate(self.trained):
+            if not trained:
                 calibrations.append(self.source._calibration[i])
                 after[:, i] = calibrations[i](raw[:, i])
                 continue
@@ -335,8 +335,8 @@ class Teaching:
         old = card["sha256"]
         for stale in ("test", "calibrated", "bfloat16_change"):  # of other weights
             card.pop(stale, None)
-        rates = {key: float(np.nanmean(y)) for key, y, taught
-                 in zip(keys, self.labels.T, self.taught) if taught}
+        rates = {key: float(np.nanmean(y)) for key, y, trained
+                 in zip(keys, self.labels.T, self.trained) if trained}
         recipe = asdict(self.recipe) | {"epochs": self.epochs or self.recipe.epochs_for(
             len(self.labels))}
         if self.recipe.scratch:  # of which the source's images were no part
@@ -350,8 +350,8 @@ class Teaching:
                 "from": old, "train": self.mode, "recipe": recipe, "seed": self.seed,
                 "folds": folds, "galaxies": len(self.labels), "interrupted": self.interrupted,
                 "labels": {key: {"n": int(np.isfinite(y).sum()), "positive": int((y == 1).sum()),
-                                 "taught": bool(taught)}
-                           for key, y, taught in zip(keys, self.labels.T, self.taught)},
+                                 "trained": bool(trained)}
+                           for key, y, trained in zip(keys, self.labels.T, self.trained)},
                 "report": report.to_dict()},
         }
 

@@ -95,12 +95,12 @@ def make_labels(table, *, threshold=0.7, min_votes=5, agreement=None, debiased=F
     if not (isinstance(min_votes, Real) and min_votes >= 0):
         raise ValueError(f"min_votes must be one number, 0 or more. Received: {min_votes!r}")
     columns = VoteColumns(table, dialect)
-    values, rows, votes, asked = [], [], {}, {}
+    values, rows, votes, probability_asked = [], [], {}, {}
     for question in QUESTIONS:
         key = question.key
         votes[key] = columns.read(question, debiased=debiased)
-        asked[key] = _asked(question, votes, asked)
-        labels, counts = _judge(votes[key], asked[key], agrees, min_votes)
+        probability_asked[key] = _asked(question, votes, probability_asked)
+        labels, counts = _judge(votes[key], probability_asked[key], agrees, min_votes)
         values.append(labels)
         rows.append({"question": key} | counts | {"counted": votes[key].number is not None,
                                                   "columns": votes[key].columns})
@@ -206,22 +206,22 @@ def _criterion(threshold, agreement):
                             & (vote_agreement(np.minimum(leading, 1)) >= agreement))
 
 
-def _asked(question, votes, asked):
+def _asked(question, votes, probability_asked):
     """Where a question makes sense, as far as the votes on its parents are known."""
     if question.parent is None:
         return np.ones(votes[question.key].positive.shape, bool)
     parent = votes[question.parent]
-    return asked[question.parent] & (parent.favors(question.asked_if)
+    return probability_asked[question.parent] & (parent.favors(question.asked_if)
                                      | np.isnan(parent.positive + parent.negative))
 
 
-def _judge(votes, asked, agrees, min_votes):
+def _judge(votes, probability_asked, agrees, min_votes):
     """Labels of one question, and how many galaxies got which, or none for which reason."""
     leading = np.maximum(votes.positive, votes.negative)
     number = np.inf if votes.number is None else votes.number
-    unfit = {"not_applicable": ~asked, "too_few_votes": number < min_votes,
+    unfit = {"not_applicable": ~probability_asked, "too_few_votes": number < min_votes,
              "missing": np.isnan(leading + number), "not_robust": ~agrees(leading)}
-    reason = np.select([np.broadcast_to(rows, asked.shape) for rows in unfit.values()],
+    reason = np.select([np.broadcast_to(rows, probability_asked.shape) for rows in unfit.values()],
                        list(unfit), "")
     labels = np.where(reason == "", votes.favors(1), np.nan)
     outcomes = {"positive": labels == 1, "negative": labels == 0,

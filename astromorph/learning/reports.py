@@ -30,7 +30,7 @@ class AdaptationReport:
     learning_curve: Table | None = None
 
     @classmethod
-    def compare(cls, labels, before, after, questions, taught, tested_by, learning_curve=None):
+    def compare(cls, labels, before, after, questions, trained, tested_by, learning_curve=None):
         """Score two classifiers on the same galaxies.
 
         Parameters
@@ -59,7 +59,7 @@ class AdaptationReport:
                 scores.rename_column(column, "_".join([score, name, *limit]))
             tables.append(scores)
         table = hstack([tables[0], tables[1][tables[1].colnames[3:]]], metadata_conflicts="silent")
-        table.add_column(taught, index=3, name="taught")
+        table.add_column(trained, index=3, name="trained")
         table["threshold"] = [balanced_threshold(y, p) for y, p in zip(labels.T, after.T)]
         table["threshold"].format = ".3f"
         table.meta["tested_by"] = tested_by
@@ -100,7 +100,7 @@ class AdaptationReport:
         lines = [f"Scores before -> after (68% interval), by {self.table.meta['tested_by']}"]
         for row in self.table:
             lines.append(f"{row['question']}: {row['n']} galaxies, {row['n_positive']} positive"
-                         + ("" if row["taught"] else "; too few labels, kept as it was"))
+                         + ("" if row["trained"] else "; too few labels, kept as it was"))
             lines += [f"    {name:9} {row[f'{name}_before']:.3f} -> {row[f'{name}_after']:.3f} "
                       f"({row[f'{name}_after_low']:.3f} to {row[f'{name}_after_high']:.3f})"
                       for name in _SCORES]

@@ -2,7 +2,7 @@
 import numpy as np
 
 from astromorph.metrics import check_count
-from astromorph.questions import asked
+from astromorph.questions import probability_asked
 
 __all__ = ["suggest_rows", "total_entropy"]
 
@@ -27,7 +27,7 @@ def total_entropy(questions, probabilities):
     """
     p = np.clip(np.asarray(probabilities, float), _TINY, 1 - _TINY).T
     entropies = -p * np.log(p) - (1 - p) * np.log1p(-p)
-    return sum(weight * entropy for weight, entropy in zip(asked(questions, p), entropies))
+    return sum(weight * entropy for weight, entropy in zip(probability_asked(questions, p), entropies))
 
 
 def suggest_rows(features, entropy, n, *, seed=0):

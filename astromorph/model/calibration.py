@@ -7,7 +7,7 @@ from astropy import log
 from astropy.table import Table
 
 from astromorph.metrics import as_floats, as_probabilities, score, valid_pairs
-from astromorph.questions import asked
+from astromorph.questions import probability_asked
 
 __all__ = ["METHODS", "PlattScaling", "base_rates", "estimate_base_rate", "fit_platt",
            "fit_temperature", "recalibrate", "shift_priors"]
@@ -401,7 +401,7 @@ def shift_priors(questions, scalings, probabilities, base_rates):
     new, rows, reasons, answers = [], [], [], []
     for question, scaling, raw in zip(questions, scalings, probabilities.T):
         present, old = scaling(raw), base_rates[question.key]
-        weights = asked(questions[:len(answers) + 1], [*answers, present])[-1]
+        weights = probability_asked(questions[:len(answers) + 1], [*answers, present])[-1]
         weights = np.where(np.isfinite(present), weights, 0) * np.ones(len(present))
         try:
             rate = estimate_base_rate(present, old, weights=weights)

@@ -450,11 +450,11 @@ class Augmentation(layers.Layer):
         Seed of all of it.
     """
 
-    def __init__(self, size, *, rotation=180, zoom=(0.75, 1.25), shift=0.04, gamma=0.3, looks=0.0,
+    def __init__(self, size, *, rotation=180, zoom=(0.75, 1.25), shift=0.04, gamma=0.3, appearance=0.0,
                  seed=0):
         super().__init__(dtype="float32")
         self.size, self.rotation, self.zoom = size, rotation, zoom
-        self.shift, self.gamma, self.looks = shift, gamma, looks
+        self.shift, self.gamma, self.appearance = shift, gamma, appearance
         self.random = keras.random.SeedGenerator(seed)
 
     def call(self, images, training=False):
@@ -487,10 +487,10 @@ class Augmentation(layers.Layer):
                                           data_format="channels_last")
 
     def _look(self, images):
-        if not self.looks:
+        if not self.appearance:
             return images
         sharpness, sky, saturation, noise = (
-            self._uniform(images, -self.looks, self.looks)[..., None, None] for _ in range(4))
+            self._uniform(images, -self.appearance, self.appearance)[..., None, None] for _ in range(4))
         gray = ops.mean(images, axis=-1, keepdims=True)
         images = gray + (images - gray) * ops.exp(0.6 * saturation)
         images = images + (0.7 * sharpness - 0.3) * (images - self._blurred(images))

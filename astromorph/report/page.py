@@ -9,7 +9,7 @@ from astromorph.atomic import check_writable, written_whole
 from astromorph.flags import MorphFlag, flag_meanings
 from astromorph.learning.labels import read_labels
 from astromorph.metrics import as_probabilities, score_table, valid_pairs
-from astromorph.questions import QUESTIONS, asked
+from astromorph.questions import QUESTIONS, probability_asked
 from astromorph.report.pictures import ImageSource, draw
 from astromorph.learning.votes import has_votes
 
@@ -163,7 +163,7 @@ def _outcomes(table):
 def _sections(table, questions, source, labels):
     """What the page shows of each question."""
     answers = [as_probabilities(table[question.column]) for question in questions]
-    reached = [np.broadcast_to(chance, len(table)) for chance in asked(questions, answers)]
+    reached = [np.broadcast_to(chance, len(table)) for chance in probability_asked(questions, answers)]
     captions = _Captions(table, questions, np.array(answers), np.array(reached))
     return [{"question": question, "counts": _counts(answer, chance),
              "histogram": _histogram(question, answer, chance),
@@ -175,7 +175,7 @@ def _sections(table, questions, source, labels):
 
 def _counts(answer, chance):
     known, likely = np.isfinite(answer), np.isfinite(answer) & (chance > 0.5)
-    return {"likely": int(likely.sum()), "asked": float(chance[known].sum()),
+    return {"likely": int(likely.sum()), "probability_asked": float(chance[known].sum()),
             "positive": int((answer[likely] >= 0.5).sum()),
             "negative": int((answer[likely] < 0.5).sum()),
             "doubtful": int((np.abs(answer[likely] - 0.5) < 0.2).sum()),

@@ -95,7 +95,7 @@ class Checkpoint:
     def __exit__(self, *exception):
         self._held.close()
 
-    def restore(self, results, transient=0):
+    def restore(self, results, retryable=0):
         """Fill in what is done, but for rows with a flag that another attempt may clear.
 
         A damaged part is not trusted: its rows are not done.
@@ -116,7 +116,7 @@ class Checkpoint:
             results.flags[start:stop] = part["morph_flag"].to_numpy()
             if self._sources:
                 results.sources[start:stop] = zip(*(_values(part[name]) for name in self._sources))
-            results.done[start:stop] = results.flags[start:stop] & transient == 0
+            results.done[start:stop] = results.flags[start:stop] & retryable == 0
 
     def save(self, results, stop):
         """Write the part that ends at a row, if one does and an earlier run did not do all of it.

@@ -30,10 +30,10 @@ def in_groups(items, n):
         yield group
 
 
-def read_ahead(pool, function, items, ahead):
+def read_ahead(pool, function, items, prefetch):
     """Yield ``function(item)`` of each item in order, at most ``ahead`` of them begun unseen."""
     items = iter(items)
-    pending = deque(pool.submit(function, item) for item in islice(items, ahead))
+    pending = deque(pool.submit(function, item) for item in islice(items, prefetch))
     while pending:
         result = pending.popleft().result()
         pending.extend(pool.submit(function, item) for item in islice(items, 1))

@@ -1,4 +1,4 @@
-"""What every way to an image takes, gives and raises."""
+"""What every image service takes, gives and raises."""
 from dataclasses import dataclass
 
 from astromorph.flags import MorphFlag
@@ -82,7 +82,7 @@ class FetchError(Exception):
     retry_after : float, optional
         Seconds that the service asks to wait.
     final : bool
-        Whether no other way can do better: the position is outside the survey's footprint.
+        Whether no other service can do better: the position is outside the survey's footprint.
     """
 
     def __init__(self, message, flag, *, retry=False, retry_after=None, final=False):
@@ -90,16 +90,16 @@ class FetchError(Exception):
         self.flag, self.retry, self.retry_after, self.final = flag, retry, retry_after, final
 
 
-def is_local(way):
-    """Tell whether a way does without the network.
+def is_local(service):
+    """Tell whether a service does without the network.
 
     Parameters
     ----------
-    way : object
-        A way to images, its name, or a callable of any kind.
+    service : object
+        An image service, its name, or a callable of any kind.
 
     Returns
     -------
     bool
     """
-    return getattr(way, "local", False)
+    return getattr(service, "local", False)

@@ -1,4 +1,4 @@
-"""The ways to an image, by name."""
+"""The image services, by name."""
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
@@ -11,22 +11,22 @@ from astromorph.services.skyserver import skyserver_picture
 from astromorph.services.viewer import viewer_picture, viewer_planes
 from astromorph.surveys import get_survey
 
-__all__ = ["WAYS", "Way", "check_way", "get_way"]
+__all__ = ["IMAGE_SERVICES", "ImageService", "check_image_service", "get_image_service"]
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way to images, called as ``way(request, transport)``; returns a `ServiceImage`.
+class ImageService:
+    """An image service, called as ``service(request, transport)``; returns a `ServiceImage`.
 
     Parameters
     ----------
     name : str
-        Its name in `~astromorph.surveys.Survey.ways`, in tables and in the cache.
+        Its name in `~astromorph.surveys.Survey.services`, in tables and in the cache.
     fetch : callable
         Takes a `CutoutRequest` and a `~astromorph.services.transport.Transport`, returns a
         `ServiceImage` or raises `FetchError`.
     needs : callable, optional
-        Takes a survey's record; true if it holds what the way needs.
+        Takes a survey's record; true if it holds what the service needs.
     local : bool
         Whether it does without the network: it is then not cached, and works offline.
     requests : float
@@ -46,24 +46,24 @@ class Way:
         return self.fetch(request, transport)
 
 
-WAYS = {way.name: way for way in (
-    Way("skyserver", skyserver_picture, attrgetter("release"), kilobytes=11),
-    Way("viewer", viewer_picture, attrgetter("layer"), kilobytes=14),
-    Way("viewer-fits", viewer_planes, attrgetter("layer"), kilobytes=532),
-    Way("hips2fits", hips_picture, color_hips, kilobytes=14),
-    Way("hips2fits-fits", hips_planes, attrgetter("hips"), requests=3, kilobytes=540),
-    Way("sdss-frames", sdss_frames, attrgetter("release"), requests=5.97, kilobytes=3825),
-    Way("sia", sia_planes, attrgetter("sia"), requests=4, kilobytes=238),
+IMAGE_SERVICES = {service.name: service for service in (
+    ImageService("skyserver", skyserver_picture, attrgetter("release"), kilobytes=11),
+    ImageService("viewer", viewer_picture, attrgetter("layer"), kilobytes=14),
+    ImageService("viewer-fits", viewer_planes, attrgetter("layer"), kilobytes=532),
+    ImageService("hips2fits", hips_picture, color_hips, kilobytes=14),
+    ImageService("hips2fits-fits", hips_planes, attrgetter("hips"), requests=3, kilobytes=540),
+    ImageService("sdss-frames", sdss_frames, attrgetter("release"), requests=5.97, kilobytes=3825),
+    ImageService("sia", sia_planes, attrgetter("sia"), requests=4, kilobytes=238),
 )}
 
 
-def get_way(way):
-    """Look up a way.
+def get_image_service(service):
+    """Look up a service.
 
     Parameters
     ----------
-    way : str or callable
-        A name in `WAYS`, a local source such as `LocalFolder`, or a callable of your own.
+    service : str or callable
+        A name in `IMAGE_SERVICES`, a local source such as `LocalFolder`, or a callable of your own.
 
     Returns
     -------
@@ -73,38 +73,38 @@ def get_way(way):
     Raises
     ------
     ValueError
-        If there is no such way.
+        If there is no such service.
     """
-    if callable(way):
-        name = getattr(way, "__name__", type(way).__name__)
-        return way if hasattr(way, "name") else Way(name, way, local=is_local(way))
+    if callable(service):
+        name = getattr(service, "__name__", type(service).__name__)
+        return service if hasattr(service, "name") else ImageService(name, service, local=is_local(service))
     try:
-        return WAYS[way.strip().lower()]
+        return IMAGE_SERVICES[service.strip().lower()]
     except (KeyError, AttributeError):
-        raise ValueError(f"ways: expected {', '.join(map(repr, WAYS))}, a local source or a "
-                         f"callable. Received {way!r}.") from None
+        raise ValueError(f"services: expected {', '.join(map(repr, IMAGE_SERVICES))}, a local source or a "
+                         f"callable. Received {service!r}.") from None
 
 
-def check_way(way, survey):
-    """Check that a survey can be had in a way.
+def check_image_service(service, survey):
+    """Check that a service has images of a survey.
 
     Parameters
     ----------
-    way : str or callable
-        See `get_way`.
+    service : str or callable
+        See `get_image_service`.
     survey : str or `~astromorph.surveys.Survey`
 
     Raises
     ------
     ValueError
-        If it cannot.
+        If it has none.
     """
-    way, survey = get_way(way), get_survey(survey)
-    if WAYS.get(way.name) is not way:
+    service, survey = get_image_service(service), get_survey(survey)
+    if IMAGE_SERVICES.get(service.name) is not service:
         return
-    if way.name not in survey.ways:
-        raise ValueError(f"ways: images of {survey.title} (survey={survey.name!r}) come by "
-                         f"{', '.join(map(repr, survey.ways))}. Received {way.name!r}.")
-    if not way.needs(survey):
-        raise ValueError(f"ways: the record of survey {survey.name!r} lacks what {way.name!r} "
+    if service.name not in survey.services:
+        raise ValueError(f"services: images of {survey.title} (survey={survey.name!r}) come by "
+                         f"{', '.join(map(repr, survey.services))}. Received {service.name!r}.")
+    if not service.needs(survey):
+        raise ValueError(f"services: the record of survey {survey.name!r} lacks what {service.name!r} "
                          "needs, such as its layer or its HiPS; see astromorph.surveys.Survey.")

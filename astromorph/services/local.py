@@ -27,7 +27,7 @@ _PICTURES = (b"\xff\xd8", b"\x89PNG")
 
 
 class LocalFolder:
-    """A way to images: files of a folder, named after the galaxies.
+    """An image service: files of a folder, named after the galaxies.
 
     Each shows its galaxy in the middle. FITS files are scaled by their WCS. Pictures have none:
     without ``width`` they are framed as they are, and flagged NO_WCS.
@@ -72,7 +72,7 @@ class LocalFolder:
         return f"{self.name} {self.folder.absolute() / self.pattern} {self.width}"
 
     def __call__(self, request, transport=None):
-        """Get the image of ``request.name``; see `~astromorph.services.Way`."""
+        """Get the image of ``request.name``; see `~astromorph.services.ImageService`."""
         if not request.name:
             raise FetchError("the galaxy has no name; a local folder finds images by it",
                              MorphFlag.MISSING_FILE)

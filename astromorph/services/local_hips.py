@@ -23,7 +23,7 @@ _KEPT = 64  # tiles of 1 MB
 
 
 class LocalHips:
-    """A way to images: frames cut from a HiPS on disk.
+    """An image service: frames cut from a HiPS on disk.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class LocalHips:
         return f"{self.name} {folders}"
 
     def __call__(self, request, transport=None):
-        """Cut out a frame; see `~astromorph.services.Way`."""
+        """Cut out a frame; see `~astromorph.services.ImageService`."""
         try:
             return self._picture(request) if "color" in self._maps else self._planes(request)
         except FetchError as error:

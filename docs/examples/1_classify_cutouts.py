@@ -19,7 +19,7 @@ cutouts = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("
 # ``cutout_r90`` says how wide the cutouts are in R90, the radius that holds 90% of the Petrosian
 # flux. Here each galaxy is measured on its image.
 clf = MorphologyClassifier.from_pretrained("sdss")
-tbl = clf.classify(cutouts, cutout_r90="measure")
+tbl = clf.classify(cutouts, r90="measure")
 tbl["P_disk", "P_edge_on", "P_bar", "morph_flag"]
 
 # %%

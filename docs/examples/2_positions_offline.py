@@ -28,12 +28,12 @@ catalog = QTable({
 catalog[:3]
 
 # %%
-# Without ``ways`` the images would come from SDSS. The folder has a file for each ``objid``; one
+# Without ``services`` the images would come from SDSS. The folder has a file for each ``objid``; one
 # that it lacks costs its own row only.
 catalog["objid"][11] = "not_observed"
 clf = MorphologyClassifier.from_pretrained("sdss")
-tbl = clf.classify(catalog, names="objid", ways=LocalFolder(folder), provenance=True)
-tbl["objid", "P_disk", "P_edge_on", "P_bar", "morph_flag", "cutout_way"]
+tbl = clf.classify(catalog, ids="objid", services=LocalFolder(folder), provenance=True)
+tbl["objid", "P_disk", "P_edge_on", "P_bar", "morph_flag", "cutout_service"]
 
 # %%
 # The most likely bars among the galaxies of which the question makes sense.

@@ -13,7 +13,7 @@ from astromorph.plots import plot_rejection
 
 images, labels = galaxies(200, [1, 2, 3], seed=3)
 clf = MorphologyClassifier.from_pretrained("sdss")
-tbl = clf.classify(images, cutout_r90=WIDTH, errors="views")
+tbl = clf.classify(images, cutout_r90=WIDTH, uncertainty="views")
 tbl["P_disk", "P_disk_err", "P_edge_on", "P_edge_on_err"][:5]
 
 # %%

@@ -27,6 +27,6 @@ clf = MorphologyClassifier.from_pretrained("sdss")
 pictures, answers = [], []
 for survey in ("sdss", deep):
     pictures += [read_cutout(path, survey=survey).pixels for path in sample]
-    answers.append(clf.predict(sample, survey=survey, cutout_r90="measure"))
+    answers.append(clf.predict(sample, survey=survey, r90="measure"))
 titles = [f"{name}: {path.stem[10:-2]}" for name in ("sdss", "deep") for path in sample]
 axes = plot_mosaic(pictures, np.concatenate(answers), titles=titles)

@@ -15,7 +15,7 @@ from astromorph.plots import plot_histogram
 
 cutouts = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
 clf = MorphologyClassifier.from_pretrained("sdss")
-tbl = clf.classify([*cutouts, "lost.fits"], cutout_r90="measure")
+tbl = clf.classify([*cutouts, "lost.fits"], r90="measure")
 
 with TemporaryDirectory() as folder:
     write_report(tbl, Path(folder) / "report.html", classifier=clf, images="file")

@@ -24,7 +24,7 @@ from astromorph.cutouts.cache import CutoutCache, cache_key
 from astromorph.flags import MorphFlag
 from astromorph.images import read_cutout
 from astromorph.questions import QUESTIONS
-from astromorph.services import WAYS, CutoutRequest
+from astromorph.services import IMAGE_SERVICES, CutoutRequest
 from astromorph.galaxies.sky import SkyRows
 from astromorph.surveys import SURVEYS
 from astromorph.tables import FORMATS, read_table, write_table
@@ -123,7 +123,7 @@ def test_classify_writes_a_table(capsys, tmp_path, stub, suffix):
 
 def test_classify_prints_every_row(capsys, stub):
     files = ["a.jpg", *(f"{index:03d}.jpg" for index in range(200))]
-    assert cli.main(["classify", *files, "--cutout-r90", "measure"]) == 0
+    assert cli.main(["classify", *files, "--r90", "measure"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert stub.options["cutout_r90"] == "measure"
     assert [line.split()[0] for line in lines[2:]] == files
@@ -154,12 +154,12 @@ def test_missing_table(capsys, stub, tmp_path):
 
 
 def test_weights_are_those_of_the_survey(monkeypatch):
-    asked = []
+    probability_asked = []
     monkeypatch.setattr("astromorph.MorphologyClassifier.from_pretrained",
-                        lambda survey, network: asked.append(survey) or _StubClassifier())
+                        lambda survey, network: probability_asked.append(survey) or _StubClassifier())
     assert cli.main(["classify", "a.jpg"]) == 0
     assert cli.main(["classify", "a.jpg", "--survey", "des"]) == 0
-    assert asked == ["sdss", "des"]
+    assert probability_asked == ["sdss", "des"]
 
 
 def test_unknown_network(capsys):
@@ -261,8 +261,8 @@ def _json(capsys, arguments, status=0):
 def sample(tmp_path):
     """The embedded galaxies as a table with labels."""
     paths = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
-    kinds = {"q1": ("barred", "edge-on", "simulated_spiral"), "q2": ("edge-on",),
-             "q3": ("barred",)}
+    kinds = {"disk": ("barred", "edge-on", "simulated_spiral"), "edge_on": ("edge-on",),
+             "bar": ("barred",)}
     table = Table({"objid": range(12), "file": paths, "ra": np.linspace(1, 300, 12),
                    "dec": np.linspace(-60, 60, 12)})
     for key, names in kinds.items():
@@ -271,7 +271,7 @@ def sample(tmp_path):
     return tmp_path / "sample.fits"
 
 
-IMAGES = ["--images", "file", "--cutout-r90", "measure"]
+IMAGES = ["--images", "file", "--r90", "measure"]
 
 
 def test_classify_evaluate_suggest(sample, tmp_path, loaded, capsys):
@@ -291,7 +291,7 @@ def test_classify_evaluate_suggest(sample, tmp_path, loaded, capsys):
     assert chosen == scores  # probabilities are not taken for labels
     assert cli.main(["evaluate", str(sample), *IMAGES, "-o", str(tmp_path / "s.ecsv")]) == 0
     assert Table.read(tmp_path / "s.ecsv")["AUC"][0] == 1
-    for key in ("q1", "q2", "q3"):
+    for key in ("disk", "edge_on", "bar"):
         table.rename_column(key, f"my_{key}")
     table.write(tmp_path / "bare.ecsv")
     labels = tmp_path / "labels.csv"
@@ -307,10 +307,10 @@ def test_classify_evaluate_suggest(sample, tmp_path, loaded, capsys):
 
 def test_adapt(sample, tmp_path, loaded, capsys, monkeypatch):
     """The arguments reach `adapt`, and the new weights are a file that ``info`` knows."""
-    asked = {}
+    probability_asked = {}
 
     def adapt(self, data, labels, **options):
-        asked.update(options, rows=len(data), labels=labels)
+        probability_asked.update(options, rows=len(data), labels=labels)
         return MorphologyClassifier.from_pretrained("legacy")
 
     monkeypatch.setattr(MorphologyClassifier, "adapt", adapt)
@@ -319,10 +319,10 @@ def test_adapt(sample, tmp_path, loaded, capsys, monkeypatch):
                              "--no-align", "--seed", "3", "-o", output, "--learning-curve", "5",
                              "8"])
     assert summary["output"] == str(output)
-    assert asked == {"images": "file", "cutout_r90": "measure", "survey": "legacy", "seed": 3,
+    assert probability_asked == {"images": "file", "cutout_r90": "measure", "survey": "legacy", "seed": 3,
                      "train": "dense", "align": False, "learning_curve": [5, 8], "rows": 12,
                      "labels": None}
-    assert summary["report"]["table"]["columns"]["question"] == ["q1", "q2", "q3"]
+    assert summary["report"]["table"]["columns"]["question"] == ["disk", "edge_on", "bar"]
     card = _json(capsys, ["info", output])["card"]
     assert card["sha256"] == summary["weights"]
     status, line = _refused(capsys, ["adapt", sample, *IMAGES, "-o", output])
@@ -375,20 +375,20 @@ def test_local_images(sample, tmp_path, capsys, loaded):
     table["petroR90"] = 6.0
     write_table(table, tmp_path / "named.fits")
     folder = Path(table["file"][0]).parent
-    summary = _json(capsys, ["classify", tmp_path / "named.fits", "--local", folder, "--names",
+    summary = _json(capsys, ["classify", tmp_path / "named.fits", "--local", folder, "--ids",
                              "stem", "--provenance", "-o", tmp_path / "out.fits"])
     assert summary["classified"] == 12
-    assert set(read_table(tmp_path / "out.fits")["cutout_way"]) == {"local-folder"}
+    assert set(read_table(tmp_path / "out.fits")["cutout_service"]) == {"local-folder"}
 
 
 REGION = "icrs; circle(10.0, 1.0, 0.1)"
 
 
 def test_region(tmp_path, capsys, monkeypatch, stub):
-    asked = {}
+    probability_asked = {}
 
     def classify_region(region, **options):
-        asked.update(options, region=region)
+        probability_asked.update(options, region=region)
         return stub.classify(["a.jpg"])
 
     stub.classify_region = classify_region
@@ -397,8 +397,8 @@ def test_region(tmp_path, capsys, monkeypatch, stub):
     for region in (REGION, saved):
         assert _json(capsys, ["classify", "--region", region, "--survey", "des", "--max-rows",
                               "50"])["classified"] == 1
-        assert asked["region"].radius.to_value("deg") == 0.1
-        assert (asked["survey"], asked["max_rows"]) == ("des", 50)
+        assert probability_asked["region"].radius.to_value("deg") == 0.1
+        assert (probability_asked["survey"], probability_asked["max_rows"]) == ("des", 50)
 
 
 def test_dry_run(tmp_path, capsys, loaded, monkeypatch):
@@ -417,7 +417,7 @@ def test_dry_run(tmp_path, capsys, loaded, monkeypatch):
                                        "requests")] == [4, 3, 1, 1, 2]
     assert summary["minutes"] >= 0
     assert any("skyserver" in line for line in summary["assumes"])
-    frames = _json(capsys, [*arguments, "--ways", "sdss-frames"])
+    frames = _json(capsys, [*arguments, "--services", "sdss-frames"])
     assert (frames["requests"], frames["megabytes"]) == (18, 11.5)
     assert _json(capsys, [*arguments, "--offline"])["not_cached"] == 2
     assert _json(capsys, ["classify", "--region", REGION, "--dry-run"])["rows"] is None
@@ -447,13 +447,13 @@ def test_dry_run_of_images(sample, capsys, loaded):
 
 def test_costs_of_ways_are_as_documented():
     """The constants of the dry run are those that the benchmark wrote to the documentation."""
-    text = (Path(__file__).parents[2] / "docs" / "ways_table.rst").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "services_table.rst").read_text()
     rows = [line.strip().split(", ") for line in text.splitlines() if "``" in line]
-    for _, way, _, requests, kilobytes, _ in rows:
-        known = WAYS[way.strip("`")]
+    for _, service, _, requests, kilobytes, _ in rows:
+        known = IMAGE_SERVICES[service.strip("`")]
         assert known.requests == float(requests)
         assert 0.7 * known.kilobytes <= float(kilobytes) <= known.kilobytes
-    assert {row[1].strip("`") for row in rows} == set(WAYS)
+    assert {row[1].strip("`") for row in rows} == set(IMAGE_SERVICES)
 
 
 class _Resumable(_StubClassifier):
@@ -555,14 +555,14 @@ BAD_INPUTS = {
                         "there is no weights file"),
     "damaged weights": (["classify", "{t}/a.jpg", "--weights", "{t}/damaged.fits"], 1,
                         "is not a readable weights file"),
-    "unknown way": (["classify", "{t}/good.csv", "--ways", "pigeon"], 1, "'skyserver'"),
+    "unknown service": (["classify", "{t}/good.csv", "--services", "pigeon"], 1, "'skyserver'"),
     "missing local folder": (["classify", "{t}/good.csv", "--local", "{t}/no"], 1,
                              "an existing folder"),
     "bad region": (["classify", "--region", "around here"], 1, "--region"),
     "region and files": (["classify", "{t}/a.jpg", "--region", REGION], 2, "not files"),
     "nothing": (["classify"], 2, "required: FILE"),
     "empty folder": (["classify", "{t}/empty"], 2, "there are no images"),
-    "no labels": (["evaluate", "{t}/good.csv", "--offline"], 1, "q1"),
+    "no labels": (["evaluate", "{t}/good.csv", "--offline"], 1, "disk"),
     "no output": (["adapt", "{t}/good.csv"], 2, "required: -o"),
     "resume without output": (["classify", "{t}/a.jpg", "--resume"], 2, "--resume goes with"),
     "workers without HATS": (["classify", "{t}/a.jpg", "--workers", "2"], 2, "--workers goes"),
@@ -651,18 +651,18 @@ def test_a_report_without_jinja2_is_refused_first(sample, tmp_path, capsys, monk
 
 def test_report(sample, tmp_path, capsys, loaded, monkeypatch):
     """What the report is asked for; its contents have tests of their own."""
-    asked = []
+    probability_asked = []
     module = ModuleType("astromorph.report.page")
-    module.write_report = lambda table, path, **options: asked.append((len(table), path, options))
+    module.write_report = lambda table, path, **options: probability_asked.append((len(table), path, options))
     module.check_report = lambda path, *, overwrite: None
     monkeypatch.setitem(sys.modules, "astromorph.report.page", module)
     report = tmp_path / "r.html"
     assert cli.main(["classify", str(sample), *IMAGES, "--report", str(report)]) == 0
-    rows, path, options = asked.pop()
+    rows, path, options = probability_asked.pop()
     assert (rows, path, options["images"]) == (12, report, "file")
     cli.main(["classify", str(sample), "--width", "30arcsec", "--offline", "--cache",
               str(tmp_path / "cache"), "--report", str(report)])
-    assert asked[0][2]["images"](0) is None  # there is none in the cache
+    assert probability_asked[0][2]["images"](0) is None  # there is none in the cache
 
 
 def _documented():
@@ -715,14 +715,14 @@ def documented_files(tmp_path_factory, classifier):
         pixels = read_cutout(path, survey="sdss").pixels
         picture = Image.fromarray(np.uint8(255 * pixels))
         picture.save(folder / "cutouts" / f"{number}.jpg")
-    cat = Table({"objid": range(4), "ra": [1.0, 2, 3, 4], "dec": [1.0] * 4, "q1": [1, 0, 1, 0],
+    cat = Table({"objid": range(4), "ra": [1.0, 2, 3, 4], "dec": [1.0] * 4, "disk": [1, 0, 1, 0],
                  "petroR90_r": [6.0] * 4, "file": [f"cutouts/{n}.jpg" for n in range(4)],
-                 "q2": [1, 0, 1, 0], "q3": [1, 0, 1, 0]})
+                 "edge_on": [1, 0, 1, 0], "bar": [1, 0, 1, 0]})
     for name in ("cat.fits", "cat.parquet", "galaxies.fits", "labeled.fits", "labeled.csv",
                  "votes.fits", "votes.ecsv"):
         write_table(cat, folder / name)
     write_table(Table({"RA": [1.0], "DEC": [1.0], "radius": [6.0]}), folder / "cat.csv")
-    classified = classifier.classify(cat, images="file", cutout_r90="measure")
+    classified = classifier.classify(cat, images="file", r90="measure")
     for name in ("classified.fits", "morphology.fits"):
         write_table(classified, folder / name)
     classifier.write(folder / "mine.safetensors")
@@ -755,7 +755,7 @@ def test_documented_commands_run(line, documented_files, tmp_path, capsys, loade
     arguments = [found for argument in arguments
                  for found in (sorted(glob(argument)) if "*" in argument else [argument])]
     if arguments[0] == "suggest" and "cutouts/" not in arguments:
-        arguments = [*arguments, "--images", "file", "--cutout-r90", "measure"]
+        arguments = [*arguments, "--images", "file", "--r90", "measure"]
     elif arguments[0] == "classify" and "--images" not in arguments and not any(
             argument.startswith("cutouts/") for argument in arguments):
         arguments.append("--offline")

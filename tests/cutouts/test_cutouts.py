@@ -1,4 +1,4 @@
-"""`CutoutFetcher` and `fetch_cutouts` with ways made up here: no service, no network."""
+"""`CutoutFetcher` and `fetch_cutouts` with services made up here: no service, no network."""
 import hashlib
 import io
 import threading
@@ -28,15 +28,15 @@ def jpeg(seed=0):
     return buffer.getvalue()
 
 
-class Way:
+class ImageService:
     """Gives a picture, or raises; counts what it was asked."""
 
     def __init__(self, name, error=None, flag=MorphFlag(0)):
         self.name, self.error, self.flag = name, error, flag
-        self.asked = Counter()
+        self.probability_asked = Counter()
 
     def __call__(self, request, transport):
-        self.asked[request.ra] += 1
+        self.probability_asked[request.ra] += 1
         if self.error is not None:
             raise self.error
         return ServiceImage(jpeg(int(request.ra)), f"http://{self.name}/{request.ra}", "irg",
@@ -44,20 +44,20 @@ class Way:
 
 
 def down(name="down", flag=MorphFlag.SERVER_ERROR, **options):
-    return Way(name, FetchError(f"{name} is out of order", flag, **options))
+    return ImageService(name, FetchError(f"{name} is out of order", flag, **options))
 
 
 @pytest.fixture
 def fetch(tmp_path):
-    def run(*ways, coords=PLACES, width=30 * u.arcsec, cache=tmp_path / "cache", **options):
-        return fetch_cutouts(coords, width, ways=list(ways), cache=cache, progress=False,
+    def run(*services, coords=PLACES, width=30 * u.arcsec, cache=tmp_path / "cache", **options):
+        return fetch_cutouts(coords, width, services=list(services), cache=cache, progress=False,
                              **options)
     return run
 
 
 def test_table_of_files(fetch):
-    way = Way("one")
-    table = fetch(way)
+    service = ImageService("one")
+    table = fetch(service)
     assert table.colnames == ["ra", "dec", "file", "morph_flag", *PROVENANCE]
     np.testing.assert_allclose(table["ra"], PLACES.ra.deg)
     assert table["morph_flag"].tolist() == [0, 0, 0]
@@ -65,32 +65,32 @@ def test_table_of_files(fetch):
         data = Path(row["file"]).read_bytes()
         assert data == jpeg(int(row["ra"]))
         assert row["cutout_sha256"] == hashlib.sha256(data).hexdigest()
-        assert row["cutout_url"] == f"http://one/{row['ra']}" and row["cutout_way"] == "one"
+        assert row["cutout_url"] == f"http://one/{row['ra']}" and row["cutout_service"] == "one"
     np.testing.assert_allclose(table["cutout_scale"], 30 / 212)
 
 
 def test_cached_images_are_not_asked_again(fetch):
-    way = Way("one")
-    first, second = fetch(way), fetch(way)
-    assert set(way.asked.values()) == {1}
+    service = ImageService("one")
+    first, second = fetch(service), fetch(service)
+    assert set(service.probability_asked.values()) == {1}
     assert all((first[name] == second[name]).all() for name in first.colnames)
-    fetch(way, width=31 * u.arcsec)
-    assert set(way.asked.values()) == {2}
+    fetch(service, width=31 * u.arcsec)
+    assert set(service.probability_asked.values()) == {2}
 
 
 def test_one_image_for_equal_positions(fetch):
     """Threads that ask for the same image at the same time wait for the first."""
-    way = Way("one")
-    table = fetch(way, coords=SkyCoord(np.full(40, 10) * u.deg, np.full(40, 1) * u.deg))
-    assert way.asked == {10: 1} and len(set(table["file"])) == 1
+    service = ImageService("one")
+    table = fetch(service, coords=SkyCoord(np.full(40, 10) * u.deg, np.full(40, 1) * u.deg))
+    assert service.probability_asked == {10: 1} and len(set(table["file"])) == 1
 
 
 def test_ways_are_tried_in_their_order(fetch):
-    bad, good, unused = down(), Way("good"), Way("unused")
+    bad, good, unused = down(), ImageService("good"), ImageService("unused")
     table = fetch(bad, good, unused)
-    assert table["cutout_way"].tolist() == ["good"] * 3 and not unused.asked
+    assert table["cutout_service"].tolist() == ["good"] * 3 and not unused.probability_asked
     fetch(bad, good)
-    assert set(bad.asked.values()) == {1}  # what the second way gave is in the cache
+    assert set(bad.probability_asked.values()) == {1}  # what the second service gave is in the cache
 
 
 def test_flags_of_all_ways_that_failed(fetch):
@@ -98,7 +98,7 @@ def test_flags_of_all_ways_that_failed(fetch):
         table = fetch(down("a"), down("b", MorphFlag.TIMED_OUT))
     flag = MorphFlag.SERVER_ERROR | MorphFlag.TIMED_OUT
     assert table["morph_flag"].tolist() == [flag] * 3 and set(table["file"]) == {""}
-    assert np.isnan(table["cutout_coverage"]).all() and set(table["cutout_way"]) == {""}
+    assert np.isnan(table["cutout_coverage"]).all() and set(table["cutout_service"]) == {""}
     message, = [message.getMessage() for message in messages if message.levelname == "WARNING"]
     assert "3 of 3 images could not be fetched (3 SERVER_ERROR | TIMED_OUT)" in message
     assert "row 0: a: a is out of order; b: b is out of order" in message
@@ -110,9 +110,9 @@ def test_a_warning_bit_alone_does_not_pass_for_an_image(fetch):
 
 
 def test_outside_the_footprint_no_other_way_is_tried(fetch):
-    other = Way("other")
+    other = ImageService("other")
     table = fetch(down(flag=MorphFlag.OUTSIDE_FOOTPRINT, final=True), other)
-    assert (table["morph_flag"] == MorphFlag.OUTSIDE_FOOTPRINT).all() and not other.asked
+    assert (table["morph_flag"] == MorphFlag.OUTSIDE_FOOTPRINT).all() and not other.probability_asked
 
 
 @pytest.mark.parametrize("ra, dec, width, flag", [
@@ -121,67 +121,67 @@ def test_outside_the_footprint_no_other_way_is_tried(fetch):
     (10, 0, -3, MorphFlag.BAD_SIZE), (10, 0, 1e5, MorphFlag.BAD_SIZE),
     (10, -50, 30, MorphFlag.OUTSIDE_FOOTPRINT)])
 def test_nothing_is_asked_for_a_bad_row(fetch, ra, dec, width, flag):
-    way = Way("one")
-    table = fetch(way, coords=Table({"ra": [ra, 20.0], "dec": [dec, 1.0]}),
+    service = ImageService("one")
+    table = fetch(service, coords=Table({"ra": [ra, 20.0], "dec": [dec, 1.0]}),
                   width=[width, 30] * u.arcsec)
-    assert table["morph_flag"].tolist() == [flag, 0] and set(way.asked) == {20}
+    assert table["morph_flag"].tolist() == [flag, 0] and set(service.probability_asked) == {20}
 
 
 def test_offline(fetch):
-    way = Way("one")
-    fetch(way, coords=PLACES[:1])
-    table = fetch(way, offline=True)
+    service = ImageService("one")
+    fetch(service, coords=PLACES[:1])
+    table = fetch(service, offline=True)
     assert table["morph_flag"].tolist() == [0] + [MorphFlag.NOT_CACHED] * 2
-    assert set(way.asked) == {10}
+    assert set(service.probability_asked) == {10}
 
 
 def test_old_images_are_used_when_the_service_fails(fetch):
-    way = Way("one")
-    fetch(way)
-    assert (fetch(way, max_age=1 * u.day)["morph_flag"] == 0).all()
-    assert set(way.asked.values()) == {1}
-    way.error = FetchError("out of order", MorphFlag.SERVER_ERROR)
-    table = fetch(way, max_age=0 * u.s)
+    service = ImageService("one")
+    fetch(service)
+    assert (fetch(service, max_age=1 * u.day)["morph_flag"] == 0).all()
+    assert set(service.probability_asked.values()) == {1}
+    service.error = FetchError("out of order", MorphFlag.SERVER_ERROR)
+    table = fetch(service, max_age=0 * u.s)
     assert (table["morph_flag"] == MorphFlag.STALE).all() and "" not in table["file"]
-    assert set(way.asked.values()) == {2}
-    assert (fetch(way, max_age=0 * u.s, offline=True)["morph_flag"] == 0).all()
-    way.error = None
-    assert (fetch(way, max_age=0 * u.s)["morph_flag"] == 0).all()
+    assert set(service.probability_asked.values()) == {2}
+    assert (fetch(service, max_age=0 * u.s, offline=True)["morph_flag"] == 0).all()
+    service.error = None
+    assert (fetch(service, max_age=0 * u.s)["morph_flag"] == 0).all()
 
 
 def test_warning_bits_of_an_image_are_kept(fetch):
-    way = Way("one", flag=MorphFlag.PARTIAL_FRAME)
+    service = ImageService("one", flag=MorphFlag.PARTIAL_FRAME)
     for _ in range(2):
-        assert (fetch(way)["morph_flag"] == MorphFlag.PARTIAL_FRAME).all()
+        assert (fetch(service)["morph_flag"] == MorphFlag.PARTIAL_FRAME).all()
 
 
 def test_local_ways_need_no_cache_and_work_offline(fetch, tmp_path):
-    way = Way("mine")
-    way.local = True
-    table = fetch(way, offline=True, folder=tmp_path / "out", names=["a", "b/c", b"d"])
+    service = ImageService("mine")
+    service.local = True
+    table = fetch(service, offline=True, folder=tmp_path / "out", names=["a", "b/c", b"d"])
     assert [name.rsplit("/", 1)[-1] for name in table["file"]] == ["a.jpg", "b_c.jpg", "d.jpg"]
     assert not list((tmp_path / "cache").rglob("*.jpg"))
-    fetch(way, folder=tmp_path / "out")
-    assert set(way.asked.values()) == {2}
+    fetch(service, folder=tmp_path / "out")
+    assert set(service.probability_asked.values()) == {2}
 
 
 def test_without_a_cache(fetch, tmp_path):
-    table = fetch(Way("one"), cache=False, folder=tmp_path / "out")
+    table = fetch(ImageService("one"), cache=False, folder=tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "0.jpg", "1.jpg", "2.jpg"]
     assert (table["morph_flag"] == 0).all()
     with pytest.raises(ValueError, match="folder: expected a folder"):
-        fetch(Way("one"), cache=False)
+        fetch(ImageService("one"), cache=False)
 
 
 def test_a_bug_in_a_way_is_not_taken_for_a_failure(fetch):
     with pytest.raises(ZeroDivisionError):
-        fetch(Way("one", ZeroDivisionError()))
+        fetch(ImageService("one", ZeroDivisionError()))
 
 
 def test_interrupted_run_leaves_a_usable_cache(fetch):
-    """Ctrl-C (as a way would see it) ends the run; what was got is there."""
-    way = Way("one")
+    """Ctrl-C (as a service would see it) ends the run; what was got is there."""
+    service = ImageService("one")
     first_two = threading.Semaphore(0)
 
     def interrupted(request, transport):
@@ -189,14 +189,14 @@ def test_interrupted_run_leaves_a_usable_cache(fetch):
             first_two.acquire()
             first_two.acquire()
             raise KeyboardInterrupt
-        image = way(request, transport)
+        image = service(request, transport)
         first_two.release()
         return image
     interrupted.name = "one"
     with pytest.raises(KeyboardInterrupt):
         fetch(interrupted)
-    fetch(way)
-    assert way.asked == {10: 1, 20: 1, 30: 1}
+    fetch(service)
+    assert service.probability_asked == {10: 1, 20: 1, 30: 1}
 
 
 @pytest.mark.parametrize("options, message", [
@@ -210,18 +210,18 @@ def test_interrupted_run_leaves_a_usable_cache(fetch):
     ({"pixels": 0}, "pixels must be a positive integer"),
     ({"max_age": 3}, "max_age: expected a time"),
     ({"max_age": 3 * u.m}, "max_age: expected a time"),
-    ({"ways": []}, "ways: expected at least one"),
-    ({"ways": "astrology"}, "skyserver.*astrology"),
-    ({"ways": "sia"}, "sia"),
+    ({"services": []}, "services: expected at least one"),
+    ({"services": "astrology"}, "skyserver.*astrology"),
+    ({"services": "sia"}, "sia"),
 ])
 def test_wrong_arguments(options, message, tmp_path):
-    arguments = {"width": 30 * u.arcsec, "ways": [Way("one")], "cache": tmp_path} | options
+    arguments = {"width": 30 * u.arcsec, "services": [ImageService("one")], "cache": tmp_path} | options
     with pytest.raises(ValueError, match=message):
         fetch_cutouts(PLACES, **arguments)
 
 
 def test_fetcher_gives_bytes(tmp_path):
-    with CutoutFetcher("SDSS", ways=Way("one"), cache=tmp_path) as fetcher:
+    with CutoutFetcher("SDSS", services=ImageService("one"), cache=tmp_path) as fetcher:
         assert fetcher.survey is SURVEYS["sdss"] and fetcher.bands == ("g", "r", "i")
         request = fetcher.request(10, 1, 30)
         assert fetcher.fetch(request).image.data == jpeg(10)

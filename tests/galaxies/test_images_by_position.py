@@ -21,9 +21,9 @@ from astromorph.surveys import SURVEYS
 
 COLUMNS = ["P_disk", "P_edge_on", "P_bar"]
 CENTERS = {"sdss": (180.0, 30.0), "legacy": (180.0, 30.0), "des": (10.0, -30.0)}
-WAYS = [(survey.name, way) for survey in SURVEYS.values() for way in survey.ways]
+IMAGE_SERVICES = [(survey.name, service) for survey in SURVEYS.values() for service in survey.services]
 BACKENDS = {name: getattr(pytest.mark, name) for name in SURVEYS}
-EACH_WAY = [pytest.param(survey, way, marks=BACKENDS[survey]) for survey, way in WAYS]
+EACH_WAY = [pytest.param(survey, service, marks=BACKENDS[survey]) for survey, service in IMAGE_SERVICES]
 
 
 def catalog(survey, n=12, step=0.02):
@@ -32,7 +32,7 @@ def catalog(survey, n=12, step=0.02):
     return Table({"ra": ra + step * np.arange(n), "dec": np.full(n, dec)})
 
 
-def asked(table):
+def probability_asked(table):
     return SkyCoord(table["ra"], table["dec"], unit="deg")
 
 
@@ -74,32 +74,32 @@ def test_every_way_gives_the_same_probabilities(server, classifier, tmp_path, su
     table = catalog(survey)
     table["petroR90_r"] = sizes(server, table)
     pictures, planes = [], []
-    for way in SURVEYS[survey].ways:
-        result = classifier.classify(table, ways=way, survey=survey, cache=tmp_path,
+    for service in SURVEYS[survey].services:
+        result = classifier.classify(table, services=service, survey=survey, cache=tmp_path,
                                      progress=False, provenance=True)
         assert result["morph_flag"].tolist() == [0] * len(table)
-        assert set(result["cutout_way"]) == {way}
-        (pictures if way in ("skyserver", "viewer", "hips2fits") else planes).append(
+        assert set(result["cutout_service"]) == {service}
+        (pictures if service in ("skyserver", "viewer", "hips2fits") else planes).append(
             answers(result))
     assert np.ptp(pictures, axis=0).max() < 0.02 and np.ptp(planes, axis=0).max() < 0.021
     difference = np.abs(np.mean(pictures, axis=0) - np.mean(planes, axis=0))
     assert (difference < 0.02).mean() > 0.9 and difference.max() < 0.04
 
 
-@pytest.mark.parametrize("survey, way", EACH_WAY)
-def test_every_way_shows_the_same_picture(server, tmp_path, survey, way):
+@pytest.mark.parametrize("survey, service", EACH_WAY)
+def test_every_way_shows_the_same_picture(server, tmp_path, survey, service):
     """The asymmetric galaxy: any flip, rotation, shift or exchange of bands would show."""
     ra, dec = CENTERS[survey]
 
     def picture(name):
-        with CutoutFetcher(survey, ways=name, cache=tmp_path) as fetcher:
+        with CutoutFetcher(survey, services=name, cache=tmp_path) as fetcher:
             cutout = fetcher.fetch(fetcher.request(ra, dec + 1, 40.0))
         pixels = read_cutout(cutout.image.data, survey=survey).pixels
         side = min(pixels.shape[:2])
         return pixels[:side, :side], side
 
     pixels, reference = (resample(image, 48, width=side) for image, side in map(
-        picture, (way, SURVEYS[survey].ways[0])))
+        picture, (service, SURVEYS[survey].services[0])))
     for band in range(3):
         same = np.corrcoef(pixels[..., band].ravel(), reference[..., band].ravel())[0, 1]
         assert same > 0.99
@@ -133,21 +133,21 @@ def test_ways_to_say_the_size(server, classifier, tmp_path):
     expected = answers(classifier.classify(table, r90=r90, **options))
     table["size"] = r90
     table["frame"] = r90 * classifier.frame_r90
-    positions = QTable({"where": asked(table)})
+    positions = QTable({"where": probability_asked(table)})
     for data, size in ((table, {"r90": "size"}), (table, {"width": "frame"}),
-                       (asked(table), {"r90": r90}), (positions, {"r90": r90})):
+                       (probability_asked(table), {"r90": r90}), (positions, {"r90": r90})):
         np.testing.assert_allclose(answers(classifier.classify(data, **size, **options)), expected,
                                    atol=1e-3)
     wider = classifier.classify(table, r90="size", cutout_r90=8.48, pixels=424, **options)
     np.testing.assert_allclose(answers(wider), expected, atol=0.1)
     with pytest.raises(ValueError, match="r90: found no column.*width=.*measure"):
-        classifier.classify(asked(table), **options)
+        classifier.classify(probability_asked(table), **options)
 
 
 @pytest.mark.sdss
 def test_size_is_measured_on_request(server, classifier, tmp_path):
     table = catalog("sdss")
-    result = classifier.classify(table, cutout_r90="measure", cache=tmp_path, progress=False)
+    result = classifier.classify(table, r90="measure", cache=tmp_path, progress=False)
     assert (result["morph_flag"] & MorphFlag.MEASURED_SIZE == MorphFlag.MEASURED_SIZE).all()
     given = classifier.classify(table, r90=sizes(server, table), cache=tmp_path, progress=False)
     assert np.median(np.abs(answers(result) - answers(given))) < 0.1
@@ -160,7 +160,7 @@ def test_bad_rows_keep_their_place(server, classifier, tmp_path):
     table["dec"][1], table["petroR90_r"][2], table["dec"][3] = np.nan, -9999, -80
     table["dec"][4] = 82  # the record's limits allow it, the server has no image
     server.sky.footprints["sdss"] = (-26, 80)
-    result = classifier.classify(table, ways="skyserver", cache=tmp_path, progress=False)
+    result = classifier.classify(table, services="skyserver", cache=tmp_path, progress=False)
     server.sky.footprints["sdss"] = SURVEYS["sdss"].declinations
     assert result["morph_flag"].tolist() == [
         0, MorphFlag.BAD_COORDINATE, MorphFlag.BAD_SIZE, MorphFlag.OUTSIDE_FOOTPRINT,
@@ -195,7 +195,7 @@ def undamaged(table):
 def test_storm(storm, tmp_path):
     """Faults in 20% of the answers: all that can be served is got, nothing bad is kept."""
     table = storm_catalog(2000)
-    result = fetch_cutouts(table, 30 * u.arcsec, ways="skyserver", cache=tmp_path, progress=False)
+    result = fetch_cutouts(table, 30 * u.arcsec, services="skyserver", cache=tmp_path, progress=False)
     assert sum(storm.stats.faults.values()) > 300
     expected = np.where(table["dec"] == 82, MorphFlag.OUTSIDE_FOOTPRINT, 0)
     assert result["morph_flag"].tolist() == expected.tolist()
@@ -212,7 +212,7 @@ from astromorph.cutouts import fetch_cutouts
 
 url, catalog, cache = sys.argv[1:]
 with services.conf.set_temp("skyserver_url", url):
-    table = fetch_cutouts(Table.read(catalog), 30 * u.arcsec, ways="skyserver", cache=cache,
+    table = fetch_cutouts(Table.read(catalog), 30 * u.arcsec, services="skyserver", cache=cache,
                           progress=False)
 table.write(sys.stdout, format="ascii.csv")
 """
@@ -234,11 +234,11 @@ def test_killed_run_continues(storm, tmp_path):
             time.sleep(0.02)
         process.kill()
     assert process.returncode < 0
-    kept = fetch_cutouts(table, 30 * u.arcsec, ways="skyserver", cache=cache, offline=True,
+    kept = fetch_cutouts(table, 30 * u.arcsec, services="skyserver", cache=cache, offline=True,
                          progress=False)
     assert 200 < (kept["morph_flag"] == 0).sum() < 500 and undamaged(kept)
     storm.stats.reset()
-    result = fetch_cutouts(table, 30 * u.arcsec, ways="skyserver", cache=cache, progress=False)
+    result = fetch_cutouts(table, 30 * u.arcsec, services="skyserver", cache=cache, progress=False)
     assert (result["morph_flag"] == np.where(table["dec"] == 82, MorphFlag.OUTSIDE_FOOTPRINT,
                                              0)).all() and undamaged(result)
     missing = {target(row) for row in kept if row["morph_flag"] != 0}
@@ -271,14 +271,14 @@ def test_two_processes_share_a_cache(server, tmp_path):
     ("cut", MorphFlag.UNREADABLE), ("cut-length", MorphFlag.UNREADABLE),
     ("cut-chunked", MorphFlag.UNREADABLE), ("stall", MorphFlag.TIMED_OUT),
     ("stall-body", MorphFlag.TIMED_OUT), ("blank", MorphFlag.OUTSIDE_FOOTPRINT)])
-@pytest.mark.parametrize("survey, way", EACH_WAY)
-def test_each_fault_has_its_flag(server, tmp_path, survey, way, kind, flag):
-    """Every answer is broken in one way: the row is flagged so, and nothing is kept."""
+@pytest.mark.parametrize("survey, service", EACH_WAY)
+def test_each_fault_has_its_flag(server, tmp_path, survey, service, kind, flag):
+    """Every answer is broken in one service: the row is flagged so, and nothing is kept."""
     server.faults.set(rates={kind: 1.0}, stall=2.0, retry_after="0")
-    with CutoutFetcher(survey, ways=way, cache=tmp_path, timeout=0.5, retries=1) as fetcher:
+    with CutoutFetcher(survey, services=service, cache=tmp_path, timeout=0.5, retries=1) as fetcher:
         with pytest.raises(FetchError) as failure:
             fetcher.fetch(fetcher.request(*CENTERS[survey], 30.0))
-    if way == "sdss-frames" and kind == "cut":  # a table cut within a number is a wrong table
+    if service == "sdss-frames" and kind == "cut":  # a table cut within a number is a wrong table
         flag |= MorphFlag.SERVER_ERROR
     assert failure.value.flag & flag
     assert not [path for path in tmp_path.rglob("*") if path.suffix in (".jpg", ".fits", ".png")]
@@ -288,19 +288,19 @@ def test_each_fault_has_its_flag(server, tmp_path, survey, way, kind, flag):
 def test_other_bands_are_not_taken(server, tmp_path):
     server.faults.set(rates={"bands": 1.0})
     result = fetch_cutouts(catalog("legacy", 2), 30 * u.arcsec, survey="legacy", cache=tmp_path,
-                           ways="viewer-fits", progress=False)
+                           services="viewer-fits", progress=False)
     assert (result["morph_flag"] & MorphFlag.MISSING_BAND).all()
 
 
-@pytest.mark.parametrize("survey, way", EACH_WAY)
-def test_half_covered(server, tmp_path, survey, way):
+@pytest.mark.parametrize("survey, service", EACH_WAY)
+def test_half_covered(server, tmp_path, survey, service):
     """A frame on the edge of the footprint: kept, with the fraction that is covered."""
     ra, dec = CENTERS[survey]
     ra += 0.5  # the server keeps frames that it has made
     server.sky.footprints[survey] = (dec, 90)
     try:
         result = fetch_cutouts(SkyCoord(ra, dec, unit="deg"), 40 * u.arcsec, survey=survey,
-                               ways=way, cache=tmp_path, progress=False)
+                               services=service, cache=tmp_path, progress=False)
     finally:
         server.sky.footprints[survey] = SURVEYS[survey].declinations
     assert result["morph_flag"][0] & MorphFlag.PARTIAL_FRAME
@@ -313,7 +313,7 @@ def test_next_way_when_the_first_is_down(server, classifier, tmp_path):
     table = catalog("sdss", 3)
     result = classifier.classify(table, r90=sizes(server, table), cache=tmp_path, retries=1,
                                  provenance=True, progress=False)
-    assert set(result["cutout_way"]) == {"viewer-fits"} and not result["P_disk"].mask.any()
+    assert set(result["cutout_service"]) == {"viewer-fits"} and not result["P_disk"].mask.any()
 
 
 @pytest.mark.parametrize("survey", [pytest.param(name, marks=BACKENDS[name]) for name in SURVEYS])

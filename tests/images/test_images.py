@@ -472,7 +472,7 @@ def test_frame_follows_r90_on_the_sky(galaxy_planes, galaxy_wcs):
 
 def test_frame_measured(galaxy_planes):
     r90 = measure_r90(_color(galaxy_planes), stretch=20**0.5)
-    pixels, flag = load_frame(galaxy_planes, SIZE, frame_r90=2.0, cutout_r90="measure")
+    pixels, flag = load_frame(galaxy_planes, SIZE, frame_r90=2.0, r90="measure")
     assert_allclose(pixels, resample(_color(galaxy_planes), SIZE, width=2 * r90), atol=1e-5)
     assert flag == 0
 
@@ -499,7 +499,7 @@ def test_framed_as_given_without_a_size(size, flag, galaxy_planes):
 def test_no_galaxy_to_measure():
     noise = np.random.default_rng(2).normal(0.1, 0.01, (90, 90, 3))
     assert np.isnan(measure_r90(noise))
-    assert load_frame(noise, SIZE, frame_r90=4.0, cutout_r90="measure")[1] == MorphFlag.NO_SIZE
+    assert load_frame(noise, SIZE, frame_r90=4.0, r90="measure")[1] == MorphFlag.NO_SIZE
 
 
 @pytest.mark.parametrize("size, message", [

@@ -72,7 +72,7 @@ def test_card_says_how_it_came_about(classifier, adapted):
     assert card["adapted"]["from"] == classifier.card["sha256"]
     assert card["adapted"]["train"] == "all" and card["adapted"]["seed"] == 0
     assert card["adapted"]["galaxies"] == 96 and not card["adapted"]["interrupted"]
-    assert card["adapted"]["labels"]["q3"] == {"n": 48, "positive": 24, "taught": True}
+    assert card["adapted"]["labels"]["bar"] == {"n": 48, "positive": 24, "trained": True}
     assert card["alignment"]["n_images"] == 96
     assert card["calibration"] != classifier.card["calibration"]
     assert "legacy" in repr(adapted)
@@ -80,14 +80,14 @@ def test_card_says_how_it_came_about(classifier, adapted):
 
 def test_report(adapted):
     table = adapted.report.table
-    assert table["question"].tolist() == ["q1", "q2", "q3"]
+    assert table["question"].tolist() == ["disk", "edge_on", "bar"]
     assert table["n"].tolist() == [24, 18, 12] and table["n_positive"].tolist() == [18, 6, 6]
     assert table["accuracy_after"][0] > table["accuracy_before"][0]
     for name in ("TPR", "precision", "accuracy", "AUC"):
         assert (table[f"{name}_after_low"] <= table[f"{name}_after"]).all()
         assert (table[f"{name}_after"] <= table[f"{name}_after_high"]).all()
     printed = str(adapted.report)
-    assert "q1: 24 galaxies, 18 positive" in printed and "validation part" in printed
+    assert "disk: 24 galaxies, 18 positive" in printed and "validation part" in printed
     assert adapted.report.learning_curve is None
     assert MorphologyClassifier.from_pretrained("sdss").report is None
 
@@ -138,15 +138,15 @@ def test_scratch_does_not_start_from_the_source(classifier, adapted, sample):
 
 def test_galaxies_without_a_label_keep_the_old_answer(classifier, sample):
     images, labels = sample
-    teaching = adapting.Teaching(classifier, images, labels, "all", None, 0, False)
+    trainer = adapting.Trainer(classifier, images, labels, "all", None, 0, False)
     old, known = networks.run(classifier._model, networks.crop(
         images, classifier.card["size"])), np.isfinite(labels)
     unknown = ~known[:, 2]
-    assert unknown.any() and (teaching._weights[known] == 1).all()
-    np.testing.assert_allclose(teaching._weights[unknown, 2],
+    assert unknown.any() and (trainer._weights[known] == 1).all()
+    np.testing.assert_allclose(trainer._weights[unknown, 2],
                                0.5 * (old[:, 0] * (1 - old[:, 1]))[unknown], rtol=1e-5)
-    np.testing.assert_allclose(teaching._targets[~known], old[~known])
-    assert (teaching._judged == known).all()  # they do not choose the epoch
+    np.testing.assert_allclose(trainer._targets[~known], old[~known])
+    assert (trainer._judged == known).all()  # they do not choose the epoch
 
 
 def _interrupted_after(monkeypatch, epochs):
@@ -203,10 +203,10 @@ def test_question_without_labels_is_kept(classifier, sample):
     labels[labels[:, 2] == 0, 2] = np.nan
     with log.log_to_list() as messages:
         adapted = classifier.adapt(images, labels, **QUICK | {"epochs": 6})
-    assert any("q3 have fewer than 10" in message.getMessage() for message in messages)
-    assert adapted.report.table["taught"].tolist() == [True, True, False]
+    assert any("bar have fewer than 10" in message.getMessage() for message in messages)
+    assert adapted.report.table["trained"].tolist() == [True, True, False]
     assert "kept as it was" in str(adapted.report)
-    assert adapted.card["calibration"]["q3"] == classifier.card["calibration"]["q3"]
+    assert adapted.card["calibration"]["bar"] == classifier.card["calibration"]["bar"]
     old, new = (chosen.predict(images, cutout_r90=WIDTH) for chosen in (
         classifier.align(images, cutout_r90=WIDTH), adapted))
     away = np.abs(old - new).mean(axis=0)
@@ -221,15 +221,15 @@ def test_cross_validation_and_learning_curve(classifier, sample):
     assert table.meta["tested_by"] == "3-fold cross-validation"
     curve = adapted.report.learning_curve
     assert curve["n_train"].tolist() == [30] * 3 + [60] * 3
-    assert curve["question"].tolist() == ["q1", "q2", "q3"] * 2
+    assert curve["question"].tolist() == ["disk", "edge_on", "bar"] * 2
     assert "Learning curve" in str(adapted.report)
 
 
 def test_parts_are_disjoint_and_alike(classifier, sample):
     images, labels = sample
-    teaching = adapting.Teaching(classifier, images, labels, "dense", None, 0, False)
+    trainer = adapting.Trainer(classifier, images, labels, "dense", None, 0, False)
     rows = np.arange(96)
-    parts = teaching._parts(rows, 4, 0)
+    parts = trainer._parts(rows, 4, 0)
     assert np.bincount(parts).tolist() == [24] * 4
     for part in range(4):
         assert np.nansum(labels[parts == part], axis=0).tolist() == [18, 6, 6]
@@ -258,8 +258,8 @@ def test_table_of_votes_and_bad_rows(classifier, sample, tmp_path):
 
 
 @pytest.mark.parametrize("labels, message", [
-    (np.ones((96, 3)), "at least 10 galaxies of either answer.*q1 96 positive and 0 negative"),
-    (np.full((96, 3), np.nan), "q1 0 positive and 0 negative"),
+    (np.ones((96, 3)), "at least 10 galaxies of either answer.*disk 96 positive and 0 negative"),
+    (np.full((96, 3), np.nan), "disk 0 positive and 0 negative"),
     (np.full((96, 3), 0.4), "labels must be 1, 0, or NaN"),
     (np.full((96, 3), 2), "labels must be 1, 0, or NaN"),
     (np.ones((95, 3)), r"expected shape \(96, 3\).*\(95, 3\)"),
@@ -278,9 +278,9 @@ def test_labels_that_are_not_numbers(classifier, sample):
 
 def test_three_galaxies_or_none_usable(classifier, sample):
     images, labels = sample
-    with pytest.raises(ValueError, match="at least 10 galaxies.*q1 2 positive and 1 negative"):
+    with pytest.raises(ValueError, match="at least 10 galaxies.*disk 2 positive and 1 negative"):
         classifier.adapt(images[1:4], [[1, 0, 0], [1, 1, np.nan], [0, np.nan, np.nan]], **QUICK)
-    with pytest.raises(ValueError, match="images that can be used.*q1 0 positive"):
+    with pytest.raises(ValueError, match="images that can be used.*disk 0 positive"):
         classifier.adapt(["nowhere.jpg"] * 96, labels, **QUICK)
 
 
@@ -305,7 +305,7 @@ def test_balanced_threshold():
     labels, probabilities = [1, 0, 1, 0, 1, np.nan], [0.9, 0.8, 0.7, 0.2, 0.6, 0.95]
     threshold = balanced_threshold(labels, probabilities)
     assert threshold == pytest.approx(0.65)
-    row = score_table(np.array(labels)[:, None], np.array(probabilities)[:, None], ["q1"],
+    row = score_table(np.array(labels)[:, None], np.array(probabilities)[:, None], ["disk"],
                       threshold=threshold, intervals=False)[0]
     assert row["TPR"] == pytest.approx(row["precision"])
     assert np.isnan(balanced_threshold([1, 1], [0.2, 0.3]))

@@ -89,7 +89,7 @@ def test_printed_labels_say_what_was_done(hart):
     assert "6 galaxies: dialect=gz2, threshold=0.7, min_votes=3" in text
     assert "not_applicable" in text and "min_votes not applied" not in text
     text = str(make_labels(catalog(GZ2, fraction="_weighted_fraction")))
-    assert "No numbers of votes for q1, q2, q3: min_votes not applied." in text
+    assert "No numbers of votes for disk, edge_on, bar: min_votes not applied." in text
 
 
 def test_strong_and_weak_bars_add_up():
@@ -158,7 +158,7 @@ def test_debiased_fractions_only_when_asked(hart):
 
 
 def test_children_of_unknown_parents_keep_their_labels():
-    table = Table({"q1": [1, NAN, 0], "q2": [NAN, 0, 1], "q3": [1.0, 0, 1]})
+    table = Table({"disk": [1, NAN, 0], "edge_on": [NAN, 0, 1], "bar": [1.0, 0, 1]})
     labels = make_labels(table)
     assert_array_equal(labels.values, [[1, NAN, 1], [NAN, 0, 0], [0, NAN, NAN]])
     assert list(labels.report["not_applicable"]) == [0, 1, 1]
@@ -211,8 +211,8 @@ def test_empty_table_has_no_labels(hart):
 
 
 def test_several_dialects_need_a_choice(hart):
-    hart["q1"] = 1
-    with pytest.raises(ValueError, match=r"gz2 \(t01_smooth_or_features.*labels \(q1\)"):
+    hart["disk"] = 1
+    with pytest.raises(ValueError, match=r"gz2 \(t01_smooth_or_features.*labels \(disk\)"):
         make_labels(hart)
     assert_array_equal(make_labels(hart, dialect="gz2").values, LABELS)
     assert_array_equal(make_labels(hart, dialect="labels").values[:, 0], [1] * 6)
@@ -230,16 +230,16 @@ def test_campaigns_of_one_table_need_a_choice():
 
 
 @pytest.mark.parametrize("columns, options, message", [
-    ({"a": [1], "b": [2]}, {}, r"Understood: gz2 \(t01_.*q1 or P_disk.*Received: \['a', 'b'\]"),
-    ({"q1": [1]}, {"dialect": "gz2"}, "expected columns of gz2.*Received: .'q1'"),
-    ({"q1": [1]}, {"dialect": "gz3"}, "dialect: expected one of .*decals-dr5.*'gz3'"),
-    ({"q1": [1]}, {"debiased": True}, "debiased: expected votes"),
-    ({"q1": [2]}, {}, "0..1, or missing, in column 'q1'. Received 1 others, first 2"),
-    ({"q1": [[1, 0]]}, {}, r"one number a row in column 'q1'.*\(1, 2\)"),
+    ({"a": [1], "b": [2]}, {}, r"Understood: gz2 \(t01_.*disk or P_disk.*Received: \['a', 'b'\]"),
+    ({"disk": [1]}, {"dialect": "gz2"}, "expected columns of gz2.*Received: .'disk'"),
+    ({"disk": [1]}, {"dialect": "gz3"}, "dialect: expected one of .*decals-dr5.*'gz3'"),
+    ({"disk": [1]}, {"debiased": True}, "debiased: expected votes"),
+    ({"disk": [2]}, {}, "0..1, or missing, in column 'disk'. Received 1 others, first 2"),
+    ({"disk": [[1, 0]]}, {}, r"one number a row in column 'disk'.*\(1, 2\)"),
     ({"bar_yes": [3]}, {},
-     r"q3, as in \['bar_strong_.*bar_weak_.*bar_no_.*Received: \['bar_yes'\]$"),
+     r"bar, as in \['bar_strong_.*bar_weak_.*bar_no_.*Received: \['bar_yes'\]$"),
     ({"bar_yes_fraction": [0.3], "bar_no_fraction": [0.7]}, {"debiased": True},
-     "expected debiased votes on both answers to q3"),
+     "expected debiased votes on both answers to bar"),
     ({"bar_yes_fraction": [80], "bar_no_fraction": [20]}, {}, "0..1.*'bar_yes_fraction'.*80"),
     ({"bar_yes_fraction": [0.8], "bar_no_fraction": [0.7]}, {}, "add up"),
     ({"bar_yes": [-1], "bar_no": [20]}, {}, "0 or more.*'bar_yes'.*first -1"),
@@ -248,11 +248,11 @@ def test_campaigns_of_one_table_need_a_choice():
     ({"bar_yes": [8], "bar_no": [20], "bar_total-votes": [0]}, {}, "more for the answers"),
     ({"t03_bar_a06_bar_weight_fraction": [1], "t03_bar_a07_no_bar_weight_fraction": [0],
       "t03_bar_a06_bar_weighted_fraction": [0], "t03_bar_a07_no_bar_weighted_fraction": [1]}, {},
-     "one spelling of the votes on q3.*keep the columns of one catalog"),
-    ({"q1": [1]}, {"threshold": 0.3}, "threshold .* 0.5 and below 1. Received: 0.3"),
-    ({"q1": [1]}, {"threshold": "0.7"}, "threshold must be one number"),
-    ({"q1": [1]}, {"agreement": 0}, "agreement must be one number above 0"),
-    ({"q1": [1]}, {"min_votes": -1}, "min_votes must be one number, 0 or more"),
+     "one spelling of the votes on bar.*keep the columns of one catalog"),
+    ({"disk": [1]}, {"threshold": 0.3}, "threshold .* 0.5 and below 1. Received: 0.3"),
+    ({"disk": [1]}, {"threshold": "0.7"}, "threshold must be one number"),
+    ({"disk": [1]}, {"agreement": 0}, "agreement must be one number above 0"),
+    ({"disk": [1]}, {"min_votes": -1}, "min_votes must be one number, 0 or more"),
 ])
 def test_what_is_wrong_is_said(columns, options, message):
     with pytest.raises(ValueError, match=message):
@@ -260,12 +260,12 @@ def test_what_is_wrong_is_said(columns, options, message):
 
 
 def test_columns_with_units_or_words_are_refused():
-    with pytest.raises(ValueError, match="'q1': expected votes, without a unit. Received deg"):
-        make_labels(QTable({"q1": [1] * u.deg}))
-    with pytest.raises(TypeError, match="table: column 'q1' must be an array of numbers"):
-        make_labels(Table({"q1": ["spiral"]}))
+    with pytest.raises(ValueError, match="'disk': expected votes, without a unit. Received deg"):
+        make_labels(QTable({"disk": [1] * u.deg}))
+    with pytest.raises(TypeError, match="table: column 'disk' must be an array of numbers"):
+        make_labels(Table({"disk": ["spiral"]}))
     with pytest.raises(TypeError, match="table: expected an astropy Table.*Received dict"):
-        make_labels({"q1": [1]})
+        make_labels({"disk": [1]})
 
 
 def test_real_votes_give_the_labels_of_their_set(real_data):

@@ -6,7 +6,7 @@ import pytest
 from astropy.table import Table
 
 from astromorph import QUESTIONS, MorphFlag, MorphologyClassifier
-from astromorph.questions import asked
+from astromorph.questions import probability_asked
 from astromorph.learning.suggesting import suggest_rows, total_entropy
 
 SAMPLE = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
@@ -18,8 +18,8 @@ def classifier():
 
 
 def test_asked_follows_the_tree():
-    np.testing.assert_allclose(asked(QUESTIONS, [0.8, 0.3, 0.6]), [1, 0.8, 0.8 * 0.7])
-    assert asked(QUESTIONS[1:], [0.3, 0.6]) == [1, 0.7]
+    np.testing.assert_allclose(probability_asked(QUESTIONS, [0.8, 0.3, 0.6]), [1, 0.8, 0.8 * 0.7])
+    assert probability_asked(QUESTIONS[1:], [0.3, 0.6]) == [1, 0.7]
 
 
 def test_entropy_by_hand():

@@ -169,11 +169,11 @@ def test_real_decals_images_align(real_data):
     """Brightness of DECam pictures ends up much nearer to that of SDSS."""
     paths = sorted((real_data / "decals").glob("*.jpg"))[:150]
     classifier = MorphologyClassifier.from_pretrained("sdss")
-    aligned = classifier.align(paths[:100], cutout_r90="measure", survey="legacy")
+    aligned = classifier.align(paths[:100], r90="measure", survey="legacy")
     source = np.array(classifier.card["brightness"]["quantiles"])
     distances = []
     for chosen in (classifier, aligned):
-        rows = chosen._rows(paths[100:], cutout_r90="measure")
+        rows = chosen._rows(paths[100:], r90="measure")
         frames = chosen._prepare(list(chosen._read(rows, None, False)))
         distances.append(np.abs(measure_brightness(frames)[0] - source).mean())
     assert distances[1] < 0.5 * distances[0]

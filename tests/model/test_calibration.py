@@ -172,7 +172,7 @@ def test_child_question_counts_where_it_is_asked():
     edge_on[1::2] = .9  # of galaxies without a disk
     scalings, report = shift_priors(
         QUESTIONS[:2], [PlattScaling.identity()] * 2, np.stack([disk, edge_on], axis=1),
-        {"q1": .5, "q2": .5})
+        {"disk": .5, "edge_on": .5})
     assert report["base_rate"][1] == pytest.approx(labels[::2].mean(), abs=.02)
     assert report["n"].tolist() == [4000, 2000]
 
@@ -192,14 +192,14 @@ def test_recalibrate_keeps_what_it_cannot_fit(method):
     with log.log_to_list() as messages:
         new, report = recalibrate(QUESTIONS, old, labels, probabilities, method)
     assert new[2] == old[2] and new[0] != old[0] and new[1] != old[1]
-    assert [m.getMessage()[:20] for m in messages] == ["Not calibrated, q3: "]
+    assert [m.getMessage()[:20] for m in messages] == ["Not calibrated, bar: "]
     assert report["calibrated"].tolist() == [True, True, False]
     assert (report["ECE_after"][:2] < report["ECE_before"][:2]).all()
     assert report["n"].tolist() == [400, 400, 8]
 
 
 def test_recalibrate_refuses_where_nothing_can_be_fitted():
-    with pytest.raises(ValueError, match="no question can be calibrated.*q1.*q2.*q3"):
+    with pytest.raises(ValueError, match="no question can be calibrated.*disk.*edge_on.*bar"):
         recalibrate(QUESTIONS, [PlattScaling.identity()] * 3, np.ones((20, 3)),
                     np.random.default_rng(0).random((20, 3)))
 
@@ -233,12 +233,12 @@ def test_calibrate_with_labels(classifier, images, tmp_path):
     card = classifier.card
     new = classifier.calibrate(images, labels, survey="legacy")
     assert classifier.card == card and new.card["survey"] == "legacy"
-    assert new.card["calibration"]["q1"] == card["calibration"]["q1"]
+    assert new.card["calibration"]["disk"] == card["calibration"]["disk"]
     after = new.classify(images)
     np.testing.assert_array_equal(after["P_disk"], before["P_disk"])
     assert after["P_bar"].mean() == pytest.approx(labels[:, 2].mean(), abs=.02)
-    assert new.card["base_rates"]["q3"] == labels[:, 2].mean()
-    assert new.card["base_rates"]["q1"] == card["base_rates"]["q1"]
+    assert new.card["base_rates"]["bar"] == labels[:, 2].mean()
+    assert new.card["base_rates"]["disk"] == card["base_rates"]["disk"]
     assert new.calibration_report["calibrated"].tolist() == [False, False, True]
     assert classifier.calibration_report is None
     new.write(tmp_path / "new.safetensors")
@@ -251,15 +251,15 @@ def test_prior_shift_after_labels(classifier, images, tmp_path):
     """The two compose: the shift is that of the base rates in the card."""
     new = classifier.calibrate(images, method="prior")
     rates = [clf.card["base_rates"] for clf in (classifier, new)]
-    shift = logit(rates[1]["q1"]) - logit(rates[0]["q1"])
+    shift = logit(rates[1]["disk"]) - logit(rates[0]["disk"])
     before, after = classifier.classify(images), new.classify(images)
     middle = np.abs(odds(before, "P_disk")) < 8
     np.testing.assert_allclose((odds(after, "P_disk") - odds(before, "P_disk"))[middle], shift,
                                atol=.01)
-    assert after["P_disk"].mean() == pytest.approx(rates[1]["q1"], abs=1e-3)
+    assert after["P_disk"].mean() == pytest.approx(rates[1]["disk"], abs=1e-3)
     # A second time nothing is left to correct.
-    again = new.calibrate(images, method="prior").card["calibration"]["q1"]
-    assert again["intercept"] == pytest.approx(new.card["calibration"]["q1"]["intercept"],
+    again = new.calibrate(images, method="prior").card["calibration"]["disk"]
+    assert again["intercept"] == pytest.approx(new.card["calibration"]["disk"]["intercept"],
                                                abs=.02)
 
 
@@ -279,7 +279,7 @@ def test_prior_refuses_few_images_and_unknown_base_rates(classifier, images):
         classifier.calibrate(images[:20], method="prior")
     unknown = {key: value for key, value in classifier.card.items() if key != "base_rates"}
     bare = classifier._with(unknown)
-    with pytest.raises(ValueError, match="base rates of .*q1"):
+    with pytest.raises(ValueError, match="base rates of .*disk"):
         bare.calibrate(images, method="prior")
 
 
@@ -288,8 +288,8 @@ def test_labels_from_the_table(classifier, images):
     table["image"] = images_as_objects = np.empty(60, object)
     images_as_objects[:] = images
     table["image"] = images_as_objects
-    table["q1"] = (np.arange(60) % 3 == 0).astype(float)
-    table["q2"] = table["q3"] = np.full(60, NAN)
-    table["q1"][odds(classifier.classify(images), "P_disk") > 0] = 1
+    table["disk"] = (np.arange(60) % 3 == 0).astype(float)
+    table["edge_on"] = table["bar"] = np.full(60, NAN)
+    table["disk"][odds(classifier.classify(images), "P_disk") > 0] = 1
     new = classifier.calibrate(table, images="image", method="temperature")
-    assert new.card["calibration"]["q1"]["intercept"] == 0
+    assert new.card["calibration"]["disk"]["intercept"] == 0

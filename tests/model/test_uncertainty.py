@@ -96,7 +96,7 @@ def test_views_error_by_hand(any_classifier):
     image = np.random.default_rng(1).integers(0, 255, (100, 100, 3), dtype=np.uint8)
     turned = [np.rot90(view, turn) for view in (image, image[:, ::-1]) for turn in range(4)]
     answers = any_classifier.classify(turned, batch_size=8)
-    result = any_classifier.classify([image], errors="views", batch_size=1)
+    result = any_classifier.classify([image], uncertainty="views", batch_size=1)
     np.testing.assert_allclose([result[name][0] for name in ERRORS],
                                [answers[name].std() for name in COLUMNS], atol=2e-4)
 
@@ -104,7 +104,7 @@ def test_views_error_by_hand(any_classifier):
 def test_nothing_classified_still_has_the_columns(any_classifier):
     for data in ([], ["missing.fits"], Table({"image": np.array([], str)})):
         options = {"images": "image"} if isinstance(data, Table) else {}
-        result = any_classifier.classify(data, errors="views", batch_size=1, **options)
+        result = any_classifier.classify(data, uncertainty="views", batch_size=1, **options)
         assert set(ERRORS) <= set(result.colnames) and len(result) == len(data)
 
 
@@ -173,13 +173,13 @@ def test_errors_rank_real_mistakes(real_data, errors):
 
 
 def test_error_columns_for_positions(tmp_path):
-    """Images of positions go the same way; here they come from a folder."""
+    """Images of positions go the same service; here they come from a folder."""
     names = [f"g{number}" for number in range(len(SAMPLE))]
     for name, path in zip(names, SAMPLE):
         (tmp_path / f"{name}.fits").symlink_to(path)
     table = Table({"name": [*names, "none"], "ra": np.arange(6.0), "dec": np.zeros(6),
                    "petroR90_r": np.full(6, 8.0)}, units={"petroR90_r": "arcsec"})
     result = MorphologyClassifier.from_pretrained("sdss").classify(
-        table, names="name", ways=[LocalFolder(tmp_path)], errors="dropout")
+        table, ids="name", services=[LocalFolder(tmp_path)], uncertainty="dropout")
     assert result["P_bar_err"].mask.tolist() == [False] * 5 + [True]
     assert (result["P_bar_err"][:5] > 0).all()

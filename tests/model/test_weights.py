@@ -7,7 +7,7 @@ from safetensors.numpy import load_file, save_file
 
 from astromorph.model.files import FORMAT, bundled, read_weights, write_weights
 
-CARD = {"network": "ds18", "survey": "sdss", "questions": ["q1"], "size": 69, "frame_r90": 4.24,
+CARD = {"network": "ds18", "survey": "sdss", "questions": ["disk"], "size": 69, "frame_r90": 4.24,
         "calibration": {}}
 
 

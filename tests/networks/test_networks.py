@@ -38,7 +38,7 @@ def tuningfork():
 
 
 def test_ds18_is_the_network_of_the_paper():
-    model = networks.ds18(("q1",))
+    model = networks.ds18(("disk",))
     layers = list(_flat_layers(model))
     assert [(type(layer).__name__, layer.output.shape[1:], layer.count_params())
             for layer in layers] == TABLE_1
@@ -181,11 +181,11 @@ def test_augmentation_flips():
     assert all(abs(abs(y - 23.5) - 10) <= 1 and abs(abs(x - 23.5) - 10) <= 1 for y, x in peaks)
 
 
-def _looks(looks, n=300):
+def _looks(appearance, n=300):
     """What a reddish blob becomes: level and noise of the sky, color, and size of the core."""
     image = 20 + _blob(72, 35.5, 35.5, 6.0)[0] * [0.7, 0.6, 0.35]
     augmentation = networks.Augmentation(60, rotation=0, zoom=(1, 1), shift=0, gamma=0,
-                                         looks=looks, seed=0)
+                                         appearance=appearance, seed=0)
     images = np.asarray(augmentation(np.stack([image.astype(np.uint8)] * n), training=True))
     assert images.shape == (n, 60, 60, 3) and images.min() >= 0
     assert np.median(images.max(axis=(1, 2))) == images.max() == 1
@@ -196,7 +196,7 @@ def _looks(looks, n=300):
 
 
 def test_augmentation_varies_the_looks():
-    plain, varied, twice = (np.std(_looks(looks), axis=1) for looks in (0.0, 1.0, 2.0))
+    plain, varied, twice = (np.std(_looks(appearance), axis=1) for appearance in (0.0, 1.0, 2.0))
     assert (plain < 1e-6).all()
     assert (varied > [0.01, 0.003, 0.003, 0.002]).all()
     assert (twice[:2] > 1.3 * varied[:2]).all()

@@ -98,15 +98,15 @@ def test_counts_and_outcomes(many, tmp_path):
     likely = disk > .5
     assert page.row("edge-on")[1:4] == [str(likely.sum()), str((edge_on[likely] >= .5).sum()),
                                         str((edge_on[likely] < .5).sum())]
-    asked = disk * (1 - edge_on)
-    assert page.row("barred")[1] == str((asked > .5).sum())
-    assert page.row("barred")[-2:] == [f"{asked.sum():.0f}", f"{(asked * bar).sum():.0f}"]
+    probability_asked = disk * (1 - edge_on)
+    assert page.row("barred")[1] == str((probability_asked > .5).sum())
+    assert page.row("barred")[-2:] == [f"{probability_asked.sum():.0f}", f"{(probability_asked * bar).sum():.0f}"]
 
 
 def test_sections_and_provenance(many, tmp_path):
     page = written(tmp_path, many)
     assert [name for name in page.ids if not name.endswith("-title")] == [
-        "outcome", "q1", "q2", "q3", "provenance"]
+        "outcome", "disk", "edge_on", "bar", "provenance"]
     assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
     assert "given a disk or features that is not edge-on" in page.text
     for value in many.meta.values():
@@ -179,20 +179,20 @@ def test_labels_bring_scores_and_diagrams(many, tmp_path):
     labels[:, 2] = np.nan
     labels[10:, 1], labels[:10, 1] = np.nan, 1
     page = written(tmp_path, many, labels=labels)
-    assert page.ids.index("scores-title") > page.ids.index("q3")
+    assert page.ids.index("scores-title") > page.ids.index("bar")
     scores = page.rows[-3:]
     assert scores[0][:3] == ["disk or features", "197", f"{int(labels[3:, 0].sum())}"]
     assert scores[0][3].startswith(f"{(answers[labels[:, 0] == 1, 0] >= .5).mean():.3f}")
     assert scores[1][:3] == ["edge-on", "7", "7"] and scores[1][6].startswith("–")
     assert scores[2][:4] == ["barred", "0", "0", "– (–––)"]
-    # Both diagrams of q1, the reliability of q2, neither of q3.
+    # Both diagrams of disk, the reliability of edge_on, neither of bar.
     assert len(page.images) == 3 + 2 + 1
 
 
 def test_labels_of_the_table(many, tmp_path):
-    many["q1"] = np.arange(200) % 2
+    many["disk"] = np.arange(200) % 2
     assert "scores" in written(tmp_path, many).ids
-    many["q1"] = 7
+    many["disk"] = 7
     page = written(tmp_path, many, overwrite=True)
     assert "scores" not in page.ids and "labels of the table were not used: table:" in page.text
 
@@ -224,14 +224,14 @@ class Classifier:
             "sha256": "0123456789abcdef" * 4, "license": "BSD-3-Clause",
             "training": {"sets": ["gz2", "efigi"]}, "citations": ["Someone & Else 2020"],
             "adapted": {"galaxies": 321}, "test": [
-                {"set": "gz2", "question": "q1", "n": 5, "TPR": .25, "precision": float("nan"),
+                {"set": "gz2", "question": "disk", "n": 5, "TPR": .25, "precision": float("nan"),
                  "accuracy": .75, "AUC": 1.0}]}
 
 
 def test_the_weights_are_summarized(many, tmp_path):
     page = written(tmp_path, many, classifier=Classifier())
     assert "legacy, 321 galaxies" in page.text and "Someone & Else 2020" in page.text
-    assert page.rows[-1] == ["gz2", "q1", "5", "0.250", "–", "0.750", "1.000"]
+    assert page.rows[-1] == ["gz2", "disk", "5", "0.250", "–", "0.750", "1.000"]
 
 
 def test_wrong_arguments(many, tmp_path):

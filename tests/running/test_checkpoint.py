@@ -166,17 +166,17 @@ def test_progress_starts_at_what_is_done():
 
 
 class Sky:
-    """A way to images that fails at some rows, and counts what it is asked."""
+    """An image service that fails at some rows, and counts what it is asked."""
 
     name, local = "my-archive", True
 
     def __init__(self, jpegs):
         self.images = [path.read_bytes() for path in jpegs]
-        self.errors, self.asked = {}, []
+        self.errors, self.probability_asked = {}, []
 
     def __call__(self, request, transport):
         row = round(request.ra * 100)
-        self.asked.append(row)
+        self.probability_asked.append(row)
         if row in self.errors:
             raise self.errors[row]
         return ServiceImage(self.images[row % len(self.images)], f"https://archive/{row}", "irg",
@@ -199,7 +199,7 @@ TRANSIENT = {5: MorphFlag.SERVER_ERROR, 130: MorphFlag.TIMED_OUT, 131: MorphFlag
 
 def test_transient_failures_are_tried_again(clf, sky, positions, tmp_path):
     """In a run that was interrupted, then in one that had ended; nothing else is asked for."""
-    options = {"ways": sky, "width": 30 * u.arcsec, "provenance": True, "progress": False}
+    options = {"services": sky, "width": 30 * u.arcsec, "provenance": True, "progress": False}
     lost = {7: FetchError("not there", MorphFlag.OUTSIDE_FOOTPRINT)}
     sky.errors = lost
     whole = clf.classify(positions, **options)
@@ -209,26 +209,26 @@ def test_transient_failures_are_tried_again(clf, sky, positions, tmp_path):
         clf.classify(positions, checkpoint=tmp_path, **options)
     saved = len(parts(tmp_path)) * PART
     sky.errors.pop(N - 1), sky.errors.pop(130)
-    sky.asked.clear()
+    sky.probability_asked.clear()
     result = clf.classify(positions, checkpoint=tmp_path, **options)
     again = {row for row in TRANSIENT if row < saved}
-    assert sorted(sky.asked) == sorted(again | set(range(saved, N)))
+    assert sorted(sky.probability_asked) == sorted(again | set(range(saved, N)))
     assert np.flatnonzero(result["P_disk"].mask).tolist() == [5, 7, 131, 300]
     assert result["cutout_url"][130] == "https://archive/130" and result["cutout_url"][5] == ""
     sky.errors = lost
-    sky.asked.clear()
+    sky.probability_asked.clear()
     assert same(clf.classify(positions, checkpoint=tmp_path, **options), whole, date=False)
-    assert sorted(sky.asked) == [5, 131, 300]
-    sky.asked.clear()
+    assert sorted(sky.probability_asked) == [5, 131, 300]
+    sky.probability_asked.clear()
     assert same(clf.classify(positions, checkpoint=tmp_path, **options), whole, date=False)
-    assert sky.asked == []
+    assert sky.probability_asked == []
 
 
 def test_offline_first(clf, sky, positions, tmp_path):
     """What the cache lacks is flagged, and got when the same call may ask for it."""
-    sky.local, options = False, {"ways": sky, "width": 30 * u.arcsec, "cache": tmp_path / "cache"}
+    sky.local, options = False, {"services": sky, "width": 30 * u.arcsec, "cache": tmp_path / "cache"}
     first = clf.classify(positions[:3], checkpoint=tmp_path / "run", offline=True, **options)
-    assert first["morph_flag"].tolist() == [MorphFlag.NOT_CACHED] * 3 and not sky.asked
+    assert first["morph_flag"].tolist() == [MorphFlag.NOT_CACHED] * 3 and not sky.probability_asked
     assert not clf.classify(positions[:3], checkpoint=tmp_path / "run", **options)["P_bar"].mask[0]
 
 
@@ -292,11 +292,11 @@ def test_other_version(clf, jpegs, begun, monkeypatch):
 
 
 def test_other_positions(clf, sky, positions, tmp_path):
-    options, few = {"ways": sky, "width": 30 * u.arcsec}, positions[:2]
+    options, few = {"services": sky, "width": 30 * u.arcsec}, positions[:2]
     few["name"], few["other"] = ["a", "b"], ["b", "a"]
     options["names"] = "name"
     clf.classify(few, checkpoint=tmp_path, progress=False, **options)
-    sky.asked.clear()
+    sky.probability_asked.clear()
     moved = few.copy()
     moved["dec"][1] += 1e-9
     refused(clf, tmp_path, moved, "positions", **options)
@@ -305,9 +305,9 @@ def test_other_positions(clf, sky, positions, tmp_path):
     refused(clf, tmp_path, few, "r90", **options | {"r90": 31 * u.arcsec})
     refused(clf, tmp_path, few, "pixels", pixels=100, **options)
     refused(clf, tmp_path, few, "provenance", provenance=True, **options)
-    refused(clf, tmp_path, few, "ways", **options | {"ways": "skyserver"})
+    refused(clf, tmp_path, few, "services", **options | {"services": "skyserver"})
     refused(clf, tmp_path, few, "survey", "bands", survey="legacy", **options)
-    assert sky.asked == []
+    assert sky.probability_asked == []
 
 
 def test_what_makes_no_difference(clf, jpegs, begun):
@@ -355,14 +355,14 @@ def results(n=2 * PART + 9):
     made.answers[:] = rng.random((n, 2))
     made.answers[::7] = np.nan
     made.flags[:] = rng.integers(0, 2**20, n)
-    made.sources = [None if k % 7 == 0 else (f"way{k}", "", k / 3 if k % 2 else np.nan)
+    made.sources = [None if k % 7 == 0 else (f"service{k}", "", k / 3 if k % 2 else np.nan)
                     for k in range(n)]
     return made
 
 
 def opened(folder, run="a"):
     return Checkpoint(folder, {"weights": run}, answers=["P_disk", "P_bar"], date="2026",
-                      sources={"cutout_way": str, "cutout_url": str, "cutout_scale": float})
+                      sources={"cutout_service": str, "cutout_url": str, "cutout_scale": float})
 
 
 def save(folder, made):
@@ -388,7 +388,7 @@ def test_parts_hold_everything(tmp_path):
     empty = ("", "", np.nan)
     assert repr(back.sources) == repr([source or empty for source in made.sources])
     table = pq.read_table(tmp_path / parts(tmp_path)[1])
-    assert table.column_names == ["row", "P_disk", "P_bar", "morph_flag", "cutout_way",
+    assert table.column_names == ["row", "P_disk", "P_bar", "morph_flag", "cutout_service",
                                   "cutout_url", "cutout_scale"]
     assert table["row"].to_pylist() == list(range(PART, 2 * PART))
 
@@ -580,7 +580,7 @@ def test_killed_process(galaxies, tmp_path):
     assert output.read_bytes() == (tmp_path / "expected").read_bytes()
     loaded = Counter((tmp_path / "out.log").read_text().split())
     assert set(loaded) == set(names)
-    assert loaded.total() <= N + len(kills) * (PART + ImageRows.ahead + ImageRows.together)
+    assert loaded.total() <= N + len(kills) * (PART + ImageRows.prefetch + ImageRows.chunk)
 
 
 # Same rows to the bit, whoever shares their batch

@@ -58,8 +58,8 @@ def test_pictures_show_the_most_wrong_first(accuracy, answers, tmp_path, monkeyp
     accuracy.write_pictures("ds18, old", answers, {name: sample for name in answers},
                             tmp_path / "new")
     assert {path.stem for path in (tmp_path / "new").iterdir()} == {
-        "ds18-old-one-q1-false_positives", "ds18-old-one-q1-false_negatives",
-        "ds18-old-one-q2-false_negatives", "ds18-old-two-q2-false_negatives"}
+        "ds18-old-one-disk-false_positives", "ds18-old-one-disk-false_negatives",
+        "ds18-old-one-edge_on-false_negatives", "ds18-old-two-edge_on-false_negatives"}
     assert drawn[0] == ([sample[2].stem, sample[3].stem], [.99, .6], 2)
 
 

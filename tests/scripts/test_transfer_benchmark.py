@@ -90,8 +90,8 @@ def test_learning_curves_are_means_over_draws(transfer, tmp_path):
                           ("new_random_0_0", good), ("old_random_50_0", bad)):
         for fold in range(3):
             np.savez(tmp_path / f"{name}_{fold}.npz", labels=labels, answers=answers,
-                     taught=[True, False, answers is good])
-    np.savez(tmp_path / "old_random_0_0_0.npz", labels=labels, answers=good, taught=[True] * 3)
+                     trained=[True, False, answers is good])
+    np.savez(tmp_path / "old_random_0_0_0.npz", labels=labels, answers=good, trained=[True] * 3)
     found = list(learning_curves.curves(tmp_path, ["new", "old"], ["random"], [50, 0]))
     assert [row[:4] for row in found] == [("new", "random", 50, 2), ("new", "random", 0, 1),
                                           ("old", "random", 50, 1)]

@@ -12,8 +12,8 @@ from PIL import Image
 from astromorph.images.fits_planes import read_planes
 from astromorph.flags import MorphFlag
 from astromorph.images import read_cutout, resample
-from astromorph.services import (CutoutRequest, FetchError, LocalFolder, LocalHips, check_way,
-                                 get_way, local)
+from astromorph.services import (CutoutRequest, FetchError, LocalFolder, LocalHips, check_image_service,
+                                 get_image_service, local)
 from astromorph.surveys import SURVEYS
 
 SDSS = SURVEYS["sdss"]
@@ -133,10 +133,10 @@ def test_bad_arguments_of_a_folder(arguments, says, tmp_path):
         LocalFolder(**({"folder": tmp_path} | arguments))
 
 
-def test_local_sources_are_ways(folder, tmp_path):
+def test_local_sources_are_services(folder, tmp_path):
     source = LocalFolder(folder)
-    assert get_way(source) is source and source.local and source.name == "local-folder"
-    check_way(source, "des")
+    assert get_image_service(source) is source and source.local and source.name == "local-folder"
+    check_image_service(source, "des")
 
 
 # A HiPS of order 12 with tiles of 64 pixels, 0.805 arcsec each.

@@ -1,4 +1,4 @@
-"""The ways to an image: what they ask, that all show the same sky, and what bad answers become."""
+"""The image services: what they ask, that all show the same sky, and what bad answers become."""
 import csv
 import io
 import json
@@ -18,8 +18,8 @@ from astromorph.images.composite import color_composite
 from astromorph.images.fits_planes import read_planes
 from astromorph.flags import MorphFlag
 from astromorph.images import read_cutout, resample
-from astromorph.services import (WAYS, CutoutRequest, FetchError, ServiceImage, Way, check_way,
-                                 conf, get_way, sdss_frames, transport as transport_module)
+from astromorph.services import (IMAGE_SERVICES, CutoutRequest, FetchError, ServiceImage, ImageService, check_image_service,
+                                 conf, get_image_service, sdss_frames, transport as transport_module)
 from astromorph.services.checks import check_fits, check_picture, check_planes, read_fits
 from astromorph.services.framing import frame_wcs, native_pixels, resample_to_frame
 from astromorph.services.transport import Transport
@@ -28,7 +28,7 @@ from astromorph.surveys import SURVEYS
 from loopback import LoopbackServer, Sky
 
 PLACES = {"sdss": (180.0, 30.0), "legacy": (200.0, 5.0), "des": (10.0, -55.0)}
-PAIRS = [(survey.name, way) for survey in SURVEYS.values() for way in survey.ways]
+PAIRS = [(survey.name, service) for survey in SURVEYS.values() for service in survey.services]
 PICTURES = [("sdss", "skyserver"), ("legacy", "viewer"), ("sdss", "hips2fits")]
 FITS = [("sdss", "viewer-fits"), ("des", "hips2fits-fits"), ("des", "sia")]
 
@@ -83,10 +83,10 @@ def correlation(one, other):
     return np.corrcoef(one.ravel(), other.ravel())[0, 1]
 
 
-@pytest.mark.parametrize("survey, way", PAIRS)
-def test_all_ways_show_the_same_galaxy(survey, way, server, transport):
+@pytest.mark.parametrize("survey, service", PAIRS)
+def test_all_ways_show_the_same_galaxy(survey, service, server, transport):
     request = make_request(survey)
-    image = get_way(way)(request, transport)
+    image = get_image_service(service)(request, transport)
     planes = server.sky.render(survey, request.ra, request.dec, 50, 160, request.bands)
     truth = resample(color_composite(planes, request.survey)[::-1], 64)
     seen = look(image, request.survey)
@@ -102,11 +102,11 @@ def test_all_ways_show_the_same_galaxy(survey, way, server, transport):
     assert image.pixel_scale * side == pytest.approx(50)
 
 
-@pytest.mark.parametrize("survey, way", [pair for pair in PAIRS if not pair[1].endswith("er")
+@pytest.mark.parametrize("survey, service", [pair for pair in PAIRS if not pair[1].endswith("er")
                                          and pair[1] != "hips2fits"])
-def test_flux_is_that_of_native_pixels_at_the_asked_place(survey, way, server, transport):
+def test_flux_is_that_of_native_pixels_at_the_asked_place(survey, service, server, transport):
     request = make_request(survey, pixels=240)
-    image = get_way(way)(request, transport)
+    image = get_image_service(service)(request, transport)
     flux = read_planes(image.data, survey=survey)
     assert flux.native and flux.flag == 0
     assert list(flux.planes) == [*request.bands] == [*image.bands]
@@ -122,9 +122,9 @@ def test_flux_is_that_of_native_pixels_at_the_asked_place(survey, way, server, t
 
 def test_one_band_and_bands_in_capitals(server, transport):
     request = make_request("des", bands="y")
-    image = get_way("hips2fits-fits")(request, transport)
+    image = get_image_service("hips2fits-fits")(request, transport)
     assert image.bands == "y" and read_fits(image.data)[0].shape[0] == 1
-    image = get_way("viewer-fits")(make_request("sdss", bands="r"), transport)
+    image = get_image_service("viewer-fits")(make_request("sdss", bands="r"), transport)
     assert image.bands == "r" and fits.getdata(io.BytesIO(image.data)).ndim == 2
 
 
@@ -135,29 +135,29 @@ class Recorder:
         self.url, self.params = url, params
 
 
-@pytest.mark.parametrize("survey, way, expected", [
+@pytest.mark.parametrize("survey, service, expected", [
     ("sdss", "skyserver", {"ra": 180.0, "dec": 30.0, "scale": 0.3125, "width": 160, "height": 160}),
     ("legacy", "viewer", {"layer": "ls-dr10", "pixscale": 0.3125, "size": 160}),
     ("des", "viewer-fits", {"layer": "des-dr1", "bands": "grz", "size": 160}),
     ("legacy", "hips2fits", {"hips": "CDS/P/DESI-Legacy-Surveys/DR10/color", "format": "jpg",
                              "NAXIS1": 160, "CRVAL1": 200.0, "CRVAL2": 5.0, "CRPIX1": 80.5,
                              "CDELT1": -0.3125 / 3600, "CTYPE2": "DEC--TAN"})])
-def test_what_is_asked(survey, way, expected):
+def test_what_is_asked(survey, service, expected):
     recorder = Recorder()
-    get_way(way)(make_request(survey), recorder)
-    asked = recorder.params | json.loads(recorder.params.get("wcs", "{}"))
-    assert {name: asked[name] for name in expected} == pytest.approx(expected)
+    get_image_service(service)(make_request(survey), recorder)
+    probability_asked = recorder.params | json.loads(recorder.params.get("wcs", "{}"))
+    assert {name: probability_asked[name] for name in expected} == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("way, pixels, asked", [("skyserver", 20, 64), ("skyserver", 5000, 2048),
+@pytest.mark.parametrize("service, pixels, asked", [("skyserver", 20, 64), ("skyserver", 5000, 2048),
                                                 ("viewer", 5000, 3000), ("hips2fits", 5000, 3000)])
-def test_sizes_that_services_take(way, pixels, asked):
+def test_sizes_that_services_take(service, pixels, probability_asked):
     recorder = Recorder()
-    get_way(way)(make_request("legacy", pixels=pixels), recorder)
+    get_image_service(service)(make_request("legacy", pixels=pixels), recorder)
     params = recorder.params | json.loads(recorder.params.get("wcs", "{}"))
-    assert asked in (params.get("width"), params.get("size"), params.get("NAXIS1"))
+    assert probability_asked in (params.get("width"), params.get("size"), params.get("NAXIS1"))
     scale = params.get("scale") or params.get("pixscale") or 3600 * params["CDELT2"]
-    assert scale * asked == pytest.approx(50)
+    assert scale * probability_asked == pytest.approx(50)
 
 
 def test_addresses_are_read_at_each_call():
@@ -168,44 +168,44 @@ def test_addresses_are_read_at_each_call():
         assert recorder.url == address + "/jpeg-cutout"
 
 
-@pytest.mark.parametrize("survey, way", PICTURES + FITS)
+@pytest.mark.parametrize("survey, service", PICTURES + FITS)
 @pytest.mark.parametrize("kind, flag, says", [
     ("html", MorphFlag.UNREADABLE, "Down for maintenance"),
     ("json", MorphFlag.UNREADABLE, "overloaded"), ("cut", MorphFlag.UNREADABLE, "truncated"),
     ("502", MorphFlag.SERVER_ERROR, "502"), ("reset", MorphFlag.SERVER_ERROR, "no connection"),
     ("blank", MorphFlag.OUTSIDE_FOOTPRINT, "empty")])
-def test_bad_answers_are_told_apart(survey, way, kind, flag, says, server, transport):
-    only = {"sia": "/svc"}.get(way, "/")
+def test_bad_answers_are_told_apart(survey, service, kind, flag, says, server, transport):
+    only = {"sia": "/svc"}.get(service, "/")
     server.faults.set(rates={kind: 1.0}, only=only)
     with pytest.raises(FetchError, match=says) as caught:
-        get_way(way)(make_request(survey), transport)
+        get_image_service(service)(make_request(survey), transport)
     assert caught.value.flag == flag
     assert caught.value.final == (kind == "blank")
-    asked = server.stats.requests - server.stats.paths["/sia/des_dr2"]
-    bands = 3 if kind == "blank" and way in ("sia", "hips2fits-fits") else 1
-    assert asked == (bands if kind == "blank" else 2)  # retried once
+    probability_asked = server.stats.requests - server.stats.paths["/sia/des_dr2"]
+    bands = 3 if kind == "blank" and service in ("sia", "hips2fits-fits") else 1
+    assert probability_asked == (bands if kind == "blank" else 2)  # retried once
 
 
-@pytest.mark.parametrize("survey, way", PICTURES + FITS)
-def test_a_second_attempt_heals(survey, way, server, transport):
-    server.faults.set(plan={"/": ["html", "cut"] if way == "sia" else ["cut"]})
+@pytest.mark.parametrize("survey, service", PICTURES + FITS)
+def test_a_second_attempt_heals(survey, service, server, transport):
+    server.faults.set(plan={"/": ["html", "cut"] if service == "sia" else ["cut"]})
     with Transport(retries=2) as transport:
-        assert get_way(way)(make_request(survey), transport).coverage == 1
+        assert get_image_service(service)(make_request(survey), transport).coverage == 1
 
 
-@pytest.mark.parametrize("survey, way", PICTURES + FITS)
-def test_a_frame_half_without_data(survey, way, server, transport):
+@pytest.mark.parametrize("survey, service", PICTURES + FITS)
+def test_a_frame_half_without_data(survey, service, server, transport):
     server.faults.set(rates={"half": 1.0})
-    image = get_way(way)(make_request(survey), transport)
+    image = get_image_service(service)(make_request(survey), transport)
     assert image.coverage == pytest.approx(0.5, abs=0.03)
     assert image.flag == MorphFlag.PARTIAL_FRAME
 
 
-@pytest.mark.parametrize("survey, way", PAIRS)
-def test_outside_the_footprint(survey, way, server, transport):
+@pytest.mark.parametrize("survey, service", PAIRS)
+def test_outside_the_footprint(survey, service, server, transport):
     server.sky.footprints[survey] = (80, 85)
     with pytest.raises(FetchError, match="has no image of ra=") as caught:
-        get_way(way)(make_request(survey), transport)
+        get_image_service(service)(make_request(survey), transport)
     assert caught.value.flag == MorphFlag.OUTSIDE_FOOTPRINT and caught.value.final
 
 
@@ -214,36 +214,36 @@ def test_skyserver_black_tile(pixels, server, transport):
     server.sky.footprints["sdss"] = (80, 85)
     server.faults.set(black_tile=True)
     with pytest.raises(FetchError, match="empty") as caught:
-        get_way("skyserver")(make_request("sdss", pixels=pixels), transport)
+        get_image_service("skyserver")(make_request("sdss", pixels=pixels), transport)
     assert caught.value.flag == MorphFlag.OUTSIDE_FOOTPRINT and caught.value.final
 
 
-@pytest.mark.parametrize("way", ["viewer", "viewer-fits"])
-def test_an_unknown_layer_is_not_asked_again(way, server, transport):
+@pytest.mark.parametrize("service", ["viewer", "viewer-fits"])
+def test_an_unknown_layer_is_not_asked_again(service, server, transport):
     with pytest.raises(FetchError, match="no such layer") as caught:
-        get_way(way)(make_request("legacy", layer="ls-dr99"), transport)
+        get_image_service(service)(make_request("legacy", layer="ls-dr99"), transport)
     assert caught.value.flag == MorphFlag.SERVER_ERROR and not caught.value.retry
     assert server.stats.requests == 1
 
 
 def test_an_unknown_hips_is_not_asked_again(server, transport):
     with pytest.raises(FetchError, match="400") as caught:
-        get_way("hips2fits")(make_request("sdss", hips={"color": "CDS/P/none"}), transport)
+        get_image_service("hips2fits")(make_request("sdss", hips={"color": "CDS/P/none"}), transport)
     assert caught.value.flag == MorphFlag.SERVER_ERROR and server.stats.requests == 1
 
 
 def test_other_bands_than_asked(server, transport):
     with pytest.raises(FetchError, match="sent bands grz instead of grY") as caught:
-        get_way("viewer-fits")(make_request("des", bands="gry"), transport)
+        get_image_service("viewer-fits")(make_request("des", bands="gry"), transport)
     assert caught.value.flag == MorphFlag.MISSING_BAND and not caught.value.retry
     server.faults.set(rates={"bands": 1.0})
     with pytest.raises(FetchError, match="sent bands irg instead of gri"):
-        get_way("viewer-fits")(make_request("sdss"), transport)
+        get_image_service("viewer-fits")(make_request("sdss"), transport)
 
 
 def test_a_band_without_data(server, transport):
     request = replace(make_request("legacy", bands="griz"), dec=40.0)
-    image = get_way("viewer-fits")(request, transport)
+    image = get_image_service("viewer-fits")(request, transport)
     assert (image.coverage, image.flag) == (1, MorphFlag.MISSING_BAND)
 
 
@@ -251,12 +251,12 @@ def test_frames_are_shared_by_threads_and_failures_are_not_kept(server, transpor
     request = make_request("sdss")
     server.faults.set(plan={"/sas": ["500", "500"]})
     with pytest.raises(FetchError) as caught:
-        get_way("sdss-frames")(request, transport)
+        get_image_service("sdss-frames")(request, transport)
     assert caught.value.flag == MorphFlag.SERVER_ERROR
     server.faults.clear()
     server.stats.reset()
     with ThreadPoolExecutor(8) as pool:
-        images = [*pool.map(lambda _: get_way("sdss-frames")(request, transport), range(16))]
+        images = [*pool.map(lambda _: get_image_service("sdss-frames")(request, transport), range(16))]
     assert len({image.data for image in images}) == 1
     assert server.stats.paths["/sas"] == 4  # two fields were looked at in one band
     assert sum(count for path, count in server.stats.paths.items() if "esults" in path) == 16
@@ -267,55 +267,55 @@ def test_frames_are_shared_by_threads_and_failures_are_not_kept(server, transpor
 def test_damaged_frames(kind, server, transport):
     server.faults.set(rates={kind: 1.0}, only="/sas")
     with pytest.raises(FetchError, match="damaged") as caught:
-        get_way("sdss-frames")(make_request("sdss"), transport)
+        get_image_service("sdss-frames")(make_request("sdss"), transport)
     assert caught.value.flag == MorphFlag.UNREADABLE and server.stats.paths["/sas"] == 2
 
 
 def test_a_page_is_no_table_of_fields(server, transport):
-    get_way("sdss-frames")(make_request("sdss"), transport)
+    get_image_service("sdss-frames")(make_request("sdss"), transport)
     server.faults.set(rates={"html": 1.0}, only="/dr17/en")
     with pytest.raises(FetchError, match="no table of fields") as caught:
-        get_way("sdss-frames")(make_request("sdss"), transport)
+        get_image_service("sdss-frames")(make_request("sdss"), transport)
     assert caught.value.flag == MorphFlag.UNREADABLE
 
 
 def test_few_frames_are_kept(monkeypatch):
-    asked = []
-    monkeypatch.setattr(sdss_frames, "_download", lambda *key: asked.append(key[:3]))
+    probability_asked = []
+    monkeypatch.setattr(sdss_frames, "_download", lambda *key: probability_asked.append(key[:3]))
     frames = sdss_frames._Frames()
     for field in [*range(12), 11, 0]:
         frames.get(field, "r", make_request("sdss"), None)
-    assert [key[0] for key in asked] == [*range(12), 0]
+    assert [key[0] for key in probability_asked] == [*range(12), 0]
 
 
-def test_get_way():
-    assert get_way(" Viewer-FITS ") is WAYS["viewer-fits"]
-    assert set(WAYS) == {way for survey in SURVEYS.values() for way in survey.ways}
+def test_get_image_service():
+    assert get_image_service(" Viewer-FITS ") is IMAGE_SERVICES["viewer-fits"]
+    assert set(IMAGE_SERVICES) == {service for survey in SURVEYS.values() for service in survey.services}
 
-    def my_way(request, transport):
+    def my_service(request, transport):
         return ServiceImage(b"", "", "", 1.0)
 
-    own = get_way(my_way)
-    assert own.name == "my_way" and not own.local and own(None, None).url == ""
-    assert get_way(own) is own
-    assert pickle.loads(pickle.dumps(WAYS["hips2fits"])) == WAYS["hips2fits"]
+    own = get_image_service(my_service)
+    assert own.name == "my_service" and not own.local and own(None, None).url == ""
+    assert get_image_service(own) is own
+    assert pickle.loads(pickle.dumps(IMAGE_SERVICES["hips2fits"])) == IMAGE_SERVICES["hips2fits"]
     with pytest.raises(ValueError, match="expected 'skyserver', .* Received 'skysever'"):
-        get_way("skysever")
+        get_image_service("skysever")
     with pytest.raises(ValueError, match="Received 3"):
-        get_way(3)
+        get_image_service(3)
 
 
-def test_check_way():
-    for survey, way in PAIRS:
-        check_way(way, survey)
-    check_way(lambda request, transport: None, "des")
-    check_way(Way("viewer", print), "sdss")
+def test_check_image_service():
+    for survey, service in PAIRS:
+        check_image_service(service, survey)
+    check_image_service(lambda request, transport: None, "des")
+    check_image_service(ImageService("viewer", print), "sdss")
     with pytest.raises(ValueError, match="Sky Survey .survey='sdss'. come by 'skyserver'.*'sia'"):
-        check_way("sia", "sdss")
+        check_image_service("sia", "sdss")
     with pytest.raises(ValueError, match="Received 'hips2fits'"):
-        check_way("hips2fits", "des")
+        check_image_service("hips2fits", "des")
     with pytest.raises(ValueError, match="lacks what 'sia' needs"):
-        check_way("sia", replace(SURVEYS["des"], sia=None))
+        check_image_service("sia", replace(SURVEYS["des"], sia=None))
 
 
 def picture(pixels, kind="jpeg"):

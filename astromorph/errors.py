@@ -1,0 +1,160 @@
+"""What astromorph raises and warns of.
+
+::
+
+    Exception
+     ├── ImageError                   an image is not to be had; its ``flag`` says why
+     │    ├── CutoutError             an image that is there cannot be used
+     │    └── FetchError              an image service does not give an image
+     │         └── StatusError        it answered with an HTTP status of 400 or more
+     └── ValueError
+          └── ArgumentError           an argument is not what it should be
+               ├── ArgumentTypeError  its type is wrong (a TypeError, too)
+               └── DestinationError   there is a file already (a FileExistsError, too)
+    Warning
+     └── AstropyUserWarning
+          └── AstromorphWarning       a result deserves a second look
+
+A bad row of a table raises none of these: its flag says what is wrong.
+"""
+import os
+import sys
+import warnings
+
+from astropy.utils.exceptions import AstropyUserWarning
+
+__all__ = ["ArgumentError", "ArgumentTypeError", "AstromorphWarning", "CutoutError",
+           "DestinationError", "FetchError", "ImageError", "warn", "wrong"]
+
+_HOME = os.path.dirname(__file__) + os.sep
+
+
+class ImageError(Exception):
+    """An image is not to be had.
+
+    Parameters
+    ----------
+    message : str
+        What happened, and what to do.
+    flag : `~astromorph.flags.MorphFlag`
+        The bit that says why.
+    """
+
+    def __init__(self, message, flag):
+        super().__init__(message)
+        self.flag = flag
+
+
+class CutoutError(ImageError):
+    """An image that is there cannot be used.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, and what to do.
+    flag : `~astromorph.flags.MorphFlag`
+        The bit that says why.
+    """
+
+
+class FetchError(ImageError):
+    """An image service does not give an image.
+
+    Parameters
+    ----------
+    message : str
+        What happened, and what to do.
+    flag : `~astromorph.flags.MorphFlag`
+        The bit that says why.
+    retry : bool
+        Whether the same request may succeed in a moment.
+    retry_after : float, optional
+        Seconds that the service asks to wait.
+    final : bool
+        Whether no other service can do better: the position is outside the survey's footprint.
+    """
+
+    def __init__(self, message, flag, *, retry=False, retry_after=None, final=False):
+        super().__init__(message, flag)
+        self.retry, self.retry_after, self.final = retry, retry_after, final
+
+
+class ArgumentError(ValueError):
+    """An argument is not what it should be; `wrong` makes one.
+
+    Parameters
+    ----------
+    argument : str
+        Its name; several are separated by commas.
+    expected, received : str
+        What it should be, and what it is.
+    hint : str, optional
+        What to do, a sentence.
+    """
+
+    def __init__(self, argument, expected, received, hint=None):
+        super().__init__(argument, expected, received, hint)
+        self.argument, self.expected, self.received, self.hint = argument, expected, received, hint
+
+    def __str__(self):
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{self.argument}: expected {self.expected}. Received {self.received}.{hint}"
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """The type of an argument is wrong."""
+
+
+class DestinationError(ArgumentError, FileExistsError):
+    """There is a file already where one should be written."""
+
+    __str__ = ArgumentError.__str__
+
+
+class AstromorphWarning(AstropyUserWarning):
+    """A result deserves a second look."""
+
+
+def wrong(argument, expected, received, hint=None, *, error=ArgumentError):
+    """Make the error that says what is wrong with an argument: ``raise wrong(...)``.
+
+    Parameters
+    ----------
+    argument : str
+        Its name; several are separated by commas.
+    expected : str
+        What it should be, without a period.
+    received : object
+        What it is. Text is shown as it is; use ``repr`` for the value of an argument.
+    hint : str, optional
+        What to do, a sentence.
+    error : type
+        `ArgumentError` or one of its subclasses.
+
+    Returns
+    -------
+    ArgumentError
+
+    Examples
+    --------
+    >>> from astromorph.errors import wrong
+    >>> raise wrong("n", "a positive integer", repr(-3))
+    Traceback (most recent call last):
+    ...
+    astromorph.errors.ArgumentError: n: expected a positive integer. Received -3.
+    """
+    return error(argument, expected, str(received), hint)
+
+
+def warn(message):
+    """Warn the user, at the line of the user's code that called astromorph.
+
+    Parameters
+    ----------
+    message : str
+        What deserves a second look, and what to do.
+    """
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HOME):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, AstromorphWarning, stacklevel=level - 1)
