@@ -1,9 +1,10 @@
 """What a survey is: its bands, pixels, point-spread function and color mapping, one record each."""
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from astropy import units as u
 
-__all__ = ["SURVEYS", "Survey", "get_survey"]
+__all__ = ["BUNDLED", "SURVEYS", "Survey", "get_survey"]
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,9 @@ SURVEYS = {survey.name: survey for survey in (
            hips=_hips("DES-DR2", "grizY"), layer="des-dr1", sia="des_dr2", catalog="des",
            **_DECAM),
 )}
+
+BUNDLED = MappingProxyType(dict(SURVEYS))
+"""The records that come with this version, whatever users add to `SURVEYS`."""
 
 
 def get_survey(survey):
