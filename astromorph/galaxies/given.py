@@ -11,7 +11,8 @@ from astromorph.errors import CutoutError, wrong
 from astromorph.flags import MorphFlag
 from astromorph.galaxies.frames import FrameOptions
 from astromorph.galaxies.loaded import Loaded
-from astromorph.images import band_names, load_frame
+from astromorph.images import load_frame
+from astromorph.images.fits_planes import band_names
 from astromorph.running.fingerprints import fingerprint
 from astromorph.tables.positions import named_column
 

@@ -121,7 +121,7 @@ def bundled():
     dict
         (survey, network) -> path; surveys of one camera share a file.
     """
-    paths = sorted(Path(str(resources.files(__name__))).glob("*.safetensors"))
+    paths = sorted(Path(str(resources.files("astromorph.model"))).glob("*.safetensors"))
     files = {tuple(path.stem.split("-", 1)): path for path in paths}
     return files | {(survey, network): path for survey, shared in _SHARED.items()
                     for (own, network), path in files.items() if own == shared}
