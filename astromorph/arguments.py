@@ -175,5 +175,6 @@ def check_names(given, known):
     for name in given:
         if name not in known:
             near = get_close_matches(name, known, 1)
-            raise wrong(name, f"an option, one of {', '.join(known)}", "an unknown one",
-                        near and f"Did you mean {near[0]}=?", error=ArgumentTypeError)
+            raise wrong(name, "a known option", "an unknown one", near and
+                        f"Did you mean {near[0]}=?" or f"There are {', '.join(known)}.",
+                        error=ArgumentTypeError)

@@ -6,6 +6,7 @@ from astromorph.galaxies import open_source
 from astromorph.learning.labels import read_labels
 from astromorph.metrics import score_table
 from astromorph.model import TrainedModel
+from astromorph.model.calibration import METHODS
 from astromorph.surveys import get_survey
 
 __all__ = ["MorphologyClassifier"]
@@ -393,7 +394,7 @@ class MorphologyClassifier:
         """
         from astromorph.learning.calibrating import calibrate
 
-        if method != "prior":
+        if method in METHODS:  # those that take labels
             labels = read_labels(data, labels, self.questions)
         source = open_source(self.model, data, survey=survey, **options)
         return type(self)(calibrate(self.model, source, labels, method=method, survey=survey,
