@@ -171,7 +171,7 @@ NETWORKS = {"pinwheel": pinwheel, "tuningfork": tuningfork, "ds18": ds18}
 _XLA = keras.config.backend() != "tensorflow"
 
 
-def build(name, questions=(1, 2, 3), **options):
+def build(name, **options):
     """Build a network by name, untrained; its pixels are ``model.input_shape[1:3]``.
 
     Parameters
@@ -188,7 +188,7 @@ def build(name, questions=(1, 2, 3), **options):
     """
     if name not in NETWORKS:
         raise ValueError(f"network: expected one of {sorted(NETWORKS)}. Received {name!r}.")
-    network = NETWORKS[name](tuple(f"q{k + 1}" for k in range(len(questions))), **options)
+    network = NETWORKS[name](**options)
     if not _XLA:
         network.jit_compile = False
     return network
@@ -210,7 +210,7 @@ def in_bfloat16(model):
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        twin = build(model.name, range(model.output_shape[-1]))
+        twin = build(model.name)
     finally:
         keras.config.set_dtype_policy(policy)
     import_weights(twin, export_weights(model))
@@ -660,10 +660,10 @@ class FineTuning:
         Of the network's function.
     """
 
-    def __init__(self, name, questions, arrays, images, targets, weights, held_out, *, dense, frozen_norms,
+    def __init__(self, name, arrays, images, targets, weights, held_out, *, dense, frozen_norms,
                  views, rate, epochs, batch_size, seed, options):
         with _seeded(seed):
-            self.network = build(name, questions, **options)
+            self.network = NETWORKS[name](**options)
             if arrays is not None:
                 import_weights(self.network, arrays)
             for layer in self.network.layers:
@@ -724,29 +724,3 @@ def crop(images, size):
     """Network pixels of uint8 images larger than the frame: what `Augmentation` does untrained."""
     margin = (images.shape[1] - size) // 2
     return normalize_bands(images[:, margin:margin + size, margin:margin + size])
-
-
-from dataclasses import dataclass, field
-class _A:
-    @dataclass(frozen=True)
-    class Recipe:
-        rate: float
-        epochs: int
-        steps: int = 0
-        batch_size: int = 32
-        scratch: bool = False
-        retain: float = 0.0
-        dense: bool = False
-        frozen_norms: bool = True
-        views: int = 1
-        options: dict = field(default_factory=dict)
-        def epochs_for(self, n):
-            return max(self.epochs, -(-self.steps * self.batch_size // (n * self.views)))
-
-    recipes = {"all": Recipe(1e-3, epochs=10, steps=150, retain=0.5),
-        "dense": Recipe(3e-3, epochs=10, steps=600, dense=True, views=8),
-        "scratch": Recipe(1e-3, epochs=25, scratch=True, frozen_norms=False)}
-
-
-def get_architecture(name):
-    return _A
