@@ -7,7 +7,7 @@ few labels of Q3 from spoiling what the source knows of bars. Source images mixe
 averaged with the source's and balanced classes did not help; the calibration takes care of the
 base rates.
 """
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import date
 
 import numpy as np
@@ -24,7 +24,7 @@ from astromorph.questions import probability_asked
 from astromorph.learning.reports import AdaptationReport
 from astromorph.model.files import digest
 
-__all__ = ["RECIPES", "Recipe", "Trainer", "adapt", "as_bytes", "check_plan", "stratified_folds",
+__all__ = ["Trainer", "adapt", "as_bytes", "check_plan", "stratified_folds",
            "find_trained"]
 
 _SMOOTHING = 0.05
@@ -38,69 +38,9 @@ _FOLDS = 3
 _TOLERANCE = 1.05
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is taught.
-
-    Parameters
-    ----------
-    rate : float
-        Highest learning rate.
-    epochs, steps : int
-        Passes over the galaxies, as many more as make this number of steps.
-    batch_size : int
-        Galaxies in a step.
-    scratch : bool
-        Start from random weights.
-    retain : float
-        Weight of the source's answer as the target of a galaxy without a label, times how likely
-        the question is to be asked.
-    dense, frozen_norms, views, options
-        See `~astromorph.networks.FineTuning`.
-    """
-
-    rate: float
-    epochs: int
-    steps: int = 0
-    batch_size: int = 32
-    scratch: bool = False
-    retain: float = 0.0
-    dense: bool = False
-    frozen_norms: bool = True
-    views: int = 1
-    options: dict = field(default_factory=dict)
-
-    def epochs_for(self, n):
-        """Tell how often to go over the galaxies.
-
-        Parameters
-        ----------
-        n : int
-            Their number.
-
-        Returns
-        -------
-        int
-        """
-        return max(self.epochs, -(-self.steps * self.batch_size // (n * self.views)))
-
-
-RECIPES = {
-    (name, train): recipe for name in ("pinwheel", "tuningfork") for train, recipe in {
-        "all": Recipe(1e-3, epochs=10, steps=150, retain=0.5),
-        "dense": Recipe(3e-3, epochs=10, steps=600, dense=True, views=8),
-        "scratch": Recipe(1e-3, epochs=25, scratch=True, frozen_norms=False)}.items()
-} | {
-    ("ds18", "all"): Recipe(3e-4, epochs=4, steps=60, retain=0.5, options={"dropout": 0.4}),
-    ("ds18", "dense"): Recipe(5e-4, epochs=7, steps=100, batch_size=64, dense=True, views=2,
-                              options={"dropout": 0.4}),
-    ("ds18", "scratch"): Recipe(1e-3, epochs=20, scratch=True),
-}
-
-
 def check_plan(network, train, epochs, validation_fraction, folds, seed, learning_curve):
     """Say which argument of `adapt` is wrong."""
-    trains = [mode for name, mode in RECIPES if name == network]
+    trains = list(networks.get_architecture(network).recipes)
     if train not in trains:
         raise ValueError(f"train: expected one of {trains}. Received {train!r}.")
     if not (np.isscalar(validation_fraction) and 0 <= validation_fraction <= 0.5):
@@ -201,7 +141,8 @@ class Trainer:
 
     def __init__(self, source, images, labels, train, epochs, seed, progress):
         self.source, self.images, self.labels, self.seed = source, images, labels, seed
-        self.mode, self.recipe = train, RECIPES[source.card["network"], train]
+        self.mode = train
+        self.recipe = networks.get_architecture(source.card["network"]).recipes[train]
         self.epochs, self.progress = epochs, progress
         self.interrupted = False
         self.trained = find_trained(labels, source.questions)
