@@ -61,7 +61,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Architecture:
-    """What astromorph knows of a network. To add one, put its record in `ARCHITECTURES`.
+    """What astromorph knows of a network; put the record of your own in `ARCHITECTURES`.
 
     Parameters
     ----------
@@ -284,6 +284,8 @@ def build(name, questions, *, dtype="float32", **options):
     check_process()
     with plain_settings(dtype):
         model = architecture.build(questions, **options)
+        if isinstance(model, keras.Sequential):  # whose layers cannot be taken apart
+            model = keras.Model(model.inputs, model.outputs)
     size = options.get("size", architecture.size)
     shapes = (None, size, size, 3), (None, len(questions))
     if (model.input_shape, model.output_shape) != shapes:

@@ -4,7 +4,8 @@ import logging
 import os
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 __all__ = ["XLA", "check_process", "keras", "no_retracing_notes", "plain_settings"]
 
@@ -132,12 +133,19 @@ def plain_settings(dtype="float32"):
 _process = {"used": False, "forked": False}
 
 
+def _before_fork():
+    """Find out whether TensorFlow is used: by astromorph, or (Linux names threads) by others."""
+    for thread in Path("/proc/self/task").glob("*/comm"):
+        with suppress(OSError):  # a thread may end meanwhile
+            _process["used"] |= thread.read_text().startswith("tf_")
+
+
 def _after_fork():
     _process["forked"] |= _process["used"]
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
 
 
 def check_process():
