@@ -32,7 +32,6 @@ __all__ = ["Trainer", "adapt", "as_bytes", "check_plan", "stratified_folds"]
 
 _SMOOTHING = 0.05
 
-_MIN_PER_ANSWER = 10
 # With fewer of either answer in the validation part, scores come from cross-validation.
 _FEW = 10
 _FOLDS = 3
@@ -211,7 +210,7 @@ class Trainer:
         recipe = self.recipe
         epochs = self.epochs or recipe.epochs_for(len(rows))
         tuning = networks.FineTuning(
-            self.model.card.network, self.model.questions,
+            self.model.card.network,
             None if recipe.scratch else networks.export_weights(self.model.network),
             self.images[rows], self.targets[rows], self.weights[rows], self.images[validation],
             dense=recipe.dense, frozen_norms=recipe.frozen_norms, views=recipe.views,
