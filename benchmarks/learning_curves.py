@@ -18,9 +18,10 @@ from accuracy import list_table, short
 from transfer import PAIRS, answer, labels_of, read
 
 from astromorph import QUESTIONS, MorphologyClassifier
-from astromorph.learning.adapting import deal, find_taught
-from astromorph.model.alignment import MIN_IMAGES
+from astromorph.learning.adapting import stratified_folds
+from astromorph.learning.labels import find_trained
 from astromorph.metrics import score
+from astromorph.model.alignment import MIN_IMAGES
 from astromorph.model.files import DEFAULT
 
 PAIR = PAIRS["sdss-decals"]
@@ -33,7 +34,7 @@ def run(network, way, n, seed, fold, data):
     """Answers to the galaxies of a fold after adapting to n of the others, 0 for all of them."""
     classifier = MorphologyClassifier.from_pretrained("sdss", network=network)
     table = read(data, (PAIR.target,), SPLITS)
-    tested = deal(labels_of(table), FOLDS, 0) == fold
+    tested = stratified_folds(labels_of(table), FOLDS, 0) == fold
     rest, test = table[~tested], table[tested]
     options = {"images": "path", "cutout_r90": PAIR.cutout_r90, "survey": PAIR.survey}
     if way == "random" or not n:
@@ -43,7 +44,7 @@ def run(network, way, n, seed, fold, data):
         rows = aligned.suggest(rest, n, seed=seed, **options)["morph_row"]
     labeled = rest[rows]
     try:
-        taught = find_taught(labels_of(labeled), QUESTIONS)
+        taught = find_trained(labels_of(labeled), QUESTIONS)
     except ValueError:  # none of them
         taught = [False] * len(QUESTIONS)
     if any(taught):
