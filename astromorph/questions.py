@@ -102,6 +102,8 @@ class Question:
         The answer to the parent, 1 or 0, that makes this question meaningful.
     ucd : str
         IVOA unified content descriptor of the column.
+    aliases : tuple of str
+        Other names of the label column.
     """
 
     key: str
@@ -113,6 +115,12 @@ class Question:
     votes: tuple[Votes, ...] = ()
     asked_if: int = 1
     ucd: str = "stat.probability;src.morph"
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def label_columns(self):
+        """Names of the label column: the key and its aliases (tuple of str)."""
+        return self.key, *self.aliases
 
     def answers(self, dialect):
         """Find the votes that a dialect may use, the preferred ones first.
@@ -170,19 +178,22 @@ QUESTIONS = (
                     Votes("gz-des", "t00_smooth_or_features", ("_a1_features",), ("_a0_smooth",),
                           ("_a2_artifact",)),
                     Votes("decals", "smooth-or-featured", ("_featured-or-disk",), ("_smooth",),
-                          ("_artifact",)))),
+                          ("_artifact",))),
+             aliases=("q1",)),
     Question("edge_on", "P_edge_on", "edge-on", "not edge-on", "disk",
              "Probability of being edge-on, given a disk or features",
              votes=(Votes("gz2", "t02_edgeon", ("_a04_yes",), ("_a05_no",)),
                     Votes("gz-des", "t01_disk_edge_on", ("_a0_yes",), ("_a1_no",)),
-                    Votes("decals", "disk-edge-on", ("_yes",), ("_no",)))),
+                    Votes("decals", "disk-edge-on", ("_yes",), ("_no",))),
+             aliases=("q2",)),
     Question("bar", "P_bar", "barred", "not barred", "edge_on",
              "Probability of a bar, given a disk or features that is not edge-on",
              asked_if=0,
              votes=(Votes("gz2", "t03_bar", ("_a06_bar",), ("_a07_no_bar",)),
                     Votes("gz-des", "t02_bar", ("_a0_bar",), ("_a1_no_bar",)),
                     Votes("decals", "bar", ("_strong", "_weak"), ("_no",)),
-                    Votes("decals", "bar", ("_yes",), ("_no",)))),
+                    Votes("decals", "bar", ("_yes",), ("_no",))),
+             aliases=("q3",)),
 )
 
 
@@ -193,13 +204,13 @@ def probability_asked(questions, probabilities):
     ----------
     questions : sequence of Question
         Parents before their children; a parent that is not among them counts as answered.
-    probabilities : iterable of array-like of any shape, one a question
+    probabilities : iterable of array-like of any shape, one per question
         Of the positive answers.
 
     Returns
     -------
     list of array-like
-        One a question; 1 for the first.
+        One per question; 1 for the first.
     """
     reached, answers = {}, dict(zip((question.key for question in questions), probabilities))
     for question in questions:
