@@ -12,7 +12,6 @@ import argparse
 import io
 import tempfile
 import time
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +46,7 @@ def services(classifiers, n):
 
 def local(classifier, n):
     """The same for images that are there, with the bytes read."""
+    from astromorph.datasets import load_sample
     from astromorph.services import LocalFolder, LocalHips
 
     table = catalog("sdss", n)
@@ -54,7 +54,7 @@ def local(classifier, n):
         folder = Path(folder)
         (folder / "jpeg").mkdir()
         pictures = make_files(folder / "jpeg", min(n, 200))
-        cutouts = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+        cutouts = load_sample()["file"]
         table["jpeg"] = [str(pictures[k % len(pictures)]) for k in range(n)]
         table["fits"] = [cutouts[k % len(cutouts)] for k in range(n)]
         table["picture"] = Column([Path(path).read_bytes() for path in table["jpeg"]], dtype=object)
@@ -114,10 +114,11 @@ def table_lines(n):
     """The table of the documentation, and what it assumes."""
     from astromorph import MorphologyClassifier
     from astromorph.cutouts.fetching import PER_HOST
+    from astromorph.datasets import load_sample
 
     classifiers = {survey: MorphologyClassifier.from_pretrained(survey)
                    for survey in ("sdss", "legacy", "des")}
-    sample = [str(path) for path in files("astromorph.datasets").joinpath("sample").glob("*.fits")]
+    sample = list(load_sample()["file"])
     for classifier in classifiers.values():
         classifier.classify(sample, progress=False)
     rows = []

@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +37,10 @@ print(imported - begun, loaded - imported, time.perf_counter() - loaded)
 
 def make_files(folder, n):
     """n distinct 424 px JPEGs: the sample's galaxies, turned, 4.24 R90 wide."""
+    from astromorph.datasets import load_sample
     from astromorph.images import read_cutout, resample
 
-    sources = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+    sources = load_sample()["file"]
     frames = [resample(read_cutout(path, survey="sdss").pixels, 424) for path in sources]
     paths = []
     for k in range(n):
@@ -146,7 +146,9 @@ def ratio(seconds, base, name):
 
 def start_up(repeats):
     """Median seconds to import, to load and to classify the first galaxy, in new processes."""
-    path = min(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+    from astromorph.datasets import load_sample
+
+    path = load_sample()["file"][0]
     times = [subprocess.run([sys.executable, "-c", START.format(path=path)], check=True,
                             capture_output=True, text=True).stdout.split()
              for _ in range(repeats)]

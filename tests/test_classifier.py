@@ -1,7 +1,6 @@
 """`MorphologyClassifier` through its public API, on the embedded simulated galaxies."""
 import copy
 import io
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from astromorph import MorphFlag, MorphologyClassifier, networks, read_cutout
+from astromorph.datasets import load_sample
 from astromorph.images import CutoutError
 
 COLUMNS = ["P_disk", "P_edge_on", "P_bar"]
-SAMPLE = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+SAMPLE = list(load_sample()["file"])
 KINDS = np.array([fits.getheader(path)["MORPH"] for path in SAMPLE])
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from PIL import Image
 
 from astromorph import MorphFlag, MorphologyClassifier, partitions, services
 from astromorph.cutouts.cache import CutoutCache
+from astromorph.datasets import load_sample
 from astromorph.images import read_cutout, resample
 from astromorph.partitions import KEEP_MEMORY, classify_partition, write_extension
 from astromorph.services import LocalFolder, LocalHips
@@ -58,7 +58,7 @@ def classifier():
 def folder(tmp_path_factory):
     """The catalog's folder: a collection with a margin, and the files of its galaxies."""
     folder = tmp_path_factory.mktemp("partitions")
-    sample = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+    sample = load_sample()["file"]
     for k, path in enumerate(sample):
         pixels = resample(read_cutout(path, survey="sdss").pixels, 160)
         Image.fromarray(np.rint(255 * pixels).astype(np.uint8)).save(folder / f"{k}.jpg")

@@ -1,15 +1,15 @@
 """Suggestions: uncertain and diverse galaxies, in rank order, reproducible."""
-from importlib.resources import files
 
 import numpy as np
 import pytest
 from astropy.table import Table
 
 from astromorph import QUESTIONS, MorphFlag, MorphologyClassifier
+from astromorph.datasets import load_sample
 from astromorph.questions import probability_asked
 from astromorph.learning.suggesting import suggest_rows, total_entropy
 
-SAMPLE = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+SAMPLE = list(load_sample()["file"])
 
 
 @pytest.fixture(scope="module")

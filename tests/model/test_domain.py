@@ -1,5 +1,4 @@
 """Unusual images are flagged, galaxies are not, and another survey is noticed as a whole."""
-from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -8,10 +7,11 @@ from astropy.io import fits
 from astropy.table import Table
 
 from astromorph import MorphFlag, MorphologyClassifier
+from astromorph.datasets import load_sample
 from astromorph.model.domain import STATISTICS, DomainWatch, image_statistics, measure_domain
 from astromorph.images import normalize_bands
 
-SAMPLE = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+SAMPLE = list(load_sample()["file"])
 NETWORKS = ("pinwheel", "ds18")
 
 

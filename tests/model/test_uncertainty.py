@@ -1,5 +1,4 @@
 """Errors of probabilities: over views and over dropout, and curves that show them to rank."""
-from importlib.resources import files
 
 import matplotlib
 import numpy as np
@@ -7,13 +6,14 @@ import pytest
 from astropy.table import Table
 
 from astromorph import MorphologyClassifier, networks
+from astromorph.datasets import load_sample
 from astromorph.metrics import rejection_curve, score
 from astromorph.plots import plot_rejection
 from astromorph.services.local import LocalFolder
 
 matplotlib.use("agg")
 
-SAMPLE = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))[:5]
+SAMPLE = list(load_sample()["file"][:5])
 COLUMNS = ["P_disk", "P_edge_on", "P_bar"]
 ERRORS = [f"{name}_err" for name in COLUMNS]
 

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from importlib.resources import files
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,6 +16,7 @@ from filelock import FileLock
 from PIL import Image
 
 from astromorph import MorphFlag, MorphologyClassifier, classifier, networks, read_cutout
+from astromorph.datasets import load_sample
 from astromorph.running import checkpoint as module
 from astromorph.model.alignment import LEVELS, Alignment
 from astromorph.running.checkpoint import PART_ROWS, Checkpoint
@@ -38,7 +38,7 @@ def clf():
 def jpegs(tmp_path_factory):
     """The sample, as small JPEG files."""
     folder = tmp_path_factory.mktemp("jpegs")
-    for number, path in enumerate(sorted(files("astromorph.datasets").joinpath("sample").iterdir())):
+    for number, path in enumerate(load_sample()["file"]):
         picture = Image.fromarray(np.rint(255 * read_cutout(path).pixels).astype(np.uint8))
         picture.resize((120, 120)).save(folder / f"{number}.jpg", quality=95)
     return sorted(folder.glob("*.jpg"))

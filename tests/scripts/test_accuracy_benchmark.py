@@ -1,10 +1,11 @@
 """What `benchmarks/accuracy.py` counts and draws of wrong answers."""
-from importlib.resources import files
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+
+from astromorph.datasets import load_sample
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_tables_and_histograms_are_written(accuracy, answers, tmp_path):
 
 
 def test_pictures_show_the_most_wrong_first(accuracy, answers, tmp_path, monkeypatch):
-    sample = sorted(Path(str(files("astromorph.datasets").joinpath("sample"))).glob("*.fits"))
+    sample = [Path(path) for path in load_sample()["file"]]
     drawn = []
 
     def mosaic(pictures, probabilities, **options):
