@@ -19,8 +19,8 @@ from transfer import PAIRS, answer, labels_of, read
 
 from astromorph import QUESTIONS, MorphologyClassifier
 from astromorph.learning.adapting import deal, find_taught
-from astromorph.model.alignment import MIN_IMAGES
 from astromorph.metrics import score
+from astromorph.model.alignment import MIN_IMAGES
 from astromorph.model.files import DEFAULT
 
 PAIR = PAIRS["sdss-decals"]
@@ -35,7 +35,7 @@ def run(network, way, n, seed, fold, data):
     table = read(data, (PAIR.target,), SPLITS)
     tested = deal(labels_of(table), FOLDS, 0) == fold
     rest, test = table[~tested], table[tested]
-    options = {"images": "path", "cutout_r90": PAIR.cutout_r90, "survey": PAIR.survey}
+    options = {"images": "path", "survey": PAIR.survey, **PAIR.framing}
     if way == "random" or not n:
         rows = np.random.default_rng(seed).permutation(len(rest))[:n or None]
     else:
@@ -50,7 +50,7 @@ def run(network, way, n, seed, fold, data):
         classifier = classifier.adapt(labeled, **options, seed=seed, folds=0)
     elif len(labeled) >= MIN_IMAGES:
         classifier = classifier.align(labeled, **options)
-    return {"labels": labels_of(test), "answers": answer(classifier, test, PAIR.cutout_r90),
+    return {"labels": labels_of(test), "answers": answer(classifier, test, PAIR.framing),
             "taught": taught}
 
 
@@ -89,7 +89,7 @@ def draw(found, total, path):
             line = [(row[2] or total, row[5][q]) for row in found if row[:2] == (network, way)]
             ax.plot(*zip(*line), marker="o", label=network + (f", {way}" * (way != "random")))
         sizes = sorted({row[2] or total for row in found})
-        ax.set(title=f"{question.key.upper()}: {question.positive}", xscale="log",
+        ax.set(title=question.positive, xscale="log",
                xlabel="labeled galaxies", ylabel="ROC area")
         ax.set_xticks(sizes, sizes)
         ax.minorticks_off()
@@ -119,7 +119,7 @@ def main():
             print(path.stem, flush=True)
     found = list(curves(args.work, args.networks, args.ways, args.sizes))
     header = ["network", "chosen", "labeled galaxies", "draws",
-              *(f"{question.key.upper()}: accuracy, ROC area" for question in QUESTIONS)]
+              *(f"{question.key}: accuracy, ROC area" for question in QUESTIONS)]
     n = len(read(args.data, (PAIR.target,), SPLITS))
     total = n - n // FOLDS
     table = list_table(f"Adapted to some of {total} DECam galaxies, tested on the other "
