@@ -18,7 +18,7 @@ from accuracy import list_table, short
 from transfer import PAIRS, answer, labels_of, read
 
 from astromorph import QUESTIONS, MorphologyClassifier
-from astromorph.learning.adapting import deal, find_taught
+from astromorph.learning.adapting import find_trained, stratified_folds
 from astromorph.metrics import score
 from astromorph.model.alignment import MIN_IMAGES
 from astromorph.model.files import DEFAULT
@@ -33,7 +33,7 @@ def run(network, way, n, seed, fold, data):
     """Answers to the galaxies of a fold after adapting to n of the others, 0 for all of them."""
     classifier = MorphologyClassifier.from_pretrained("sdss", network=network)
     table = read(data, (PAIR.target,), SPLITS)
-    tested = deal(labels_of(table), FOLDS, 0) == fold
+    tested = stratified_folds(labels_of(table), FOLDS, 0) == fold
     rest, test = table[~tested], table[tested]
     options = {"images": "path", "survey": PAIR.survey, **PAIR.framing}
     if way == "random" or not n:
@@ -43,19 +43,19 @@ def run(network, way, n, seed, fold, data):
         rows = aligned.suggest(rest, n, seed=seed, **options)["morph_row"]
     labeled = rest[rows]
     try:
-        taught = find_taught(labels_of(labeled), QUESTIONS)
+        trained = find_trained(labels_of(labeled), QUESTIONS)
     except ValueError:  # none of them
-        taught = [False] * len(QUESTIONS)
-    if any(taught):
+        trained = [False] * len(QUESTIONS)
+    if any(trained):
         classifier = classifier.adapt(labeled, **options, seed=seed, folds=0)
     elif len(labeled) >= MIN_IMAGES:
         classifier = classifier.align(labeled, **options)
     return {"labels": labels_of(test), "answers": answer(classifier, test, PAIR.framing),
-            "taught": taught}
+            "trained": trained}
 
 
 def curves(work, networks, ways, sizes):
-    """(network, way, n, draws, accuracies, areas, how often taught), means of all draws."""
+    """(network, way, n, draws, accuracies, areas, how often trained), means of all draws."""
     for network, way, n in product(networks, ways, sizes):
         draws = [cells for seed in range(99) if len(cells := [
             np.load(path) for path in sorted(work.glob(f"{network}_{way}_{n}_{seed}_*.npz"))
@@ -67,15 +67,15 @@ def curves(work, networks, ways, sizes):
             yield (network, way, n, len(draws),
                    *(np.array([[getattr(one, name) for one in row] for row in scores]).mean(axis=0)
                      for name in ("accuracy", "auc")),
-                   np.mean([cell["taught"] for cells in draws for cell in cells], axis=0))
+                   np.mean([cell["trained"] for cells in draws for cell in cells], axis=0))
 
 
 def text_rows(found):
     """The same as text."""
-    for network, way, n, draws, accuracies, areas, taught in found:
+    for network, way, n, draws, accuracies, areas, trained in found:
         yield [f"``{network}``", way, n or "all", draws, *(
             f"{short(accuracy, '')}, {short(area, 'AUC')}" + (" (kept)" if not often else "")
-            for accuracy, area, often in zip(accuracies, areas, taught))]
+            for accuracy, area, often in zip(accuracies, areas, trained))]
 
 
 def draw(found, total, path):
