@@ -1,4 +1,5 @@
 """Checks of arguments: what they give is what the code goes on with."""
+from difflib import get_close_matches
 from numbers import Integral, Real
 
 import numpy as np
@@ -6,7 +7,7 @@ import numpy as np
 from astromorph.errors import ArgumentTypeError, wrong
 
 __all__ = ["as_floats", "as_labels", "as_probabilities", "check_choice", "check_count",
-           "check_number"]
+           "check_names", "check_number"]
 
 
 def as_floats(values, argument):
@@ -153,3 +154,27 @@ def check_choice(value, argument, choices):
     choices = list(choices)
     if not any(value is choice or value == choice for choice in choices):
         raise wrong(argument, f"one of {', '.join(map(repr, choices))}", repr(value))
+
+
+def check_names(given, known):
+    """Raise unless all options are known ones.
+
+    Parameters
+    ----------
+    given : iterable of str
+        Names of the options.
+    known : iterable of str
+        Those that there are.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If there is another one; the message names the nearest that there is.
+    """
+    known = list(known)
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            raise wrong(name, "a known option", "an unknown one", near and
+                        f"Did you mean {near[0]}=?" or f"There are {', '.join(known)}.",
+                        error=ArgumentTypeError)

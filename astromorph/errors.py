@@ -17,6 +17,7 @@
 
 A bad row of a table raises none of these: its flag says what is wrong.
 """
+import copyreg
 import os
 import sys
 import warnings
@@ -43,6 +44,10 @@ class ImageError(Exception):
     def __init__(self, message, flag):
         super().__init__(message)
         self.flag = flag
+
+    def __reduce__(self):
+        """Reach other processes whole, whatever the arguments of the subclass."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__
 
 
 class CutoutError(ImageError):
@@ -157,4 +162,4 @@ def warn(message):
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_HOME):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, AstromorphWarning, stacklevel=level - 1)
+    warnings.warn(message, AstromorphWarning, stacklevel=level)

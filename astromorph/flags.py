@@ -1,69 +1,61 @@
 """Per-row quality bits, and how to read them."""
-import ast
 import enum
-import inspect
-from functools import cache
-from itertools import pairwise
 
 import numpy as np
 
+from astromorph.errors import ArgumentTypeError, wrong
+
 __all__ = ["MorphFlag", "decode_flags", "flag_meanings"]
 
+_FAILED, _WARNING = True, False  # whether a row with this bit has no probabilities
+# Bit, name, kind and meaning. Tables on disk carry these numbers: they never change.
+_BITS = (
+    (0, "MISSING_FILE", _FAILED, "There is no such file."),
+    (1, "UNREADABLE", _FAILED, "The file is empty, truncated, damaged or not an image."),
+    (2, "BAD_SHAPE", _FAILED,
+     "The array cannot be a galaxy's image: dimensions, number of bands, or too small."),
+    (3, "BLANK", _FAILED, "The image holds no signal: every pixel equal, or none valid."),
+    (4, "BAD_PIXELS", _WARNING, "Some pixels were masked, NaN or without data, and were filled."),
+    (5, "MISSING_BAND", _WARNING,
+     "A band was missing and its nearest neighbor in wavelength stands in."),
+    (6, "PARTIAL_FRAME", _WARNING,
+     "The image does not cover the whole frame that the network expects."),
+    (7, "NO_SIZE", _WARNING,
+     "R90 was to be measured on the image and could not be; the image was framed as given."),
+    (8, "NO_WCS", _WARNING,
+     "R90 came in arcseconds but the image has no celestial WCS; it was framed as given."),
+    (9, "UNKNOWN_UNIT", _WARNING,
+     "The flux unit is unknown; brightness was scaled by the image's own noise."),
+    (10, "SATURATED", _WARNING,
+     "Part of the frame is saturated: white, or without data in the middle of the galaxy."),
+    (11, "MEASURED_SIZE", _WARNING, "R90 was measured on the image, as no catalog gave it."),
+    (12, "STALE", _WARNING,
+     "The image is an old copy from the cache, as the service did not answer."),
+    (13, "OUTSIDE_FOOTPRINT", _FAILED, "The survey has not observed this position."),
+    (14, "SERVER_ERROR", _FAILED,
+     "The image service answered with an error, or refused, at every attempt."),
+    (15, "TIMED_OUT", _FAILED, "The image service did not answer in time, at every attempt."),
+    (16, "BAD_COORDINATE", _FAILED,
+     "The position is missing, not a number, or not on the sphere."),
+    (17, "BAD_SIZE", _FAILED,
+     "The size of the galaxy, or of its frame, is missing, not positive, or too large."),
+    (18, "NOT_CACHED", _FAILED, "Working offline, and the cache does not hold this image."),
+    (19, "UNUSUAL", _WARNING, "The image looks unlike those that the weights were trained on."),
+)
 
-class MorphFlag(enum.IntFlag):
-    """What went wrong, or was assumed, on the way from an image to its probabilities.
-
-    0 means that nothing did. `UNCLASSIFIED` holds the bits that leave a row without probabilities;
-    the others are warnings.
-    """
-
-    MISSING_FILE = 1
-    """There is no such file."""
-    UNREADABLE = 2
-    """The file is empty, truncated, damaged or not an image."""
-    BAD_SHAPE = 4
-    """The array cannot be a galaxy's image: dimensions, number of bands, or too small."""
-    BLANK = 8
-    """The image holds no signal: every pixel equal, or none valid."""
-    BAD_PIXELS = 16
-    """Some pixels were masked, NaN or without data, and were filled."""
-    MISSING_BAND = 32
-    """A band was missing and its nearest neighbor in wavelength stands in."""
-    PARTIAL_FRAME = 64
-    """The image does not cover the whole frame that the network expects."""
-    NO_SIZE = 128
-    """R90 was to be measured on the image and could not be; the image was framed as given."""
-    NO_WCS = 256
-    """R90 came in arcseconds but the image has no celestial WCS; it was framed as given."""
-    UNKNOWN_UNIT = 512
-    """The flux unit is unknown; brightness was scaled by the image's own noise."""
-    SATURATED = 1024
-    """Part of the frame is saturated: white, or without data in the middle of the galaxy."""
-    MEASURED_SIZE = 2048
-    """R90 was measured on the image, as no catalog gave it."""
-    STALE = 4096
-    """The image is an old copy from the cache, as the service did not answer."""
-    OUTSIDE_FOOTPRINT = 8192
-    """The survey has not observed this position."""
-    SERVER_ERROR = 16384
-    """The image service answered with an error, or refused, at every attempt."""
-    TIMED_OUT = 32768
-    """The image service did not answer in time, at every attempt."""
-    BAD_COORDINATE = 65536
-    """The position is missing, not a number, or not on the sphere."""
-    BAD_SIZE = 131072
-    """The size of the galaxy, or of its frame, is missing, not positive, or too large."""
-    NOT_CACHED = 262144
-    """Working offline, and the cache does not hold this image."""
-    UNUSUAL = 524288
-    """The image looks unlike those that the weights were trained on."""
-
-    UNCLASSIFIED = (MISSING_FILE | UNREADABLE | BAD_SHAPE | BLANK | OUTSIDE_FOOTPRINT | SERVER_ERROR
-                    | TIMED_OUT | BAD_COORDINATE | BAD_SIZE | NOT_CACHED)
-    """The bits that leave a row without probabilities."""
+MorphFlag = enum.IntFlag("MorphFlag", [
+    *((name, 1 << bit) for bit, name, *_ in _BITS),
+    ("UNCLASSIFIED", sum(1 << bit for bit, _, failed, _ in _BITS if failed)),
+], module=__name__)
+MorphFlag.__doc__ = "\n".join([
+    "What went wrong, or was assumed, on the way from an image to its probabilities.", "",
+    "0 means that nothing did. ``UNCLASSIFIED`` holds the bits that leave a row without",
+    "probabilities; the others are warnings.", "",
+    *(f"- ``{name}`` ({1 << bit}, {'unclassified' if failed else 'warning'}): {meaning}"
+      for bit, name, failed, meaning in _BITS)])
 
 
-def decode_flags(values):
+def decode_flags(values) -> list:
     """Name the bits of one flag or of an array of them.
 
     Parameters
@@ -76,9 +68,18 @@ def decode_flags(values):
     list of str, or a list of those
         Names of the bits that are set, the lowest first; one list for each value of an array.
 
+    Raises
+    ------
+    TypeError
+        If the values are no integers.
+
+    See Also
+    --------
+    MorphFlag : The bits and what they mean.
+
     Examples
     --------
-    >>> from astromorph.flags import decode_flags
+    >>> from astromorph import decode_flags
     >>> decode_flags(18)
     ['UNREADABLE', 'BAD_PIXELS']
     >>> decode_flags([0, 64])
@@ -86,14 +87,14 @@ def decode_flags(values):
     """
     values = np.asarray(values)
     if values.dtype.kind not in "iu" and values.size:
-        raise TypeError(f"values must be integers, as in a morph_flag column, not {values.dtype}")
+        raise wrong("values", "integers, as in a morph_flag column", values.dtype,
+                    error=ArgumentTypeError)
     if values.ndim == 0:
         return [flag.name for flag in MorphFlag if flag & int(values)]
     return [decode_flags(value) for value in values]
 
 
-@cache
-def flag_meanings():
+def flag_meanings() -> dict:
     """Say what each flag means.
 
     Returns
@@ -107,9 +108,4 @@ def flag_meanings():
     >>> flag_meanings()["STALE"]
     'The image is an old copy from the cache, as the service did not answer.'
     """
-    # Python drops the strings below the names; the source, which documents them too, has them.
-    body = ast.parse(inspect.getsource(MorphFlag)).body[0].body
-    texts = {name.targets[0].id: " ".join(text.value.value.split())
-             for name, text in pairwise(body)
-             if isinstance(name, ast.Assign) and isinstance(text, ast.Expr)}
-    return {flag.name: texts[flag.name] for flag in MorphFlag}
+    return {name: meaning for _, name, _, meaning in _BITS}

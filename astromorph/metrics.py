@@ -9,6 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from astromorph.arguments import (as_floats, as_labels, as_probabilities, check_count,
+                                  check_number)
+from astromorph.errors import wrong
+
 __all__ = ["Reliability", "Score", "balanced_threshold", "central_interval", "rejection_curve",
            "reliability", "roc_curve", "score", "score_intervals", "score_table", "valid_pairs"]
 
@@ -77,45 +81,8 @@ class Reliability:
     high: np.ndarray
 
 
-def as_floats(values, name):
-    """Give numbers as a float array, NaN where masked, or say which argument is wrong."""
-    try:
-        return np.asarray(np.ma.masked_array(values, dtype=float).filled(np.nan))
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be an array of numbers. Received: {values!r}") from error
-
-
-def as_probabilities(values):
-    """Give probabilities as a float array, NaN where masked; all must lie in 0..1."""
-    values = as_floats(values, "probabilities")
-    wrong = values[(values < 0) | (values > 1)]
-    if wrong.size:
-        raise ValueError("probabilities must lie in 0..1 (NaN or masked where there is none). "
-                         f"Received {wrong.size} outside, first {wrong[0]:g}; logits or votes in "
-                         "percent must be converted first.")
-    return values
-
-
-def as_labels(values):
-    """Give labels as a float array, NaN where masked; all must be 0, 1 or NaN."""
-    values = as_floats(values, "labels")
-    wrong = values[~(np.isnan(values) | (values == 0) | (values == 1))]
-    if wrong.size:
-        raise ValueError("labels must be 1, 0, or NaN where unknown. "
-                         f"Received {wrong.size} others, first {wrong[0]:g}; vote fractions must "
-                         "be turned into labels first.")
-    return values
-
-
 def _check_threshold(threshold):
-    if not (np.isscalar(threshold) and 0 <= threshold <= 1):
-        raise ValueError(f"threshold must be one number in 0..1. Received: {threshold!r}")
-
-
-def check_count(value, name):
-    """Say which argument is not a positive integer."""
-    if not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be a positive integer. Received: {value!r}")
+    check_number(threshold, "threshold", "one number in 0..1", lambda value: 0 <= value <= 1)
 
 
 def valid_pairs(labels, probabilities):
@@ -139,11 +106,18 @@ def valid_pairs(labels, probabilities):
         If one of them is not numbers.
     ValueError
         If their shapes differ or are not (n,), or a value is out of range.
+
+    Examples
+    --------
+    >>> from astromorph.metrics import valid_pairs
+    >>> labels, probabilities = valid_pairs([1, 0, float("nan")], [0.9, 0.2, 0.4])
+    >>> len(labels)
+    2
     """
     labels, probabilities = as_labels(labels), as_probabilities(probabilities)
     if labels.ndim != 1 or labels.shape != probabilities.shape:
-        raise ValueError("labels and probabilities must have the same shape (n,), one question "
-                         f"at a time. Received {labels.shape} and {probabilities.shape}.")
+        raise wrong("labels, probabilities", "the same shape (n,), one question at a time",
+                    f"{labels.shape} and {probabilities.shape}")
     known = ~(np.isnan(labels) | np.isnan(probabilities))
     return labels[known], probabilities[known]
 
@@ -187,7 +161,7 @@ def _calibration_error(levels, counts, n_bins):
     return _ratio(np.abs(excess).sum(), n.sum())
 
 
-def score(labels, probabilities, *, threshold=0.5, n_bins=10):
+def score(labels, probabilities, *, threshold: float = 0.5, n_bins: int = 10) -> Score:
     """Score one question.
 
     Parameters
@@ -207,6 +181,18 @@ def score(labels, probabilities, *, threshold=0.5, n_bins=10):
     ------
     TypeError, ValueError
         If an argument is not as described.
+
+    See Also
+    --------
+    score_table : Score several questions, with intervals.
+    score_intervals : Bootstrap the scores.
+
+    Examples
+    --------
+    >>> from astromorph import score
+    >>> result = score([1, 1, 0, 0], [0.9, 0.4, 0.2, 0.6])
+    >>> result.tpr, result.accuracy, result.auc
+    (0.5, 0.5, 0.75)
     """
     _check_threshold(threshold)
     check_count(n_bins, "n_bins")
@@ -240,8 +226,8 @@ def roc_curve(labels, probabilities):
     labels, probabilities = valid_pairs(labels, probabilities)
     n_positive = int(labels.sum())
     if n_positive in (0, labels.size):
-        raise ValueError("labels must hold both answers for a ROC curve to exist. Received "
-                         f"{n_positive} positive of {labels.size} with a probability.")
+        raise wrong("labels", "both answers, without which there is no ROC curve",
+                    f"{n_positive} positive of {labels.size} with a probability")
     return metrics.roc_curve(labels, probabilities)
 
 
@@ -333,15 +319,14 @@ def rejection_curve(labels, probabilities, errors, *, threshold=0.5):
     _check_threshold(threshold)
     errors = as_floats(errors, "errors")
     if errors.shape != np.shape(labels):
-        raise ValueError("errors must have the shape of the labels. "
-                         f"Received {errors.shape} and {np.shape(labels)}.")
+        raise wrong("errors", f"the shape of the labels, {np.shape(labels)}", errors.shape)
     labels, probabilities = as_labels(labels), as_probabilities(probabilities)
     known = ~(np.isnan(labels) | np.isnan(probabilities))
     labels, probabilities = valid_pairs(labels, probabilities)
     errors = errors[known]
     if not errors.size or np.isnan(errors).any():
-        raise ValueError("errors must be given for all galaxies with a label and a probability, at "
-                         f"least one. Received {np.isnan(errors).sum()} missing of {errors.size}.")
+        raise wrong("errors", "one for every galaxy with a label and a probability, at least one",
+                    f"{np.isnan(errors).sum()} missing of {errors.size}")
     order = np.argsort(errors)
     right = np.cumsum(((probabilities >= threshold) == labels)[order])
     kept = np.flatnonzero(np.diff(errors[order], append=np.inf))[::-1]
@@ -381,8 +366,7 @@ def score_intervals(labels, probabilities, *, threshold=0.5, n_resamples=1000, l
     """
     _check_threshold(threshold)
     check_count(n_resamples, "n_resamples")
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, as 0.68 or 0.95. Received: {level!r}")
+    check_number(level, "level", "a number between 0 and 1, as 0.68", lambda value: 0 < value < 1)
     levels, counts = _tally(labels, probabilities)
     rng = np.random.default_rng(seed)
     step = max(_BLOCK // max(counts.size, 1), 1)
@@ -429,7 +413,7 @@ def score_table(labels, probabilities, questions, *, threshold=0.5, intervals=Tr
     Parameters
     ----------
     labels, probabilities : array-like, shape (n, q)
-        One column a question; see `valid_pairs`.
+        One column per question; see `valid_pairs`.
     questions : sequence of `~astromorph.questions.Question` or str, length q
         The questions, in the order of the columns.
     threshold : float or sequence of float, length q
@@ -442,22 +426,37 @@ def score_table(labels, probabilities, questions, *, threshold=0.5, intervals=Tr
     Returns
     -------
     `~astropy.table.Table`
-        A row a question: question, n, n_positive, then TPR, precision, accuracy and AUC, each
+        One row per question: question, n, n_positive, then TPR, precision, accuracy and AUC, each
         followed by its _low and _high, and ECE.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is not as described.
+
+    See Also
+    --------
+    score : Score one question.
+    astromorph.MorphologyClassifier.evaluate : Classify galaxies and score the answers.
+
+    Examples
+    --------
+    >>> from astromorph import score_table
+    >>> table = score_table([[1, 0], [0, 1], [1, 1]], [[0.9, 0.2], [0.3, 0.8], [0.6, 0.4]],
+    ...                     ["disk", "bar"], intervals=False)
+    >>> print(table["question", "n", "TPR", "AUC"])
+    question  n   TPR   AUC
+    -------- --- ----- -----
+        disk   3 1.000 1.000
+         bar   3 0.500 1.000
     """
     from astropy.table import Table
 
     labels, probabilities = as_labels(labels), as_probabilities(probabilities)
     keys = [getattr(question, "key", question) for question in questions]
     if labels.ndim != 2 or not labels.shape == probabilities.shape == (len(labels), len(keys)):
-        raise ValueError(f"labels and probabilities must have shape (n, {len(keys)}), a column "
-                         f"for each of the questions {keys}. Received {labels.shape} and "
-                         f"{probabilities.shape}.")
+        raise wrong("labels, probabilities", f"shape (n, {len(keys)}), a column for each of the "
+                    f"questions {keys}", f"{labels.shape} and {probabilities.shape}")
     thresholds = _thresholds(threshold, len(keys))
     options = {"n_resamples": n_resamples, "level": level, "seed": np.random.default_rng(seed)}
     rows = [_row(key, y, p, value, options if intervals else None)
@@ -472,12 +471,13 @@ def score_table(labels, probabilities, questions, *, threshold=0.5, intervals=Tr
 
 
 def _thresholds(threshold, n_questions):
-    """One threshold a question, from one for all or a sequence."""
-    try:
-        return np.broadcast_to(threshold, n_questions).tolist()
-    except ValueError as error:
-        raise ValueError(f"threshold must be one number in 0..1, or {n_questions} of them, one a "
-                         f"question. Received: {threshold!r}") from error
+    """One threshold per question, from one for all or a sequence."""
+    if np.ndim(threshold) == 0:
+        return [threshold] * n_questions
+    if np.shape(threshold) != (n_questions,):
+        raise wrong("threshold", f"one number in 0..1, or {n_questions}, one per question",
+                    repr(threshold))
+    return list(threshold)
 
 
 def _row(key, labels, probabilities, threshold, options):

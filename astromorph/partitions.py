@@ -1,13 +1,16 @@
 """HATS catalogs of LSDB on Dask: classify one partition, a whole catalog, write an extension."""
 import copy
 import os
+from collections import deque
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
 from astropy.table import Column, Table
 
-from astromorph.metrics import check_count
+from astromorph.arguments import check_count
+from astromorph.errors import ArgumentTypeError, wrong
+from astromorph.galaxies.frames import MEASURE
 from astromorph.tables.positions import position_columns, size_column
 
 __all__ = ["KEEP_MEMORY", "classify_catalog", "classify_partition", "write_extension"]
@@ -18,9 +21,9 @@ KEEP_MEMORY = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**
 By default they return it to the system at once, which takes time for every image.
 """
 
-_COLUMNS = ("images", "names", "r90", "width", "cutout_r90")  # arguments that may name a column
+_COLUMNS = ("images", "ids", "r90", "width", "cutout_r90")  # arguments that may name a column
 _KEPT = 3
-_ready = {}  # classifiers of this process whose networks are built
+_models = deque(maxlen=_KEPT)  # models of this process, whose networks stay built
 # Classifying a partition takes threads of its own, and what an image service is asked at a time is
 # limited for a process: so one partition after the other.
 _turn = Lock()
@@ -39,7 +42,7 @@ def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, 
     partition : `~pandas.DataFrame`
         The galaxies. For none at all, neither network nor image service is touched.
     classifier : `~astromorph.classifier.MorphologyClassifier`
-        Its network is built once in each process.
+        Its network is built once per process.
     ra, dec : str, optional
         Columns of the positions (ICRS); by default those with usual names.
     units : dict of str to str or `~astropy.units.Unit`, optional
@@ -66,7 +69,8 @@ def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, 
     with _turn:
         if len(partition):
             cores = _own_cores()
-            classifier = _one_a_process(classifier)
+            if classifier.model not in _models:  # equal ones were unpickled as one
+                _models.append(classifier.model)
             if options.get("images") is not None:
                 threads = threads or cores
         done = classifier.classify(table, threads=threads, progress=False, **options)
@@ -104,7 +108,7 @@ def classify_catalog(classifier, catalog, *, ra=None, dec=None, workers=None, **
         catalog.margin = None
     result = catalog.map_partitions(classify_partition, classifier, **options)
     result.hc_structure.catalog_info = result.hc_structure.catalog_info.copy_and_update(
-        **{key.lower(): value for key, value in classifier._origin.items()})
+        **{key.lower(): value for key, value in classifier.model.provenance.items()})
     return result
 
 
@@ -148,8 +152,8 @@ def write_extension(result, folder, *, on, name="morphology", **options):
     info = result.hc_structure.catalog_info
     added = [column for column in result.columns if column not in known]
     if not added or on not in known or on not in result.columns:
-        raise ValueError(f"on, result: expected a catalog with new columns and {on!r}. Received "
-                         f"the columns {list(result.columns)}; {primary} has {known}.")
+        raise wrong("on, result", f"a catalog with new columns and {on!r}",
+                    f"the columns {list(result.columns)}; {primary} has {known}")
     shared = dict.fromkeys((on, info.ra_column, info.dec_column))
     rows = result[[*shared, *added]].map_partitions(_unique, on)
     rows.write_catalog(folder / name, catalog_name=name, as_collection=False, **options)
@@ -169,13 +173,13 @@ def _check_catalog(catalog, argument):
     except ImportError as error:
         raise ImportError("HATS catalogs need LSDB: pip install 'astromorph[lsdb]'") from error
     if not isinstance(catalog, Catalog):
-        raise TypeError(f"{argument}: expected a catalog of LSDB, as lsdb.open_catalog gives. "
-                        f"Received {type(catalog).__name__}.")
+        raise wrong(argument, "a catalog of LSDB, as lsdb.open_catalog gives",
+                    type(catalog).__name__, error=ArgumentTypeError)
 
 
 def _share(workers, *, per_host=None, services=None, offline=False, **others):
     """Requests at a time for each of the worker processes, so that the limit holds for all."""
-    from astromorph.cutouts.fetching import PER_HOST
+    from astromorph.cutouts import PER_HOST
     from astromorph.services.base import is_local
 
     per_host = PER_HOST if per_host is None else per_host
@@ -186,9 +190,9 @@ def _share(workers, *, per_host=None, services=None, offline=False, **others):
     if offline or all(map(is_local, services)):
         return per_host
     if workers > per_host:
-        raise ValueError(f"per_host, workers: {per_host} requests at a time are too few for "
-                         f"{workers} worker processes. Expected at least one each: use fewer "
-                         "workers, or images that are already there (services, images).")
+        raise wrong("per_host, workers", "at least one request at a time for each worker process",
+                    f"{per_host} requests and {workers} workers",
+                    "Use fewer workers, or images that are already there (services, images).")
     return per_host // workers
 
 
@@ -220,22 +224,10 @@ def _own_cores():
     return cores
 
 
-def _one_a_process(classifier):
-    """The first classifier of this process that gives the same answers."""
-    key = classifier.__dask_tokenize__()
-    if key not in _ready:
-        if len(_ready) == _KEPT:
-            del _ready[next(iter(_ready))]
-        _ready[key] = classifier
-    # Each partition brings a copy, which Dask keeps until all are done.
-    classifier._arrays = _ready[key]._arrays
-    return _ready[key]
-
-
 def _table(partition, ra, dec, units, options):
     """The columns that the options speak of, and the positions as ``ra`` and ``dec``."""
     names = {options.get(argument): argument for argument in _COLUMNS
-             if isinstance(options.get(argument), str) and options[argument] != "measure"}
+             if isinstance(options.get(argument), str) and options[argument] != MEASURE}
     columns = {name: _column(partition, name, argument) for name, argument in names.items()}
     if options.get("images") is None:
         empty = Table({name: [] for name in partition.columns})
@@ -255,10 +247,10 @@ def _table(partition, ra, dec, units, options):
 def _column(partition, name, argument):
     """A column as Astropy has it: numbers, or objects with an empty string where there is none."""
     if name not in partition.columns:
-        raise ValueError(f"{argument}: there is no column {name!r}; the catalog has "
-                         f"{list(partition.columns)}.")
+        raise wrong(argument, f"one of the catalog's columns, {list(partition.columns)}",
+                    repr(name))
     series = partition[name]
-    if argument not in ("images", "names") and series.dtype.kind in "iuf":
+    if argument not in ("images", "ids") and series.dtype.kind in "iuf":
         return Column(series.to_numpy(float, na_value=np.nan))
     column = Column(np.empty(len(series), object))
     column[:] = [_plain(value) for value in series]
@@ -286,8 +278,8 @@ def _as_arrow(column):
 def _unique(partition, on):
     """The partition, if its identifiers are good ones to join on."""
     if not partition[on].is_unique or partition[on].isna().any():
-        raise ValueError(f"on: expected a column that identifies each galaxy; {on!r} has missing "
-                         "or repeated values in a partition.")
+        raise wrong("on", "a column that identifies each galaxy",
+                    f"{on!r}, which has missing or repeated values in a partition")
     return partition
 
 
@@ -297,9 +289,8 @@ def _primary(result):
 
     path = result.hc_structure.catalog_path
     if path is None:
-        raise ValueError("result: expected the result of a catalog that was read, which the "
-                         "extension can refer to. Received one made in memory: write and open it "
-                         "first.")
+        raise wrong("result", "the result of a catalog that was read, which the extension can "
+                    "refer to", "one made in memory", "Write it and open it first.")
     known = hats.read_hats(path).schema.names
     primary = str(path if result.hc_collection is None else result.hc_collection.collection_path)
     return (primary if "://" in primary else str(Path(primary).resolve())), known

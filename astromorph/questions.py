@@ -1,7 +1,10 @@
 """The questions a classifier answers, one record each, and the columns of their votes."""
 from dataclasses import dataclass, replace
 
-__all__ = ["DIALECTS", "QUESTIONS", "Dialect", "Question", "Votes", "probability_asked"]
+from astromorph.errors import wrong
+
+__all__ = ["DIALECTS", "QUESTIONS", "Dialect", "Question", "Votes", "check_questions",
+           "probability_asked"]
 
 
 @dataclass(frozen=True)
@@ -87,14 +90,15 @@ class Question:
     ----------
     key : str
         Short name, also the label column of a labeled table.
-    column : str
-        Name of the probability column (that of the published SDSS catalog,
-        Dominguez Sanchez et al. 2018, MNRAS 476, 3661).
-    positive, negative : str
-        The two answers.
-    parent : str or None
+    column : str, optional
+        Name of the probability column; by default ``P_`` and the key. Those of the published
+        questions are the columns of the SDSS catalog (Dominguez Sanchez et al. 2018, MNRAS 476,
+        3661).
+    positive, negative : str, optional
+        The two answers, for people; by default the key, and "not" before it.
+    parent : str, optional
         Key of the question whose answer makes this one meaningful.
-    description : str
+    description : str, optional
         One line for table columns.
     votes : tuple of Votes
         Its answers in each family of dialects; of one family, the preferred ones first.
@@ -102,17 +106,63 @@ class Question:
         The answer to the parent, 1 or 0, that makes this question meaningful.
     ucd : str
         IVOA unified content descriptor of the column.
+    aliases : tuple of str
+        Other names of its label column.
+
+    Raises
+    ------
+    ValueError
+        If the key is no plain name, or ``asked_if`` is neither 1 nor 0.
+
+    Examples
+    --------
+    >>> from astromorph import Question
+    >>> ring = Question("ring", positive="ringed", parent="disk")
+    >>> ring.column, ring.negative
+    ('P_ring', 'not ringed')
     """
 
     key: str
-    column: str
-    positive: str
-    negative: str
-    parent: str | None
-    description: str
+    column: str = ""
+    positive: str = ""
+    negative: str = ""
+    parent: str | None = None
+    description: str = ""
     votes: tuple[Votes, ...] = ()
     asked_if: int = 1
     ucd: str = "stat.probability;src.morph"
+    aliases: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if not (isinstance(self.key, str) and self.key.isidentifier()):
+            raise wrong("key", "a name of letters, digits and underscores", repr(self.key))
+        if self.asked_if not in (0, 1):
+            raise wrong("asked_if", "the answer 1 or 0", repr(self.asked_if))
+        positive = self.positive or self.key.replace("_", " ")
+        for name, value in {"column": f"P_{self.key}", "positive": positive,
+                            "negative": f"not {positive}",
+                            "description": f"Probability of {positive}"}.items():
+            if not isinstance(getattr(self, name), str):
+                raise wrong(name, "text", repr(getattr(self, name)))
+            object.__setattr__(self, name, getattr(self, name) or value)
+
+    @classmethod
+    def from_json(cls, record):
+        """Build from the record that `dataclasses.asdict` gives, as JSON brings it back.
+
+        Parameters
+        ----------
+        record : dict
+            Of the parameters of this class.
+
+        Returns
+        -------
+        Question
+        """
+        votes = tuple(Votes(**{name: tuple(value) if isinstance(value, list) else value
+                               for name, value in each.items()})
+                      for each in record.get("votes", ()))
+        return cls(**record | {"votes": votes, "aliases": tuple(record.get("aliases", ()))})
 
     def answers(self, dialect):
         """Find the votes that a dialect may use, the preferred ones first.
@@ -170,20 +220,46 @@ QUESTIONS = (
                     Votes("gz-des", "t00_smooth_or_features", ("_a1_features",), ("_a0_smooth",),
                           ("_a2_artifact",)),
                     Votes("decals", "smooth-or-featured", ("_featured-or-disk",), ("_smooth",),
-                          ("_artifact",)))),
+                          ("_artifact",))), aliases=("q1",)),
     Question("edge_on", "P_edge_on", "edge-on", "not edge-on", "disk",
              "Probability of being edge-on, given a disk or features",
              votes=(Votes("gz2", "t02_edgeon", ("_a04_yes",), ("_a05_no",)),
                     Votes("gz-des", "t01_disk_edge_on", ("_a0_yes",), ("_a1_no",)),
-                    Votes("decals", "disk-edge-on", ("_yes",), ("_no",)))),
+                    Votes("decals", "disk-edge-on", ("_yes",), ("_no",))), aliases=("q2",)),
     Question("bar", "P_bar", "barred", "not barred", "edge_on",
              "Probability of a bar, given a disk or features that is not edge-on",
              asked_if=0,
              votes=(Votes("gz2", "t03_bar", ("_a06_bar",), ("_a07_no_bar",)),
                     Votes("gz-des", "t02_bar", ("_a0_bar",), ("_a1_no_bar",)),
                     Votes("decals", "bar", ("_strong", "_weak"), ("_no",)),
-                    Votes("decals", "bar", ("_yes",), ("_no",)))),
+                    Votes("decals", "bar", ("_yes",), ("_no",))), aliases=("q3",)),
 )
+
+
+def check_questions(questions):
+    """Raise unless questions can be answered together.
+
+    Parameters
+    ----------
+    questions : sequence of Question
+        Parents before their children.
+
+    Raises
+    ------
+    ValueError
+        If there are none, two share a key or a column, or a child comes before its parent.
+    """
+    questions = list(questions)
+    if not questions or not all(isinstance(question, Question) for question in questions):
+        raise wrong("questions", "one Question or more", f"{questions!r:.200}")
+    keys = [question.key for question in questions]
+    for name, values in {"key": keys, "column": [each.column for each in questions]}.items():
+        if len(set(values)) < len(values):
+            raise wrong("questions", f"each {name} once", values)
+    for place, question in enumerate(questions):
+        if question.parent in keys[place:]:
+            raise wrong("questions", f"{question.parent!r}, the parent, before {question.key!r}",
+                        keys)
 
 
 def probability_asked(questions, probabilities):
@@ -201,7 +277,7 @@ def probability_asked(questions, probabilities):
     list of array-like
         One a question; 1 for the first.
     """
-    reached, answers = {}, dict(zip((question.key for question in questions), probabilities))
+    reached, answers = {}, dict(zip((question.key for question in questions), probabilities, strict=True))
     for question in questions:
         positive = answers.get(question.parent, question.asked_if)
         reached[question.key] = reached.get(question.parent, 1.0) * (

@@ -1,9 +1,13 @@
 """What a survey is: its bands, pixels, point-spread function and color mapping, one record each."""
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 
 from astropy import units as u
 
-__all__ = ["SURVEYS", "Survey", "get_survey"]
+from astromorph.errors import wrong
+
+__all__ = ["BUNDLED", "SURVEYS", "Survey", "get_survey"]
 
 
 @dataclass(frozen=True)
@@ -11,7 +15,7 @@ class Survey:
     """How a survey sees the sky and how its color images are made.
 
     The color mapping is that of the Legacy Surveys viewer (Lupton et al. 2004, PASP 116, 133, with
-    an arcsinh of the mean over the bands); see `~astromorph.images.reading.color_composite`.
+    an arcsinh of the mean over the bands); see `~astromorph.images.composite.color_composite`.
 
     Parameters
     ----------
@@ -54,6 +58,23 @@ class Survey:
         Collection of NOIRLab's Simple Image Access service.
     catalog : str, optional
         Catalog of its galaxies; see `~astromorph.galaxies.catalogs.CATALOGS`.
+
+    Raises
+    ------
+    ValueError
+        If the name is no short word, or the bands do not fit together.
+
+    See Also
+    --------
+    get_survey : Look up a survey by name.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from astromorph import get_survey
+    >>> deep = replace(get_survey("des"), name="deep", title="A deep survey", depth=26.5)
+    >>> deep.rgb
+    ('z', 'r', 'g')
     """
 
     name: str
@@ -75,6 +96,78 @@ class Survey:
     layer: str | None = None
     sia: str | None = None
     catalog: str | None = None
+
+    def __post_init__(self):
+        if not re.fullmatch(r"\w[\w.+-]{0,31}", str(self.name)):
+            raise wrong("name", "a short word", repr(self.name))
+        if len(set(self.rgb)) != 3 or len(self.rgb) != 3 or not set(self.rgb) <= set(self.bands):
+            raise wrong("rgb", f"three of the bands {', '.join(self.bands)}", repr(self.rgb))
+        if not set(self.rgb) <= set(self.scales):
+            raise wrong("scales", f"the brightness of {', '.join(self.rgb)}", repr(self.scales))
+
+    def to_json(self) -> dict:
+        """Give the record as JSON can hold it.
+
+        Returns
+        -------
+        dict
+            Field -> value; a Quantity is a list of its value and its unit.
+
+        Examples
+        --------
+        >>> from astromorph import get_survey
+        >>> get_survey("des").to_json()["pixel_scale"]
+        [0.262, 'arcsec']
+        """
+        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
+
+    @classmethod
+    def from_json(cls, record):
+        """Make a survey of what `to_json` gave.
+
+        Parameters
+        ----------
+        record : dict
+            Field -> value, perhaps from JSON.
+
+        Returns
+        -------
+        Survey
+
+        Raises
+        ------
+        ValueError
+            If a field is missing, unknown, or not what it should be.
+
+        Examples
+        --------
+        >>> from astromorph import Survey, get_survey
+        >>> Survey.from_json(get_survey("des").to_json()) == get_survey("des")
+        True
+        """
+        kinds = {each.name: each.type for each in fields(cls)}
+        try:
+            return cls(**{name: _restored(value, kinds.get(name))
+                          for name, value in record.items()})
+        except (TypeError, AttributeError) as error:
+            raise wrong("record", "the fields of a Survey", f"{record!r:.200}",
+                        f"{error}.") from error
+
+
+def _plain(value):
+    """A value as JSON has it."""
+    if isinstance(value, u.Quantity):
+        return [value.value.item(), value.unit.to_string()]
+    return list(value) if isinstance(value, tuple) else value.copy() if isinstance(
+        value, dict) else value
+
+
+def _restored(value, kind):
+    """A value as a field of this kind has it."""
+    if kind is u.Quantity:
+        number, unit = value
+        return number * u.Unit(unit)
+    return tuple(value) if kind is tuple else dict(value) if kind is dict else value
 
 
 # SDSS: the viewer's scales, a fifth as bright, which gives simulated galaxies the sky, noise and
@@ -107,8 +200,11 @@ SURVEYS = {survey.name: survey for survey in (
            **_DECAM),
 )}
 
+BUNDLED = MappingProxyType(dict(SURVEYS))
+"""The records that come with this version, whatever users add to `SURVEYS`."""
 
-def get_survey(survey):
+
+def get_survey(survey) -> Survey:
     """Look up a survey by name.
 
     Parameters
@@ -124,11 +220,21 @@ def get_survey(survey):
     ------
     ValueError
         If there is no survey of that name.
+
+    See Also
+    --------
+    Survey : Describe a survey of your own.
+
+    Examples
+    --------
+    >>> from astromorph import get_survey
+    >>> get_survey("SDSS").title
+    'Sloan Digital Sky Survey'
     """
     if isinstance(survey, Survey):
         return survey
     try:
         return SURVEYS[survey.strip().lower()]
     except (KeyError, AttributeError):
-        raise ValueError(f"survey must be one of {', '.join(map(repr, SURVEYS))} or a Survey, "
-                         f"not {survey!r}") from None
+        raise wrong("survey", f"one of {', '.join(map(repr, SURVEYS))}, or a Survey",
+                    repr(survey)) from None

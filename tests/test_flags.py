@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,7 @@ def test_decode_array():
 
 
 def test_decode_rejects_floats():
-    with pytest.raises(TypeError, match="values must be integers.*float64"):
+    with pytest.raises(TypeError, match="values: expected integers.*Received float64"):
         decode_flags([1.0])
 
 
@@ -41,3 +43,10 @@ def test_every_flag_has_a_meaning():
     assert list(meanings) == [flag.name for flag in MorphFlag]
     assert all(text.endswith(".") and "\n" not in text for text in meanings.values())
     assert meanings["MISSING_FILE"] == "There is no such file."
+    assert all(f"``{name}``" in MorphFlag.__doc__ and meaning in MorphFlag.__doc__
+               for name, meaning in meanings.items())
+
+
+def test_flags_reach_other_processes():
+    flag = MorphFlag.BLANK | MorphFlag.STALE
+    assert pickle.loads(pickle.dumps(flag)) is flag

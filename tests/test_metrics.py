@@ -176,7 +176,7 @@ def test_score_table():
         "question", "n", "n_positive", "TPR", "TPR_low", "TPR_high", "precision",
         "precision_low", "precision_high", "accuracy", "accuracy_low", "accuracy_high",
         "AUC", "AUC_low", "AUC_high", "ECE"]
-    assert table["question"].tolist() == ["q1", "q2", "q3"]
+    assert table["question"].tolist() == ["disk", "edge_on", "bar"]
     assert table["n"].tolist() == [200, 150, 200]
     assert table.meta == {"threshold": [.5, .3, .5], "interval_level": .95, "n_resamples": 100}
     expected = metrics.score(labels[:, 1], probabilities[:, 1], threshold=.3)
@@ -196,13 +196,13 @@ def test_score_table_without_intervals():
 @pytest.mark.parametrize("labels, probabilities, options, error, message", [
     ([1, 0], [.5], {}, ValueError, r"same shape \(n,\).*Received \(2,\) and \(1,\)"),
     ([[1, 0]], [[.5, .5]], {}, ValueError, r"one question at a time"),
-    ([1, .7], [.5, .5], {}, ValueError, r"labels must be 1, 0, or NaN.*first 0.7"),
-    ([1, 0], [.5, 1.2], {}, ValueError, r"probabilities must lie in 0..1.*first 1.2"),
-    ([1, 0], [-.5, .2], {}, ValueError, r"probabilities must lie in 0..1.*first -0.5"),
-    (["yes", "no"], [.5, .2], {}, TypeError, r"labels must be an array of numbers.*yes"),
-    ([1, 0], [.5, .2], {"threshold": 50}, ValueError, r"threshold must be one number.*50"),
-    ([1, 0], [.5, .2], {"threshold": NAN}, ValueError, r"threshold must be one number.*nan"),
-    ([1, 0], [.5, .2], {"n_bins": 0}, ValueError, r"n_bins must be a positive integer.*0"),
+    ([1, .7], [.5, .5], {}, ValueError, r"labels: expected 1, 0, or NaN.*first 0.7"),
+    ([1, 0], [.5, 1.2], {}, ValueError, r"probabilities: expected numbers in 0..1.*first 1.2"),
+    ([1, 0], [-.5, .2], {}, ValueError, r"probabilities: expected numbers in 0..1.*first -0.5"),
+    (["yes", "no"], [.5, .2], {}, TypeError, r"labels: expected an array of numbers.*yes"),
+    ([1, 0], [.5, .2], {"threshold": 50}, ValueError, r"threshold: expected one number.*50"),
+    ([1, 0], [.5, .2], {"threshold": NAN}, ValueError, r"threshold: expected one number.*nan"),
+    ([1, 0], [.5, .2], {"n_bins": 0}, ValueError, r"n_bins: expected a positive integer.*0"),
 ])
 def test_wrong_arguments(labels, probabilities, options, error, message):
     with pytest.raises(error, match=message):
@@ -210,8 +210,8 @@ def test_wrong_arguments(labels, probabilities, options, error, message):
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"level": 95}, r"level must lie between 0 and 1.*95"),
-    ({"n_resamples": 0}, r"n_resamples must be a positive integer.*0")])
+    ({"level": 95}, r"level: expected a number between 0 and 1.*95"),
+    ({"n_resamples": 0}, r"n_resamples: expected a positive integer.*0")])
 def test_wrong_bootstrap(options, message):
     with pytest.raises(ValueError, match=message):
         metrics.score_intervals(LABELS, PROBABILITIES, **options)
@@ -221,8 +221,8 @@ def test_wrong_bootstrap(options, message):
     (np.ones((4, 3)), .5, r"shape \(n, 2\).*\['q1', 'q2'\].*\(4, 3\) and \(4, 2\)"),
     (np.ones((3, 2)), .5, r"\(3, 2\) and \(4, 2\)"),
     (np.ones(4), .5, r"\(4,\) and \(4, 2\)"),
-    (np.ones((4, 2)), [.5] * 3, r"threshold must be one number in 0..1, or 2 of them"),
-    (np.ones((4, 2)), [.5, 2], r"threshold must be one number in 0..1.*2")])
+    (np.ones((4, 2)), [.5] * 3, r"threshold: expected one number in 0..1, or 2, one per"),
+    (np.ones((4, 2)), [.5, 2], r"threshold: expected one number in 0..1.*2")])
 def test_wrong_table(labels, threshold, message):
     with pytest.raises(ValueError, match=message):
         metrics.score_table(labels, np.full((4, 2), .5), ["q1", "q2"], threshold=threshold)

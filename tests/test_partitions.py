@@ -15,10 +15,11 @@ from astropy.table import Table
 from astropy_healpix import HEALPix
 from PIL import Image
 
-from astromorph import MorphFlag, MorphologyClassifier, partitions, services
+from astromorph import MorphFlag, MorphologyClassifier, networks, services
 from astromorph.cutouts.cache import CutoutCache
 from astromorph.datasets import load_sample
 from astromorph.images import read_cutout, resample
+from astromorph.model.calibration import PlattScaling
 from astromorph.partitions import KEEP_MEMORY, classify_partition, write_extension
 from astromorph.services import LocalFolder, LocalHips
 from loopback import LoopbackServer, Sky
@@ -167,8 +168,8 @@ def test_pickled_classifiers(classifier, catalog, folder):
     image = [str(folder / "0.jpg")]
     assert np.array_equal(copy.predict(image), classifier.predict(image))
     assert copy.card == classifier.card
-    other = classifier._with(classifier.card | {"calibration": {
-        key: {"slope": 2.0, "intercept": 0.0} for key in classifier.card["calibration"]}})
+    other = MorphologyClassifier(classifier.model.replace(calibration=dict.fromkeys(
+        classifier.model.card.keys, PlattScaling(2.0, 0.0))))
     same, different = (dask.tokenize.tokenize(one) for one in (copy, other))
     assert same == dask.tokenize.tokenize(classifier) != different
     cache = pickle.loads(pickle.dumps(CutoutCache(folder / "cache", max_size=1e6)))
@@ -193,7 +194,7 @@ def test_image_columns(classifier, catalog, folder, kind):
 
 
 def test_a_local_folder(in_process, classifier, catalog, table, folder):
-    options = {"services": LocalFolder(folder / "named", width=34 * u.arcsec), "names": "name",
+    options = {"services": LocalFolder(folder / "named", width=34 * u.arcsec), "ids": "name",
                "batch_size": 16}
     expected = classifier.classify(table, progress=False, **options)
     assert not expected["morph_flag"].astype(int).__and__(int(MorphFlag.UNCLASSIFIED)).any()
@@ -225,20 +226,23 @@ def test_a_local_hips(in_process, classifier, catalog, table, folder):
 
 def test_threads_take_turns(classifier, catalog, plain, monkeypatch):
     """One network, built once, whose answers are those of each row."""
-    monkeypatch.setattr(partitions, "_ready", {})
-    result = pickle.loads(pickle.dumps(classifier)).classify_catalog(catalog, **OPTIONS)
+    built = []
+    build = networks.build
+    monkeypatch.setattr(networks, "build", lambda *args: built.append(args) or build(*args))
+    fresh = MorphologyClassifier(classifier.model.replace(base_rates={}))
+    built.clear()
+    result = pickle.loads(pickle.dumps(fresh)).classify_catalog(catalog, **OPTIONS)
     with dask.config.set(scheduler="threads", num_workers=4):
         assert_equal(computed(result), plain)
-    assert len(partitions._ready) == 1
+    assert len(built) <= 1
 
 
-def test_copies_share_weights(classifier, catalog):
-    """Dask keeps the copy that comes with each partition."""
+def test_copies_are_one_model(classifier):
+    """Dask keeps the copy that comes with each partition: they share weights and network."""
     copies = [pickle.loads(pickle.dumps(classifier)) for _ in range(2)]
-    assert copies[0]._arrays is not copies[1]._arrays
-    for copy in copies:
-        classify_partition(computed(catalog.partitions[0]), copy, **OPTIONS)
-    assert copies[0]._arrays is copies[1]._arrays
+    assert copies[0].model is copies[1].model
+    other = MorphologyClassifier(classifier.model.replace(frame_r90=5.0))
+    assert pickle.loads(pickle.dumps(other)).model is not copies[0].model
 
 
 def test_the_margin_is_left_out(in_process, classifier, catalog, monkeypatch):
@@ -274,7 +278,7 @@ def test_workers_share_what_services_are_asked(client, classifier, catalog, tabl
         assert server.stats.requests == N
         assert 2 < server.stats.most_simultaneous <= 4  # 5 // 2 for each
     assert not frame["P_disk"].isna().any()
-    with pytest.raises(ValueError, match="per_host, workers: 1 requests at a time are too few for"):
+    with pytest.raises(ValueError, match="per_host, workers: .* 1 requests and 2"):
         classifier.classify_catalog(catalog, per_host=1)
 
 
@@ -311,9 +315,9 @@ def test_a_killed_run_is_resumed(in_process, classifier, catalog, plain, folder,
     done = {path: path.stat().st_mtime_ns for path in out.rglob("Npix=*.parquet")}
     assert 0 < len(done) < catalog.npartitions
     seen = []
-    one_a_process = partitions._one_a_process
-    monkeypatch.setattr(partitions, "_one_a_process",
-                        lambda one: (seen.append(1), one_a_process(one))[1])
+    classify = MorphologyClassifier.classify
+    monkeypatch.setattr(MorphologyClassifier, "classify", lambda self, table, **options: (
+        seen.append(1) if len(table) else None, classify(self, table, **options))[1])
     result = classifier.classify_catalog(catalog, **OPTIONS)
     result.write_catalog(out, resume=True, progress_bar=False)
     assert len(seen) == catalog.npartitions - len(done)
@@ -365,12 +369,12 @@ def test_an_extension_of_nothing(in_process, catalog, tmp_path):
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"images": "image"}, "images: there is no column 'image'; the catalog has"),
+    ({"images": "image"}, "images: expected one of the catalog's columns.*'image'"),
     ({"r90": "radius"}, "r90: expected an angle"),
     ({"width": 3.0}, "width: expected an angle"),
-    ({"errors": "both"}, "errors: expected None"),
+    ({"uncertainty": "both"}, "uncertainty: expected one of None"),
     ({"workers": 0}, "workers"),
-    ({"workers": 17}, "16 requests at a time are too few for 17 worker processes")])
+    ({"workers": 17}, "16 requests and 17 workers")])
 def test_wrong_arguments_raise_at_once(classifier, catalog, options, message):
     with pytest.raises(ValueError, match=message):
         classifier.classify_catalog(catalog, **options)

@@ -1,9 +1,12 @@
+import json
+from dataclasses import replace
+
 import pytest
 from astropy import units as u
 
 from astromorph.galaxies.catalogs import CATALOGS
 from astromorph.services import check_image_service
-from astromorph.surveys import SURVEYS, get_survey
+from astromorph.surveys import SURVEYS, Survey, get_survey
 
 
 @pytest.mark.parametrize("survey", SURVEYS.values(), ids=lambda survey: survey.name)
@@ -36,3 +39,37 @@ def test_get_survey(name):
 def test_unknown_survey_lists_the_known(name):
     with pytest.raises(ValueError, match="'sdss', 'legacy', 'des'"):
         get_survey(name)
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"name": "my survey"}, "name: expected a short word. Received 'my survey'"),
+    ({"name": ""}, "name: expected a short word"), ({"name": "s" * 40}, "name: expected"),
+    ({"rgb": ("z", "r", "u")}, "rgb: expected three of the bands g, r, i, z, Y. Received"),
+    ({"rgb": ("z", "r", "r")}, "rgb: expected three"), ({"rgb": ("z", "r")}, "rgb: expected"),
+    ({"scales": {"g": 1.0, "r": 1.0}}, "scales: expected the brightness of z, r, g. Received")])
+def test_wrong_records(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(SURVEYS["des"], **change)
+
+
+@pytest.mark.parametrize("survey", [
+    *SURVEYS.values(), replace(SURVEYS["sdss"], name="own", catalog=None,
+                               pixel_scale=0.1 * 3 * u.arcmin, psf_fwhm=1 / 3 * u.deg)],
+    ids=lambda survey: survey.name)
+def test_records_go_through_json(survey):
+    again = Survey.from_json(json.loads(json.dumps(survey.to_json())))
+    assert again == survey and again.to_json() == survey.to_json()
+    assert type(again.bands) is tuple and again.pixel_scale.unit == survey.pixel_scale.unit
+    again.scales["g"] = -1.0
+    assert survey.scales["g"] > 0
+
+
+@pytest.mark.parametrize("change", [{"colour": "red"}, {"pixel_scale": 3}, {"bands": None}])
+def test_wrong_json(change):
+    with pytest.raises(ValueError, match="record: expected the fields of a Survey"):
+        Survey.from_json(SURVEYS["des"].to_json() | change)
+
+
+def test_incomplete_json():
+    with pytest.raises(ValueError, match="record: .* missing .* 'title'"):
+        Survey.from_json({"name": "own"})

@@ -2,7 +2,8 @@
 import shutil
 from pathlib import Path
 
-from astromorph.cli.galaxies import add_galaxies, add_network, load_classifier, read_galaxies
+from astromorph.cli.galaxies import (add_galaxies, add_network, load_classifier, open_galaxies,
+                                     read_galaxies)
 from astromorph.cli.output import (add_output, check_output, check_page, count_outcomes, say,
                                    write_output)
 from astromorph.cli.parsing import add_command, given
@@ -148,25 +149,22 @@ def _write_report(args, table, classifier, galaxies):
 
     images = galaxies.options.get("images") or galaxies.data
     if galaxies.positions:
-        images = _from_cache(args, table, classifier, galaxies)
+        images = _from_cache(table, classifier, galaxies)
     write_report(table, args.report, classifier=classifier, images=images,
                  overwrite=args.overwrite)
 
 
-def _from_cache(args, table, classifier, galaxies):
+def _from_cache(table, classifier, galaxies):
     """A function that gives the image of a row as the run left it, or None."""
-    from astromorph.services.base import FetchError
-    from astromorph.galaxies.sky import SkyRows
+    from dataclasses import replace
 
-    names = ("ra", "dec", "r90", "cutout_r90", "width", "ids", "bands", "pixels", "services",
-             "cache")
-    options = {name: galaxies.options[name] for name in names if name in galaxies.options}
-    rows = SkyRows(table, args.survey or classifier.card["survey"], offline=True,
-                   frame_r90=classifier.frame_r90, **options)
+    from astromorph.errors import FetchError
+
+    source = open_galaxies(replace(galaxies, data=table), classifier, offline=True)
 
     def image(row):
         try:
-            return rows.fetch(row).image.data
+            return source.fetch(row).image.data
         except FetchError:
             return None
 

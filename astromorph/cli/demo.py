@@ -30,36 +30,30 @@ def run(args):
 
     sample = load_sample()
     print(f"{len(sample)} SIMULATED galaxies, made for this demonstration: no real data.\n")
-    table = load_classifier(args).classify(sample, images="file", r90="petroR90",
-                                           progress=not args.quiet)
+    classifier = load_classifier(args)
+    table = classifier.classify(sample, images="file", r90="petroR90", progress=not args.quiet)
     table.remove_column("file")
     table.meta["SIMULATD"] = (True, "simulated galaxies, no real data")
     print_table(table)
     args.output_dir.mkdir(parents=True, exist_ok=True)
     outputs = [args.output_dir / name for name in ("demo.fits", "demo.png")]
     write_table(table, outputs[0], overwrite=True)
-    _draw_sample(sample["file"], table, outputs[1])
+    _draw_sample(sample["file"], table, classifier.questions, outputs[1])
     print(f"\nWrote {outputs[0]} and {outputs[1]}.")
     return 0, {**count_outcomes(table["morph_flag"]), "outputs": outputs}
 
 
-def _draw_sample(paths, table, destination):
+def _draw_sample(paths, table, questions, destination):
     from matplotlib import use
 
     from astromorph.atomic import written_whole
     from astromorph.images import read_cutout
     from astromorph.plots import plot_mosaic
+    from astromorph.running import probabilities
 
     use("Agg")
     axes = plot_mosaic([read_cutout(path, survey="sdss").pixels for path in paths],
-                       _probabilities(table), titles=table["name"])
+                       probabilities(table, questions), titles=table["name"],
+                       questions=questions)
     with written_whole(destination, overwrite=True) as part:
         axes[0, 0].figure.savefig(part, dpi=110)
-
-
-def _probabilities(table):
-    import numpy as np
-
-    from astromorph.questions import QUESTIONS
-
-    return np.ma.stack([table[question.column] for question in QUESTIONS], axis=1)

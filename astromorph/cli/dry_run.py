@@ -3,8 +3,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from astromorph.cli.galaxies import load_classifier, read_galaxies
-from astromorph.cutouts.fetching import PER_HOST
+from astromorph.cli.galaxies import load_classifier, open_galaxies, read_galaxies
+from astromorph.cutouts import PER_HOST
 from astromorph.services.base import is_local
 
 __all__ = ["forecast"]
@@ -12,7 +12,6 @@ __all__ = ["forecast"]
 SECONDS_PER_REQUEST = 1.0
 """Assumed: what services take to answer differs, and with their load."""
 _SAMPLE = 256  # galaxies that measure the speed of this machine
-_NOT_SKY = ("images", "survey", "threads", "batch_size", "progress")
 
 
 def forecast(args):
@@ -46,16 +45,13 @@ def _look_at_hats(args):
 
 
 def _of_positions(args, galaxies, classifier, total):
-    from astromorph.galaxies.sky import SkyRows
-
-    options = {name: value for name, value in galaxies.options.items() if name not in _NOT_SKY}
-    rows = SkyRows(galaxies.data, args.survey or classifier.card["survey"],
-                   frame_r90=classifier.frame_r90, **options)
-    counts, assumes = rows.forecast(), []
-    if total is not None:
-        counts = _unseen(rows.services, args.offline, total)
+    source, assumes = open_galaxies(galaxies, classifier), []
+    if total is None:
+        counts = source.forecast()
+    else:
+        counts = _unseen(source.services, args.offline, total)
         assumes.append("the cache has none of the images")
-    cost = _cost(args, rows.services, counts["request"], assumes)
+    cost = _cost(args, source.services, counts["request"], assumes)
     total = counts.total()
     return {"rows": total, "to_classify": total - counts["refused"] - counts["missing"],
             "no_image_possible": counts["refused"], "not_cached": counts["missing"],
@@ -64,7 +60,8 @@ def _of_positions(args, galaxies, classifier, total):
 
 def _unseen(services, offline, total):
     """Counts of rows that are not looked at one by one."""
-    return Counter({"local" if is_local(services[0]) else "missing" if offline else "request": total})
+    where = "local" if is_local(services[0]) else "missing" if offline else "request"
+    return Counter({where: total})
 
 
 def _cost(args, services, images, assumes):
@@ -74,11 +71,14 @@ def _cost(args, services, images, assumes):
     service = next(service for service in services if not is_local(service))
     per_host = args.per_host or PER_HOST
     requests = round(images * service.requests)
-    assumes += [f"every image comes by the first service, {service.name}: {service.requests:g} requests and "
-                f"{service.kilobytes} kB each (benchmarks/images_by_position.py)",
+    size = "an unknown number of" if service.kilobytes is None else f"{service.kilobytes}"
+    assumes += [f"every image comes from the first service, {service.name}: "
+                f"{service.requests:g} requests and {size} kB each "
+                "(benchmarks/images_by_position.py)",
                 f"{per_host} requests are made at a time, each answered after "
                 f"{SECONDS_PER_REQUEST:g} s"]
-    return {"requests": requests, "megabytes": round(images * service.kilobytes / 1000, 1),
+    megabytes = None if service.kilobytes is None else round(images * service.kilobytes / 1000, 1)
+    return {"requests": requests, "megabytes": megabytes,
             "waiting": requests * SECONDS_PER_REQUEST / per_host}
 
 
@@ -98,13 +98,16 @@ def _of_images(galaxies, total):
 def _measure(classifier):
     """Galaxies per second of the network and what prepares its images, on this machine."""
     import numpy as np
-    from astropy import log
+
+    from astromorph.images import resample
 
     noise = np.random.default_rng(0).integers(0, 255, (_SAMPLE, 96, 96, 3), np.uint8)
-    with log.log_to_list():  # noise is unlike any galaxy: no news
-        classifier.predict(list(noise[:8]))
-        started = time.perf_counter()
-        classifier.predict(list(noise))
+    model = classifier.model
+    frames = [resample(picture, model.size) / np.float32(255) for picture in noise]
+    model.answer(np.stack(model.prepare(frames[:8])))
+    started = time.perf_counter()
+    frames = [resample(picture, model.size) / np.float32(255) for picture in noise]
+    model.answer(np.stack(model.prepare(frames)))
     return _SAMPLE / (time.perf_counter() - started)
 
 
@@ -114,6 +117,7 @@ def _show(forecast):
              "in_cache": "  in the cache", "local": "  local", "missing_files": "  missing files",
              "requests": "requests", "megabytes": "MB to receive", "megabytes_read": "MB to read",
              "minutes": "minutes"}
-    print("\n".join(f"{title:28} {forecast[name]}" for name, title in names.items()
-                    if forecast.get(name) or name in ("rows", "requests", "minutes")))
+    print("\n".join(f"{title:28} {'unknown' if forecast[name] is None else forecast[name]}"
+                    for name, title in names.items() if name in forecast
+                    and (forecast[name] != 0 or name in ("rows", "requests", "minutes"))))
     print("It is assumed that " + "; that ".join(forecast["assumes"]) + ".")

@@ -7,12 +7,13 @@ from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, give
                                     survey_name)
 
 __all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "load_classifier",
-           "read_galaxies", "read_given_labels"]
+           "open_galaxies", "read_galaxies", "read_given_labels"]
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".fits", ".fit")
-_SKY = ("ra", "dec", "width", "ids", "pixels", "offline", "max_age", "per_host", "timeout",
-        "retries", "local", "services", "cache", "provenance")
+_SKY = ("ra", "dec", "width", "ids", "local", "services", "pixels", "cache", "offline", "max_age",
+        "per_host", "timeout", "retries", "provenance")
 """Options for positions only."""
+_OF_RUNS = ("threads", "batch_size", "progress")
 
 
 @dataclass
@@ -61,11 +62,11 @@ def _add_columns(parser):
         "columns with usual names")
     add("--dec", metavar="COLUMN", help="declination")
     add("--r90", type=angle_or_column, metavar="X",
-        help="Petrosian R90: a column, COLUMN:UNIT, or an angle as 6arcsec; default for positions: "
-             "the column with a usual name, such as petroR90_r")
+        help="Petrosian R90: a column, COLUMN:UNIT, an angle as 6arcsec, or 'measure' (on each "
+             "image); default for positions: the column with a usual name, such as petroR90_r")
     add("--cutout-r90", type=number_or_word, metavar="X",
-        help="width of the cutouts in R90 of their galaxy: a number, 'measure', or a column; "
-             "default: as the network expects")
+        help="width of the cutouts in R90 of their galaxy: a number, or a column; default: as the "
+             "network expects")
     add("--width", type=angle_or_column, metavar="X",
         help="width of the frames: an angle as 40arcsec, a column, or COLUMN:UNIT")
     add("--ids", "--names", metavar="COLUMN", help="identifiers, by which --local finds images")
@@ -134,6 +135,14 @@ def read_galaxies(args, data=None):
     if positions:
         options |= _sky_options(args)
     return Galaxies(data if files else None, options, positions)
+
+
+def open_galaxies(galaxies, classifier, **options):
+    """The source of the galaxies, as ``classify`` would open it."""
+    from astromorph.galaxies import open_source
+
+    given = {name: value for name, value in galaxies.options.items() if name not in _OF_RUNS}
+    return open_source(classifier.model, galaxies.data, **given | options)
 
 
 def load_classifier(args):
@@ -255,8 +264,10 @@ def _sky_options(args):
     """Options of the image services."""
     from astropy import units as u
 
-    options = given(args, "ra", "dec", "ids", "pixels", "offline", "per_host", "timeout",
-                    "retries", "cache")
+    from astromorph.cutouts import FetchOptions
+
+    fetch = set(FetchOptions.names()) - {"bands", "services", "max_age"}
+    options = given(args, "ra", "dec", "ids", *sorted(fetch))
     if args.cache == "no":
         options["cache"] = False
     if args.max_age is not None:

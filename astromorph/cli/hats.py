@@ -47,7 +47,7 @@ def _kept(args, classifier):
         return None
     probability_asked = sorted(f"{name}={value}" for name, value in vars(args).items()
                    if name not in _INDIFFERENT)
-    digest = hashlib.sha256("\n".join([*probability_asked, classifier.card["sha256"]]).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join([*probability_asked, classifier.model.identity]).encode()).hexdigest()
     return (args.checkpoint or args.output.parent) / f"{args.output.name}.checkpoint-{digest[:8]}"
 
 

@@ -2,6 +2,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from astropy import units as u
@@ -9,6 +10,7 @@ from astropy.table import Column, Table
 
 from astromorph.cutouts.cache import CutoutCache, cache_key
 from astromorph.images.fits_planes import band_names
+from astromorph.cutouts.options import FetchOptions
 from astromorph.errors import wrong
 from astromorph.flags import MorphFlag
 from astromorph.metrics import check_count
@@ -16,29 +18,26 @@ from astromorph.tables.positions import arcseconds, find_positions
 from astromorph.services import check_image_service, get_image_service
 from astromorph.services.base import CutoutRequest, FetchError, ServiceImage, is_local
 from astromorph.services.transport import Transport
+from astromorph.running.results import add_provenance
 from astromorph.running.streaming import Outcomes, read_ahead, thread_pool
 from astromorph.surveys import get_survey
 
-__all__ = ["PROVENANCE", "CutoutFetcher", "FetchedCutout", "fetch_cutouts"]
+__all__ = ["PROVENANCE", "CutoutFetcher", "FetchedCutout", "check_ids", "fetch_cutouts"]
 
 PIXELS = 212
 """Pixels of a cutout on a side: 50 to an R90 in the frame of the networks, as Galaxy Zoo 2 had."""
 MAX_WIDTH = 3600.0  # arcseconds; only M31 and its like need more
 PREFETCH = 1024
-PER_HOST = 16
-"""Most requests under way at a time to one host, by default."""
 
-PROVENANCE = {  # column: (type, unit, description)
-    "cutout_service": (str, None, "Image service that gave the image"),
-    "cutout_url": (str, None, "Where the image came from"),
-    "cutout_bands": (str, None, "Bands of the image"),
-    "cutout_scale": (float, u.arcsec / u.pix, "Pixel scale of the image"),
-    "cutout_coverage": (float, None, "Fraction of the image with data"),
-    "cutout_sha256": (str, None, "Checksum (SHA-256) of the image file"),
+PROVENANCE = {  # column: (type, unit, description, UCD)
+    "cutout_service": (str, None, "Image service that gave the image", "meta.id;meta.dataset"),
+    "cutout_url": (str, None, "Where the image came from", "meta.ref.url"),
+    "cutout_bands": (str, None, "Bands of the image", "instr.bandpass"),
+    "cutout_scale": (float, u.arcsec / u.pix, "Pixel scale of the image", "instr.scale"),
+    "cutout_coverage": (float, None, "Fraction of the image with data", "stat.filling"),
+    "cutout_sha256": (str, None, "Checksum (SHA-256) of the image file", "meta.checksum"),
 }
-_UCDS = {"cutout_service": "meta.id;meta.dataset", "cutout_url": "meta.ref.url",
-         "cutout_bands": "instr.bandpass", "cutout_scale": "instr.scale",
-         "cutout_coverage": "stat.filling", "cutout_sha256": "meta.checksum"}
+"""Columns that say where an image came from (`dict`)."""
 
 
 @dataclass(frozen=True)
@@ -67,22 +66,22 @@ class FetchedCutout:
 
 
 class CutoutFetcher:
-    """Gets images of positions, politely: see `fetch_cutouts` for the parameters.
+    """Gets images of positions, politely: see `FetchOptions` for the options.
 
     A context manager that closes on leaving. It may be used by many threads at once.
     """
 
-    def __init__(self, survey="sdss", *, bands=None, pixels=None, services=None, cache=True,
-                 offline=False, max_age=None, per_host=PER_HOST, timeout=30.0, retries=6):
+    def __init__(self, survey="sdss", **options):
+        options = FetchOptions.of(options)
         self.survey = get_survey(survey)
-        self.bands = tuple(band_names(bands or self.survey.rgb[::-1]))
+        self.bands = tuple(band_names(options.bands or self.survey.rgb[::-1]))
         unknown = set(self.bands) - {band.lower() for band in self.survey.bands}
         if unknown:
             raise ValueError(f"bands: {self.survey.title} has the bands "
                              f"{''.join(self.survey.bands)}, not {', '.join(sorted(unknown))}")
-        if pixels is not None:
-            check_count(pixels, "pixels")
-        self.pixels = pixels
+        if options.pixels is not None:
+            check_count(options.pixels, "pixels")
+        self.pixels, services = options.pixels, options.services
         single = services is None or isinstance(services, str) or callable(services)
         self.services = [get_image_service(service) for service in (
             self.survey.services if services is None else [services] if single else services)]
@@ -91,11 +90,13 @@ class CutoutFetcher:
                              f"{', '.join(map(repr, self.survey.services))}. Received none.")
         for service in self.services:
             check_image_service(service, self.survey)
-        self.cache = _cache(cache)
-        self.offline = offline
-        self.max_age = _seconds(max_age)
-        self.threads = 2 * per_host  # some wait, for their turn or for another process
-        self._transport = Transport(per_host=per_host, timeout=timeout, retries=retries)
+        self.cache = _cache(options.cache)
+        self.offline = options.offline
+        self.max_age = _seconds(options.max_age)
+        # Some wait, for their turn or for another process.
+        self.threads = 2 * options.per_host
+        self._transport = Transport(per_host=options.per_host, timeout=options.timeout,
+                                    retries=options.retries)
 
     def __enter__(self):
         return self
@@ -281,26 +282,8 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
         Copy the images there. Without it, the files listed are those in the cache.
     progress : bool, optional
         Show a progress bar; by default when on a terminal.
-    bands : str, optional
-        Bands of FITS images; by default the three that the survey shows in color.
-    pixels : int, optional
-        Pixels of the images on a side, from services that resample; by default 212.
-    services : str, callable or list of them, optional
-        Image services, in the order to try: names from `~astromorph.services.IMAGE_SERVICES`, local
-        sources, or callables of your own. By default those of the survey.
-    cache : bool, path or `~astromorph.cutouts.cache.CutoutCache`
-        Whether and where to keep images.
-    offline : bool
-        Use the cache and local sources only.
-    max_age : `~astropy.units.Quantity`, optional
-        Ask again for cached images older than this; when that fails they are used, and flagged.
-    per_host : int
-        Most requests under way at a time to one host. Fewer are made at first, and after an answer
-        that asks for fewer.
-    timeout : float
-        Seconds to wait for a connection, or for more of an answer.
-    retries : int
-        Most attempts after a first one that failed and may succeed later.
+    **options
+        How to fetch: see `~astromorph.cutouts.FetchOptions`.
 
     Returns
     -------
@@ -329,9 +312,9 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
             try:
                 cutout = fetcher.fetch(fetcher.request(*frame, name))
             except FetchError as error:
-                return "", error.flag, None, error
+                return _Row("", error.flag, None, error)
             file = cutout.path if folder is None else _save(cutout, folder, name or str(number))
-            return str(file or ""), cutout.image.flag, cutout.provenance, None
+            return _Row(str(file or ""), cutout.image.flag, cutout.provenance, None)
 
         rows = enumerate(zip(ra, dec, widths, ids))
         results = list(outcomes.counting(read_ahead(pool, get, rows, PREFETCH)))
@@ -339,8 +322,15 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
     files, flags, provenance, _ = zip(*results) if results else ((), (), (), ())
     table = Table({"ra": ra * u.deg, "dec": dec * u.deg, "file": np.array(files, str)})
     table["morph_flag"] = Column(np.array(flags, np.int32), description="Quality bits, 0 is good")
-    add_provenance(table, provenance)
+    add_provenance(table, PROVENANCE, provenance)
     return table
+
+
+class _Row(NamedTuple):
+    file: str
+    flag: MorphFlag
+    provenance: tuple | None
+    error: FetchError | None
 
 
 def check_ids(ids, n):
@@ -356,12 +346,3 @@ def _save(cutout, folder, name):
     path = folder / f"{name.replace('/', '_')}{_suffix(cutout.image.data)}"
     path.write_bytes(cutout.image.data)
     return path
-
-
-def add_provenance(table, rows):
-    """Add the columns `PROVENANCE`; a row is None where there is no image."""
-    empty = tuple("" if kind is str else np.nan for kind, _, _ in PROVENANCE.values())
-    columns = zip(*(row or empty for row in rows)) if rows else [()] * len(PROVENANCE)
-    for (name, (kind, unit, description)), values in zip(PROVENANCE.items(), columns):
-        table[name] = Column(np.array(values, kind), unit=unit, description=description,
-                             meta={"ucd": _UCDS[name]})

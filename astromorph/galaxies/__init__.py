@@ -1,1 +1,6 @@
 """Which galaxies: images that the user holds, positions, catalogs, regions of the sky."""
+from astromorph.galaxies.frames import FrameOptions
+from astromorph.galaxies.loaded import Loaded
+from astromorph.galaxies.source import GalaxySource, open_source
+
+__all__ = ["FrameOptions", "GalaxySource", "Loaded", "open_source"]

@@ -1,4 +1,4 @@
-"""Positions of a catalog -> network pixels, row by row."""
+"""Galaxies by their positions in a catalog."""
 from collections import Counter
 from dataclasses import replace
 
@@ -6,55 +6,72 @@ import numpy as np
 from astropy import units as u
 from astropy.table import Table
 
-from astromorph.cutouts.fetching import PREFETCH, CutoutFetcher, check_names
-from astromorph.running.fingerprints import fingerprint
+from astromorph.cutouts.fetching import PREFETCH, PROVENANCE, CutoutFetcher, check_ids
+from astromorph.errors import ImageError, wrong
 from astromorph.flags import MorphFlag
-from astromorph.galaxies.given import column, describe_survey
+from astromorph.galaxies.frames import MEASURE, MEASURE_WIDTHS, FrameOptions, column
+from astromorph.galaxies.given import describe_survey
+from astromorph.galaxies.loaded import Loaded
 from astromorph.images import load_frame
-from astromorph.tables.positions import arcseconds, find_positions, find_sizes
+from astromorph.running.fingerprints import fingerprint
+from astromorph.tables.positions import find_positions
 
-__all__ = ["SkyRows"]
-
-_MEASURE_WIDTHS = (80.0, 320.0)
-"""Arcseconds: frames to measure R90 in, the second where the galaxy overflows the first."""
+__all__ = ["SkyPositions"]
 
 
-class SkyRows:
-    """The rows of a table of positions; the parameters are those of
-    `~astromorph.classifier.MorphologyClassifier.classify`, and ``frame_r90``, the width of the
-    network's frame in R90. A context manager: on leaving, requests are given up.
+class SkyPositions:
+    """Galaxies by their positions: a `~astromorph.galaxies.GalaxySource`.
+
+    On leaving it, requests are given up.
+
+    Parameters
+    ----------
+    data : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
+        The positions.
+    survey : str or `~astromorph.surveys.Survey`
+        Whose images.
+    frame_r90 : float
+        Width of the network's frame in R90.
+    frames : FrameOptions
+        What is known of sizes.
+    ids : str, optional
+        The column of identifiers that a local folder of images goes by.
+    provenance : bool
+        Whether to say where the images come from.
+    ra, dec : str, optional
+        Columns of the positions.
+    **fetch
+        See `~astromorph.cutouts.FetchOptions`.
 
     Attributes
     ----------
-    table : `~astropy.table.Table`
-        The table to fill, a copy.
     services : list of callable
         The image services, in the order in which they are tried.
-    threads, ahead : int
-        Threads that load rows by default, and rows to load ahead.
-    together : int
-        Rows that a thread loads at a time: services answer one after the other.
-    transient : `~astromorph.flags.MorphFlag`
-        The bits that another attempt may clear: damaged answers leave UNREADABLE.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
     """
 
-    prefetch, chunk = PREFETCH, 1
+    prefetch, chunk = PREFETCH, 1  # services answer one after the other
+    # Damaged answers of services leave UNREADABLE.
     retryable = (MorphFlag.SERVER_ERROR | MorphFlag.TIMED_OUT | MorphFlag.NOT_CACHED
                  | MorphFlag.UNREADABLE)
 
-    def __init__(self, data, survey, *, frame_r90, cutout_r90=None, r90=None, width=None,
-                 bands=None, names=None, provenance=False, ra=None, dec=None, **fetch):
+    def __init__(self, data, survey, *, frame_r90, frames=FrameOptions(), ids=None,
+                 provenance=False, ra=None, dec=None, **fetch):
         try:
             self._ra, self._dec = find_positions(data, ra=ra, dec=dec)
         except ValueError as error:
-            raise ValueError(f"{error} For a table of images, say images= their column.") from None
+            raise wrong("data", "a table with positions, or images= (the column of images)",
+                        f"one without ({error})") from error
         self.table = data.copy() if isinstance(data, Table) else Table(
             {"ra": self._ra * u.deg, "dec": self._dec * u.deg})
-        self._names = check_names(column(data, names, "names"), len(self))
-        self._widths, self._r90 = _widths_and_r90(data, len(self), frame_r90, cutout_r90, r90,
-                                                  width)
-        self._provenance = provenance
-        self._fetcher = CutoutFetcher(survey, bands=bands, **fetch)
+        self._ids = check_ids(column(data, ids, "ids"), len(self))
+        self._widths, self._r90 = frames.of_positions(data, len(self), frame_r90)
+        self._fetcher = CutoutFetcher(survey, **fetch)
+        self.provenance_columns = PROVENANCE if provenance else {}
         self.survey, self.services = self._fetcher.survey, self._fetcher.services
         self.table.meta["MORPHIMG"] = f"{self.survey.title} {self.survey.release}".strip()
         self.threads = self._fetcher.threads
@@ -70,65 +87,71 @@ class SkyRows:
 
     def __iter__(self):
         return ((self._fetcher.request(*frame), r90) for *frame, r90 in zip(
-            self._ra, self._dec, self._widths, self._names, self._r90))
+            self._ra, self._dec, self._widths, self._ids, self._r90, strict=True))
 
     def identity(self):
-        """What the rows are, by name (dict): equal for the same frames by the same services."""
+        """Tell what the rows are, by name: equal for the same frames from the same services."""
         frames = {"positions": [self._ra, self._dec], "width": self._widths,
                   "r90": np.array(self._r90, float),
-                  "names": self._names if any(self._names) else None}
+                  "ids": self._ids if any(self._ids) else None}
         fetcher = self._fetcher
         return {"data": "positions", "rows": len(self),
                 **{name: fingerprint(values) for name, values in frames.items()},
                 "survey": describe_survey(self.survey), "bands": "".join(fetcher.bands),
-                "pixels": fetcher.pixels,
-                "services": [getattr(service, "source", service.name) for service in fetcher.services]}
+                "pixels": fetcher.pixels, "services": [
+                    getattr(service, "source", service.name) for service in fetcher.services]}
 
-    def load(self, row, size, frame_r90, margin=0):
-        """(pixels, flag, provenance or None) of a row; raises CutoutError and FetchError."""
-        request, r90 = row
+    def load(self, item, size, frame_r90, margin=0):
+        """Load one row; see `~astromorph.galaxies.GalaxySource`."""
+        request, r90 = item
+        try:
+            loaded = self._load(request, r90, size, frame_r90, margin)
+            # Where R90 is to be measured, a large galaxy needs a wide image.
+            if (r90 is None and loaded.flag & MorphFlag.NO_SIZE
+                    and request.width < MEASURE_WIDTHS[1]):
+                wide = replace(request, width=MEASURE_WIDTHS[1])
+                wider = self._load(wide, r90, size, frame_r90, margin)
+                loaded = loaded if wider.flag & MorphFlag.NO_SIZE else wider
+        except ImageError as error:
+            return Loaded.failed(error)
+        return loaded
+
+    def _load(self, request, r90, size, frame_r90, margin):
         cutout = self._fetcher.fetch(request)
         pixels, flag = load_frame(
-            cutout.image.data, size, frame_r90=frame_r90, survey=self.survey, r90_arcsec=r90,
-            cutout_r90="measure" if r90 is None else None, pixel_scale=cutout.image.pixel_scale,
+            cutout.image.data, size, frame_r90=frame_r90, survey=self.survey,
+            r90=MEASURE if r90 is None else r90, pixel_scale=cutout.image.pixel_scale,
             margin=margin)
-        flag |= cutout.image.flag
-        provenance = cutout.provenance if self._provenance else None
-        if r90 is not None:
-            return pixels, flag, provenance
-        if flag & MorphFlag.NO_SIZE and request.width < _MEASURE_WIDTHS[1]:
-            wider = self.load((replace(request, width=_MEASURE_WIDTHS[1]), r90), size, frame_r90,
-                              margin)
-            if not wider[1] & MorphFlag.NO_SIZE:
-                return wider
-        return pixels, flag | MorphFlag.MEASURED_SIZE, provenance
+        measured = MorphFlag.MEASURED_SIZE if r90 is None else MorphFlag(0)
+        return Loaded(pixels, flag | cutout.image.flag | measured,
+                      cutout.provenance if self.provenance_columns else None)
 
     def forecast(self):
-        """How many rows `load` would have what to do for; see `CutoutFetcher.forecast`."""
+        """Tell how many rows `load` would have what to do for.
+
+        Returns
+        -------
+        `~collections.Counter`
+            See `~astromorph.cutouts.CutoutFetcher.forecast`.
+        """
         return Counter(self._fetcher.forecast(request) for request, _ in self)
 
     def fetch(self, number):
-        """The image of a row by its number; raises FetchError."""
+        """Give the image of one row.
+
+        Parameters
+        ----------
+        number : int
+            The number of the row.
+
+        Returns
+        -------
+        `~astromorph.cutouts.fetching.FetchedCutout`
+
+        Raises
+        ------
+        `~astromorph.errors.FetchError`
+            If it is not to be had.
+        """
         return self._fetcher.fetch(self._fetcher.request(
-            self._ra[number], self._dec[number], self._widths[number], self._names[number]))
-
-
-def _widths_and_r90(data, n, frame_r90, cutout_r90, r90, width):
-    """Widths of the cutouts and R90 (None to measure it) in arcseconds, one a row."""
-    if isinstance(cutout_r90, str):
-        if cutout_r90 != "measure" or r90 is not None:
-            raise ValueError('cutout_r90: expected a number, or "measure" without r90=. '
-                             f"Received {cutout_r90!r} and r90={r90!r}.")
-        wide = _MEASURE_WIDTHS[0] * u.arcsec if width is None else width
-        return arcseconds(data, wide, "width"), [None] * n
-    sizes = find_sizes(data, r90=r90)
-    if width is not None:
-        widths = arcseconds(data, width, "width")
-        usual = widths / frame_r90
-        return widths, usual if sizes is None else np.where(sizes > 0, sizes, usual)
-    if sizes is None:
-        raise ValueError(
-            "r90: found no column with the sizes of the galaxies. Expected one such as petroR90_r, "
-            "or r90= (its name, or an angle), or width= (the width of the frames, an angle), or "
-            'cutout_r90="measure" (measure R90 on each image).')
-    return sizes * (frame_r90 if cutout_r90 is None else float(cutout_r90)), sizes
+            self._ra[number], self._dec[number], self._widths[number], self._ids[number]))

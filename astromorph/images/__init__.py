@@ -1,7 +1,9 @@
 """Images -> network pixels: files, HDUs, NDData and arrays become color pictures, then frames."""
+from astromorph.errors import CutoutError
 from astromorph.images.composite import color_composite
-from astromorph.images.reading import (Cutout, CutoutError, decode_picture, load_frame,
-                                       measure_r90, normalize_bands, read_cutout, resample)
+from astromorph.images.frames import load_frame, normalize_bands, resample
+from astromorph.images.reading import Cutout, decode_picture, open_cutout, read_cutout
+from astromorph.images.sizes import measure_r90
 
 __all__ = ["Cutout", "CutoutError", "color_composite", "decode_picture", "load_frame",
-           "measure_r90", "normalize_bands", "read_cutout", "resample"]
+           "measure_r90", "normalize_bands", "open_cutout", "read_cutout", "resample"]

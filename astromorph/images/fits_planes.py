@@ -14,25 +14,18 @@ from astropy.nddata import Cutout2D, NDData
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
 
+from astromorph.errors import CutoutError, wrong
 from astromorph.flags import MorphFlag
 from astromorph.images.flux_units import to_nanomaggies
 from astromorph.surveys import SURVEYS, get_survey
 
-__all__ = ["MAX_PIXELS", "CutoutError", "FluxPlanes", "band_names", "read_planes"]
+__all__ = ["MAX_PIXELS", "FluxPlanes", "band_names", "read_planes"]
 
 MAX_PIXELS = 2**27  # a DES tile has 10^8; more is a damaged header or a decompression bomb
 _MAX_BYTES = 2**30
 _NOT_IMAGES = re.compile(r"inv?var|ivar|weight|mask|err|rms|psf|var|\bdq|bkg|sky", re.IGNORECASE)
 _BAND = re.compile(r"(?:^|[^a-z])([ugrizy])(?![a-z])", re.IGNORECASE)
 _WCS_KEY = re.compile(r"(CTYPE|CRVAL|CRPIX|CUNIT|CDELT|CROTA)[12]$|(CD|PC)[12]_[12]$")
-
-
-class CutoutError(ValueError):
-    """An image that cannot be used; ``flag`` is the `~astromorph.flags.MorphFlag` that says why."""
-
-    def __init__(self, message, flag):
-        super().__init__(message)
-        self.flag = flag
 
 
 @dataclass(frozen=True)
@@ -115,7 +108,7 @@ def band_names(bands):
     """Check the ``bands`` argument: an iterable of names such as ``"grz"`` or ``["g", "r"]``."""
     names = [str(band).lower() for band in bands]
     if not names or len(set(names)) < len(names) or not set(names) <= set("ugrizy"):
-        raise ValueError(f"bands must be different names out of u, g, r, i, z, Y, not {bands!r}")
+        raise wrong("bands", "different names out of u, g, r, i, z, Y", repr(bands))
     return names
 
 

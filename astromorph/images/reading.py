@@ -1,22 +1,21 @@
-"""Files, HDUs, NDData and arrays -> color composite -> network pixels."""
+"""Files, HDUs, NDData and arrays -> color pictures."""
 import io
 import os
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import simplejpeg
 from PIL import Image
-from scipy.sparse import csr_array
 
-from astromorph.images.composite import color_composite, shown_bands
-from astromorph.images.fits_planes import MAX_PIXELS, CutoutError, band_names, read_planes
+from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
-from astromorph.images.sizes import PICTURE_STRETCH, measure_r90
+from astromorph.images.composite import color_composite, shown_bands
+from astromorph.images.fits_planes import MAX_PIXELS, band_names, read_planes
+from astromorph.images.sizes import PICTURE_STRETCH
 from astromorph.surveys import get_survey
 
-__all__ = ["Cutout", "CutoutError", "color_composite", "load_frame", "measure_r90",
-           "normalize_bands", "read_cutout", "resample"]
+__all__ = ["Cutout", "decode_picture", "is_blank", "open_cutout", "read_cutout", "shown",
+           "source_label"]
 
 _MIN_SIDE = 16
 _FITS_STARTS = (b"SIMPLE  =", b"\x1f\x8b", b"BZh")
@@ -79,17 +78,60 @@ def read_cutout(source, *, survey=None, bands=None):
         If the image cannot be used; its ``flag`` says why.
     ValueError
         If ``survey`` or ``bands`` is not what it should be.
+
+    See Also
+    --------
+    measure_r90 : Measure the size of the galaxy.
+    astromorph.fetch_cutouts : Get images of positions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph import read_cutout
+    >>> gray = np.arange(400, dtype=np.uint16).reshape(20, 20)
+    >>> cutout = read_cutout(gray)
+    >>> cutout.pixels.shape, cutout.flag.name
+    ((20, 20, 3), 'MISSING_BAND')
     """
-    cutout = _open(source, survey, bands)
-    return replace(cutout, pixels=_shown(cutout), white=1.0)
+    cutout = open_cutout(source, survey=survey, bands=bands)
+    return replace(cutout, pixels=shown(cutout), white=1.0)
 
 
-def _shown(cutout):
+def shown(cutout):
+    """Give the pixels of a cutout from 0 to 1.
+
+    Parameters
+    ----------
+    cutout : Cutout
+        Of `open_cutout`.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (y, x, 3), float32
+    """
     return np.asarray(cutout.pixels, np.float32) / np.float32(cutout.white)
 
 
-def _open(source, survey, bands, enough=None):
-    """The cutout, its pixels as stored; JPEGs reduced as far as ``enough`` pixels a side allow."""
+def open_cutout(source, *, survey=None, bands=None, enough=None):
+    """Read an image as `read_cutout` does, but leave its pixels as they are stored.
+
+    Parameters
+    ----------
+    source, survey, bands
+        See `read_cutout`.
+    enough : int, optional
+        Pixels a side that will do, see `decode_picture`.
+
+    Returns
+    -------
+    Cutout
+        Its ``white`` is the value shown as 1.
+
+    Raises
+    ------
+    CutoutError, ValueError
+        As `read_cutout`.
+    """
     survey = survey if survey is None else get_survey(survey)
     bands = bands if bands is None else band_names(bands)
     try:
@@ -97,17 +139,28 @@ def _open(source, survey, bands, enough=None):
         _check(cutout.pixels)
         return cutout
     except CutoutError as error:
-        raise CutoutError(f"{_label(source)}: {error}", error.flag) from None
+        raise CutoutError(f"{source_label(source)}: {error}", error.flag) from None
     except FileNotFoundError as error:
         raise CutoutError(f"{error.filename}: no such file; check the name and the folder",
                           MorphFlag.MISSING_FILE) from None
     except Exception as error:  # damaged bytes fail anywhere in Pillow and astropy
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise CutoutError(f"{_label(source)}: unreadable, get it again ({reason})",
+        raise CutoutError(f"{source_label(source)}: unreadable, get it again ({reason})",
                           MorphFlag.UNREADABLE) from error
 
 
-def _label(source):
+def source_label(source):
+    """Name an image in a message: its file, or how it was given.
+
+    Parameters
+    ----------
+    source : object
+        What `read_cutout` took.
+
+    Returns
+    -------
+    str
+    """
     if isinstance(source, (str, os.PathLike)):
         return os.fspath(source)
     return f"image given as {type(source).__name__}"
@@ -240,192 +293,23 @@ def _check(pixels):
     if min(pixels.shape[:2]) < _MIN_SIDE:
         raise CutoutError(f"the image has {pixels.shape[1]} x {pixels.shape[0]} pixels; at least "
                           f"{_MIN_SIDE} a side are needed", MorphFlag.BAD_SHAPE)
-    if _is_blank(pixels):
+    if is_blank(pixels):
         raise CutoutError("the image is blank: no signal; is the galaxy in the survey's footprint?",
                           MorphFlag.BLANK)
 
 
-def _is_blank(pixels):
-    """Whether no band varies; a few pixels tell, but for the blank ones."""
+def is_blank(pixels):
+    """Tell whether no band of an image varies.
+
+    Parameters
+    ----------
+    pixels : `~numpy.ndarray`, shape (y, x, bands)
+        The image.
+
+    Returns
+    -------
+    bool
+    """
+    # A few pixels tell, but for the blank ones.
     return not any((np.abs(part - np.asarray(part[0, 0], np.float32)) > 1e-6).any()
                    for part in (pixels[::17, ::17], pixels))
-
-
-def load_frame(source, size, *, frame_r90, cutout_r90=None, r90_arcsec=None, pixel_scale=None,
-               survey=None, bands=None, margin=0):
-    """Read an image and resample it to the frame that a network expects.
-
-    Parameters
-    ----------
-    source : object
-        Anything that `read_cutout` takes.
-    size : int
-        Pixels of the frame on a side.
-    frame_r90 : float
-        Width of the network's frame in the galaxy's R90.
-    cutout_r90 : float or "measure", optional
-        Width of the image (its smaller side) in R90, or "measure" to find R90 by `measure_r90`.
-    r90_arcsec : float, optional
-        R90 in arcseconds, for an image with a WCS or ``pixel_scale``. Without this and
-        ``cutout_r90`` the whole image is the frame.
-    pixel_scale : float, optional
-        Arcseconds per pixel of an image without a WCS.
-    survey, bands : optional
-        See `read_cutout`.
-    margin : int
-        Pixels to add around the frame, for training on turned and shifted copies of it.
-
-    Returns
-    -------
-    pixels : `~numpy.ndarray`, shape (size + 2 margin, size + 2 margin, 3), float32
-        From 0 to 1; outside the image 0, with a margin the image's reflection. Bands are not
-        normalized.
-    flag : `~astromorph.flags.MorphFlag`
-
-    Raises
-    ------
-    CutoutError
-        If the image cannot be used, or its frame is blank.
-    ValueError
-        If an argument is not what it should be.
-    """
-    if cutout_r90 is not None and r90_arcsec is not None:
-        raise ValueError("give cutout_r90 or r90_arcsec, not both")
-    if isinstance(cutout_r90, str) and cutout_r90 != "measure":
-        raise ValueError(f'cutout_r90 must be a number, "measure" or None, not {cutout_r90!r}')
-    # At half the resolution there should still be two pixels for each of the network's.
-    known = cutout_r90 != "measure" and r90_arcsec is None and not margin
-    enough = 2 * size * _wider(cutout_r90, frame_r90) if known else None
-    cutout = _open(source, survey, bands, enough)
-    if cutout.pixel_scale is None and pixel_scale is not None and np.isfinite(pixel_scale):
-        cutout = replace(cutout, pixel_scale=pixel_scale)
-    side = min(cutout.pixels.shape[:2])
-    r90, flag = _r90_pixels(cutout, side, cutout_r90, r90_arcsec)
-    width = side if r90 is None else r90 * frame_r90
-    if width > 1.02 * side:
-        flag |= MorphFlag.PARTIAL_FRAME
-    pixels = (_resample_wider(cutout.pixels, size, width, margin) if margin
-              else resample(cutout.pixels, size, width=width)) / np.float32(cutout.white)
-    if _is_blank(pixels):
-        raise CutoutError(f"{_label(source)}: the frame around the center is blank: no signal",
-                          MorphFlag.BLANK)
-    return pixels, cutout.flag | flag
-
-
-def _wider(cutout_r90, frame_r90):
-    """How many times wider than the frame a cutout is; 1 where that is not known."""
-    ratio = 1 if cutout_r90 is None else _number(cutout_r90) / frame_r90
-    return ratio if 0 < ratio < np.inf else 1
-
-
-def _resample_wider(image, size, width, margin):
-    """The frame and a margin around it, reflected where the image ends."""
-    wide = width * (size + 2 * margin) / size
-    pad = max(int(np.ceil((wide - min(image.shape[:2])) / 2)) + 2, 0)
-    image = np.pad(image, ((pad, pad), (pad, pad), (0, 0)), mode="symmetric")
-    return resample(image, size + 2 * margin, width=wide)
-
-
-def _r90_pixels(cutout, side, cutout_r90, r90_arcsec):
-    """R90 in pixels, or None to frame the image as given, and the flag that says why."""
-    if cutout_r90 is None and r90_arcsec is None:
-        return None, MorphFlag(0)
-    if r90_arcsec is not None and cutout.pixel_scale is None:
-        return None, MorphFlag.NO_WCS
-    if r90_arcsec is not None:
-        r90 = _number(r90_arcsec) / cutout.pixel_scale
-    elif cutout_r90 == "measure":
-        r90 = measure_r90(_shown(cutout), stretch=cutout.stretch)
-    else:
-        with np.errstate(divide="ignore"):
-            r90 = np.float64(side) / _number(cutout_r90)
-    return (r90, MorphFlag(0)) if 0 < r90 < np.inf else (None, MorphFlag.NO_SIZE)
-
-
-def _number(value):
-    """A float; NaN for a masked entry of a column."""
-    return np.float64(np.nan if value is np.ma.masked else value)
-
-
-@lru_cache(maxsize=512)
-def _resampling_matrix(n_in, size, start, width):
-    """Weights of a box resampling of the interval [start, start + width), sparse (size, n_in).
-
-    Each output pixel averages the input over its own extent (exact area overlap); where the output
-    is finer than the input the box is one input pixel wide, which is linear interpolation.
-    Rows are normalized over the pixels that exist, and are zero where there are none.
-    """
-    step = width / size
-    centers = start + step * (np.arange(size) + 0.5)
-    half = max(step, 1.0) / 2
-    edges = np.arange(n_in)
-    low = np.maximum(centers[:, None] - half, edges[None, :])
-    high = np.minimum(centers[:, None] + half, edges[None, :] + 1)
-    weights = np.clip(high - low, 0, None)
-    total = weights.sum(axis=1, keepdims=True)
-    inside = (centers[:, None] >= 0) & (centers[:, None] <= n_in) & (total > 0)
-    weights = np.divide(weights, total, out=np.zeros_like(weights), where=inside)
-    return csr_array(weights.astype(np.float32))
-
-
-def resample(image, size, *, width=None, center=None):
-    """Resample a square region of an image to ``size`` x ``size`` pixels, exact in area.
-
-    Parameters
-    ----------
-    image : `~numpy.ndarray`, shape (y, x, bands)
-        Color image.
-    size : int
-        Output pixels on a side.
-    width : float, optional
-        Width of the region in input pixels; by default the smaller side of the image.
-    center : tuple of float, optional
-        (y, x) of the region's center, in pixels counted from the image's corner (the center of an
-        n-pixel axis is n / 2); by default the image's center.
-
-    Returns
-    -------
-    `~numpy.ndarray`, shape (size, size, bands), float32
-        Parts of the region outside the image are 0.
-    """
-    ny, nx = image.shape[:2]
-    width = float(min(ny, nx) if width is None else width)
-    y, x = (ny / 2, nx / 2) if center is None else center
-    y0, y1 = max(int(y - width / 2) - 1, 0), min(int(y + width / 2) + 2, ny)
-    x0, x1 = max(int(x - width / 2) - 1, 0), min(int(x + width / 2) + 2, nx)
-    if y1 <= y0 or x1 <= x0:
-        return np.zeros((size, size, image.shape[2]), np.float32)
-    part = np.ascontiguousarray(image[y0:y1, x0:x1], np.float32)
-    rows = _resampling_matrix(y1 - y0, size, y - width / 2 - y0, width)
-    columns = _resampling_matrix(x1 - x0, size, x - width / 2 - x0, width)
-    half_done = _turned((rows @ part.reshape(y1 - y0, -1)).reshape(size, x1 - x0, -1))
-    return _turned((columns @ half_done.reshape(x1 - x0, -1)).reshape(size, size, -1))
-
-
-def _turned(image):
-    """A copy with the first two axes swapped; band by band NumPy is several times faster."""
-    out = np.empty((image.shape[1], image.shape[0], image.shape[2]), image.dtype)
-    for band in range(image.shape[2]):
-        out[..., band] = image[..., band].T
-    return out
-
-
-def normalize_bands(pixels):
-    """Divide each band of each image by its own maximum (Dominguez Sanchez et al. 2019, Sec. 3).
-
-    Parameters
-    ----------
-    pixels : `~numpy.ndarray`, shape (..., y, x, bands)
-
-    Returns
-    -------
-    `~numpy.ndarray`, float32
-        Same shape; a band whose maximum is not positive becomes 0.
-    """
-    pixels = np.asarray(pixels, np.float32)
-    # Whole rows at a time: NumPy is ten times slower on a last axis of three bands.
-    *_, n_x, bands = pixels.shape
-    rows = pixels.reshape(*pixels.shape[:-2], n_x * bands)
-    peak = rows.max(axis=-2).reshape(*pixels.shape[:-3], n_x, bands).max(axis=-2)
-    unit = np.where(peak > 0, peak, np.float32(np.inf))
-    return (rows / np.concatenate([unit] * n_x, axis=-1)[..., None, :]).reshape(pixels.shape)

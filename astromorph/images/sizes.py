@@ -9,7 +9,7 @@ PICTURE_STRETCH = 7.5
 _WORKING_SIDE = 128
 
 
-def measure_r90(pixels, *, stretch=PICTURE_STRETCH):
+def measure_r90(pixels, *, stretch: float = PICTURE_STRETCH) -> float:
     """Measure R90 of the galaxy at the center of a color image.
 
     The radius that holds 90 % of the flux within two Petrosian radii, in circular apertures, as
@@ -23,12 +23,26 @@ def measure_r90(pixels, *, stretch=PICTURE_STRETCH):
         Color image, from 0 to 1.
     stretch : float, optional
         The picture shows arcsinh(flux) / stretch; by default that of SDSS color JPEGs. An image by
-        `~astromorph.images.reading.color_composite` has the square root of the survey's softening.
+        `~astromorph.images.composite.color_composite` has the square root of the survey's softening.
 
     Returns
     -------
     float
         R90 in pixels; NaN when no source is at the center or its edge is not in the image.
+
+    See Also
+    --------
+    read_cutout : Read an image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph import measure_r90
+    >>> y, x = np.indices((100, 100)) - 49.5
+    >>> flux = 0.05 * np.exp(-np.hypot(x, y) / 5)
+    >>> picture = np.repeat(np.arcsinh(7.5 * flux)[..., None] / 7.5, 3, axis=2)
+    >>> print(f"{measure_r90(picture):.0f} pixels")
+    19 pixels
     """
     gray = np.asarray(pixels, np.float64).mean(axis=-1)
     step = max(min(gray.shape) // _WORKING_SIDE, 1)

@@ -7,29 +7,31 @@ few labels of Q3 from spoiling what the source knows of bars. Source images mixe
 averaged with the source's and balanced classes did not help; the calibration takes care of the
 base rates.
 """
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import date
 
 import numpy as np
-from astropy import log
 from astropy.table import vstack
 from tqdm.auto import tqdm
 
 from astromorph import networks
-from astromorph.model.alignment import MIN_IMAGES, measure_brightness
+from astromorph.arguments import check_choice, check_count, check_number
+from astromorph.errors import warn, wrong
+from astromorph.learning.aligning import align_frames
+from astromorph.learning.labels import MIN_PER_ANSWER, find_trained
+from astromorph.learning.reports import AdaptationReport
+from astromorph.metrics import score_table
+from astromorph.model.alignment import BLUR, MIN_IMAGES, measure_brightness
 from astromorph.model.calibration import PlattScaling, fit_platt
 from astromorph.model.domain import measure_domain
-from astromorph.metrics import check_count, score_table
 from astromorph.questions import probability_asked
-from astromorph.learning.reports import AdaptationReport
-from astromorph.model.files import digest
+from astromorph.running import read_frames
+from astromorph.surveys import get_survey
 
-__all__ = ["RECIPES", "Recipe", "Trainer", "adapt", "as_bytes", "check_plan", "stratified_folds",
-           "find_trained"]
+__all__ = ["Trainer", "adapt", "as_bytes", "check_plan", "stratified_folds"]
 
 _SMOOTHING = 0.05
-# A question with fewer galaxies of either answer is not taught.
-_MIN_PER_ANSWER = 10
+
 # With fewer of either answer in the validation part, scores come from cross-validation.
 _FEW = 10
 _FOLDS = 3
@@ -38,97 +40,21 @@ _FOLDS = 3
 _TOLERANCE = 1.05
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is taught.
-
-    Parameters
-    ----------
-    rate : float
-        Highest learning rate.
-    epochs, steps : int
-        Passes over the galaxies, as many more as make this number of steps.
-    batch_size : int
-        Galaxies in a step.
-    scratch : bool
-        Start from random weights.
-    retain : float
-        Weight of the source's answer as the target of a galaxy without a label, times how likely
-        the question is to be asked.
-    dense, frozen_norms, views, options
-        See `~astromorph.networks.FineTuning`.
-    """
-
-    rate: float
-    epochs: int
-    steps: int = 0
-    batch_size: int = 32
-    scratch: bool = False
-    retain: float = 0.0
-    dense: bool = False
-    frozen_norms: bool = True
-    views: int = 1
-    options: dict = field(default_factory=dict)
-
-    def epochs_for(self, n):
-        """Tell how often to go over the galaxies.
-
-        Parameters
-        ----------
-        n : int
-            Their number.
-
-        Returns
-        -------
-        int
-        """
-        return max(self.epochs, -(-self.steps * self.batch_size // (n * self.views)))
-
-
-RECIPES = {
-    (name, train): recipe for name in ("pinwheel", "tuningfork") for train, recipe in {
-        "all": Recipe(1e-3, epochs=10, steps=150, retain=0.5),
-        "dense": Recipe(3e-3, epochs=10, steps=600, dense=True, views=8),
-        "scratch": Recipe(1e-3, epochs=25, scratch=True, frozen_norms=False)}.items()
-} | {
-    ("ds18", "all"): Recipe(3e-4, epochs=4, steps=60, retain=0.5, options={"dropout": 0.4}),
-    ("ds18", "dense"): Recipe(5e-4, epochs=7, steps=100, batch_size=64, dense=True, views=2,
-                              options={"dropout": 0.4}),
-    ("ds18", "scratch"): Recipe(1e-3, epochs=20, scratch=True),
-}
-
-
 def check_plan(network, train, epochs, validation_fraction, folds, seed, learning_curve):
     """Say which argument of `adapt` is wrong."""
-    trains = [mode for name, mode in RECIPES if name == network]
-    if train not in trains:
-        raise ValueError(f"train: expected one of {trains}. Received {train!r}.")
-    if not (np.isscalar(validation_fraction) and 0 <= validation_fraction <= 0.5):
-        raise ValueError("validation_fraction: expected a number from 0 (no validation part) to "
-                         f"0.5. Received {validation_fraction!r}.")
-    if not (folds is None or isinstance(folds, int) and (folds == 0 or folds >= 2)):
-        raise ValueError("folds: expected 2 or more, or 0 to score on the validation part alone. "
-                         f"Received {folds!r}.")
-    if not (isinstance(seed, int) and seed >= 0):
-        raise ValueError(f"seed: expected an integer, 0 or more. Received {seed!r}.")
+    check_choice(train, "train", networks.get_architecture(network).recipes)
+    check_number(validation_fraction, "validation_fraction",
+                 "a number from 0 (no validation part) to 0.5", lambda part: 0 <= part <= 0.5)
+    if folds is not None:
+        check_number(folds, "folds", "2 or more, or 0 to score on the validation part alone",
+                     lambda n: n == int(n) and (n == 0 or n >= 2))
+    check_number(seed, "seed", "an integer, 0 or more", lambda n: n == int(n) and n >= 0)
     if validation_fraction == 0 and (folds == 0 or learning_curve):
-        raise ValueError("validation_fraction: 0 leaves no galaxies to score on. Expected more, "
-                         "or folds= without learning_curve=.")
+        raise wrong("validation_fraction", "more, or folds= without learning_curve=",
+                    "0, which leaves no galaxies to score on")
     for value, name in [(epochs, "epochs"), *((n, "learning_curve") for n in learning_curve)]:
         if value is not None:
             check_count(value, name)
-
-
-def find_trained(labels, questions):
-    """Which questions have enough labels of either answer."""
-    counts = np.stack([(labels == answer).sum(axis=0) for answer in (1, 0)])
-    trained = counts.min(axis=0) >= _MIN_PER_ANSWER
-    if not trained.any():
-        found = ", ".join(f"{question.key} {positive} positive and {negative} negative"
-                          for question, positive, negative in zip(questions, *counts))
-        raise ValueError(f"labels: expected at least {_MIN_PER_ANSWER} galaxies of either answer "
-                         f"to a question, with images that can be used. Received {found}.")
-    return trained
 
 
 def stratified_folds(labels, k, seed):
@@ -143,51 +69,47 @@ def as_bytes(pixels):
     return np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
 
 
-def adapt(source, images, labels, before, *, train, epochs, validation_fraction, folds, seed,
-          learning_curve, progress):
-    """Teach a copy of a classifier's network; the options are those of
-    `~astromorph.classifier.MorphologyClassifier.adapt`.
+def adapt(model, source, labels, *, survey=None, train="all", epochs=None,
+          validation_fraction=0.2, folds=None, seed=0, aligned=True, learning_curve=(),
+          threads=None, progress=None):
+    """Teach a copy of a model's network.
 
     Parameters
     ----------
-    source : `~astromorph.classifier.MorphologyClassifier`
+    model : `~astromorph.model.TrainedModel`
         To start from.
-    images : `~numpy.ndarray`, shape (n, y, x, 3), uint8
-        Frames with a margin, aligned as the source would.
+    source : `~astromorph.galaxies.GalaxySource`
+        Labeled galaxies.
     labels : `~numpy.ndarray`, shape (n, questions)
         See `~astromorph.learning.labels.read_labels`.
-    before : `~numpy.ndarray`, shape (n, questions)
-        Probabilities to compare with.
+    aligned : bool
+        Whether to align the images first.
+    survey, train, epochs, validation_fraction, folds, seed, learning_curve, threads, progress
+        See `~astromorph.classifier.MorphologyClassifier.adapt`.
 
     Returns
     -------
-    card : dict
-    arrays : dict of str to `~numpy.ndarray`
+    `~astromorph.model.TrainedModel`
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described, or no question has enough labels.
     """
-    trainer = Trainer(source, images, labels, train, epochs, seed, progress)
-    validation = trainer.choose(np.arange(len(labels)), validation_fraction)
-    rest = np.setdiff1d(np.arange(len(labels)), validation)
-    if learning_curve and max(learning_curve) > len(rest):
-        raise ValueError(f"learning_curve: there are {len(rest)} galaxies to train on. "
-                         f"Received {max(learning_curve)}.")
-    if folds is None:
-        folds = _FOLDS if trainer.are_few(validation) else 0
-    network = trainer.train(rest, validation, "adapting")
-    arrays = networks.export_weights(network)
-    raw = trainer.answers(network, validation)
-    tested_by = "the validation part, which also chose the epoch"
-    if folds:
-        tested = trainer.cross_validate(folds, validation_fraction)
-        if np.isfinite(tested).any():
-            raw, tested_by = tested, f"{folds}-fold cross-validation"
-    curve = sum((trainer.learn_from(n, rest, validation) for n in learning_curve), [])
-    if trainer.interrupted:
-        log.warning("adapt was interrupted: the best weights so far are kept, and scored as far "
-                    "as possible.")
-    calibrations, after = trainer.calibrate(raw)
-    report = AdaptationReport.compare(labels, before, after, source.questions, trainer.trained,
-                                      tested_by, vstack(curve) if curve else None)
-    return trainer.card(arrays, calibrations, report, folds), arrays
+    check_plan(model.card.network, train, epochs, validation_fraction, folds, seed, learning_curve)
+    find_trained(labels, model.questions)  # before anything is read
+    survey, margin = get_survey(survey or model.survey), round(model.size / 6)
+    frames = list(read_frames(source, size=model.size, frame_r90=model.frame_r90, margin=margin,
+                              threads=threads, progress=progress))
+    labels = labels[[frame is not None for frame in frames]]
+    frames = [frame for frame in frames if frame is not None]
+    find_trained(labels, model.questions)
+    inner = [frame[margin:margin + model.size, margin:margin + model.size] for frame in frames]
+    before = model.answer(np.stack(model.prepare(inner)))
+    start = align_frames(model, inner, survey, BLUR) if aligned else model
+    images = np.stack([as_bytes(start.align(frame)) for frame in frames])
+    trainer = Trainer(start, images, labels, train, epochs, seed, progress)
+    return trainer.adapt(before, survey, validation_fraction, folds, learning_curve)
 
 
 class Trainer:
@@ -195,41 +117,88 @@ class Trainer:
 
     Parameters
     ----------
-    source, images, labels, train, epochs, seed, progress
+    model : `~astromorph.model.TrainedModel`
+        To start from.
+    images : `~numpy.ndarray`, shape (n, y, x, 3), uint8
+        Frames with a margin, aligned as the model would.
+    labels, train, epochs, seed, progress
         As for `adapt`.
     """
 
-    def __init__(self, source, images, labels, train, epochs, seed, progress):
-        self.source, self.images, self.labels, self.seed = source, images, labels, seed
-        self.mode, self.recipe = train, RECIPES[source.card["network"], train]
+    def __init__(self, model, images, labels, train, epochs, seed, progress):
+        self.model, self.images, self.labels, self.seed = model, images, labels, seed
+        self.mode, self.recipe = train, networks.get_architecture(model.card.network).recipes[train]
         self.epochs, self.progress = epochs, progress
         self.interrupted = False
-        self.trained = find_trained(labels, source.questions)
+        self.trained = find_trained(labels, model.questions)
         known, kept = np.isfinite(labels) & self.trained, ~self.trained
-        self._targets = np.where(known, labels, 0.5) * (1 - _SMOOTHING) + _SMOOTHING / 2
-        # The trunk is shared: questions that are not taught are taught to answer as they did.
-        self._judged = (known | kept).astype(np.float32)
-        self._weights = self._judged
+        self.targets = np.where(known, labels, 0.5) * (1 - _SMOOTHING) + _SMOOTHING / 2
+        # The trunk is shared: questions that are not trained are taught to answer as they did.
+        self.judged = (known | kept).astype(np.float32)
+        self.weights = self.judged
         if kept.any() or self.recipe.retain:
-            answers = networks.run(source._model, self._pixels(slice(None)))
-            self._targets = np.where(known, self._targets, answers)
-            likely = np.stack(np.broadcast_arrays(*probability_asked(source.questions, answers.T)), axis=1)
-            self._weights = np.maximum(self._judged, self.recipe.retain * likely)
+            answers = networks.run(model.network, self._pixels(slice(None)))
+            self.targets = np.where(known, self.targets, answers)
+            likely = np.stack(np.broadcast_arrays(
+                *probability_asked(model.questions, answers.T)), axis=1)
+            self.weights = np.maximum(self.judged, self.recipe.retain * likely)
         if kept.any():
-            log.warning("adapt: " + ", ".join(
-                question.key for question, trained in zip(source.questions, self.trained)
-                if not trained) + f" have fewer than {_MIN_PER_ANSWER} galaxies of either answer "
-                "and keep the old answers and calibration; label more to teach them.")
+            keys = ", ".join(key for key, trained in zip(model.card.keys, self.trained, strict=True)
+                             if not trained)
+            warn(f"adapt: {keys} have fewer than {MIN_PER_ANSWER} galaxies of either answer and "
+                 "keep the old answers and calibration; label more to teach them.")
+
+    def adapt(self, before, survey, validation_fraction=0.2, folds=None, learning_curve=()):
+        """Train on most galaxies, test on others, calibrate, report.
+
+        Parameters
+        ----------
+        before : `~numpy.ndarray`, shape (n, questions)
+            Probabilities to compare with.
+        survey : `~astromorph.surveys.Survey`
+            Whose images they are.
+        validation_fraction, folds, learning_curve
+            As for `adapt`.
+
+        Returns
+        -------
+        `~astromorph.model.TrainedModel`
+        """
+        validation = self.choose(np.arange(len(self.labels)), validation_fraction)
+        rest = np.setdiff1d(np.arange(len(self.labels)), validation)
+        if learning_curve and max(learning_curve) > len(rest):
+            raise wrong("learning_curve", f"at most the {len(rest)} galaxies to train on",
+                        max(learning_curve))
+        if folds is None:
+            folds = _FOLDS if self.are_few(validation) else 0
+        network = self.train(rest, validation, "adapting")
+        arrays = networks.export_weights(network)
+        raw = self.answers(network, validation)
+        tested_by = "the validation part, which also chose the epoch"
+        if folds:
+            tested = self.cross_validate(folds, validation_fraction)
+            if np.isfinite(tested).any():
+                raw, tested_by = tested, f"{folds}-fold cross-validation"
+        curve = sum((self.learn_from(n, rest, validation) for n in learning_curve), [])
+        if self.interrupted:
+            warn("adapt was interrupted: the best weights so far are kept, and scored as far as "
+                 "possible.")
+        calibrations, after = self.calibrate(raw)
+        report = AdaptationReport.compare(self.labels, before, after, self.model.questions,
+                                          self.trained, tested_by, vstack(curve) if curve else None)
+        return self.model.replace(arrays=arrays, survey=survey,
+                                  **self.card(calibrations, report, folds))
 
     def _pixels(self, rows):
-        return networks.crop(self.images[rows], self.source.card["size"])
+        return networks.crop(self.images[rows], self.model.size)
 
-    def _parts(self, rows, k, purpose):
+    def parts(self, rows, k, purpose):
+        """Numbers of k parts of about the same labels, one per row."""
         return stratified_folds(self.labels[rows], k, (self.seed, purpose))
 
     def choose(self, rows, fraction):
         """A validation part of the rows."""
-        return rows[self._parts(rows, round(1 / fraction), 0) == 0] if fraction else rows[:0]
+        return rows[self.parts(rows, round(1 / fraction), 0) == 0] if fraction else rows[:0]
 
     def are_few(self, validation):
         """Whether the validation part is too small to tell how good a network is."""
@@ -241,9 +210,9 @@ class Trainer:
         recipe = self.recipe
         epochs = self.epochs or recipe.epochs_for(len(rows))
         tuning = networks.FineTuning(
-            self.source.card["network"],
-            None if recipe.scratch else networks.export_weights(self.source._model),
-            self.images[rows], self._targets[rows], self._weights[rows], self.images[validation],
+            self.model.card.network,
+            None if recipe.scratch else networks.export_weights(self.model.network),
+            self.images[rows], self.targets[rows], self.weights[rows], self.images[validation],
             dense=recipe.dense, frozen_norms=recipe.frozen_norms, views=recipe.views,
             rate=recipe.rate, epochs=epochs, batch_size=recipe.batch_size, seed=self.seed,
             options=recipe.options)
@@ -277,7 +246,7 @@ class Trainer:
 
     def _entropy(self, answers, rows):
         """Mean cross-entropy of each question, summed over questions."""
-        weights, targets = self._judged[rows], self._targets[rows]
+        weights, targets = self.judged[rows], self.targets[rows]
         answers = np.clip(answers, 1e-4, 1 - 1e-4)
         entropy = -targets * np.log(answers) - (1 - targets) * np.log(1 - answers)
         return ((weights * entropy).sum(axis=0) / np.maximum(weights.sum(axis=0), 1)).sum()
@@ -291,7 +260,7 @@ class Trainer:
     def cross_validate(self, folds, validation_fraction):
         """Raw answers to every galaxy by a network that has not seen it."""
         raw, everything = np.full(self.labels.shape, np.nan), np.arange(len(self.labels))
-        fold_of = self._parts(everything, folds, 1)
+        fold_of = self.parts(everything, folds, 1)
         for fold in range(folds):
             test, rest = everything[fold_of == fold], everything[fold_of != fold]
             validation = self.choose(rest, validation_fraction)
@@ -308,7 +277,7 @@ class Trainer:
         if network is None:
             return []
         raw = self.answers(network, validation)
-        scores = score_table(self.labels, raw, self.source.questions)[self.trained]
+        scores = score_table(self.labels, raw, self.model.questions)[self.trained]
         scores.add_column(n, index=0, name="n_train")
         return [scores]
 
@@ -316,11 +285,11 @@ class Trainer:
         """Platt scalings, and probabilities that those fitted to other galaxies give."""
         tested = np.flatnonzero(np.isfinite(raw).any(axis=1))
         groups = np.full(len(raw), -1)
-        groups[tested] = self._parts(tested, 5, 3)
+        groups[tested] = self.parts(tested, 5, 3)
         calibrations, after = [], np.full(raw.shape, np.nan)
         for i, trained in enumerate(self.trained):
             if not trained:
-                calibrations.append(self.source._calibration[i])
+                calibrations.append(self.model.card.calibration[self.model.card.keys[i]])
                 after[:, i] = calibrations[i](raw[:, i])
                 continue
             calibrations.append(_platt(self.labels[:, i], raw[:, i]))
@@ -329,43 +298,42 @@ class Trainer:
                 after[own, i] = _platt(self.labels[others, i], raw[others, i])(raw[own, i])
         return calibrations, after
 
-    def card(self, arrays, calibrations, report, folds):
-        """The source's card, with all that is new."""
-        card, keys = self.source.card, [question.key for question in self.source.questions]
-        old = card["sha256"]
-        for stale in ("test", "calibrated", "bfloat16_change"):  # of other weights
-            card.pop(stale, None)
+    def card(self, calibrations, report, folds):
+        """Parts of the card that are new (dict)."""
+        keys = self.model.card.keys
         rates = {key: float(np.nanmean(y)) for key, y, trained
-                 in zip(keys, self.labels.T, self.trained) if trained}
+                 in zip(keys, self.labels.T, self.trained, strict=True) if trained}
         recipe = asdict(self.recipe) | {"epochs": self.epochs or self.recipe.epochs_for(
             len(self.labels))}
-        if self.recipe.scratch:  # of which the source's images were no part
-            card.pop("brightness", None)
-            card |= self._brightness()
-        return card | {
-            "calibration": dict(zip(keys, (scaling.to_dict() for scaling in calibrations))),
-            "base_rates": card.get("base_rates", {}) | rates, "domain": self._domain(),
-            "sha256": digest(arrays), "made": date.today().isoformat(),
+        # The source's images were no part of a training from scratch.
+        new = {"brightness": self._brightness()} if self.recipe.scratch else {}
+        more = {name: value for name, value in self.model.card.more.items() if name != "tested_by"}
+        return new | {
+            "calibration": dict(zip(keys, calibrations, strict=True)),
+            "base_rates": self.model.card.base_rates | rates, "domain": self._domain(),
+            "test": [], "calibrated": None, "bfloat16_change": None,  # of other weights
+            "more": more | {"made": date.today().isoformat()},
             "adapted": {
-                "from": old, "train": self.mode, "recipe": recipe, "seed": self.seed,
-                "folds": folds, "galaxies": len(self.labels), "interrupted": self.interrupted,
+                "from": self.model.card.sha256, "train": self.mode, "recipe": recipe,
+                "seed": self.seed, "folds": folds, "galaxies": len(self.labels),
+                "interrupted": self.interrupted,
                 "labels": {key: {"n": int(np.isfinite(y).sum()), "positive": int((y == 1).sum()),
                                  "trained": bool(trained)}
-                           for key, y, trained in zip(keys, self.labels.T, self.trained)},
-                "report": report.to_dict()},
-        }
+                           for key, y, trained in zip(keys, self.labels.T, self.trained,
+                                                      strict=True)},
+                "report": report.to_dict()}}
 
     def _brightness(self):
-        """How bright the images are, for `align`; nothing where they are too few to tell."""
+        """How bright the images are, for `align`; None where they are too few to tell."""
         if len(self.images) < MIN_IMAGES:
-            return {}
+            return None
         quantiles, n_images = measure_brightness(self._pixels(slice(None)))
-        return {"brightness": {"quantiles": quantiles.tolist(), "n_images": n_images}}
+        return {"quantiles": quantiles.tolist(), "n_images": n_images}
 
     def _domain(self):
         """Ranges of the images' statistics: few images do not fill theirs, the source's help."""
         new = measure_domain(self._pixels(slice(None)))
-        old = {} if self.recipe.scratch else self.source.card.get("domain", {})
+        old = {} if self.recipe.scratch else self.model.card.domain or {}
         for name in new.keys() & old.keys():
             both = np.array([new[name], old[name]])
             new[name] = [*both[:, :2].min(axis=0).tolist(), *both[:, 2:].max(axis=0).tolist()]

@@ -5,11 +5,17 @@ from numbers import Real
 import numpy as np
 from astropy.table import Table
 
+from astromorph.errors import wrong
 from astromorph.metrics import as_labels, as_probabilities
 from astromorph.questions import QUESTIONS
 from astromorph.learning.votes import PLAIN, VoteColumns
 
-__all__ = ["Labels", "make_labels", "read_labels", "vote_agreement", "without_answers"]
+__all__ = ["MIN_PER_ANSWER", "Labels", "find_trained", "make_labels", "read_labels",
+           "vote_agreement", "without_answers"]
+
+MIN_PER_ANSWER = 10
+"""A question with fewer galaxies of either answer is not trained."""
+
 
 
 @dataclass(frozen=True)
@@ -227,3 +233,32 @@ def _judge(votes, probability_asked, agrees, min_votes):
     outcomes = {"positive": labels == 1, "negative": labels == 0,
                 **{name: reason == name for name in unfit}}
     return labels, {name: int(rows.sum()) for name, rows in outcomes.items()}
+
+
+def find_trained(labels, questions):
+    """Tell which questions have enough labels of either answer to learn from.
+
+    Parameters
+    ----------
+    labels : `~numpy.ndarray`, shape (n, questions)
+        1, 0 or NaN.
+    questions : sequence of `~astromorph.questions.Question`
+        The columns.
+
+    Returns
+    -------
+    `~numpy.ndarray` of bool, shape (questions,)
+
+    Raises
+    ------
+    ValueError
+        If none has.
+    """
+    counts = np.stack([(labels == answer).sum(axis=0) for answer in (1, 0)])
+    trained = counts.min(axis=0) >= MIN_PER_ANSWER
+    if not trained.any():
+        found = ", ".join(f"{question.key} {positive} positive and {negative} negative"
+                          for question, positive, negative in zip(questions, *counts, strict=True))
+        raise wrong("labels", f"at least {MIN_PER_ANSWER} galaxies of either answer to a question, "
+                    "with images that can be used", found)
+    return trained

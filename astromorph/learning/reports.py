@@ -18,7 +18,7 @@ class AdaptationReport:
     Parameters
     ----------
     table : `~astropy.table.Table`
-        A row a question: galaxies with a label, positive ones, whether the question was taught;
+        A row a question: galaxies with a label, positive ones, whether the question was trained;
         TPR, precision, accuracy and AUC (each with its bootstrap interval, 68%) and ECE before and
         after; and the threshold from which as many galaxies are called positive as are, so that
         completeness and purity are equal. Its ``meta`` says where the scores come from.
@@ -39,8 +39,8 @@ class AdaptationReport:
             Labels, and the probabilities of the two; rows without ``after`` do not count.
         questions : sequence of `~astromorph.questions.Question`
             The columns.
-        taught : sequence of bool
-            Whether each question was taught.
+        trained : sequence of bool
+            Whether each question was trained.
         tested_by : str
             Where the scores come from.
         learning_curve : `~astropy.table.Table`, optional

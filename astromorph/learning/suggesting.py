@@ -1,13 +1,47 @@
 """Which galaxies to label: uncertain ones that differ from each other."""
 import numpy as np
+from astropy.table import Column
 
-from astromorph.metrics import check_count
+from astromorph.arguments import check_count
 from astromorph.questions import probability_asked
+from astromorph.running import run
 
-__all__ = ["suggest_rows", "total_entropy"]
+__all__ = ["suggest", "suggest_rows", "total_entropy"]
 
 _COMPONENTS = 20
 _TINY = 1e-12
+
+
+def suggest(model, source, n, *, seed=0, **options):
+    """Suggest galaxies of a source to label.
+
+    Parameters
+    ----------
+    model : `~astromorph.model.TrainedModel`
+        What answers.
+    source : `~astromorph.galaxies.GalaxySource`
+        The galaxies.
+    n, seed
+        See `~astromorph.classifier.MorphologyClassifier.suggest`.
+    **options
+        Of `~astromorph.running.run`.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        See `~astromorph.classifier.MorphologyClassifier.suggest`.
+    """
+    check_count(n, "n")
+    questions = model.questions
+    results = run(source, model.answer_with_features, size=model.size, frame_r90=model.frame_r90,
+                  prepare=model.prepare, watch=model.watch(), **options)
+    usable = np.flatnonzero(np.isfinite(results.answers).all(axis=1))
+    answers, features = np.split(results.answers[usable], [len(questions)], axis=1)
+    chosen = usable[suggest_rows(features, total_entropy(questions, answers), n, seed=seed)]
+    results.answers = results.answers[:, :len(questions)]
+    table = results.to_table(source.table, questions, meta=model.provenance)[chosen]
+    table.add_column(Column(chosen, "morph_row", description="Row in the data"), 0)
+    return table
 
 
 def total_entropy(questions, probabilities):

@@ -1,1 +1,5 @@
-"""What one weights file holds."""
+"""What one weights file holds: a trained model, its card, its calibration."""
+from astromorph.model.card import Card
+from astromorph.model.trained import TrainedModel
+
+__all__ = ["Card", "TrainedModel"]

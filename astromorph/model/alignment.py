@@ -10,6 +10,8 @@ from functools import cached_property
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from astromorph.arguments import check_number
+from astromorph.errors import wrong
 from astromorph.images import normalize_bands
 
 __all__ = ["BLUR", "LEVELS", "MIN_IMAGES", "Alignment", "measure_brightness"]
@@ -55,8 +57,8 @@ def measure_brightness(frames):
         counts += [np.bincount(steps[..., band].ravel(), minlength=_STEPS + 1)
                    for band in range(3)]
     if n_images < MIN_IMAGES:
-        raise ValueError(f"data: expected at least {MIN_IMAGES} usable images to measure their "
-                         f"brightness. Received {n_images}: add some, labels are not needed.")
+        raise wrong("data", f"at least {MIN_IMAGES} usable images to measure their brightness",
+                    n_images, "Add some; labels are not needed.")
     below = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
     # Clipped, the outermost levels are the darkest and the brightest pixel there is.
     levels = np.clip(LEVELS, 1e-12, 1 - 1e-12)
@@ -103,15 +105,14 @@ class Alignment:
         for name in ("measured", "wanted"):
             values = np.asarray(getattr(self, name), float)
             if values.ndim != 2 or len(values) != 3 or not (np.diff(values) >= 0).all():
-                raise ValueError(f"{name}: expected a row of increasing quantiles for each of "
-                                 f"three bands. Received shape {values.shape}.")
+                raise wrong(name, "a row of increasing quantiles for each of three bands",
+                            f"shape {values.shape}")
             object.__setattr__(self, name, values)
         if self.measured.shape != self.wanted.shape:
-            raise ValueError("measured, wanted: expected the same shape. Received "
-                             f"{self.measured.shape} and {self.wanted.shape}.")
-        if not 0 <= self.blur < 1:
-            raise ValueError("blur: expected a fraction of the frame, 0 for none. "
-                             f"Received {self.blur!r}.")
+            raise wrong("measured, wanted", "the same shape",
+                        f"{self.measured.shape} and {self.wanted.shape}")
+        check_number(self.blur, "blur", "a fraction of the frame, 0 for none",
+                     lambda blur: 0 <= blur < 1)
 
     @classmethod
     def from_dict(cls, card):

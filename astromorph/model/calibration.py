@@ -2,11 +2,11 @@
 from dataclasses import asdict, dataclass
 
 import numpy as np
-
-from astropy import log
 from astropy.table import Table
 
-from astromorph.metrics import as_floats, as_probabilities, score, valid_pairs
+from astromorph.arguments import as_floats, as_probabilities, check_number
+from astromorph.errors import warn, wrong
+from astromorph.metrics import score, valid_pairs
 from astromorph.questions import probability_asked
 
 __all__ = ["METHODS", "PlattScaling", "base_rates", "estimate_base_rate", "fit_platt",
@@ -50,10 +50,9 @@ class PlattScaling:
     intercept: float
 
     def __post_init__(self):
-        if not (np.isfinite(self.slope) and self.slope > 0):
-            raise ValueError(f"slope must be finite and positive. Received: {self.slope!r}")
-        if not np.isfinite(self.intercept):
-            raise ValueError(f"intercept must be finite. Received: {self.intercept!r}")
+        check_number(self.slope, "slope", "a finite positive number",
+                     lambda slope: np.isfinite(slope) and slope > 0)
+        check_number(self.intercept, "intercept", "a finite number", np.isfinite)
 
     @classmethod
     def identity(cls):
@@ -79,8 +78,7 @@ class PlattScaling:
             If these are not its two entries, or are no numbers.
         """
         if not isinstance(numbers, dict) or set(numbers) != {"slope", "intercept"}:
-            raise ValueError("numbers must be a dictionary with slope and intercept. "
-                             f"Received: {numbers!r}")
+            raise wrong("numbers", "a dictionary with slope and intercept", repr(numbers))
         slope, intercept = (float(as_floats(numbers[name], name))
                             for name in ("slope", "intercept"))
         return cls(slope, intercept)
@@ -203,18 +201,18 @@ def _fit(labels, probabilities, fit_intercept):
     n_positive = int(labels.sum())
     n_negative = labels.size - n_positive
     if min(n_positive, n_negative) < _MIN_PER_ANSWER:
-        raise ValueError(f"labels must hold at least {_MIN_PER_ANSWER} galaxies of each answer "
-                         f"to calibrate. Received {n_positive} labeled 1 and {n_negative} "
-                         "labeled 0 that have a probability: label more galaxies.")
+        raise wrong("labels", f"at least {_MIN_PER_ANSWER} galaxies of each answer to calibrate",
+                    f"{n_positive} labeled 1 and {n_negative} labeled 0 that have a probability",
+                    "Label more galaxies.")
     logits = _logit(probabilities)
     if np.ptp(logits) == 0:
-        raise ValueError("probabilities must differ between galaxies to calibrate. "
-                         f"Received {probabilities[0]:g} for all.")
+        raise wrong("probabilities", "some that differ between galaxies to calibrate",
+                    f"{probabilities[0]:g} for all")
     targets = np.where(labels == 1, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
     slope, intercept = _fit_line(logits, targets, fit_intercept)
     if slope <= 0:
-        raise ValueError("probabilities must be higher for galaxies labeled 1. Received a fitted "
-                         f"slope of {slope:.3g}: are the labels or the columns swapped?")
+        raise wrong("probabilities", "higher ones for galaxies labeled 1",
+                    f"a fitted slope of {slope:.3g}", "Are the labels or the columns swapped?")
     return PlattScaling(slope, intercept)
 
 
@@ -276,9 +274,9 @@ def recalibrate(questions, scalings, labels, probabilities, method="platt"):
             "ECE_before": before.ece,
             "ECE_after": _cross_fitted_error(y, raw, METHODS[method]) if done else before.ece})
     if len(reasons) == len(rows):
-        raise ValueError("labels: no question can be calibrated. " + " ".join(reasons))
+        raise wrong("labels", "enough to calibrate a question", " ".join(reasons).rstrip("."))
     for reason in reasons:
-        log.warning(f"Not calibrated, {reason}")
+        warn(f"Not calibrated, {reason}")
     return new, _report(rows)
 
 
@@ -358,8 +356,8 @@ def estimate_base_rate(probabilities, base_rate, *, weights=None):
     probabilities, weights = probabilities[known], weights[known]
     total = weights.sum()
     if total < _MIN_UNLABELED:
-        raise ValueError(f"data: expected at least {_MIN_UNLABELED} galaxies of which the question "
-                         f"is asked, to estimate a base rate. Received {total:.3g}.")
+        raise wrong("data", f"at least {_MIN_UNLABELED} galaxies of which the question is asked, "
+                    "to estimate a base rate", f"{total:.3g}")
     rate, last = base_rate, np.inf
     for _ in range(1000):
         if abs(rate - last) < 1e-6:
@@ -415,7 +413,8 @@ def shift_priors(questions, scalings, probabilities, base_rates):
                      "base_rate": rate})
         answers.append(new[-1](raw))
     if len(reasons) == len(rows):
-        raise ValueError(reasons[0])
+        raise wrong("data", "enough galaxies of which a question is asked",
+                    reasons[0].rstrip("."))
     for reason in reasons:
-        log.warning(f"Not calibrated, {reason}")
+        warn(f"Not calibrated, {reason}")
     return new, _report(rows)

@@ -3,8 +3,8 @@ from functools import lru_cache
 from threading import Lock
 
 import numpy as np
-from astropy import log
 
+from astromorph.errors import warn
 from astromorph.flags import MorphFlag
 
 __all__ = ["STATISTICS", "DomainWatch", "image_statistics", "measure_domain"]
@@ -162,8 +162,8 @@ class DomainWatch:
                 "images look unlike")
 
     def warn(self):
-        """Log one warning if the images look unlike the training images."""
+        """Warn once if the images look unlike the training images."""
         if text := self.complaint():
-            log.warning(f"{text} those that the weights were trained on. Their probabilities may "
-                        "be off: align the images (align), or adapt the weights with a few "
-                        "hundred labels (adapt).")
+            warn(f"{text} those that the weights were trained on. Their probabilities may be off: "
+                 "align the images (align), or adapt the weights with a few hundred labels "
+                 "(adapt).")

@@ -9,22 +9,33 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from astromorph.atomic import written_whole
+from astromorph.errors import wrong
+from astromorph.model.card import FORMAT
 
-__all__ = ["DEFAULT", "FORMAT", "bundled", "digest", "find_bundled", "read_weights",
-           "write_weights"]
+__all__ = ["DEFAULT", "bundled", "digest", "find_bundled", "read_weights", "write_weights"]
 
-FORMAT = 1
 DEFAULT = "pinwheel"
 """The network whose bundled weights are meant where none is named."""
 # Surveys of the same camera and the same color mapping share weights.
 _SHARED = {"des": "legacy"}
-_REQUIRED = ("format", "network", "survey", "questions", "size", "frame_r90", "calibration",
-             "sha256")
 
 
-def digest(arrays):
-    """Return the SHA-256 over names, shapes and values as float32, however they are stored."""
-    digest = hashlib.sha256()
+def digest(arrays, keys):
+    """Sum up weights, and what they answer, however they are stored.
+
+    Parameters
+    ----------
+    arrays : dict of str to `~numpy.ndarray`
+        The weights.
+    keys : sequence of str
+        Keys of the questions, in the order of the network's outputs.
+
+    Returns
+    -------
+    str
+        SHA-256 over the keys, and over names, shapes and values (as float32) of the arrays.
+    """
+    digest = hashlib.sha256(json.dumps(list(keys)).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name], "<f4")
         digest.update(f"{name} {array.shape}".encode())
@@ -38,40 +49,41 @@ def write_weights(path, card, arrays, *, overwrite=False):
     Parameters
     ----------
     path : path
-        By convention ``*.safetensors``.
+        ``*.safetensors``.
     card : dict
-        What the weights are and how they came about; must serialize to JSON.
+        What `~astromorph.model.card.Card.to_json` gives.
     arrays : dict of str to `~numpy.ndarray`
+        The weights.
     overwrite : bool
         Replace an existing file.
-
-    Returns
-    -------
-    dict
-        The card as written, with ``format`` and ``sha256`` set.
 
     Raises
     ------
     FileExistsError
         If the file exists and ``overwrite`` is not set.
+    ValueError
+        If its name ends otherwise.
     """
-    card = {**card, "format": FORMAT, "sha256": digest(arrays)}
+    if Path(path).suffix != ".safetensors":
+        raise wrong("path", "a name that ends in .safetensors, as the format is called",
+                    f"{str(path)!r}")
+    stored = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     with written_whole(path, overwrite=overwrite) as part:
-        part.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()},
-                              metadata={"card": json.dumps(card)}))
-    return card
+        part.write_bytes(save(stored, metadata={"card": json.dumps(card | {"format": FORMAT})}))
 
 
 def read_weights(path):
-    """Read a weights file and check it.
+    """Read a weights file.
 
     Parameters
     ----------
     path : path
+        ``*.safetensors``.
 
     Returns
     -------
     card : dict
+        For `~astromorph.model.card.Card.from_json`.
     arrays : dict of str to `~numpy.ndarray`
 
     Raises
@@ -79,32 +91,26 @@ def read_weights(path):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not a weights file, was written by a newer version, or is damaged.
+        If it is not a weights file, was written by another version, or cannot be read.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"path: there is no weights file {path}.")
     try:
         with safe_open(path, framework="numpy") as file:
-            card = json.loads((file.metadata() or {}).get("card", "{}"))
+            card = json.loads((file.metadata() or {}).get("card", "null"))
             arrays = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
-        raise ValueError(f"path: {path} is not a readable weights file ({error}). "
-                         "Expected a .safetensors file written by astromorph.") from error
-    _check(path, card, arrays)
+        raise wrong("path", "a .safetensors file that astromorph wrote",
+                    f"{path}, which cannot be read ({error})") from error
+    if not isinstance(card, dict):
+        raise wrong("path", "a .safetensors file that astromorph wrote",
+                    f"{path}, which has no card")
+    if card.get("format") != FORMAT:
+        raise wrong("path", f"a weights file of format {FORMAT}",
+                    f"{path}, of format {card.get('format')!r}",
+                    "Install the version of astromorph that wrote it.")
     return card, arrays
-
-
-def _check(path, card, arrays):
-    if missing := [key for key in _REQUIRED if key not in card]:
-        raise ValueError(f"path: the card of {path} lacks {missing}. "
-                         "Expected a .safetensors file written by astromorph.")
-    if card["format"] > FORMAT:
-        raise ValueError(f"path: {path} has format {card['format']}; this version of astromorph "
-                         f"reads up to {FORMAT}. Install a newer one.")
-    if card["sha256"] != digest(arrays):
-        raise ValueError(f"path: the weights in {path} do not match their checksum; the file is "
-                         "damaged or was edited. Get it again.")
 
 
 def bundled():
@@ -115,7 +121,7 @@ def bundled():
     dict
         (survey, network) -> path; surveys of one camera share a file.
     """
-    paths = sorted(Path(str(resources.files(__name__))).glob("*.safetensors"))
+    paths = sorted(Path(str(resources.files("astromorph.model"))).glob("*.safetensors"))
     files = {tuple(path.stem.split("-", 1)): path for path in paths}
     return files | {(survey, network): path for survey, shared in _SHARED.items()
                     for (own, network), path in files.items() if own == shared}
@@ -144,6 +150,5 @@ def find_bundled(survey="sdss", network=None):
     wanted = (str(survey).lower(), str(network or DEFAULT).lower())
     if wanted not in files:
         there = ", ".join(f"{s!r} with network={n!r}" for s, n in files)
-        raise ValueError(f"survey, network: there are no bundled weights {wanted}. "
-                         f"Expected one of: {there}.")
+        raise wrong("survey, network", f"one of the bundled weights, {there}", wanted)
     return wanted[0], files[wanted]

@@ -18,7 +18,8 @@ __all__ = ["check_report", "write_report"]
 _SHOWN = 8
 """Galaxies of each kind."""
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".fits")
-_PROVENANCE = {"MORPHNET": "Network", "MORPHSRV": "Weights for survey", "MORPHWGT": "Weights",
+_PROVENANCE = {"MORPHNET": "Network", "MORPHSRV": "Weights for survey", "MORPHWGT": "Weights", "MORPHMDL": "Model",
+               "MORPHPRC": "Precision",
                "MORPHVER": "astromorph version", "MORPHDAT": "Classified (UTC)"}
 
 
@@ -123,9 +124,9 @@ def _check(table, questions, classifier):
     if missing := [name for name in expected if name not in getattr(table, "colnames", ())]:
         raise ValueError("table: expected a table that `classify` returned. Received "
                          f"{type(table).__name__} without {', '.join(missing)}.")
-    done_by = table.meta.get("MORPHWGT")
-    if classifier and done_by and not classifier.card["sha256"].startswith(str(done_by)):
-        raise ValueError(f"classifier: expected that of the table, with weights {done_by}. "
+    done_by = table.meta.get("MORPHMDL")
+    if classifier and done_by and classifier.model.identity != str(done_by):
+        raise ValueError(f"classifier: expected that of the table, model {done_by}. "
                          f"Received {classifier!r}.")
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astropy import log
 from filelock import FileLock, Timeout
 
 from astromorph.cutouts.cache_files import remove_files, write_file
+from astromorph.errors import ArgumentTypeError, warn, wrong
+from astromorph.running.results import now
 
-__all__ = ["PART_ROWS", "Checkpoint"]
+__all__ = ["PART_ROWS", "Checkpoint", "open_checkpoint"]
 
 PART_ROWS = 1024
 """Rows of a part: whole chunks of the classifier, so that a run that goes on has the same ones."""
@@ -22,7 +23,40 @@ PART_ROWS = 1024
 # Columns of the provenance, and what they hold where there is no image.
 _TYPES = {str: pa.string(), float: pa.float64()}
 _NOTHING = {str: "", float: np.nan}
+_ANEW = "Name another folder, or remove this one to begin anew."
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
+
+
+def open_checkpoint(folder, model, source, *, uncertainty=None, **options):
+    """Make the checkpoint of a run: it knows all that the answers depend on.
+
+    Parameters
+    ----------
+    folder : path
+        New or empty, or that of the same run.
+    model : `~astromorph.model.TrainedModel`
+        What answers.
+    source : `~astromorph.galaxies.GalaxySource`
+        Which galaxies.
+    uncertainty : str, optional
+        Whether standard deviations are answered, too.
+    **options
+        What else the answers depend on.
+
+    Returns
+    -------
+    Checkpoint
+        To be entered.
+    """
+    from astromorph import __version__
+
+    columns = [question.column for question in model.questions]
+    columns += [f"{column}_err" for column in columns] if uncertainty else []
+    identity = {"astromorph": __version__, **model.card.decisive, "precision": model.precision,
+                **source.identity(), "uncertainty": uncertainty,
+                "provenance": bool(source.provenance_columns), **options}
+    return Checkpoint(folder, identity, answers=columns, date=now(), provenance={
+        name: kind for name, (kind, *_) in source.provenance_columns.items()})
 
 
 class Checkpoint:
@@ -40,7 +74,7 @@ class Checkpoint:
         All that the answers depend on, by name; must serialize to JSON.
     answers : list of str
         Columns of the answers.
-    sources : dict of str to type, optional
+    provenance : dict of str to type, optional
         Columns of the provenance, `str` or `float`.
     date : str
         When the run began, if it begins now.
@@ -56,17 +90,18 @@ class Checkpoint:
         If ``folder`` is not a path.
     """
 
-    def __init__(self, folder, identity, *, answers, sources=None, date):
+    def __init__(self, folder, identity, *, answers, provenance=None, date):
         if not isinstance(folder, (str, os.PathLike)):
-            raise TypeError(f"checkpoint: expected the path of a folder. Received {folder!r}.")
+            raise wrong("checkpoint", "the path of a folder", repr(folder),
+                        error=ArgumentTypeError)
         self.folder = Path(folder).expanduser()
         self.date = date
         self._identity = json.loads(json.dumps(identity, default=int))  # of NumPy's integers
-        self._answers, self._sources = list(answers), dict(sources or {})
+        self._answers, self._provenance = list(answers), dict(provenance or {})
         self._schema = pa.schema(
             [("row", pa.int64()), *((name, pa.float32()) for name in self._answers),
              ("morph_flag", pa.int32()),
-             *((name, _TYPES[kind]) for name, kind in self._sources.items())],
+             *((name, _TYPES[kind]) for name, kind in self._provenance.items())],
             metadata={"run": _digest(self._identity)})
         self._held = ExitStack()
 
@@ -84,7 +119,7 @@ class Checkpoint:
         """
         with ExitStack() as stack, self._explaining():
             if self.folder.exists() and not self.folder.is_dir():
-                raise ValueError(f"checkpoint: expected a folder. Received the file {self.folder}.")
+                raise wrong("checkpoint", "a folder", f"the file {self.folder}")
             self.folder.mkdir(parents=True, exist_ok=True)
             self._acquire(stack)
             remove_files(*self.folder.glob(".*.tmp"))  # of a process that was killed
@@ -102,7 +137,7 @@ class Checkpoint:
 
         Parameters
         ----------
-        results : `~astromorph.running.streaming.Results`
+        results : `~astromorph.running.results.Results`
         transient : int
             Bits of such flags.
         """
@@ -114,8 +149,8 @@ class Checkpoint:
             for column, name in zip(results.answers.T, self._answers):
                 column[start:stop] = part[name].to_numpy()
             results.flags[start:stop] = part["morph_flag"].to_numpy()
-            if self._sources:
-                results.sources[start:stop] = zip(*(_values(part[name]) for name in self._sources))
+            if self._provenance:
+                results.provenance[start:stop] = zip(*(_values(part[name]) for name in self._provenance))
             results.done[start:stop] = results.flags[start:stop] & retryable == 0
 
     def save(self, results, stop):
@@ -123,7 +158,7 @@ class Checkpoint:
 
         Parameters
         ----------
-        results : `~astromorph.running.streaming.Results`
+        results : `~astromorph.running.results.Results`
         stop : int
             The rows before this one are complete.
 
@@ -142,10 +177,10 @@ class Checkpoint:
 
     def _table(self, results, start, stop):
         """Rows as a part holds them."""
-        nothing = [_NOTHING[kind] for kind in self._sources.values()]
-        sources = zip(*(source or nothing for source in results.sources[start:stop]))
+        nothing = [_NOTHING[kind] for kind in self._provenance.values()]
+        provenance = zip(*(row or nothing for row in results.provenance[start:stop]))
         columns = [np.arange(start, stop), *results.answers[start:stop].T,
-                   results.flags[start:stop], *(sources if self._sources else ())]
+                   results.flags[start:stop], *(provenance if self._provenance else ())]
         return pa.table([pa.array(values, kind) for values, kind
                          in zip(columns, self._schema.types)], schema=self._schema)
 
@@ -161,7 +196,7 @@ class Checkpoint:
             part = None
         if (part is None or not part.schema.equals(self._schema, check_metadata=True)
                 or not np.array_equal(part["row"].to_numpy(), np.arange(start, stop))):
-            log.warning(f"checkpoint: {path} is damaged; its rows are classified again.")
+            warn(f"checkpoint: {path} is damaged; its rows are classified again.")
             return None
         return part
 
@@ -179,8 +214,8 @@ class Checkpoint:
         except OSError as error:
             if error.errno not in _WITHOUT_LOCKS:
                 raise
-            log.warning(f"checkpoint: no lock can be had in {self.folder} ({error.strerror}); "
-                        "see that no other process uses it.")
+            warn(f"checkpoint: no lock is to be had in {self.folder} ({error.strerror}); "
+                 "see that no other process uses it.")
 
     def _open_manifest(self):
         """Check that the folder is that of this run, or make it so."""
@@ -194,17 +229,18 @@ class Checkpoint:
             manifest = json.loads(path.read_text())
             self.date, run = manifest["begun"], dict(manifest["run"])
         except (ValueError, KeyError, TypeError):
-            raise ValueError(f"checkpoint: {path} is damaged, or not from astromorph. Name "
-                             "another folder, or remove this one to begin anew.") from None
+            raise wrong("checkpoint", "a new or empty folder, or that of an earlier run",
+                        f"{self.folder}, whose {path.name} is damaged or not from astromorph",
+                        _ANEW) from None
         if differences := list(_differences(run, self._identity)):
-            raise ValueError(f"checkpoint: {self.folder} is that of another run, with other "
-                             f"{', '.join(differences)}. Repeat the call of that run, name "
-                             "another folder, or remove this one to begin anew.")
+            raise wrong("checkpoint", "the folder of this run",
+                        f"{self.folder}, of a run with other {', '.join(differences)}",
+                        f"Repeat the call of that run. {_ANEW}")
 
     def _check_empty(self):
         if others := sorted(path.name for path in self.folder.iterdir() if path.name != "lock"):
-            raise ValueError(f"checkpoint: expected a new or empty folder, or that of an earlier "
-                             f"run. {self.folder} has no manifest.json, but {others[0]!r}.")
+            raise wrong("checkpoint", "a new or empty folder, or that of an earlier run",
+                        f"{self.folder}, which has no manifest.json but {others[0]!r}", _ANEW)
 
     @contextmanager
     def _explaining(self):

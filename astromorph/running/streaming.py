@@ -3,14 +3,19 @@ from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count, islice
+from threading import Lock
 
 import numpy as np
-from astropy import log
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
+from astromorph.errors import warn
 from astromorph.flags import MorphFlag, decode_flags
 
-__all__ = ["Outcomes", "Results", "in_groups", "read_ahead", "thread_pool"]
+__all__ = ["Outcomes", "in_groups", "one_blas_thread", "read_ahead", "thread_pool"]
+
+_lock = Lock()
+_limits = []  # those in force, and None for each further run that counts on them
 
 
 @contextmanager
@@ -21,6 +26,25 @@ def thread_pool(threads):
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def one_blas_thread():
+    """Keep BLAS to one thread until the last run that asks for it has ended.
+
+    Every reading thread resamples by matrix products: BLAS threads of their own would only be in
+    each other's way.
+    """
+    with _lock:
+        _limits.append(None if _limits else threadpool_limits(1, "blas"))
+    try:
+        yield
+    finally:
+        with _lock:
+            if len(_limits) > 1:
+                _limits.pop()
+            else:
+                _limits.pop().restore_original_limits()
 
 
 def in_groups(items, n):
@@ -38,34 +62,6 @@ def read_ahead(pool, function, items, prefetch):
         result = pending.popleft().result()
         pending.extend(pool.submit(function, item) for item in islice(items, 1))
         yield result
-
-
-class Results:
-    """What comes of n rows.
-
-    Attributes
-    ----------
-    answers : `~numpy.ndarray`, shape (n, width), float32
-        NaN where there are none.
-    flags : `~numpy.ndarray`, shape (n,), int32
-    sources : list
-        Provenance of the images, None where there is none.
-    done : `~numpy.ndarray`, shape (n,), bool
-        Rows of an earlier run, which are not read again.
-    """
-
-    def __init__(self, n, width):
-        self.answers = np.full((n, width), np.nan, np.float32)
-        self.flags = np.zeros(n, np.int32)
-        self.sources = [None] * n
-        self.done = np.zeros(n, bool)
-
-    def __len__(self):
-        return len(self.flags)
-
-    def todo(self, start=0, stop=None):
-        """Numbers of the rows between start and stop that are not done."""
-        return start + np.flatnonzero(~self.done[start:stop])
 
 
 class Outcomes:
@@ -99,12 +95,12 @@ class Outcomes:
         self._bar.close()
 
     def counting(self, rows, numbers=None):
-        """Yield rows of which the second item is the flag and the last one the error, or None.
+        """Yield rows, each with its ``flag`` and its ``error`` or None, and count them.
 
         ``numbers`` are those of the rows, by default from 0.
         """
         for number, row in zip(count() if numbers is None else numbers, rows):
-            self._add(number, row[1], row[-1])
+            self._add(number, row.flag, row.error)
             yield row
 
     def _add(self, number, flag, error):
@@ -120,13 +116,13 @@ class Outcomes:
         return Counter({name: n for name, n in self.counts.items() if name != "good"})
 
     def warn(self, what):
-        """Log one warning that counts the rows without a result, with the first of each kind."""
+        """Warn once: count the rows without a result, with the first of each kind."""
         bad = self._bad()
         if bad:
             listed = ", ".join(f"{n} {name}" for name, n in bad.most_common())
             example = f"; for example {'; '.join(self._first.values())}" if self._first else ""
-            log.warning(f"{bad.total()} of {self.counts.total()} {self.unit} could not be {what} "
-                        f"({listed}){example}")
+            warn(f"{bad.total()} of {self.counts.total()} {self.unit} could not be {what} "
+                 f"({listed}){example}")
 
 
 def _outcome(flag):

@@ -1,6 +1,7 @@
 """What every image service takes, gives and raises."""
 from dataclasses import dataclass
 
+from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
 from astromorph.surveys import Survey
 
@@ -66,28 +67,6 @@ class ServiceImage:
     pixel_scale: float
     coverage: float = 1.0
     flag: MorphFlag = MorphFlag(0)
-
-
-class FetchError(Exception):
-    """An image could not be had.
-
-    Parameters
-    ----------
-    message : str
-        What happened, and what to do.
-    flag : `~astromorph.flags.MorphFlag`
-        The bit that says why.
-    retry : bool
-        Whether the same request may do better in a moment.
-    retry_after : float, optional
-        Seconds that the service asks to wait.
-    final : bool
-        Whether no other service can do better: the position is outside the survey's footprint.
-    """
-
-    def __init__(self, message, flag, *, retry=False, retry_after=None, final=False):
-        super().__init__(message)
-        self.flag, self.retry, self.retry_after, self.final = flag, retry, retry_after, final
 
 
 def is_local(service):

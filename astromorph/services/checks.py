@@ -6,9 +6,9 @@ import numpy as np
 from astropy.io import fits
 from scipy import ndimage
 
+from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
 from astromorph.images import decode_picture
-from astromorph.services.base import FetchError
 from astromorph.services.framing import celestial, frame_wcs
 
 __all__ = ["check_fits", "check_picture", "check_planes", "outside", "read_fits"]

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
-from astromorph.services.base import FetchError
 
 __all__ = ["StatusError", "check_status", "translate"]
 

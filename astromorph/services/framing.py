@@ -3,8 +3,8 @@ import numpy as np
 from astropy.wcs import WCS
 from scipy.ndimage import map_coordinates
 
+from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
-from astromorph.services.base import FetchError
 
 __all__ = ["MAX_SIDE", "celestial", "fine_pixels", "frame_wcs", "native_pixels", "own_bands",
            "resample_to_frame"]
@@ -39,7 +39,7 @@ def frame_wcs(request, pixels):
 def celestial(header):
     """WCS of a header's first two axes, without repairs, which would warn.
 
-    Raises `~astromorph.services.base.FetchError` if they are not right ascension and declination.
+    Raises `~astromorph.errors.FetchError` if they are not right ascension and declination.
     """
     flat = header.copy()
     flat["NAXIS"] = 2

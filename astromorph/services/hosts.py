@@ -4,8 +4,8 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
-from astromorph.services.base import FetchError
 
 __all__ = ["Host"]
 

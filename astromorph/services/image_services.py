@@ -3,6 +3,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 
+from astromorph.errors import wrong
 from astromorph.services.base import is_local
 from astromorph.services.hips import color_hips, hips_picture, hips_planes
 from astromorph.services.sdss_frames import sdss_frames
@@ -77,12 +78,13 @@ def get_image_service(service):
     """
     if callable(service):
         name = getattr(service, "__name__", type(service).__name__)
-        return service if hasattr(service, "name") else ImageService(name, service, local=is_local(service))
+        return (service if hasattr(service, "name")
+                else ImageService(name, service, local=is_local(service)))
     try:
         return IMAGE_SERVICES[service.strip().lower()]
     except (KeyError, AttributeError):
-        raise ValueError(f"services: expected {', '.join(map(repr, IMAGE_SERVICES))}, a local source or a "
-                         f"callable. Received {service!r}.") from None
+        raise wrong("services", f"{', '.join(map(repr, IMAGE_SERVICES))}, a local source or a "
+                    "callable", repr(service)) from None
 
 
 def check_image_service(service, survey):
@@ -103,8 +105,9 @@ def check_image_service(service, survey):
     if IMAGE_SERVICES.get(service.name) is not service:
         return
     if service.name not in survey.services:
-        raise ValueError(f"services: images of {survey.title} (survey={survey.name!r}) come by "
-                         f"{', '.join(map(repr, survey.services))}. Received {service.name!r}.")
+        raise wrong("services", f"a service of {survey.title} (survey={survey.name!r}), "
+                    f"{', '.join(map(repr, survey.services))}", repr(service.name))
     if not service.needs(survey):
-        raise ValueError(f"services: the record of survey {survey.name!r} lacks what {service.name!r} "
-                         "needs, such as its layer or its HiPS; see astromorph.surveys.Survey.")
+        raise wrong("services", f"a service that the record of survey {survey.name!r} has the "
+                    "layer, HiPS or collection for", repr(service.name),
+                    "Complete the record; see astromorph.Survey.")

@@ -14,9 +14,10 @@ from astropy import units as u
 from astropy.io import fits
 from PIL import Image
 
-from astromorph.images.fits_planes import CutoutError, read_planes
+from astromorph.errors import CutoutError, FetchError, wrong
 from astromorph.flags import MorphFlag
-from astromorph.services.base import FetchError, ServiceImage
+from astromorph.images.fits_planes import read_planes
+from astromorph.services.base import ServiceImage
 from astromorph.services.cubes import cube_bytes
 from astromorph.services.framing import frame_wcs
 
@@ -56,14 +57,13 @@ class LocalFolder:
     def __init__(self, folder, pattern="{name}.*", *, width=None):
         self.folder, self.pattern = Path(folder), str(pattern)
         if not self.folder.is_dir():
-            raise ValueError(f"folder: expected an existing folder. Received {str(folder)!r}.")
+            raise wrong("folder", "an existing folder", repr(str(folder)))
         try:
             named = self.pattern.format(name="", band="") != self.pattern.format(name="x", band="")
         except (KeyError, IndexError, ValueError):
             named = False
         if not named:
-            raise ValueError('pattern: expected a file name with {name}, as "{name}.jpg". '
-                             f"Received {pattern!r}.")
+            raise wrong("pattern", 'a file name with {name}, as "{name}.jpg"', repr(pattern))
         self.width = None if width is None else _arcseconds(width)
 
     @property
@@ -143,7 +143,7 @@ def _arcseconds(width):
     except (TypeError, u.UnitConversionError):
         value = None
     if value is None or np.ndim(value) or not 0 < value < np.inf:
-        raise ValueError(f"width: expected one angle, as 60 * u.arcsec. Received {width!r}.")
+        raise wrong("width", "one angle, as 60 * u.arcsec", repr(width))
     return float(value)
 
 

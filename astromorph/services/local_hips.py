@@ -9,8 +9,9 @@ from astropy.coordinates import SkyCoord
 from astropy_healpix import bilinear_interpolation_weights, nside_to_pixel_resolution
 from PIL import Image
 
+from astromorph.errors import FetchError, wrong
 from astromorph.flags import MorphFlag
-from astromorph.services.base import FetchError, ServiceImage
+from astromorph.services.base import ServiceImage
 from astromorph.services.checks import check_picture, read_fits
 from astromorph.services.cubes import cube_image
 from astromorph.services.framing import frame_wcs, native_pixels
@@ -91,9 +92,10 @@ class _Map:
         told = _properties(self.folder)
         found = [one for one in formats if one in told.get("hips_tile_format", "").split()]
         if not found or told.get("hips_frame") not in _FRAMES or "hips_order" not in told:
-            raise ValueError(f"path: expected a HiPS with {' or '.join(formats)} tiles, equatorial "
-                             f"or galactic; a dict of band to path for FITS. {self.folder} has "
-                             f"{told.get('hips_tile_format')} tiles, {told.get('hips_frame')}.")
+            raise wrong("path", f"a HiPS with {' or '.join(formats)} tiles, equatorial or galactic",
+                        f"{self.folder} with {told.get('hips_tile_format')} tiles, "
+                        f"{told.get('hips_frame')}",
+                        "Pass a dict of band to path for FITS tiles.")
         self._ending, self._sky = _ENDINGS[found[0]], _FRAMES[told["hips_frame"]]
         self._order = int(told["hips_order"])
         self._width = int(told.get("hips_tile_width", 512))
@@ -133,8 +135,8 @@ def _properties(folder):
     try:
         lines = (folder / "properties").read_text(encoding="utf-8").splitlines()
     except OSError:
-        raise ValueError(f"path: expected the folder of a HiPS, with its file properties. Received "
-                         f"{str(folder)!r}.") from None
+        raise wrong("path", "the folder of a HiPS, with its file properties",
+                    repr(str(folder))) from None
     pairs = (line.partition("=") for line in lines if not line.startswith("#"))
     return {name.strip(): value.strip() for name, _, value in pairs}
 

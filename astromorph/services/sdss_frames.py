@@ -10,13 +10,13 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table, unique
 
+from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
-from astromorph.services.base import FetchError
 from astromorph.services.checks import outside
 from astromorph.services.cubes import cube_image
 from astromorph.services.framing import celestial, fine_pixels, native_pixels, resample_to_frame
 
-__all__ = ["sdss_frames"]
+__all__ = ["Frames", "download_frame", "sdss_frames"]
 
 _NEAR = 1 * u.arcmin  # some object is so near wherever SDSS has observed
 _FIELD = ("run", "rerun", "camcol", "field")
@@ -29,7 +29,7 @@ _FRAMES = WeakKeyDictionary()  # transport -> its frames
 def sdss_frames(request, transport):
     """FITS of the frames that hold the position best, resampled to the north and combined."""
     with _LOCK:
-        frames = _FRAMES.setdefault(transport, _Frames())
+        frames = _FRAMES.setdefault(transport, Frames())
     field = _best_field(_find_fields(request, transport), request, frames, transport)
     pixels = fine_pixels(request)
     planes, headers, urls = {}, [], []
@@ -97,7 +97,7 @@ def _best_field(fields, request, frames, transport):
     return best
 
 
-class _Frames:
+class Frames:
     """The latest frames, for neighbors; each is got once, however many threads want it."""
 
     def __init__(self):
@@ -113,7 +113,7 @@ class _Frames:
                 self._futures.popitem(last=False)
         if first:
             try:
-                future.set_result(_download(*key, transport))
+                future.set_result(download_frame(*key, transport))
             except BaseException as error:
                 with self._lock:
                     self._futures.pop(key, None)
@@ -121,7 +121,7 @@ class _Frames:
         return future.result()
 
 
-def _download(field, band, release, transport):
+def download_frame(field, band, release, transport):
     """Flux, header and address of a frame."""
     from astroquery.sdss import conf
 

@@ -1,8 +1,8 @@
 """NOIRLab's Simple Image Access: cutouts of the coadded images of a survey."""
 import math
 
+from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
-from astromorph.services.base import FetchError
 from astromorph.services.checks import outside, read_fits
 from astromorph.services.cubes import cube_image
 from astromorph.services.endpoints import conf

@@ -11,9 +11,9 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from astromorph import __version__
+from astromorph.arguments import check_count, check_number
+from astromorph.errors import FetchError, wrong
 from astromorph.flags import MorphFlag
-from astromorph.metrics import check_count
-from astromorph.services.base import FetchError
 from astromorph.services.errors import StatusError, check_status, translate
 from astromorph.services.hosts import LONGEST_WAIT, Host
 
@@ -48,15 +48,15 @@ class Transport:
     ----------
     session : `requests.Session`
         For clients of services. Its answers are complete and have a status below 400: it raises
-        `~astromorph.services.base.FetchError` else, or an exception that `translate` knows. It
+        `~astromorph.errors.FetchError` else, or an exception that `translate` knows. It
         keeps to the time limits, whatever a client asks for.
     timeout : float
     """
 
     def __init__(self, *, per_host=16, timeout=30.0, retries=6):
         check_count(per_host, "per_host")
-        if not 0 < timeout < math.inf:
-            raise ValueError(f"timeout: expected a positive number of seconds. Received {timeout}.")
+        check_number(timeout, "timeout", "a positive number of seconds",
+                     lambda value: 0 < value < math.inf)
         if retries:
             check_count(retries, "retries")
         self.session, self.timeout = _make_session(per_host, timeout), timeout
@@ -88,11 +88,11 @@ class Transport:
             Parameters of the query.
         check : callable, optional
             Takes the complete response, of a status below 400, and returns what is to be returned,
-            or raises `~astromorph.services.base.FetchError`, which may ask for another attempt.
+            or raises `~astromorph.errors.FetchError`, which may ask for another attempt.
             The host may be asked for something else meanwhile.
         on_error : callable, optional
             Takes a response of status 400 or more, to raise a more telling
-            `~astromorph.services.base.FetchError` than `check_status` does.
+            `~astromorph.errors.FetchError` than `check_status` does.
 
         Returns
         -------
@@ -101,7 +101,7 @@ class Transport:
 
         Raises
         ------
-        `~astromorph.services.base.FetchError`
+        `~astromorph.errors.FetchError`
             That of the last attempt.
         """
         def attempt():
@@ -133,7 +133,7 @@ class Transport:
 
         Raises
         ------
-        `~astromorph.services.base.FetchError`
+        `~astromorph.errors.FetchError`
             That of the last attempt. Exceptions that `translate` does not know pass unchanged.
         """
         host = self._host(url)
@@ -148,8 +148,7 @@ class Transport:
     def _host(self, url):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("url: expected the address of a service, as "
-                             f"'https://host/path'. Received {url!r}.")
+            raise wrong("url", "the address of a service, as 'https://host/path'", repr(url))
         key = parts.scheme, parts.hostname, parts.port
         with self._lock:
             if key not in self._hosts:

@@ -6,6 +6,8 @@ PROVENANCE = {  # key: (description, UCD)
     "MORPHNET": ("Network that gave the probabilities", "meta.title;meta.software"),
     "MORPHSRV": ("Survey that the weights are for", "meta.dataset"),
     "MORPHWGT": ("First digits of the weights' SHA-256", "meta.checksum"),
+    "MORPHMDL": ("First digits of the checksum of all that moves an answer", "meta.checksum"),
+    "MORPHPRC": ("Precision of the arithmetic", "meta.note"),
     "MORPHVER": ("Version of astromorph", "meta.version;meta.software"),
     "MORPHDAT": ("When it was classified (UTC)", "time.processing"),
     "MORPHIMG": ("Survey and release of the images", "meta.dataset"),

@@ -28,15 +28,15 @@ def jpeg(seed=0):
     return buffer.getvalue()
 
 
-class ImageService:
+class FakeService:
     """Gives a picture, or raises; counts what it was asked."""
 
     def __init__(self, name, error=None, flag=MorphFlag(0)):
         self.name, self.error, self.flag = name, error, flag
-        self.probability_asked = Counter()
+        self.asked = Counter()
 
     def __call__(self, request, transport):
-        self.probability_asked[request.ra] += 1
+        self.asked[request.ra] += 1
         if self.error is not None:
             raise self.error
         return ServiceImage(jpeg(int(request.ra)), f"http://{self.name}/{request.ra}", "irg",
@@ -44,7 +44,7 @@ class ImageService:
 
 
 def down(name="down", flag=MorphFlag.SERVER_ERROR, **options):
-    return ImageService(name, FetchError(f"{name} is out of order", flag, **options))
+    return FakeService(name, FetchError(f"{name} is out of order", flag, **options))
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def fetch(tmp_path):
 
 
 def test_table_of_files(fetch):
-    service = ImageService("one")
+    service = FakeService("one")
     table = fetch(service)
     assert table.colnames == ["ra", "dec", "file", "morph_flag", *PROVENANCE]
     np.testing.assert_allclose(table["ra"], PLACES.ra.deg)
@@ -70,30 +70,30 @@ def test_table_of_files(fetch):
 
 
 def test_cached_images_are_not_asked_again(fetch):
-    service = ImageService("one")
+    service = FakeService("one")
     first, second = fetch(service), fetch(service)
-    assert set(service.probability_asked.values()) == {1}
+    assert set(service.asked.values()) == {1}
     assert all((first[name] == second[name]).all() for name in first.colnames)
     fetch(service, width=31 * u.arcsec)
-    assert set(service.probability_asked.values()) == {2}
+    assert set(service.asked.values()) == {2}
 
 
 def test_one_image_for_equal_positions(fetch):
     """Threads that ask for the same image at the same time wait for the first."""
-    service = ImageService("one")
+    service = FakeService("one")
     table = fetch(service, coords=SkyCoord(np.full(40, 10) * u.deg, np.full(40, 1) * u.deg))
-    assert service.probability_asked == {10: 1} and len(set(table["file"])) == 1
+    assert service.asked == {10: 1} and len(set(table["file"])) == 1
 
 
-def test_ways_are_tried_in_their_order(fetch):
-    bad, good, unused = down(), ImageService("good"), ImageService("unused")
+def test_services_are_tried_in_their_order(fetch):
+    bad, good, unused = down(), FakeService("good"), FakeService("unused")
     table = fetch(bad, good, unused)
-    assert table["cutout_service"].tolist() == ["good"] * 3 and not unused.probability_asked
+    assert table["cutout_service"].tolist() == ["good"] * 3 and not unused.asked
     fetch(bad, good)
-    assert set(bad.probability_asked.values()) == {1}  # what the second service gave is in the cache
+    assert set(bad.asked.values()) == {1}  # what the second service gave is in the cache
 
 
-def test_flags_of_all_ways_that_failed(fetch):
+def test_flags_of_all_services_that_failed(fetch):
     with log.log_to_list() as messages:
         table = fetch(down("a"), down("b", MorphFlag.TIMED_OUT))
     flag = MorphFlag.SERVER_ERROR | MorphFlag.TIMED_OUT
@@ -109,10 +109,10 @@ def test_a_warning_bit_alone_does_not_pass_for_an_image(fetch):
     assert (table["morph_flag"] == MorphFlag.MISSING_BAND | MorphFlag.SERVER_ERROR).all()
 
 
-def test_outside_the_footprint_no_other_way_is_tried(fetch):
-    other = ImageService("other")
+def test_outside_the_footprint_no_other_service_is_tried(fetch):
+    other = FakeService("other")
     table = fetch(down(flag=MorphFlag.OUTSIDE_FOOTPRINT, final=True), other)
-    assert (table["morph_flag"] == MorphFlag.OUTSIDE_FOOTPRINT).all() and not other.probability_asked
+    assert (table["morph_flag"] == MorphFlag.OUTSIDE_FOOTPRINT).all() and not other.asked
 
 
 @pytest.mark.parametrize("ra, dec, width, flag", [
@@ -121,67 +121,67 @@ def test_outside_the_footprint_no_other_way_is_tried(fetch):
     (10, 0, -3, MorphFlag.BAD_SIZE), (10, 0, 1e5, MorphFlag.BAD_SIZE),
     (10, -50, 30, MorphFlag.OUTSIDE_FOOTPRINT)])
 def test_nothing_is_asked_for_a_bad_row(fetch, ra, dec, width, flag):
-    service = ImageService("one")
+    service = FakeService("one")
     table = fetch(service, coords=Table({"ra": [ra, 20.0], "dec": [dec, 1.0]}),
                   width=[width, 30] * u.arcsec)
-    assert table["morph_flag"].tolist() == [flag, 0] and set(service.probability_asked) == {20}
+    assert table["morph_flag"].tolist() == [flag, 0] and set(service.asked) == {20}
 
 
 def test_offline(fetch):
-    service = ImageService("one")
+    service = FakeService("one")
     fetch(service, coords=PLACES[:1])
     table = fetch(service, offline=True)
     assert table["morph_flag"].tolist() == [0] + [MorphFlag.NOT_CACHED] * 2
-    assert set(service.probability_asked) == {10}
+    assert set(service.asked) == {10}
 
 
 def test_old_images_are_used_when_the_service_fails(fetch):
-    service = ImageService("one")
+    service = FakeService("one")
     fetch(service)
     assert (fetch(service, max_age=1 * u.day)["morph_flag"] == 0).all()
-    assert set(service.probability_asked.values()) == {1}
+    assert set(service.asked.values()) == {1}
     service.error = FetchError("out of order", MorphFlag.SERVER_ERROR)
     table = fetch(service, max_age=0 * u.s)
     assert (table["morph_flag"] == MorphFlag.STALE).all() and "" not in table["file"]
-    assert set(service.probability_asked.values()) == {2}
+    assert set(service.asked.values()) == {2}
     assert (fetch(service, max_age=0 * u.s, offline=True)["morph_flag"] == 0).all()
     service.error = None
     assert (fetch(service, max_age=0 * u.s)["morph_flag"] == 0).all()
 
 
 def test_warning_bits_of_an_image_are_kept(fetch):
-    service = ImageService("one", flag=MorphFlag.PARTIAL_FRAME)
+    service = FakeService("one", flag=MorphFlag.PARTIAL_FRAME)
     for _ in range(2):
         assert (fetch(service)["morph_flag"] == MorphFlag.PARTIAL_FRAME).all()
 
 
-def test_local_ways_need_no_cache_and_work_offline(fetch, tmp_path):
-    service = ImageService("mine")
+def test_local_services_need_no_cache_and_work_offline(fetch, tmp_path):
+    service = FakeService("mine")
     service.local = True
-    table = fetch(service, offline=True, folder=tmp_path / "out", names=["a", "b/c", b"d"])
+    table = fetch(service, offline=True, folder=tmp_path / "out", ids=["a", "b/c", b"d"])
     assert [name.rsplit("/", 1)[-1] for name in table["file"]] == ["a.jpg", "b_c.jpg", "d.jpg"]
     assert not list((tmp_path / "cache").rglob("*.jpg"))
     fetch(service, folder=tmp_path / "out")
-    assert set(service.probability_asked.values()) == {2}
+    assert set(service.asked.values()) == {2}
 
 
 def test_without_a_cache(fetch, tmp_path):
-    table = fetch(ImageService("one"), cache=False, folder=tmp_path / "out")
+    table = fetch(FakeService("one"), cache=False, folder=tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "0.jpg", "1.jpg", "2.jpg"]
     assert (table["morph_flag"] == 0).all()
     with pytest.raises(ValueError, match="folder: expected a folder"):
-        fetch(ImageService("one"), cache=False)
+        fetch(FakeService("one"), cache=False)
 
 
-def test_a_bug_in_a_way_is_not_taken_for_a_failure(fetch):
+def test_a_bug_in_a_service_is_not_taken_for_a_failure(fetch):
     with pytest.raises(ZeroDivisionError):
-        fetch(ImageService("one", ZeroDivisionError()))
+        fetch(FakeService("one", ZeroDivisionError()))
 
 
 def test_interrupted_run_leaves_a_usable_cache(fetch):
     """Ctrl-C (as a service would see it) ends the run; what was got is there."""
-    service = ImageService("one")
+    service = FakeService("one")
     first_two = threading.Semaphore(0)
 
     def interrupted(request, transport):
@@ -196,15 +196,15 @@ def test_interrupted_run_leaves_a_usable_cache(fetch):
     with pytest.raises(KeyboardInterrupt):
         fetch(interrupted)
     fetch(service)
-    assert service.probability_asked == {10: 1, 20: 1, 30: 1}
+    assert service.asked == {10: 1, 20: 1, 30: 1}
 
 
 @pytest.mark.parametrize("options, message", [
     ({"width": 30}, "width: expected an angle"),
     ({"width": [1, 2] * u.arcsec}, r"width: expected one angle or 3.*\(2,\)"),
     ({"width": 3 * u.kpc}, "width: expected an angle.*kpc"),
-    ({"names": ["a"]}, "names: expected 3 names"),
-    ({"names": "objid"}, "names: expected 3 names"),
+    ({"ids": ["a"]}, "ids: expected 3 identifiers"),
+    ({"ids": "objid"}, "ids: expected 3 identifiers"),
     ({"survey": "2mass"}, "survey must be one of"),
     ({"bands": "gy"}, "bands: Sloan Digital Sky Survey has the bands ugriz, not y"),
     ({"pixels": 0}, "pixels must be a positive integer"),
@@ -215,13 +215,13 @@ def test_interrupted_run_leaves_a_usable_cache(fetch):
     ({"services": "sia"}, "sia"),
 ])
 def test_wrong_arguments(options, message, tmp_path):
-    arguments = {"width": 30 * u.arcsec, "services": [ImageService("one")], "cache": tmp_path} | options
+    arguments = {"width": 30 * u.arcsec, "services": [FakeService("one")], "cache": tmp_path} | options
     with pytest.raises(ValueError, match=message):
         fetch_cutouts(PLACES, **arguments)
 
 
 def test_fetcher_gives_bytes(tmp_path):
-    with CutoutFetcher("SDSS", services=ImageService("one"), cache=tmp_path) as fetcher:
+    with CutoutFetcher("SDSS", services=FakeService("one"), cache=tmp_path) as fetcher:
         assert fetcher.survey is SURVEYS["sdss"] and fetcher.bands == ("g", "r", "i")
         request = fetcher.request(10, 1, 30)
         assert fetcher.fetch(request).image.data == jpeg(10)

@@ -166,7 +166,7 @@ def test_own_catalog(monkeypatch):
 
 
 @pytest.mark.parametrize(("arguments", "options", "error", "message"), [
-    ((circle(), "2mass"), {}, ValueError, "survey must be one of"),
+    ((circle(), "2mass"), {}, ValueError, "survey: expected one of"),
     (("ring",), {}, TypeError, "region: expected a CircleSkyRegion"),
     ((circle(),), {"max_rows": 0}, ValueError, "max_rows"),
     ((circle(),), {"faint_limit": np.nan}, ValueError, "faint_limit: expected a magnitude"),

@@ -140,7 +140,7 @@ def test_ways_to_say_the_size(server, classifier, tmp_path):
                                    atol=1e-3)
     wider = classifier.classify(table, r90="size", cutout_r90=8.48, pixels=424, **options)
     np.testing.assert_allclose(answers(wider), expected, atol=0.1)
-    with pytest.raises(ValueError, match="r90: found no column.*width=.*measure"):
+    with pytest.raises(ValueError, match="r90: expected a column.*width=.*measure"):
         classifier.classify(probability_asked(table), **options)
 
 
@@ -339,7 +339,7 @@ def test_empty_region(server, classifier, tmp_path):
 
 
 def test_options_for_positions_only(classifier):
-    with pytest.raises(ValueError, match="offline, provenance: only for positions"):
+    with pytest.raises(ValueError, match="provenance, offline: expected positions"):
         classifier.classify(["a.jpg"], offline=True, provenance=True)
     with pytest.raises(TypeError, match="agents"):
         classifier.classify(SkyCoord(1, 2, unit="deg"), width=5 * u.arcsec, agents=3)

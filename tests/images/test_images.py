@@ -154,7 +154,7 @@ def test_bands_argument_overrides_the_order(galaxy_planes):
 
 @pytest.mark.parametrize("bands", ["grx", "gg", [], ["g", 3]])
 def test_bands_argument_is_checked(bands, galaxy_planes):
-    with pytest.raises(ValueError, match="bands must be different names"):
+    with pytest.raises(ValueError, match="bands: expected different names"):
         read_cutout(galaxy_planes, bands=bands)
 
 
@@ -465,7 +465,7 @@ def test_frame_follows_the_number_of_r90(galaxy_planes):
 
 def test_frame_follows_r90_on_the_sky(galaxy_planes, galaxy_wcs):
     source = _cube_bytes(galaxy_planes, galaxy_wcs)
-    pixels, flag = load_frame(source, SIZE, frame_r90=4.0, r90_arcsec=15 * 0.396127)
+    pixels, flag = load_frame(source, SIZE, frame_r90=4.0, r90=15 * 0.396127)
     assert_allclose(pixels, resample(_color(galaxy_planes), SIZE, width=60), atol=1e-3)
     assert flag == 0
 
@@ -486,7 +486,7 @@ def test_frame_larger_than_the_image(galaxy_planes):
 
 
 @pytest.mark.parametrize("size, flag", [
-    ({"r90_arcsec": 5.0}, "NO_WCS"), ({"cutout_r90": np.nan}, "NO_SIZE"),
+    ({"r90": 5.0}, "NO_WCS"), ({"cutout_r90": np.nan}, "NO_SIZE"),
     ({"cutout_r90": 0}, "NO_SIZE"), ({"cutout_r90": -2.0}, "NO_SIZE"),
     ({"cutout_r90": np.ma.masked}, "NO_SIZE")])
 def test_framed_as_given_without_a_size(size, flag, galaxy_planes):
@@ -503,7 +503,10 @@ def test_no_galaxy_to_measure():
 
 
 @pytest.mark.parametrize("size, message", [
-    ({"cutout_r90": 8.0, "r90_arcsec": 5.0}, "not both"), ({"cutout_r90": "auto"}, "measure")])
+    ({"cutout_r90": 8.0, "r90": 5.0}, "cutout_r90, r90: expected one of them, not both"),
+    ({"cutout_r90": 8.0, "r90": "measure"}, "not both"),
+    ({"cutout_r90": "measure"}, 'cutout_r90: expected the width.*Pass r90="measure" to'),
+    ({"r90": "auto"}, 'r90: expected a number of arcseconds, "measure" or None. Received')])
 def test_wrong_size_arguments(size, message, galaxy_planes):
     with pytest.raises(ValueError, match=message) as error:
         load_frame(galaxy_planes, SIZE, frame_r90=4.0, **size)

@@ -95,5 +95,5 @@ def test_nothing_to_suggest(classifier):
 
 
 def test_refuses_a_wrong_number(classifier):
-    with pytest.raises(ValueError, match="n must be a positive integer.*0"):
+    with pytest.raises(ValueError, match="n: expected a positive integer.*0"):
         classifier.suggest(SAMPLE, 0)

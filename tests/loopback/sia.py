@@ -33,7 +33,7 @@ def image_list(request, sky, faults):
         rows = []
     names = ("title", "access_url", "access_format", "ra", "dec", "naxes", "obs_bandpass",
              "proctype", "prodtype", "exptime")
-    table = Table(rows=rows or None, ids=names,
+    table = Table(rows=rows or None, names=names,
                   dtype=(str, str, str, float, float, int, str, str, str, float))
     return Response(votable(table, ucds=_UCDS), "application/x-votable+xml")
 

@@ -68,8 +68,8 @@ def _jpeg(view, layer):
 
 
 def _flux(request, sky, layer, grid):
-    probability_asked = request.query.get("bands", layer.bands)
-    bands = probability_asked if set(probability_asked) <= set(layer.bands) and probability_asked else layer.bands
+    asked = request.query.get("bands", layer.bands)
+    bands = asked if set(asked) <= set(layer.bands) and asked else layer.bands
     if request.fault == "bands":
         bands = bands[::-1] if len(bands) > 1 else "z" if bands != "z" else "g"
     view = sky.view(layer.survey, grid, bands, cut=request.cut)

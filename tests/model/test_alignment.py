@@ -7,7 +7,9 @@ from astropy.table import Table
 from second_survey import WIDTH, galaxies
 
 from astromorph import MorphologyClassifier
+from astromorph.galaxies import open_source
 from astromorph.model.alignment import LEVELS, Alignment, measure_brightness
+from astromorph.running import read_frames
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +25,12 @@ def images():
 @pytest.fixture(scope="module")
 def aligned(classifier, images):
     return classifier.align(images, cutout_r90=WIDTH, survey="legacy")
+
+
+def network_pixels(model, images, **reading):
+    """What the network sees of images."""
+    source = open_source(model, images, **reading)
+    return model.prepare(read_frames(source, size=model.size, frame_r90=model.frame_r90))
 
 
 def _frames(n, power, seed=0):
@@ -116,8 +124,7 @@ def test_align_closes_the_difference_of_surveys(classifier, aligned):
     source = np.array(classifier.card["brightness"]["quantiles"])
 
     def distance(chosen):
-        rows = chosen._rows(images, cutout_r90=WIDTH)
-        frames = chosen._prepare(list(chosen._read(rows, None, False)))
+        frames = network_pixels(chosen.model, images, cutout_r90=WIDTH)
         return np.abs(measure_brightness(frames)[0] - source).mean()
 
     assert distance(aligned) < 0.3 * distance(classifier)
@@ -129,7 +136,9 @@ def test_align_closes_the_difference_of_surveys(classifier, aligned):
 def test_align_leaves_the_old_classifier_and_says_what_it_did(classifier, aligned, images):
     assert "alignment" not in classifier.card and aligned is not classifier
     card = aligned.card
-    assert card["sha256"] == classifier.card["sha256"]
+    assert card["sha256"] == classifier.card["sha256"] and card["survey"] == "legacy"
+    assert aligned.model.identity != classifier.model.identity
+    assert "aligned" in repr(aligned) and "aligned" not in repr(classifier)
     assert card["alignment"]["n_images"] == 48 and card["alignment"]["survey"] == "legacy"
     again = aligned.align(images, cutout_r90=WIDTH, survey="legacy")
     assert again.card == card  # measured on the images as they are, not as aligned
@@ -151,10 +160,9 @@ def test_too_few_images(classifier, images):
 
 
 def test_weights_without_brightness(classifier, images):
-    card = classifier.card
-    del card["brightness"]
-    with pytest.raises(ValueError, match="do not say how bright"):
-        classifier._with(card).align(images, cutout_r90=WIDTH)
+    dark = MorphologyClassifier(classifier.model.replace(brightness=None))
+    with pytest.raises(ValueError, match="say how bright"):
+        dark.align(images, cutout_r90=WIDTH)
 
 
 @pytest.mark.parametrize("network", ["pinwheel", "ds18"])
@@ -173,17 +181,16 @@ def test_real_decals_images_align(real_data):
     source = np.array(classifier.card["brightness"]["quantiles"])
     distances = []
     for chosen in (classifier, aligned):
-        rows = chosen._rows(paths[100:], r90="measure")
-        frames = chosen._prepare(list(chosen._read(rows, None, False)))
+        frames = network_pixels(chosen.model, paths[100:], r90="measure")
         distances.append(np.abs(measure_brightness(frames)[0] - source).mean())
     assert distances[1] < 0.5 * distances[0]
 
 
-@pytest.mark.parametrize("framing", ["measure", "cutout_r90"])
+@pytest.mark.parametrize("framing", ["r90", "cutout_r90"])
 def test_align_corrects_disks_of_decals_without_labels(real_data, framing):
     """However the galaxies are framed, for a network that saw SDSS images as they are."""
     table, reading = decals_to_read(real_data, framing)
-    direct = MorphologyClassifier.from_pretrained("sdss", network="tuningfork")
+    direct = MorphologyClassifier.from_pretrained("sdss", network="ds18")
     aligned = direct.align(table, **reading)
     before, after = (chosen.evaluate(table, intervals=False, **reading)[0]
                      for chosen in (direct, aligned))
@@ -191,12 +198,12 @@ def test_align_corrects_disks_of_decals_without_labels(real_data, framing):
     assert after["accuracy"] > before["accuracy"] and after["AUC"] > before["AUC"]
 
 
-@pytest.mark.parametrize("framing", ["measure", "cutout_r90"])
+@pytest.mark.parametrize("framing", ["r90", "cutout_r90"])
 def test_varied_looks_carry_over_without_aligning(real_data, framing):
     """The default network was taught on images of varied looks, and reads DECam images at once."""
     table, reading = decals_to_read(real_data, framing)
     default, plain = (MorphologyClassifier.from_pretrained("sdss", network=name).evaluate(
-        table, intervals=False, **reading)[0] for name in (None, "tuningfork"))
+        table, intervals=False, **reading)[0] for name in (None, "ds18"))
     assert default["accuracy"] > max(plain["accuracy"], 0.88)
     assert default["AUC"] > max(plain["AUC"], 0.96)
 
@@ -206,4 +213,5 @@ def decals_to_read(real_data, framing):
     table = Table.read(real_data / "decals" / "labels.csv", format="csv")
     table = table[table["split"] != "train"]
     table["file"] = [str(real_data / "decals" / file) for file in table["file"]]
-    return table, {"images": "file", "cutout_r90": framing, "survey": "legacy"}
+    return table, {"images": "file", "survey": "legacy"} | (
+        {"r90": "measure"} if framing == "r90" else {"cutout_r90": "cutout_r90"})

@@ -1,13 +1,14 @@
 """Unusual images are flagged, galaxies are not, and another survey is noticed as a whole."""
+import warnings
 
 import numpy as np
 import pytest
-from astropy import log
 from astropy.io import fits
 from astropy.table import Table
 
 from astromorph import MorphFlag, MorphologyClassifier
 from astromorph.datasets import load_sample
+from astromorph.errors import AstromorphWarning
 from astromorph.model.domain import STATISTICS, DomainWatch, image_statistics, measure_domain
 from astromorph.images import normalize_bands
 
@@ -131,10 +132,10 @@ def test_no_domain_no_flag():
 def test_one_warning_names_the_remedies():
     classifier = MorphologyClassifier.from_pretrained("sdss")
     rng = np.random.default_rng(5)
-    with log.log_to_list() as messages:
+    with pytest.warns(AstromorphWarning) as said:
         table = classifier.classify(list(rng.integers(0, 256, (6, 96, 96, 3), dtype=np.uint8)))
     assert (table["morph_flag"] == MorphFlag.UNUSUAL).all() and not table["P_disk"].mask.any()
-    text, = [message.getMessage() for message in messages]
+    text, = [str(each.message) for each in said]
     assert "6 of 6 images look unlike" in text and "align" in text and "adapt" in text
 
 
@@ -146,9 +147,10 @@ def real(folder, name, split, step):
 
 
 def flags_and_messages(classifier, table, **options):
-    with log.log_to_list() as messages:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
         flags = classifier.classify(table, images="file", **options)["morph_flag"]
-    return flags, " ".join(message.getMessage() for message in messages)
+    return flags, " ".join(str(each.message) for each in said)
 
 
 @pytest.mark.parametrize("name", ["gz2", "efigi"])
@@ -160,9 +162,9 @@ def test_real_sdss_is_usual(real_data, name):
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("cutout_r90", ["cutout_r90", "measure"])
-def test_real_decam_is_noticed(real_data, network, cutout_r90):
+@pytest.mark.parametrize("frame", [{"cutout_r90": "cutout_r90"}, {"r90": "measure"}])
+def test_real_decam_is_noticed(real_data, network, frame):
     _, messages = flags_and_messages(
         MorphologyClassifier.from_pretrained("sdss", network=network),
-        real(real_data, "decals", "train", 3), cutout_r90=cutout_r90)
+        real(real_data, "decals", "train", 3), **frame)
     assert "look unlike" in messages and "align" in messages

@@ -82,7 +82,7 @@ def test_features_follow_the_weights():
 def test_error_columns(any_classifier, errors):
     paths = [*SAMPLE, "missing.fits"]
     plain = any_classifier.classify(paths, survey="sdss", batch_size=8)
-    result = any_classifier.classify(paths, survey="sdss", errors=errors, batch_size=8)
+    result = any_classifier.classify(paths, survey="sdss", uncertainty=errors, batch_size=8)
     assert result.colnames == ["file", *COLUMNS, *ERRORS, "morph_flag"]
     for name, error in zip(COLUMNS, ERRORS):
         np.testing.assert_array_equal(result[name], plain[name])
@@ -109,8 +109,8 @@ def test_nothing_classified_still_has_the_columns(any_classifier):
 
 
 def test_refuses_other_errors(any_classifier):
-    with pytest.raises(ValueError, match="errors: expected None.*'bootstrap'"):
-        any_classifier.classify(SAMPLE, errors="bootstrap")
+    with pytest.raises(ValueError, match="uncertainty: expected one of None.*'bootstrap'"):
+        any_classifier.classify(SAMPLE, uncertainty="bootstrap")
 
 
 def test_rejection_curve_by_hand():
@@ -167,7 +167,7 @@ def test_errors_rank_real_mistakes(real_data, errors):
     table = table[table["split"] == "test"][::3]
     table["file"] = [str(real_data / "gz2" / name) for name in table["file"]]
     classifier = MorphologyClassifier.from_pretrained("sdss")
-    result = classifier.classify(table, images="file", cutout_r90="cutout_r90", errors=errors)
+    result = classifier.classify(table, images="file", cutout_r90="cutout_r90", uncertainty=errors)
     rejected, accuracy = rejection_curve(result["q1"], result["P_disk"], result["P_disk_err"])
     assert accuracy[np.searchsorted(rejected, 0.2)] > accuracy[0]
 

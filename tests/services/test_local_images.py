@@ -247,7 +247,7 @@ def test_bad_arguments_of_a_hips(tmp_path):
     with pytest.raises(ValueError, match="expected the folder of a HiPS, with its file properties"):
         LocalHips(tmp_path)
     folder, _ = write_hips(tmp_path / "r")
-    with pytest.raises(ValueError, match="png or jpeg tiles.*has fits tiles"):
+    with pytest.raises(ValueError, match="png or jpeg tiles.*with fits tiles"):
         LocalHips(folder)
     (folder / "properties").write_text("hips_tile_format = fits\nhips_frame = ecliptic\n")
     with pytest.raises(ValueError, match="ecliptic"):

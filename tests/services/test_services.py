@@ -14,12 +14,13 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from PIL import Image
 
-from astromorph.images.composite import color_composite
-from astromorph.images.fits_planes import read_planes
 from astromorph.flags import MorphFlag
 from astromorph.images import read_cutout, resample
-from astromorph.services import (IMAGE_SERVICES, CutoutRequest, FetchError, ServiceImage, ImageService, check_image_service,
-                                 conf, get_image_service, sdss_frames, transport as transport_module)
+from astromorph.images.composite import color_composite
+from astromorph.images.fits_planes import read_planes
+from astromorph.services import (IMAGE_SERVICES, CutoutRequest, FetchError, ImageService,
+                                 ServiceImage, check_image_service, conf, get_image_service,
+                                 sdss_frames, transport as transport_module)
 from astromorph.services.checks import check_fits, check_picture, check_planes, read_fits
 from astromorph.services.framing import frame_wcs, native_pixels, resample_to_frame
 from astromorph.services.transport import Transport
@@ -102,8 +103,8 @@ def test_all_ways_show_the_same_galaxy(survey, service, server, transport):
     assert image.pixel_scale * side == pytest.approx(50)
 
 
-@pytest.mark.parametrize("survey, service", [pair for pair in PAIRS if not pair[1].endswith("er")
-                                         and pair[1] != "hips2fits"])
+@pytest.mark.parametrize("survey, service", [
+    pair for pair in PAIRS if not pair[1].endswith("er") and pair[1] != "hips2fits"])
 def test_flux_is_that_of_native_pixels_at_the_asked_place(survey, service, server, transport):
     request = make_request(survey, pixels=240)
     image = get_image_service(service)(request, transport)
@@ -145,19 +146,20 @@ class Recorder:
 def test_what_is_asked(survey, service, expected):
     recorder = Recorder()
     get_image_service(service)(make_request(survey), recorder)
-    probability_asked = recorder.params | json.loads(recorder.params.get("wcs", "{}"))
-    assert {name: probability_asked[name] for name in expected} == pytest.approx(expected)
+    asked = recorder.params | json.loads(recorder.params.get("wcs", "{}"))
+    assert {name: asked[name] for name in expected} == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("service, pixels, asked", [("skyserver", 20, 64), ("skyserver", 5000, 2048),
-                                                ("viewer", 5000, 3000), ("hips2fits", 5000, 3000)])
-def test_sizes_that_services_take(service, pixels, probability_asked):
+@pytest.mark.parametrize("service, pixels, asked", [
+    ("skyserver", 20, 64), ("skyserver", 5000, 2048), ("viewer", 5000, 3000),
+    ("hips2fits", 5000, 3000)])
+def test_sizes_that_services_take(service, pixels, asked):
     recorder = Recorder()
     get_image_service(service)(make_request("legacy", pixels=pixels), recorder)
     params = recorder.params | json.loads(recorder.params.get("wcs", "{}"))
-    assert probability_asked in (params.get("width"), params.get("size"), params.get("NAXIS1"))
+    assert asked in (params.get("width"), params.get("size"), params.get("NAXIS1"))
     scale = params.get("scale") or params.get("pixscale") or 3600 * params["CDELT2"]
-    assert scale * probability_asked == pytest.approx(50)
+    assert scale * asked == pytest.approx(50)
 
 
 def test_addresses_are_read_at_each_call():
@@ -181,9 +183,9 @@ def test_bad_answers_are_told_apart(survey, service, kind, flag, says, server, t
         get_image_service(service)(make_request(survey), transport)
     assert caught.value.flag == flag
     assert caught.value.final == (kind == "blank")
-    probability_asked = server.stats.requests - server.stats.paths["/sia/des_dr2"]
+    asked = server.stats.requests - server.stats.paths["/sia/des_dr2"]
     bands = 3 if kind == "blank" and service in ("sia", "hips2fits-fits") else 1
-    assert probability_asked == (bands if kind == "blank" else 2)  # retried once
+    assert asked == (bands if kind == "blank" else 2)  # retried once
 
 
 @pytest.mark.parametrize("survey, service", PICTURES + FITS)
@@ -280,17 +282,18 @@ def test_a_page_is_no_table_of_fields(server, transport):
 
 
 def test_few_frames_are_kept(monkeypatch):
-    probability_asked = []
-    monkeypatch.setattr(sdss_frames, "_download", lambda *key: probability_asked.append(key[:3]))
-    frames = sdss_frames._Frames()
+    asked = []
+    monkeypatch.setattr(sdss_frames, "download_frame", lambda *key: asked.append(key[:3]))
+    frames = sdss_frames.Frames()
     for field in [*range(12), 11, 0]:
         frames.get(field, "r", make_request("sdss"), None)
-    assert [key[0] for key in probability_asked] == [*range(12), 0]
+    assert [key[0] for key in asked] == [*range(12), 0]
 
 
 def test_get_image_service():
     assert get_image_service(" Viewer-FITS ") is IMAGE_SERVICES["viewer-fits"]
-    assert set(IMAGE_SERVICES) == {service for survey in SURVEYS.values() for service in survey.services}
+    assert set(IMAGE_SERVICES) == {
+        service for survey in SURVEYS.values() for service in survey.services}
 
     def my_service(request, transport):
         return ServiceImage(b"", "", "", 1.0)
@@ -310,11 +313,11 @@ def test_check_image_service():
         check_image_service(service, survey)
     check_image_service(lambda request, transport: None, "des")
     check_image_service(ImageService("viewer", print), "sdss")
-    with pytest.raises(ValueError, match="Sky Survey .survey='sdss'. come by 'skyserver'.*'sia'"):
+    with pytest.raises(ValueError, match="Sky Survey .survey='sdss'., 'skyserver'.*'sia'"):
         check_image_service("sia", "sdss")
     with pytest.raises(ValueError, match="Received 'hips2fits'"):
         check_image_service("hips2fits", "des")
-    with pytest.raises(ValueError, match="lacks what 'sia' needs"):
+    with pytest.raises(ValueError, match="record of survey 'des' has.*Received 'sia'"):
         check_image_service("sia", replace(SURVEYS["des"], sia=None))
 
 

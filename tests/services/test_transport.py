@@ -576,11 +576,11 @@ def test_close_wakes_who_waits_for_a_turn(server):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    ({"per_host": 0}, "per_host must be a positive integer"),
+    ({"per_host": 0}, "per_host: expected a positive integer"),
     ({"timeout": 0}, "timeout: expected a positive number of seconds"),
     ({"timeout": float("nan")}, "timeout: expected"),
-    ({"retries": -1}, "retries must be a positive integer"),
-    ({"retries": 1.5}, "retries must be a positive integer"),
+    ({"retries": -1}, "retries: expected a positive integer"),
+    ({"retries": 1.5}, "retries: expected a positive integer"),
 ])
 def test_wrong_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):

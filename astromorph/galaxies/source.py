@@ -1,0 +1,114 @@
+"""What every source of galaxies is, and which one fits the data."""
+from typing import Protocol, runtime_checkable
+
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
+
+from astromorph.arguments import check_names
+from astromorph.errors import wrong
+from astromorph.flags import MorphFlag
+from astromorph.galaxies.frames import FrameOptions
+from astromorph.galaxies.given import GivenImages
+from astromorph.galaxies.loaded import Loaded
+from astromorph.surveys import get_survey
+
+__all__ = ["GalaxySource", "open_source"]
+
+
+@runtime_checkable
+class GalaxySource(Protocol):
+    """Galaxies, one per row, whose frames can be loaded by many threads; a context manager.
+
+    Attributes
+    ----------
+    table : `~astropy.table.Table`
+        The table to fill, a copy of the user's.
+    provenance_columns : dict of str to tuple
+        Columns that say where images come from; see `~astromorph.running.results.add_provenance`.
+    threads, prefetch, chunk : int
+        Threads that load rows by default, rows to load ahead, and rows that a thread loads at a
+        time.
+    retryable : `~astromorph.flags.MorphFlag`
+        The bits that another attempt may clear.
+    """
+
+    table: Table
+    provenance_columns: dict
+    threads: int
+    prefetch: int
+    chunk: int
+    retryable: MorphFlag
+
+    def __len__(self): ...
+
+    def __iter__(self): ...
+
+    def __enter__(self): ...
+
+    def __exit__(self, *exception): ...
+
+    def load(self, item, size, frame_r90, margin) -> Loaded:
+        """Load one of the items that iterating gives.
+
+        Parameters
+        ----------
+        item : object
+            The item.
+        size : int
+            Pixels of the network's frame on a side.
+        frame_r90 : float
+            Width of the frame in R90.
+        margin : int
+            Pixels to add around the frame.
+
+        Returns
+        -------
+        Loaded
+        """
+
+    def identity(self) -> dict:
+        """Tell what the rows are, by name: equal for the same images in the same frames."""
+
+
+_OPTIONS = ("images", "cutout_r90", "r90", "width", "survey", "bands", "ids", "provenance", "ra",
+            "dec", "uncertainty", "joint", "batch_size", "precision", "threads", "progress",
+            "checkpoint")
+
+
+def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=None, survey=None,
+                bands=None, ids=None, provenance=False, ra=None, dec=None, **fetch):
+    """Find the source that fits the data.
+
+    Parameters
+    ----------
+    model : `~astromorph.model.TrainedModel`
+        Its survey is that of the images of positions by default, its frame how wide they are.
+    data, images, cutout_r90, r90, width, survey, bands, ids, provenance, ra, dec, **fetch
+        See `~astromorph.classifier.MorphologyClassifier.classify`.
+
+    Returns
+    -------
+    GalaxySource
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+    frames = FrameOptions(cutout_r90, r90, width)
+    survey = survey if survey is None else get_survey(survey)
+    if fetch:
+        from astromorph.cutouts.options import FetchOptions
+
+        check_names(fetch, [*_OPTIONS, *FetchOptions.names()])
+    if images is None and isinstance(data, (SkyCoord, Table)):
+        from astromorph.galaxies.sky import SkyPositions  # loads the clients of the services
+
+        return SkyPositions(data, survey or model.survey, frame_r90=model.frame_r90, frames=frames,
+                            bands=bands, ids=ids, provenance=provenance, ra=ra, dec=dec, **fetch)
+    others = {"width": width, "ids": ids, "provenance": provenance or None, "ra": ra, "dec": dec}
+    others = [name for name, value in (others | fetch).items() if value is not None]
+    if others:
+        raise wrong(", ".join(others), "positions, a table or SkyCoord without images=, to go with",
+                    "images")
+    return GivenImages(data, images, frames=frames, survey=survey, bands=bands)

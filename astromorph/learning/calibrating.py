@@ -1,0 +1,67 @@
+"""Make the probabilities of a model right for galaxies like these."""
+from functools import partial
+
+import numpy as np
+
+from astromorph.arguments import check_choice
+from astromorph.errors import wrong
+from astromorph.learning.labels import find_trained
+from astromorph.model.calibration import METHODS, base_rates, recalibrate, shift_priors
+from astromorph.running import run
+from astromorph.surveys import get_survey
+
+__all__ = ["calibrate"]
+
+
+def calibrate(model, source, labels, *, method="platt", survey=None, **options):
+    """Calibrate a model.
+
+    Parameters
+    ----------
+    model : `~astromorph.model.TrainedModel`
+        To start from.
+    source : `~astromorph.galaxies.GalaxySource`
+        Galaxies.
+    labels : `~numpy.ndarray`, shape (n, questions), or None
+        None for the method ``"prior"``.
+    method, survey
+        See `~astromorph.classifier.MorphologyClassifier.calibrate`.
+    **options
+        Of `~astromorph.running.run`.
+
+    Returns
+    -------
+    `~astromorph.model.TrainedModel`
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described, or no question can be calibrated.
+    """
+    check_choice(method, "method", (*METHODS, "prior"))
+    if method == "prior":
+        fit = partial(shift_priors, base_rates=_base_rates(model, labels))
+    else:
+        find_trained(labels, model.questions)
+        fit = partial(recalibrate, labels=labels, method=method)
+    raw = run(source, model.in_precision().raw, size=model.size, frame_r90=model.frame_r90,
+              prepare=model.prepare, watch=model.watch(), **options).answers
+    scalings, report = fit(model.questions, list(map(model.card.calibration.get, model.card.keys)),
+                           probabilities=raw.astype(float))
+    return model.replace(
+        survey=get_survey(survey or model.survey),
+        calibration=dict(zip(model.card.keys, scalings, strict=True)),
+        base_rates=model.card.base_rates | base_rates(report),
+        calibrated={"method": method, "report": {
+            name: np.asarray(report[name]).tolist() for name in report.colnames}})
+
+
+def _base_rates(model, labels):
+    """Fractions of positives that the calibration is right for."""
+    if labels is not None:
+        raise wrong("labels", 'none with method="prior"', "some",
+                    f"{' and '.join(map(repr, METHODS))} take labels.")
+    if missing := [key for key in model.card.keys if key not in model.card.base_rates]:
+        raise wrong("method", f"one that needs labels, for these weights do not say what base "
+                    f"rates of {missing} they were calibrated for", "'prior'")
+    return model.card.base_rates

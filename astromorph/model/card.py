@@ -1,0 +1,244 @@
+"""The card of a weights file: what the weights are, and how they came about."""
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from numbers import Integral, Real
+from types import MappingProxyType
+
+import numpy as np
+
+from astromorph.errors import wrong
+from astromorph.model.alignment import Alignment
+from astromorph.model.calibration import PlattScaling
+from astromorph.model.domain import STATISTICS
+from astromorph.questions import QUESTIONS, Question, check_questions
+from astromorph.surveys import BUNDLED, Survey
+
+__all__ = ["FORMAT", "Card"]
+
+FORMAT = 2
+_PUBLISHED = {question.key: question for question in QUESTIONS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What weights are, and how they came about; checked when made.
+
+    Parameters
+    ----------
+    network : str
+        Name of an `~astromorph.networks.Architecture`.
+    survey : `~astromorph.surveys.Survey`
+        Whose images the weights are for.
+    questions : tuple of `~astromorph.questions.Question`
+        What the outputs of the network answer, in their order; parents before their children.
+    size : int
+        Pixels of the network's frame on a side.
+    frame_r90 : float
+        Width of the frame in Petrosian R90 of the galaxy.
+    calibration : dict of str to `~astromorph.model.calibration.PlattScaling`
+        Key of each question -> what turns the network's answers into probabilities.
+    sha256 : str
+        Checksum of the weights and the keys of the questions that they answer.
+    alignment : `~astromorph.model.alignment.Alignment`, optional
+        What is done to images before the network sees them.
+    domain : dict of str to list, optional
+        From `~astromorph.model.domain.measure_domain`.
+    brightness : dict, optional
+        ``quantiles`` and ``n_images`` of the training images; `align` needs them.
+    base_rates : dict of str to float
+        Key of a question -> fraction of positives that its calibration is right for.
+    bfloat16_change : float, optional
+        Largest change of a probability when computed in bfloat16, on the validation galaxies.
+    adapted, calibrated, training : dict, optional
+        How the weights were adapted, calibrated and trained.
+    test : list of dict
+        Scores on galaxies that were not trained on.
+    more : dict
+        All else: license, citations, dates.
+
+    Raises
+    ------
+    ValueError
+        If a part is not as described, or the parts contradict each other.
+    """
+
+    network: str
+    survey: Survey
+    questions: tuple
+    size: int
+    frame_r90: float
+    calibration: MappingProxyType
+    sha256: str
+    alignment: Alignment | None = None
+    domain: dict | None = None
+    brightness: dict | None = None
+    base_rates: dict = field(default_factory=dict)
+    bfloat16_change: float | None = None
+    adapted: dict | None = None
+    calibrated: dict | None = None
+    training: dict | None = None
+    test: list = field(default_factory=list)
+    more: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        _check(isinstance(self.network, str), "network", "a name", self.network)
+        _check(isinstance(self.survey, Survey), "survey", "a Survey", self.survey)
+        check_questions(self.questions)
+        object.__setattr__(self, "questions", tuple(self.questions))
+        _check(isinstance(self.size, Integral) and not isinstance(self.size, bool)
+               and 0 < self.size <= 4096, "size", "pixels from 1 to 4096", self.size)
+        _check(_is_number(self.frame_r90) and 0 < self.frame_r90 < np.inf, "frame_r90",
+               "a positive number", self.frame_r90)
+        _check(isinstance(self.calibration, (dict, MappingProxyType)) and all(
+            isinstance(scaling, PlattScaling) for scaling in self.calibration.values()),
+            "calibration", "scalings by key", self.calibration)
+        _check(set(self.calibration) == set(self.keys), "calibration",
+               f"one scaling for each of {list(self.keys)}", list(self.calibration))
+        _check(isinstance(self.sha256, str), "sha256", "a checksum", self.sha256)
+        _check(self.domain is None or isinstance(self.domain, dict)
+               and set(self.domain) == set(STATISTICS)
+               and np.shape([*self.domain.values()]) == (len(STATISTICS), 4)
+               and np.isfinite(np.array([*self.domain.values()], float)).all(), "domain",
+               "four numbers for each statistic", self.domain)
+        for name in ("base_rates", "more"):
+            _check(isinstance(getattr(self, name), dict), name, "a dictionary",
+                   getattr(self, name))
+        for name in ("brightness", "adapted", "calibrated", "training"):
+            value = getattr(self, name)
+            _check(value is None or isinstance(value, dict), name, "a dictionary", value)
+        _check(isinstance(self.test, list), "test", "a list of scores", self.test)
+        _check(self.bfloat16_change is None or _is_number(self.bfloat16_change),
+               "bfloat16_change", "a number", self.bfloat16_change)
+
+    @property
+    def keys(self):
+        """Keys of the questions (tuple of str)."""
+        return tuple(question.key for question in self.questions)
+
+    @property
+    def decisive(self):
+        """All that answers and flags depend on, by name and in short (dict)."""
+        known = self.to_json()
+        whole = {"network": self.network, "weights": self.sha256[:16],
+                 "weights_survey": self.survey.name, "size": self.size,
+                 "frame_r90": self.frame_r90}
+        summed = ("questions", "survey_record", "calibration", "alignment", "domain",
+                  "bfloat16_change")
+        return whole | {name: _digest(known.get(name)) for name in summed}
+
+    @property
+    def identity(self):
+        """Checksum of all that answers and flags depend on: 16 hexadecimal digits (str)."""
+        return _digest(self.decisive)
+
+    def replace(self, **parts):
+        """Make a card with other parts.
+
+        Parameters
+        ----------
+        **parts
+            Those to replace, by name.
+
+        Returns
+        -------
+        Card
+        """
+        return replace(self, **parts)
+
+    @classmethod
+    def from_json(cls, record):
+        """Build from what `to_json` gives.
+
+        Parameters
+        ----------
+        record : dict
+            As a weights file holds it.
+
+        Returns
+        -------
+        Card
+
+        Raises
+        ------
+        ValueError
+            If it is no card, or a part is not as described.
+        """
+        _check(isinstance(record, dict), "card", "a dictionary", record)
+        required = {part.name for part in fields(cls)} - _OPTIONAL
+        if missing := sorted(required - set(record)):
+            raise wrong("card", f"{', '.join(missing)}", "a card without")
+        known = {part.name for part in fields(cls)} - {"more"}
+        parts = {name: value for name, value in record.items() if name in known}
+        more = {name: value for name, value in record.items()
+                if name not in known | {"format", "survey_record"}}
+        try:
+            return cls(**parts | {
+                "survey": _survey(record["survey"], record.get("survey_record")),
+                "questions": tuple(map(_question, record["questions"])),
+                "calibration": {key: PlattScaling.from_dict(scaling) for key, scaling
+                                in dict(record["calibration"]).items()},
+                "alignment": record.get("alignment") and Alignment.from_dict(record["alignment"]),
+                "more": more})
+        except (TypeError, KeyError, AttributeError) as error:
+            raise wrong("card", "a card as astromorph writes it",
+                        f"one that cannot be read ({error})") from error
+
+    def to_json(self):
+        """Give all of it in the types of JSON.
+
+        Returns
+        -------
+        dict
+            The survey goes by its name, and brings its record where it is not one that comes with
+            astromorph; so do the questions.
+        """
+        record = {part.name: getattr(self, part.name) for part in fields(self)
+                  if part.name != "more"}
+        record |= {
+            "survey": self.survey.name,
+            "questions": [question.key if question == _PUBLISHED.get(question.key)
+                          else asdict(question) for question in self.questions],
+            "calibration": {key: self.calibration[key].to_dict() for key in self.keys},
+            "alignment": self.alignment and self.alignment.to_dict()}
+        if BUNDLED.get(self.survey.name) != self.survey:
+            record["survey_record"] = self.survey.to_json()
+        kept = {name: value for name, value in record.items()
+                if value is not None and (value or name not in ("base_rates", "test"))}
+        return json.loads(json.dumps(kept | self.more))
+
+
+_OPTIONAL = {"alignment", "domain", "brightness", "base_rates", "bfloat16_change", "adapted",
+             "calibrated", "training", "test", "more"}
+
+
+def _check(good, part, expected, value):
+    if not good:
+        raise wrong(f"card[{part!r}]", expected, f"{value!r:.200}")
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, bool) and not np.isnan(value)
+
+
+def _question(record):
+    """A published question by its key, another one from its record."""
+    if isinstance(record, dict):
+        return Question.from_json(record)
+    if record not in _PUBLISHED:
+        raise wrong("card['questions']", f"{list(_PUBLISHED)}, or records of others",
+                    f"{record!r:.200}")
+    return _PUBLISHED[record]
+
+
+def _survey(name, record):
+    if record is not None:
+        return Survey.from_json(record)
+    if not isinstance(name, str) or name not in BUNDLED:
+        raise wrong("card['survey']", f"one of {list(BUNDLED)}, or the record of another",
+                    f"{name!r:.200}")
+    return BUNDLED[name]
+
+
+def _digest(value):
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

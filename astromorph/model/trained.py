@@ -1,0 +1,415 @@
+"""`TrainedModel`: network pixels in, calibrated probabilities out."""
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from astromorph.arguments import check_choice
+from astromorph.errors import wrong
+from astromorph.images import normalize_bands
+from astromorph.model import files
+from astromorph.model.card import Card
+from astromorph.model.domain import DomainWatch
+from astromorph.surveys import get_survey
+
+__all__ = ["PRECISIONS", "SPREADS", "TrainedModel"]
+
+PRECISIONS = ("float32", "bfloat16")
+SPREADS = MappingProxyType({"views": "8 rotations and reflections",
+                            "dropout": "draws of Monte-Carlo dropout"})
+"""What the spread of an answer can be measured over."""
+
+# Change of a probability by bfloat16 that does not matter.
+_HARMLESS = 3e-3
+# Models that this process has unpickled: equal ones are one.
+_known = WeakValueDictionary()
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainedModel:
+    """What one weights file holds: a network, its weights, and all around it.
+
+    It is checked when it is made, and does not change: `replace` makes another one.
+
+    Parameters
+    ----------
+    card : Card
+        What the weights are.
+    arrays : dict of str to `~numpy.ndarray`
+        The weights, as `~astromorph.networks.export_weights` names them.
+    precision : str
+        What the network computes in: one of `PRECISIONS`.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit the network and the questions that the card names.
+    """
+
+    card: Card
+    arrays: dict
+    precision: str = "float32"
+
+    def __post_init__(self):
+        check_choice(self.precision, "precision", PRECISIONS)
+        if self.card.sha256 != files.digest(self.arrays, self.card.keys):
+            raise wrong("card['sha256']", "the checksum of the weights and of the questions "
+                        f"{list(self.card.keys)}, in this order", self.card.sha256[:16],
+                        "The file is damaged or was edited. Get it again.")
+        self.network  # built now, so that arrays which do not fit raise here
+
+    @classmethod
+    def make(cls, arrays, **card):
+        """Make a model of new weights: the checksum is worked out.
+
+        Parameters
+        ----------
+        arrays : dict of str to `~numpy.ndarray`
+            The weights.
+        **card
+            The parts of the `Card`.
+
+        Returns
+        -------
+        TrainedModel
+        """
+        keys = tuple(question.key for question in card["questions"])
+        return cls(Card(**card | {"sha256": files.digest(arrays, keys)}), arrays)
+
+    @classmethod
+    def read(cls, path):
+        """Read a weights file, and check it.
+
+        Parameters
+        ----------
+        path : path
+            A ``.safetensors`` file that `write` wrote.
+
+        Returns
+        -------
+        TrainedModel
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If the file is missing, damaged, or not a weights file.
+        """
+        record, arrays = files.read_weights(path)
+        try:
+            return cls(Card.from_json(record), arrays)
+        except ValueError as error:
+            raise wrong("path", "a weights file that astromorph wrote",
+                        f"{path}, which is not one ({error})") from error
+
+    @classmethod
+    def bundled(cls, survey="sdss", network=None):
+        """Read weights that come with astromorph.
+
+        Parameters
+        ----------
+        survey, network : str
+            See `~astromorph.classifier.MorphologyClassifier.from_pretrained`.
+
+        Returns
+        -------
+        TrainedModel
+
+        Raises
+        ------
+        ValueError
+            If there are no such weights.
+        """
+        name, path = files.find_bundled(survey, network)
+        model = cls.read(path)
+        return model if model.survey.name == name else model.replace(survey=get_survey(name))
+
+    def write(self, path, *, overwrite=False):
+        """Write weights and card to one file.
+
+        Parameters
+        ----------
+        path : path
+            ``*.safetensors``.
+        overwrite : bool
+            Replace an existing file.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and ``overwrite`` is not set.
+        ValueError
+            If its name ends otherwise.
+        """
+        files.write_weights(path, self.card.to_json(), self.arrays, overwrite=overwrite)
+
+    def replace(self, *, arrays=None, **card):
+        """Make a model with other parts of the card, or other weights.
+
+        Parameters
+        ----------
+        arrays : dict of str to `~numpy.ndarray`, optional
+            Other weights; by default the same.
+        **card
+            Parts of the `Card` to replace, by name.
+
+        Returns
+        -------
+        TrainedModel
+        """
+        changed = self.card.replace(**card)
+        if arrays is not None or changed.keys != self.card.keys:
+            arrays = self.arrays if arrays is None else arrays
+            changed = changed.replace(sha256=files.digest(arrays, changed.keys))
+            return TrainedModel(changed, arrays, self.precision)
+        return self._sharing(changed, self.precision)
+
+    def in_precision(self, precision=None):
+        """Give the model that computes in a precision.
+
+        Parameters
+        ----------
+        precision : str, optional
+            One of `PRECISIONS`. By default bfloat16 only where the processor has it, and only where
+            it changed no probability of the validation galaxies by more than 0.003.
+
+        Returns
+        -------
+        TrainedModel
+
+        Raises
+        ------
+        ValueError
+            If there is no such precision.
+        """
+        from astromorph import networks
+
+        check_choice(precision, "precision", (*PRECISIONS, None))
+        if precision is None:
+            change = self.card.bfloat16_change
+            harmless = change is not None and change <= _HARMLESS
+            precision = "bfloat16" if harmless and networks.has_bfloat16() else "float32"
+        if precision == self.precision:
+            return self
+        with _lock:
+            twins = self.__dict__.setdefault("_twins", {})
+            if precision not in twins:
+                twins[precision] = self._sharing(self.card, precision)
+            return twins[precision]
+
+    def _sharing(self, card, precision):
+        """A model of the same weights, and of the same network where that is built."""
+        model = object.__new__(TrainedModel)
+        model.__dict__.update(card=card, arrays=self.arrays, precision=precision)
+        if "network" in self.__dict__ and precision == self.precision:
+            model.__dict__.update({name: self.__dict__[name] for name in ("network", "_frozen")
+                                   if name in self.__dict__})
+        return model
+
+    @cached_property
+    def network(self):
+        """The network with these weights (`keras.Model`)."""
+        from astromorph import networks
+
+        network = networks.build(self.card.network, self.questions)
+        if network.input_shape[1] != self.size:
+            raise wrong("card['size']", f"{network.input_shape[1]}, the pixels that the network "
+                        f"{self.card.network!r} sees", self.size)
+        networks.import_weights(network, self.arrays)
+        return network if self.precision == "float32" else networks.in_bfloat16(network)
+
+    @cached_property
+    def _frozen(self):
+        from astromorph import networks
+
+        return networks.Frozen(self.network)
+
+    @property
+    def questions(self):
+        """What it answers (tuple of `~astromorph.questions.Question`)."""
+        return self.card.questions
+
+    @property
+    def size(self):
+        """Pixels of the network's frame on a side (int)."""
+        return self.card.size
+
+    @property
+    def frame_r90(self):
+        """Width of the network's frame in Petrosian R90 of the galaxy (float)."""
+        return self.card.frame_r90
+
+    @property
+    def survey(self):
+        """Whose images the weights are for (`~astromorph.surveys.Survey`)."""
+        return self.card.survey
+
+    @cached_property
+    def identity(self):
+        """Checksum of all that answers and flags depend on: 16 hexadecimal digits (str)."""
+        return self.card.identity
+
+    @property
+    def provenance(self):
+        """What results say about where they come from: header keys and values (dict)."""
+        from astromorph import __version__
+
+        return {"MORPHNET": self.card.network, "MORPHSRV": self.survey.name,
+                "MORPHWGT": self.card.sha256[:16], "MORPHMDL": self.identity,
+                "MORPHPRC": self.precision, "MORPHVER": __version__}
+
+    def watch(self):
+        """Make what flags images that look unlike the training images.
+
+        Returns
+        -------
+        `~astromorph.model.domain.DomainWatch`
+        """
+        # Adapted weights know aligned images, those of the source do not.
+        whole = self.card.alignment is None or self.card.adapted is not None
+        return DomainWatch(self.card.domain, whole=whole)
+
+    def align(self, frame):
+        """Change the brightness of one frame as the card says, if it does.
+
+        Parameters
+        ----------
+        frame : `~numpy.ndarray`, shape (y, x, 3)
+            The frame, with or without a margin.
+
+        Returns
+        -------
+        `~numpy.ndarray`
+        """
+        return self.card.alignment(frame) if self.card.alignment else frame
+
+    def prepare(self, frames):
+        """Turn frames into network pixels.
+
+        Parameters
+        ----------
+        frames : iterable of `~numpy.ndarray`, shape (size, size, 3)
+            One by one they stay in the processor's cache.
+
+        Returns
+        -------
+        list of `~numpy.ndarray`
+        """
+        return [normalize_bands(self.align(frame)) for frame in frames]
+
+    def raw(self, pixels, *, batch_size=64):
+        """Answer before any calibration.
+
+        Parameters
+        ----------
+        pixels : `~numpy.ndarray`, shape (n, size, size, 3)
+            From `prepare`.
+        batch_size : int
+            Galaxies in one pass of the network.
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (n, questions)
+        """
+        from astromorph import networks
+
+        return networks.run(self._frozen, pixels, batch_size=batch_size)
+
+    def answer(self, pixels, *, batch_size=64):
+        """Answer every question.
+
+        Parameters
+        ----------
+        pixels, batch_size
+            As for `raw`.
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (n, questions)
+            Calibrated probabilities.
+        """
+        return self.calibrate(self.raw(pixels, batch_size=batch_size))
+
+    def answer_with_spread(self, kind, pixels, *, batch_size=64):
+        """Answer every question, and measure how far the answers spread.
+
+        Parameters
+        ----------
+        kind : str
+            One of `SPREADS`.
+        pixels, batch_size
+            As for `raw`.
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (n, 2 questions)
+            Calibrated probabilities, then their standard deviations.
+        """
+        from astromorph import networks
+
+        draw, network = {"views": (networks.run_views, self._frozen),
+                         "dropout": (networks.run_dropout, self.network)}[kind]
+        draws = self.calibrate(draw(network, pixels, batch_size=batch_size))
+        # The first of the views is the image as it is.
+        plain = draws[0] if kind == "views" else self.answer(pixels, batch_size=batch_size)
+        return np.hstack([plain, draws.std(axis=0)])
+
+    def answer_with_features(self, pixels, *, batch_size=64):
+        """Answer every question, and give what the last layers see.
+
+        Parameters
+        ----------
+        pixels, batch_size
+            As for `raw`.
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (n, questions + features)
+            Calibrated probabilities, then the features.
+        """
+        from astromorph import networks
+
+        seen = networks.features(self.network, pixels, batch_size=batch_size)
+        return np.hstack([self.calibrate(networks.answer_features(self.network, seen)), seen])
+
+    def calibrate(self, raw):
+        """Turn what the network answers into probabilities.
+
+        Parameters
+        ----------
+        raw : `~numpy.ndarray`, shape (..., questions)
+            From `raw`.
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (..., questions)
+        """
+        answers = np.moveaxis(raw, -1, 0)
+        return np.stack([self.card.calibration[key](each) for key, each
+                         in zip(self.card.keys, answers, strict=True)], axis=-1)
+
+    def __repr__(self):
+        changed = "".join(f", {word}" for word, part in {
+            "aligned": self.card.alignment, "adapted": self.card.adapted,
+            "calibrated": self.card.calibrated}.items() if part)
+        return (f"<TrainedModel {self.card.network} for {self.survey.name}{changed}, "
+                f"model {self.identity}>")
+
+    def __reduce__(self):
+        """All but the network, which is built when it is needed."""
+        return _known_model, (self.card, self.arrays, self.precision)
+
+
+def _known_model(card, arrays, precision):
+    """The model of this process that gives the same answers, or a new one."""
+    key = card.identity, precision
+    with _lock:
+        model = _known.get(key)
+        if model is None:
+            model = object.__new__(TrainedModel)
+            model.__dict__.update(card=card, arrays=arrays, precision=precision)
+            _known[key] = model
+        return model

@@ -1,0 +1,421 @@
+"""Networks at work: their answers and features, their weights and arithmetic."""
+import re
+from collections import Counter
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from scipy.linalg import block_diag
+
+from astromorph.errors import wrong
+from astromorph.networks.backend import (check_process, keras, no_retracing_notes,
+                                         plain_settings)
+
+__all__ = ["Frozen", "answer_features", "export_weights", "features", "flat_layers", "gigaflops",
+           "has_bfloat16", "import_weights", "in_bfloat16", "run", "run_dropout", "run_views"]
+
+layers = keras.layers
+
+
+def has_bfloat16():
+    """Tell whether the processor multiplies bfloat16 by instructions of its own (Linux only).
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    flags = next((line.split() for line in text.splitlines()
+                  if line.startswith(("flags", "Features"))), ())
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
+
+
+def in_bfloat16(model):
+    """Make a network with the same weights that computes in bfloat16, all but its last layer.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        From `build`.
+
+    Returns
+    -------
+    `keras.Model`
+    """
+    twin = model.rebuild(dtype="mixed_bfloat16")
+    import_weights(twin, export_weights(model))
+    return twin
+
+
+class Frozen:
+    """A network as it is now, its weights constants of one graph: the same answers, faster.
+
+    TensorFlow then works out ahead what normalization does to a convolution's weights. On another
+    backend the network stays as it is.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        From `build`, with the weights that it shall have.
+    """
+
+    def __init__(self, model):
+        check_process()
+        self.output_shape = model.output_shape
+        self.predict_on_batch = (_constant_graph(model) if keras.config.backend() == "tensorflow"
+                                 else model.predict_on_batch)
+
+
+def _constant_graph(model):
+    """A function pixels -> answers, arrays both."""
+    import tensorflow as tf
+
+    weights = [[variable.numpy() for variable in group] for group
+               in (model.trainable_variables, model.non_trainable_variables)]
+    pixels = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+    answer = tf.function(lambda batch: model.stateless_call(*weights, batch, training=False)[0])
+    graph = answer.get_concrete_function(pixels)
+    return lambda batch: graph(tf.constant(batch, tf.float32)).numpy()
+
+
+def flat_layers(model):
+    """Give all layers, those of parts that are models too.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        Any.
+
+    Yields
+    ------
+    `keras.Layer`
+    """
+    for layer in model.layers:
+        yield from flat_layers(layer) if isinstance(layer, keras.Model) else [layer]
+
+
+def _variables(model):
+    """Path -> variable. Names that Keras made up are numbered within the model.
+
+    Keras numbers them within the process, so that no two models would have the same.
+    """
+    top, parts = {layer.name for layer in model.layers}, list(model.layers)
+    counts, names, variables = Counter(), {}, {}
+    for layer in parts:  # the list grows by the layers of parts that are models
+        parts += getattr(layer, "layers", ())
+        kind = _snake_case(type(layer).__name__)
+        if re.fullmatch(rf"{kind}(_\d+)?", layer.name) and layer.name not in names:
+            names[layer.name] = f"{kind}_{counts[kind]}" if counts[kind] else kind
+            counts[kind] += 1
+    for variable in model.weights:
+        path = variable.path.split("/")
+        path = path[path[0] not in top:]  # without the name of a `keras.Sequential`
+        variables["/".join(names.get(part, part) for part in path)] = variable
+    return variables
+
+
+def _snake_case(name):
+    """A class name as Keras writes it in names of layers."""
+    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
+
+
+def export_weights(model):
+    """Copy the weights of a network.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        From `build`.
+
+    Returns
+    -------
+    dict of str to `~numpy.ndarray`
+        Layer and variable -> float32 array.
+    """
+    check_process()
+    return {path: variable.numpy() for path, variable in _variables(model).items()}
+
+
+def import_weights(model, arrays):
+    """Set the weights of a network.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        From `build`; unchanged if anything is wrong.
+    arrays : dict of str to `~numpy.ndarray`
+        As `export_weights` names them.
+
+    Raises
+    ------
+    ArgumentError
+        If a name is missing or unknown, a shape differs or a value is not finite.
+    """
+    check_process()
+    variables = _variables(model)
+    argument = f"weights of {model.name}"
+    if odd := sorted(variables.keys() ^ arrays.keys()):
+        raise wrong(argument, f"its {len(variables)} arrays",
+                    f"{len(arrays)}, of which {len(odd)} arrays are missing or unknown "
+                    f"(first: {odd[:3]})", "The file belongs to another network.")
+    values = {}
+    for path, variable in variables.items():
+        with np.errstate(over="ignore"):  # found below
+            values[path] = np.asarray(arrays[path], np.float32)
+        if values[path].shape != tuple(variable.shape):
+            raise wrong(argument, f"{path} of shape {tuple(variable.shape)}",
+                        f"{values[path].shape}", "The file belongs to another network.")
+        if not np.isfinite(values[path]).all():
+            raise wrong(argument, "finite numbers", f"values of {path} that are not finite",
+                        "The file is damaged.")
+    for path, variable in variables.items():
+        variable.assign(values[path])
+
+
+# Layers whose weights are applied at each place of what comes out, or of what goes in.
+_APPLIED_OUT = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D,
+                layers.DepthwiseConv2D, layers.SeparableConv1D, layers.SeparableConv2D)
+_APPLIED_IN = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
+# What these add is of no account.
+_CHEAP = (layers.BatchNormalization, layers.GroupNormalization, layers.LayerNormalization,
+          layers.PReLU)
+
+
+def gigaflops(model):
+    """Work out the arithmetic of one image.
+
+    Two operations for each weight of a convolution or dense layer and each place where it is
+    applied. Biases, normalization, activations and pooling, of a hundredth of that, do not count.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        From `build`.
+
+    Returns
+    -------
+    float
+        In billions.
+
+    Raises
+    ------
+    ArgumentError
+        If it has layers with weights of a kind that is not known here.
+    """
+    check_process()
+    return _operations(model) / 1e9
+
+
+def _operations(model):
+    """Multiplications and additions of a model, of parts that it calls twice twice."""
+    total = 0
+
+    def call(layer, *inputs, **options):
+        nonlocal total
+        outputs = layer(*inputs, **options)
+        if isinstance(layer, keras.Model) and layer.inputs:
+            total += _operations(layer)
+        elif isinstance(layer, _APPLIED_OUT):
+            total += 2 * _kernels(layer) * _places(layer, outputs)
+        elif isinstance(layer, _APPLIED_IN):
+            total += 2 * _kernels(layer) * _places(layer, inputs[0])
+        elif layer.weights and not isinstance(layer, _CHEAP):
+            raise wrong("network", "layers whose arithmetic is known",
+                        f"{layer.name!r}, a {type(layer).__name__}")
+        return outputs
+
+    # A copy is called, layer by layer, so that the model itself stays as it is.
+    keras.models.clone_model(keras.Model(model.inputs, model.outputs), call_function=call)
+    return total
+
+
+def _kernels(layer):
+    """Number of weights but for biases."""
+    return sum(int(np.prod(weight.shape)) for weight in layer.weights
+               if weight is not layer.bias)
+
+
+def _places(layer, tensor):
+    """Number of places of one image's tensor, whatever its number of channels."""
+    *shape, channels = tensor.shape[1:]
+    if getattr(layer, "data_format", None) == "channels_first":
+        channels, *shape = tensor.shape[1:]
+    return int(np.prod(shape))
+
+
+def run(model, pixels, *, batch_size=64):
+    """Answer every question for every galaxy.
+
+    Parameters
+    ----------
+    model : `keras.Model` or `Frozen`
+        From `build`.
+    pixels : `~numpy.ndarray`, shape (n, size, size, 3)
+        Network pixels, each band divided by its own maximum.
+    batch_size : int
+        Galaxies in one pass.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (n, questions), float32
+    """
+    check_process()
+    answers = np.empty((len(pixels), model.output_shape[-1]), np.float32)
+    with no_retracing_notes():
+        for start in range(0, len(pixels), batch_size):
+            batch = pixels[start:start + batch_size]
+            if short := batch_size - len(batch):  # a batch of another shape would be compiled anew
+                batch = np.concatenate([batch, np.zeros((short, *batch.shape[1:]), np.float32)])
+            found = model.predict_on_batch(batch)
+            answers[start:start + batch_size] = found[:len(pixels) - start]
+    return answers
+
+
+def _last_layers(model):
+    """The layers that answer, one or several, in the order of the questions."""
+    answers = model.outputs
+    for layer in model.layers:
+        if isinstance(layer, layers.Concatenate) and layer.output is answers[0]:
+            answers = layer.input
+            break
+    dense = {id(layer.output): layer for layer in model.layers if isinstance(layer, layers.Dense)
+             and layer.activation is keras.activations.sigmoid}
+    if not all(id(answer) in dense for answer in answers):
+        raise wrong("network", "answers of dense layers with a sigmoid", repr(model.name),
+                    "The features of other networks are not known.")
+    return [dense[id(answer)] for answer in answers]
+
+
+# Model -> its trunk, which does not keep the model alive.
+_trunks = WeakKeyDictionary()
+
+
+def _trunk(model):
+    """All of a network but its last layers, as a model that shares its weights."""
+    if model not in _trunks:
+        seen = [layer.input for layer in _last_layers(model)]
+        with plain_settings():
+            trunk = keras.Model(model.input,
+                                layers.Concatenate()(seen) if len(seen) > 1 else seen[0])
+        trunk.jit_compile = model.jit_compile
+        _trunks[model] = trunk
+    return _trunks[model]
+
+
+def _last_weights(model):
+    """Kernel and bias of the last layers, as those of one."""
+    last = _last_layers(model)
+    kernels = [layer.kernel.numpy() for layer in last]
+    biases = [layer.bias.numpy() if layer.use_bias else np.zeros(layer.units, np.float32)
+              for layer in last]
+    return block_diag(*kernels), np.hstack(biases)
+
+
+def features(model, pixels, *, batch_size=64):
+    """Compute what the last layers of a network see of each galaxy.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        From `build`.
+    pixels, batch_size
+        As for `run`.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (n, features), float32
+        192 features of a pinwheel, 64 per question of a ds18.
+    """
+    check_process()
+    return run(_trunk(model), pixels, batch_size=batch_size)
+
+
+def answer_features(model, seen):
+    """Answer every question from what the last layers see.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        From `build`.
+    seen : `~numpy.ndarray`, shape (..., features)
+        See `features`.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (..., questions), float32
+        As `run` answers.
+    """
+    check_process()
+    kernel, bias = _last_weights(model)
+    return _sigmoid(seen @ kernel + bias)
+
+
+def _sigmoid(logits):
+    return ((1 + np.tanh(logits / 2)) / 2).astype(np.float32)
+
+
+def run_views(model, pixels, *, batch_size=64):
+    """Answer for the eight rotations by right angles and reflections of each galaxy.
+
+    Parameters
+    ----------
+    model, pixels, batch_size
+        As for `run`.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (8, n, questions), float32
+        The first are the galaxies as they are.
+    """
+    return np.stack([run(model, np.rot90(view, turn, axes=(1, 2)), batch_size=batch_size)
+                     for view in (pixels, pixels[:, :, ::-1]) for turn in range(4)])
+
+
+def _kept_fractions(model):
+    """What fraction of each feature dropout keeps in training, (features, 1)."""
+    dropout = {id(layer.output): layer.rate for layer in model.layers
+               if isinstance(layer, layers.Dropout) and layer.rate}
+    rates = [dropout.get(id(layer.input)) for layer in _last_layers(model)]
+    if None in rates:
+        raise wrong("uncertainty", "a network with dropout in front of its last layer for "
+                    "'dropout'", f"{model.name!r}, which has none", "Use 'views'.")
+    return np.repeat([1 - rate for rate in rates],
+                     [layer.input.shape[-1] for layer in _last_layers(model)])[:, None]
+
+
+def run_dropout(model, pixels, *, draws=50, seed=0, batch_size=64):
+    """Answer with random parts of the last layer's inputs dropped, as in training.
+
+    Monte-Carlo dropout (Gal & Ghahramani 2016), only in front of the last layer: all before it is
+    computed once. A draw drops the same inputs for all galaxies, so that an answer does not depend
+    on the others.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        From `build`.
+    pixels, batch_size
+        As for `run`.
+    draws : int
+        How often to drop.
+    seed : int
+        Same seed, same answers.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (draws, n, questions), float32
+
+    Raises
+    ------
+    ArgumentError
+        If the network has no dropout directly in front of its last layer.
+    """
+    check_process()
+    keep = _kept_fractions(model)
+    kernel, bias = _last_weights(model)
+    kept = np.random.default_rng(seed).random((draws, len(kernel), 1)) < keep
+    seen = features(model, pixels, batch_size=batch_size)
+    return _sigmoid(seen @ (kept * kernel / keep.astype(np.float32)) + bias)

@@ -1,0 +1,209 @@
+"""Galaxies stream from a source through the network into results."""
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
+from itertools import chain, compress, islice
+
+import numpy as np
+
+from astromorph.arguments import check_choice, check_count
+from astromorph.model.trained import SPREADS
+from astromorph.running.results import Results
+from astromorph.running.streaming import (Outcomes, in_groups, one_blas_thread, read_ahead,
+                                          thread_pool)
+
+__all__ = ["classify", "predict", "read_frames", "run"]
+
+CHUNK = 128
+"""Rows that are answered together, each in its own place."""
+
+
+def classify(model, source, *, uncertainty=None, joint=False, batch_size=128, precision=None,
+             threads=None, progress=None, checkpoint=None):
+    """Classify the galaxies of a source.
+
+    Parameters
+    ----------
+    model : `~astromorph.model.TrainedModel`
+        What answers.
+    source : `~astromorph.galaxies.GalaxySource`
+        Which galaxies.
+    uncertainty, joint, batch_size, precision, threads, progress, checkpoint
+        See `~astromorph.classifier.MorphologyClassifier.classify`.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        The source's table with the new columns.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described, or ``checkpoint`` belongs to another run.
+    OSError
+        If ``checkpoint`` is in use by another process, or cannot be written to.
+    """
+    check_choice(uncertainty, "uncertainty", (None, *SPREADS))
+    check_count(batch_size, "batch_size")
+    questions = model.questions
+    if len(source):
+        model = model.in_precision(precision)
+        answer = partial(model.answer_with_spread, uncertainty) if uncertainty else model.answer
+        saved = None
+        if checkpoint is not None:
+            from astromorph.running.checkpoint import open_checkpoint  # loads Arrow
+
+            saved = open_checkpoint(checkpoint, model, source, uncertainty=uncertainty,
+                                    batch_size=batch_size)
+        with saved or nullcontext():
+            results = run(source, answer, size=model.size, frame_r90=model.frame_r90,
+                          prepare=model.prepare, watch=model.watch(), batch_size=batch_size,
+                          threads=threads, progress=progress, checkpoint=saved)
+    else:  # Dask asks what columns there will be, from where no network should be built
+        results = Results(0, len(questions) * (2 if uncertainty else 1))
+    return results.to_table(source.table, questions, spread=uncertainty and SPREADS[uncertainty],
+                            joint=joint, provenance_columns=source.provenance_columns,
+                            meta=model.provenance)
+
+
+def predict(model, source):
+    """Answer for images that must all be good.
+
+    Parameters
+    ----------
+    model, source
+        As for `classify`.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (n, questions)
+
+    Raises
+    ------
+    `~astromorph.errors.ImageError`
+        If an image is not to be had.
+    """
+    with source:
+        frames = []
+        for item in source:
+            loaded = source.load(item, model.size, model.frame_r90, 0)
+            if loaded.error is not None:
+                raise loaded.error
+            frames.append(loaded.pixels)
+    return (model.answer(np.stack(model.prepare(frames))) if frames
+            else np.empty((0, len(model.questions))))
+
+
+def run(source, answer, *, size, frame_r90, prepare, watch, batch_size=128, threads=None,
+        progress=None, checkpoint=None):
+    """Answer for all galaxies of a source.
+
+    Rows are read ahead by threads while the network works; memory does not grow with their number.
+
+    Parameters
+    ----------
+    source : `~astromorph.galaxies.GalaxySource`
+        Which galaxies.
+    answer : callable
+        Takes network pixels (n, size, size, 3) and ``batch_size``, returns an array (n, width).
+    size : int
+        Pixels of the network's frame on a side.
+    frame_r90 : float
+        Width of the frame in Petrosian R90 of the galaxy.
+    prepare : callable
+        Takes frames, returns a list of network pixels.
+    watch : `~astromorph.model.domain.DomainWatch`
+        Flags unusual images.
+    batch_size, threads, progress
+        See `classify`.
+    checkpoint : `~astromorph.running.checkpoint.Checkpoint`, optional
+        Open; what is done is taken from there, and kept there.
+
+    Returns
+    -------
+    Results
+    """
+    check_count(batch_size, "batch_size")
+    answer = partial(answer, batch_size=batch_size)
+    results = Results(len(source), answer(np.empty((0, size, size, 3), np.float32)).shape[1])
+    if checkpoint:
+        checkpoint.restore(results, source.retryable)
+        results.date = checkpoint.date
+    load = partial(_load_and_prepare, source, prepare, watch, size, frame_r90)
+    with _reading(source, load, threads, progress, results) as (stream, outcomes):
+        for stop in _answer_rows(results, stream, answer, size):
+            if checkpoint:
+                checkpoint.save(results, stop)
+    outcomes.warn("classified")
+    watch.warn()
+    return results
+
+
+def read_frames(source, *, size, frame_r90, margin=0, threads=None, progress=None):
+    """Read the frames of all galaxies of a source, in order.
+
+    Parameters
+    ----------
+    source, size, frame_r90, threads, progress
+        As for `run`.
+    margin : int
+        Pixels to read around the frame.
+
+    Yields
+    ------
+    `~numpy.ndarray` or None
+        The frame as it is, None where there is none.
+    """
+    def load(group):
+        return [source.load(item, size, frame_r90, margin) for item in group]
+
+    with _reading(source, load, threads, progress) as (stream, outcomes):
+        for loaded in stream:
+            yield loaded.pixels
+    outcomes.warn("read")
+
+
+def _load_and_prepare(source, prepare, watch, size, frame_r90, group):
+    """Each of some rows loaded, with network pixels in place of the frame."""
+    rows = [source.load(item, size, frame_r90, 0) for item in group]
+    good = [k for k, row in enumerate(rows) if row.pixels is not None]
+    pixels = prepare(rows[k].pixels for k in good)
+    for k, image, unusual in zip(good, pixels, watch.look(pixels), strict=True):
+        rows[k] = rows[k]._replace(pixels=image, flag=rows[k].flag | unusual)
+    return rows
+
+
+def _answer_rows(results, stream, answer, size):
+    """Fill in the rows to do, read ahead while the network works; yield where each chunk ends."""
+    pixels = np.zeros((CHUNK, size, size, 3), np.float32)
+    for start in range(0, len(results), CHUNK):
+        stop = min(start + CHUNK, len(results))
+        good = []
+        for row, loaded in zip(todo := results.todo(start, stop), islice(stream, todo.size)):
+            results.flags[row], results.provenance[row] = loaded.flag, loaded.provenance
+            if loaded.pixels is not None:
+                pixels[row - start] = loaded.pixels
+                good.append(row - start)
+        if good:  # each in its own place: who shares its batch then makes no difference
+            answers = answer(pixels[:stop - start])
+            results.answers[start:stop][good] = answers[good]
+        yield stop
+
+
+@contextmanager
+def _reading(source, load, threads, progress, results=None):
+    """(what ``load`` makes of groups of rows, in order and read ahead; outcomes to count them).
+
+    Rows of which ``results`` says that they are done are left out.
+    """
+    done = np.zeros(len(source), bool) if results is None else results.done
+    flags = () if results is None else results.flags[done]
+    if threads is not None:
+        check_count(threads, "threads")
+    with ExitStack() as stack:
+        pool = stack.enter_context(thread_pool(threads or source.threads))
+        stack.enter_context(source)  # left before the pool, so that requests under way end
+        outcomes = stack.enter_context(Outcomes(len(source), progress, "galaxies", flags))
+        stack.enter_context(one_blas_thread())
+        groups = read_ahead(pool, load, in_groups(compress(source, ~done), source.chunk),
+                            source.prefetch // source.chunk)
+        yield outcomes.counting(chain.from_iterable(groups), np.flatnonzero(~done)), outcomes
