@@ -22,16 +22,6 @@ SAMPLE = list(load_sample()["file"])
 KINDS = np.array([fits.getheader(path)["MORPH"] for path in SAMPLE])
 
 
-@pytest.fixture(scope="module", params=["pinwheel", "ds18"])
-def any_classifier(request):
-    return MorphologyClassifier.from_pretrained("sdss", network=request.param)
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
-
-
 @pytest.fixture(scope="module")
 def jpegs(tmp_path_factory):
     """The sample as JPEG files, and their widths in R90."""
@@ -283,6 +273,7 @@ def test_evaluate(classifier, jpegs):
         classifier.evaluate(paths)
 
 
+@pytest.mark.slow
 def test_memory_does_not_hold_all_frames(classifier, jpegs, monkeypatch):
     """Frames are read a few chunks ahead of the network, never all of them."""
     loaded, answered, most, model = [0], [0], [0], classifier.model
@@ -313,6 +304,7 @@ def test_joint_probabilities_follow_the_tree(classifier, jpegs):
     assert "P_bar_joint" not in classifier.classify([jpegs[0][0]], progress=False).colnames
 
 
+@pytest.mark.slow
 def test_precision(classifier, jpegs, monkeypatch):
     """bfloat16 only where it was measured harmless and the processor has it, or on request."""
     paths = jpegs[0][:4]

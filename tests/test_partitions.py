@@ -51,11 +51,6 @@ classifier.classify_catalog(catalog, images="file", cutout_r90=4.24, batch_size=
 
 
 @pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """The catalog's folder: a collection with a margin, and the files of its galaxies."""
     folder = tmp_path_factory.mktemp("partitions")
@@ -257,6 +252,7 @@ def test_the_margin_is_left_out(in_process, classifier, catalog, monkeypatch):
     assert sum(seen) == N
 
 
+@pytest.mark.slow
 def test_workers_keep_memory(client):
     assert set(client.run(os.getenv, "MALLOC_TRIM_THRESHOLD_").values()) == {str(2**27)}
 
@@ -267,6 +263,7 @@ def ask(url):
     return os.environ["TF_NUM_INTRAOP_THREADS"]
 
 
+@pytest.mark.slow
 def test_workers_share_what_services_are_asked(client, classifier, catalog, table, tmp_path):
     galaxies = [(row["RA"], row["DEC"], k % 12) for k, row in enumerate(table)]
     with LoopbackServer(Sky(galaxies)) as server:
@@ -301,6 +298,7 @@ def test_a_killed_worker_loses_nothing(client, classifier, catalog, table, plain
     assert pids[busy] not in client.run(os.getpid).values()
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_resumed(in_process, classifier, catalog, plain, folder, tmp_path,
                                  monkeypatch):
     middle = Path(computed(catalog.partitions[2])["file"].iloc[-1])

@@ -168,11 +168,6 @@ def test_unknown_network(capsys):
     assert "resnet" in line
 
 
-@pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
-
-
 @pytest.fixture
 def loaded(classifier, monkeypatch):
     """The real classifier, loaded once."""

@@ -4,17 +4,12 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from astromorph import QUESTIONS, MorphFlag, MorphologyClassifier
+from astromorph import QUESTIONS, MorphFlag
 from astromorph.datasets import load_sample
 from astromorph.questions import probability_asked
 from astromorph.learning.suggesting import suggest_rows, total_entropy
 
 SAMPLE = list(load_sample()["file"])
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
 
 
 def test_asked_follows_the_tree():

@@ -205,11 +205,6 @@ def test_recalibrate_refuses_where_nothing_can_be_fitted():
 
 
 @pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
-
-
-@pytest.fixture(scope="module")
 def images():
     """Sixty arrays: the simulated galaxies, in several orientations."""
     from astromorph import read_cutout

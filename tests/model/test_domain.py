@@ -16,11 +16,6 @@ SAMPLE = list(load_sample()["file"])
 NETWORKS = ("pinwheel", "ds18")
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
-def any_classifier(request):
-    return MorphologyClassifier.from_pretrained("sdss", network=request.param)
-
-
 def galaxy(rng, size=96, noise=2.0, sky=5.0):
     """An exponential disk on a noisy sky."""
     y, x = np.indices((size, size)) - (size - 1) / 2
@@ -154,17 +149,14 @@ def flags_and_messages(classifier, table, **options):
 
 
 @pytest.mark.parametrize("name", ["gz2", "efigi"])
-def test_real_sdss_is_usual(real_data, name):
-    flags, messages = flags_and_messages(
-        MorphologyClassifier.from_pretrained("sdss"), real(real_data, name, "val", 3),
-        cutout_r90="cutout_r90")
+def test_real_sdss_is_usual(real_data, classifier, name):
+    flags, messages = flags_and_messages(classifier, real(real_data, name, "val", 3),
+                                         cutout_r90="cutout_r90")
     assert (flags & MorphFlag.UNUSUAL > 0).mean() < 0.02 and "look unlike" not in messages
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.slow
 @pytest.mark.parametrize("frame", [{"cutout_r90": "cutout_r90"}, {"r90": "measure"}])
-def test_real_decam_is_noticed(real_data, network, frame):
-    _, messages = flags_and_messages(
-        MorphologyClassifier.from_pretrained("sdss", network=network),
-        real(real_data, "decals", "train", 3), **frame)
+def test_real_decam_is_noticed(real_data, any_classifier, frame):
+    _, messages = flags_and_messages(any_classifier, real(real_data, "decals", "train", 3), **frame)
     assert "look unlike" in messages and "align" in messages

@@ -33,9 +33,9 @@ PART = 128
 N = 3 * PART + 40
 
 
-@pytest.fixture(scope="module")
-def clf():
-    return MorphologyClassifier.from_pretrained("sdss")
+@pytest.fixture
+def clf(classifier):
+    return classifier
 
 
 @pytest.fixture(scope="module")
@@ -570,6 +570,7 @@ def run_child(names, folder, output, kill_after=None):
     return child.returncode
 
 
+@pytest.mark.slow
 def test_killed_process(galaxies, tmp_path):
     """SIGKILL twice at random moments: the same table, and hardly anything done twice."""
     names, folder, output = [str(name) for name in galaxies], tmp_path / "run", tmp_path / "out"
