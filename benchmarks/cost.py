@@ -113,7 +113,7 @@ def bytes_read():
 def table_lines(n):
     """The table of the documentation, and what it assumes."""
     from astromorph import MorphologyClassifier
-    from astromorph.cutouts.fetching import PER_HOST
+    from astromorph.cutouts import PER_HOST
     from astromorph.datasets import load_sample
 
     classifiers = {survey: MorphologyClassifier.from_pretrained(survey)

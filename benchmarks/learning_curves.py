@@ -18,7 +18,8 @@ from accuracy import list_table, short
 from transfer import PAIRS, answer, labels_of, read
 
 from astromorph import QUESTIONS, MorphologyClassifier
-from astromorph.learning.adapting import find_trained, stratified_folds
+from astromorph.learning.adapting import stratified_folds
+from astromorph.learning.labels import find_trained
 from astromorph.metrics import score
 from astromorph.model.alignment import MIN_IMAGES
 from astromorph.model.files import DEFAULT

@@ -15,14 +15,14 @@ from data import SDSS_SETS, read_labels
 from threadpoolctl import threadpool_limits
 
 from astromorph.model.domain import measure_domain
-from astromorph.galaxies.given import ImageRows
+from astromorph.galaxies.given import GivenImages
 from astromorph.images import normalize_bands
 from astromorph.model.files import read_weights, write_weights
 
 
 def network_pixels(table, card):
     """Yield the network pixels of each image."""
-    rows = ImageRows(table, "path", cutout_r90="cutout_r90")
+    rows = GivenImages(table, "path", cutout_r90="cutout_r90")
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(2) as pool:
         for pixels, *_ in pool.map(lambda row: rows.load(row, card["size"], card["frame_r90"]),
                                    rows):

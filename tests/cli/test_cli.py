@@ -25,7 +25,7 @@ from astromorph.flags import MorphFlag
 from astromorph.images import read_cutout
 from astromorph.questions import QUESTIONS
 from astromorph.services import IMAGE_SERVICES, CutoutRequest
-from astromorph.galaxies.sky import SkyRows
+from astromorph.galaxies.sky import SkyPositions
 from astromorph.surveys import SURVEYS
 from astromorph.tables import FORMATS, read_table, write_table
 
@@ -401,7 +401,7 @@ def test_dry_run(tmp_path, capsys, loaded, monkeypatch):
     table = Table({"ra": [10.0, 11.0, 12.0, np.nan], "dec": [1.0] * 4, "petroR90_r": [5.0] * 4})
     table.write(tmp_path / "cat.fits")
     cache = CutoutCache(tmp_path / "cache")
-    rows = SkyRows(table, "sdss", frame_r90=4.24, cache=cache)
+    rows = SkyPositions(table, "sdss", frame_r90=4.24, cache=cache)
     request, _ = next(iter(rows))
     cache.put(cache_key(request, "viewer-fits"), b"image", {"survey": "sdss"})
     arguments = ["classify", tmp_path / "cat.fits", "--cache", cache.folder, "--dry-run",

@@ -19,8 +19,9 @@ QUICK = {"cutout_r90": WIDTH, "epochs": 3, "folds": 0, "validation_fraction": 0.
 @pytest.fixture(autouse=True)
 def few_views(monkeypatch):
     """Features of one view: enough here, and quick."""
-    for key, recipe in adapting.RECIPES.items():
-        monkeypatch.setitem(adapting.RECIPES, key, replace(recipe, views=1))
+    for name, record in networks.ARCHITECTURES.items():
+        recipes = {mode: replace(recipe, views=1) for mode, recipe in record.recipes.items()}
+        monkeypatch.setitem(networks.ARCHITECTURES, name, replace(record, recipes=recipes))
 
 
 @pytest.fixture(scope="module")
@@ -149,15 +150,20 @@ def test_galaxies_without_a_label_keep_the_old_answer(classifier, sample):
 
 def _interrupted_after(monkeypatch, epochs):
     """Ctrl-C during the training of the epoch after this many."""
-    train, done = networks._train_epoch, []
+    train, done = networks.FineTuning.__iter__, []
 
-    def interrupted(*args):
-        if len(done) == epochs:
-            raise KeyboardInterrupt
-        done.append(1)
-        return train(*args)
+    def interrupted(tuning):
+        epoch = train(tuning)
+        while len(done) < epochs:
+            try:
+                answers = next(epoch)
+            except StopIteration:
+                return
+            done.append(1)
+            yield answers
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(networks, "_train_epoch", interrupted)
+    monkeypatch.setattr(networks.FineTuning, "__iter__", interrupted)
 
 
 def test_interrupted_returns_the_best_so_far(classifier, sample, monkeypatch):
