@@ -1,4 +1,4 @@
-"""Kill a checkpointed run again and again: is the table the same, and how much is done twice?
+"""What a checkpointed run keeps when it is killed again and again, and what is done twice.
 
     python benchmarks/resume.py --out docs
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from glob import glob
-from importlib.resources import files
 from inspect import signature
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +20,7 @@ from PIL import Image
 
 from astromorph import MorphologyClassifier, __version__, cli
 from astromorph.cutouts.cache import CutoutCache, cache_key
+from astromorph.datasets import load_sample
 from astromorph.flags import MorphFlag
 from astromorph.images import read_cutout
 from astromorph.questions import QUESTIONS
@@ -168,11 +168,6 @@ def test_unknown_network(capsys):
     assert "resnet" in line
 
 
-@pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
-
-
 @pytest.fixture
 def loaded(classifier, monkeypatch):
     """The real classifier, loaded once."""
@@ -260,7 +255,7 @@ def _json(capsys, arguments, status=0):
 @pytest.fixture
 def sample(tmp_path):
     """The embedded galaxies as a table with labels."""
-    paths = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+    paths = list(load_sample()["file"])
     kinds = {"disk": ("barred", "edge-on", "simulated_spiral"), "edge_on": ("edge-on",),
              "bar": ("barred",)}
     table = Table({"objid": range(12), "file": paths, "ra": np.linspace(1, 300, 12),
@@ -710,7 +705,7 @@ def documented_files(tmp_path_factory, classifier):
     """The files that the documentation speaks of, of simulated galaxies."""
     folder = tmp_path_factory.mktemp("documented")
     (folder / "cutouts").mkdir()
-    paths = sorted(files("astromorph.datasets").joinpath("sample").glob("*.fits"))[:4]
+    paths = load_sample()["file"][:4]
     for number, path in enumerate(paths):
         pixels = read_cutout(path, survey="sdss").pixels
         picture = Image.fromarray(np.uint8(255 * pixels))

@@ -12,7 +12,7 @@ from loopback import LoopbackServer, Sky
 from loopback.redirect import redirected
 from regions import CircleSkyRegion, PolygonSkyRegion
 
-from astromorph import MorphFlag, MorphologyClassifier
+from astromorph import MorphFlag
 from astromorph.cutouts.fetching import CutoutFetcher, fetch_cutouts
 from astromorph.images import read_cutout, resample
 from astromorph.services.base import FetchError
@@ -53,11 +53,6 @@ def server(running):
     with redirected(running.url):
         yield running
     assert running.stats.errors == []
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
 
 
 def answers(table):
@@ -191,6 +186,7 @@ def undamaged(table):
     return all(read_cutout(file).flag == 0 for file in set(table["file"]) - {""})
 
 
+@pytest.mark.slow
 @pytest.mark.sdss
 def test_storm(storm, tmp_path):
     """Faults in 20% of the answers: all that can be served is got, nothing bad is kept."""
@@ -224,6 +220,7 @@ def start(server, catalog_file, cache):
                             stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.sdss
 def test_killed_run_continues(storm, tmp_path):
     """SIGKILL half-way, then again: nothing that is in the cache is asked for."""
@@ -250,6 +247,7 @@ def target(row):
     return f"/dr17/SkyServerWS/ImgCutout/getjpeg {row['ra']:.4f},{row['dec']:.4f}"
 
 
+@pytest.mark.slow
 @pytest.mark.sdss
 def test_two_processes_share_a_cache(server, tmp_path):
     """One catalog, one cache: every image is downloaded once."""

@@ -12,6 +12,7 @@ from PIL import Image
 from astromorph import MorphologyClassifier
 from astromorph.model.files import bundled, read_weights
 
+pytestmark = pytest.mark.slow
 TRAINING = Path(__file__).parents[2] / "training"
 
 
