@@ -5,7 +5,10 @@ library.
 """
 from importlib import import_module
 
-__version__ = "0.1.0.dev0"
+try:
+    from astromorph._version import version as __version__
+except ImportError:  # a checkout that was never built
+    __version__ = "0.1.0.dev0"
 
 # Public name -> the module it lives in.
 _HOMES = {

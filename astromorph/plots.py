@@ -1,8 +1,9 @@
 """Metrics and images drawn on Matplotlib Axes."""
 import numpy as np
 
-from astromorph.metrics import (as_probabilities, check_count, rejection_curve, reliability,
-                                roc_curve, score)
+from astromorph.arguments import as_probabilities, check_count
+from astromorph.errors import wrong
+from astromorph.metrics import rejection_curve, reliability, roc_curve, score
 from astromorph.questions import QUESTIONS
 
 __all__ = ["plot_histogram", "plot_mosaic", "plot_rejection", "plot_reliability", "plot_roc"]
@@ -160,7 +161,8 @@ def plot_histogram(probabilities, *, likely=None, n_bins=20, label=None, ax=None
         0..1; NaN or masked values are ignored.
     likely : array-like of bool, shape (n,), optional
         Galaxies to fill in: those of which the question is likely to be asked, see
-        `~astromorph.questions.probability_asked`. Of the others only the outline is drawn, upon these.
+        `~astromorph.questions.probability_asked`. Of the others only the outline is drawn,
+        upon these.
     n_bins : int
         Number of equal-width bins.
     label : str, optional
@@ -202,8 +204,8 @@ def _draw_counts(ax, bins, color):
                 fontsize="x-small", color=_MUTED)
 
 
-def plot_mosaic(images, probabilities, *, titles=None, questions=QUESTIONS, n_columns=4,
-                figure=None):
+def plot_mosaic(images, probabilities, *, titles=None, questions=None, n_columns: int = 4,
+                figure=None) -> np.ndarray:
     """Draw galaxies, each over bars of its probabilities.
 
     Parameters
@@ -212,11 +214,12 @@ def plot_mosaic(images, probabilities, *, titles=None, questions=QUESTIONS, n_co
         Color images, uint8 or float in 0..1, row 0 at the top; None where there is no image.
         Sizes may differ.
     probabilities : array-like, shape (n, q)
-        A column a question; NaN or masked where not classified, and drawn so.
+        One column per question; NaN or masked where not classified, and drawn so.
     titles : sequence of n str, optional
         A title above each image.
-    questions : sequence of `~astromorph.questions.Question`, length q
-        Their positive answers name the bars.
+    questions : sequence of `~astromorph.questions.Question`, length q, optional
+        Their positive answers name the bars. By default the published ones,
+        `~astromorph.questions.QUESTIONS`; for other columns pass ``clf.questions``.
     n_columns : int
         Galaxies in a row.
     figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
@@ -231,8 +234,22 @@ def plot_mosaic(images, probabilities, *, titles=None, questions=QUESTIONS, n_co
     ------
     TypeError, ValueError
         If an argument is not as described, or lengths do not agree.
+
+    See Also
+    --------
+    write_report : Write a page about a classified table.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph import plot_mosaic
+    >>> images = np.random.default_rng(0).random((2, 40, 40, 3))
+    >>> axes = plot_mosaic(images, [[0.9, 0.1, 0.7], [0.2, 0.4, 0.1]], titles=["A", "B"])
+    >>> axes.shape
+    (2, 2)
     """
     probabilities = as_probabilities(probabilities)
+    questions = _named_bars(probabilities, questions)
     _check_mosaic(images, probabilities, titles, questions, n_columns)
     grid = _mosaic_grid(len(images), len(questions), n_columns, titles is not None, figure)
     for index, (image_ax, bars_ax) in enumerate(grid):
@@ -241,16 +258,24 @@ def plot_mosaic(images, probabilities, *, titles=None, questions=QUESTIONS, n_co
     return grid
 
 
+def _named_bars(probabilities, questions):
+    """The questions given, or the published ones if they can be those of the columns."""
+    if questions is not None:
+        return questions
+    if probabilities.ndim == 2 and probabilities.shape[1] != len(QUESTIONS):
+        raise wrong("questions", f"one question for each of {probabilities.shape[1]} columns of "
+                    "probabilities", "none", "Pass questions=clf.questions.")
+    return QUESTIONS
+
+
 def _check_mosaic(images, probabilities, titles, questions, n_columns):
     if len(images) == 0:
-        raise ValueError("images must hold at least one image. Received none.")
+        raise wrong("images", "at least one image", "none")
     if probabilities.shape != (len(images), len(questions)):
-        raise ValueError(f"probabilities must have shape ({len(images)}, {len(questions)}), a row "
-                         "for each of the images and a column for each of the questions. "
-                         f"Received {probabilities.shape}.")
+        raise wrong("probabilities", f"shape ({len(images)}, {len(questions)}), one row per image "
+                    "and one column per question", probabilities.shape)
     if titles is not None and len(titles) != len(images):
-        raise ValueError(f"titles must be as many as the images, {len(images)}. "
-                         f"Received {len(titles)}.")
+        raise wrong("titles", f"as many as the images, {len(images)}", len(titles))
     check_count(n_columns, "n_columns")
 
 
@@ -286,14 +311,13 @@ def _draw_galaxy(ax, image, title):
         return
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError("images must be color images of shape (y, x, 3). "
-                         f"Received shape {image.shape}.")
+        raise wrong("images", "color images of shape (y, x, 3)", f"shape {image.shape}")
     # Floats a little above 1 would make Matplotlib warn.
     ax.imshow(image if image.dtype == np.uint8 else np.clip(image, 0, 1))
 
 
 def _draw_bars(ax, probabilities, questions):
-    """One bar a question, 0 to 1 in x: its name on the left, the number on the right."""
+    """One bar per question, 0 to 1 in x: its name on the left, the number on the right."""
     y = np.arange(len(questions))
     known = np.isfinite(probabilities)
     ax.set(xlim=(-0.96, 1.3), ylim=(len(questions) - 0.45, -0.65))

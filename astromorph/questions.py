@@ -146,6 +146,11 @@ class Question:
                 raise wrong(name, "text", repr(getattr(self, name)))
             object.__setattr__(self, name, getattr(self, name) or value)
 
+    @property
+    def label_columns(self):
+        """Names of the label column: the key and its aliases (tuple of str)."""
+        return self.key, *self.aliases
+
     @classmethod
     def from_json(cls, record):
         """Build from the record that `dataclasses.asdict` gives, as JSON brings it back.
@@ -269,15 +274,16 @@ def probability_asked(questions, probabilities):
     ----------
     questions : sequence of Question
         Parents before their children; a parent that is not among them counts as answered.
-    probabilities : iterable of array-like of any shape, one a question
+    probabilities : iterable of array-like of any shape, one per question
         Of the positive answers.
 
     Returns
     -------
     list of array-like
-        One a question; 1 for the first.
+        One per question; 1 for the first.
     """
-    reached, answers = {}, dict(zip((question.key for question in questions), probabilities, strict=True))
+    keys = [question.key for question in questions]
+    reached, answers = {}, dict(zip(keys, probabilities, strict=True))
     for question in questions:
         positive = answers.get(question.parent, question.asked_if)
         reached[question.key] = reached.get(question.parent, 1.0) * (

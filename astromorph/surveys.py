@@ -158,8 +158,9 @@ def _plain(value):
     """A value as JSON has it."""
     if isinstance(value, u.Quantity):
         return [value.value.item(), value.unit.to_string()]
-    return list(value) if isinstance(value, tuple) else value.copy() if isinstance(
-        value, dict) else value
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, dict) else value
 
 
 def _restored(value, kind):

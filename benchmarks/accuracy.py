@@ -19,10 +19,12 @@ from failures import HEADER, draw_failures, failure_rows, write_pictures
 
 from astromorph import QUESTIONS, MorphologyClassifier
 from astromorph.metrics import score, score_table, valid_pairs
-from astromorph.plots import plot_reliability, plot_roc
 from astromorph.model.files import DEFAULT, bundled
+from astromorph.plots import plot_reliability, plot_roc
 
 SETS = ("gz2", "efigi", "sdss24")
+# The columns of DATA with the labels of disk, edge_on and bar.
+LABELS = ("q1", "q2", "q3")
 SCORES = ("TPR", "precision", "accuracy", "AUC")
 
 
@@ -30,7 +32,7 @@ def read_set(root, name, split):
     """Paths, widths in R90, labels (n, 3), and (catalog, kind of label), of one split."""
     table = Table.read(root / name / "labels.csv", format="csv")
     table = table[table["split"] == split]
-    labels = np.stack([MaskedColumn(table[q.key], dtype=float).filled(np.nan) for q in QUESTIONS],
+    labels = np.stack([MaskedColumn(table[name], dtype=float).filled(np.nan) for name in LABELS],
                       axis=1)
     source = np.stack([[str(name).replace("_", " ") for name in table[key]]
                        if key in table.colnames else [""] * len(table)
@@ -90,7 +92,7 @@ def table_rows(answers):
     for name, labels, raw in samples(answers):
         for row, *pair in zip(score_table(labels, raw, QUESTIONS), labels.T, raw.T):
             if 5 <= row["n_positive"] <= row["n"] - 5:
-                yield [name, row["question"].upper(), f"{row['n_positive']}/{row['n']}",
+                yield [name, row["question"], f"{row['n_positive']}/{row['n']}",
                        *(with_interval(row, name) for name in SCORES), short(row["ECE"], "ECE"),
                        short(least_ece(valid_pairs(*pair)[1]), "ECE")]
 
@@ -111,16 +113,15 @@ def draw(results, out):
     """ROC curves, the default network's reliability, on all sets together, and its failures."""
     import matplotlib.pyplot as plt
 
-    chunk = {network: list(samples(answers))[-1] for network, answers in results.items()}
+    together = {network: list(samples(answers))[-1] for network, answers in results.items()}
     figures = [plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained") for _ in range(2)]
     for q, question in enumerate(QUESTIONS):
-        title = f"{question.key.upper()}: {question.positive}"
         roc, reliability = (axes[q] for _, axes in figures)
-        for network, (_, labels, raw) in chunk.items():
+        for network, (_, labels, raw) in together.items():
             plot_roc(labels[:, q], raw[:, q], label=network, ax=roc)
-        roc.set_title(title)
-        _, labels, raw = chunk[DEFAULT]
-        plot_reliability(labels[:, q], raw[:, q], label=title, ax=reliability)
+        roc.set_title(question.positive)
+        _, labels, raw = together[DEFAULT]
+        plot_reliability(labels[:, q], raw[:, q], label=question.positive, ax=reliability)
     for (figure, _), name in zip(figures, ("roc", "reliability")):
         figure.savefig(out / "_static" / f"{name}.png", dpi=110)
     draw_failures(results[DEFAULT], out / "_static" / "failures.png")

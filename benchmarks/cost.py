@@ -1,8 +1,8 @@
-"""What a million galaxies cost by each image service, and how long 10^8 would take.
+"""What a million galaxies cost by each way of getting images, and how long 10^8 would take.
 
     python benchmarks/cost.py --out docs
 
-`classify` runs on galaxies 8 arcsec in R90 (frames 34 arcsec wide) by every service, in this process,
+`classify` runs on galaxies 8 arcsec in R90 (frames 34 arcsec wide) by every way, in this process,
 with an empty cache. The services are simulated on this machine (tests/loopback), in a process of
 their own: requests are counted there, and bytes are those of its simulated pictures, which hold
 fewer details than real ones. The local images are those of the embedded simulated galaxies. Bytes
@@ -12,7 +12,6 @@ import argparse
 import io
 import tempfile
 import time
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +37,8 @@ def services(classifiers, n):
                 table = catalog(survey.name, n)
                 with tempfile.TemporaryDirectory() as cache:
                     ask(url, "/_reset")
-                    seconds, _ = used(classifiers[survey.name], table, services=service, survey=survey,
-                                      cache=cache)
+                    seconds, _ = used(classifiers[survey.name], table, services=service,
+                                      survey=survey, cache=cache)
                 stats = ask(url, "/_stats")
                 yield (f"{survey.title}, ``{service}``", seconds / n, stats["requests"] / n,
                        stats["bytes"] / n)
@@ -47,6 +46,7 @@ def services(classifiers, n):
 
 def local(classifier, n):
     """The same for images that are there, with the bytes read."""
+    from astromorph.datasets import load_sample
     from astromorph.services import LocalFolder, LocalHips
 
     table = catalog("sdss", n)
@@ -54,20 +54,20 @@ def local(classifier, n):
         folder = Path(folder)
         (folder / "jpeg").mkdir()
         pictures = make_files(folder / "jpeg", min(n, 200))
-        cutouts = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+        cutouts = load_sample()["file"]
         table["jpeg"] = [str(pictures[k % len(pictures)]) for k in range(n)]
         table["fits"] = [cutouts[k % len(cutouts)] for k in range(n)]
         table["picture"] = Column([Path(path).read_bytes() for path in table["jpeg"]], dtype=object)
         table["name"] = [Path(path).stem for path in table["jpeg"]]
         make_hips(folder / "hips", table, pictures[0])
-        services = {
+        ways = {
             "JPEG files, 424 px": {"images": "jpeg", "cutout_r90": 4.24},
             "FITS files, three bands": {"images": "fits", "cutout_r90": 4.24},
             "column of JPEG images": {"images": "picture", "cutout_r90": 4.24},
-            "`LocalFolder`": {"names": "name", "services": LocalFolder(
+            "`LocalFolder`": {"ids": "name", "services": LocalFolder(
                 folder / "jpeg", "{name}.jpg", width=34 * u.arcsec)},
             "`LocalHips`, color": {"services": LocalHips(folder / "hips")}}
-        for name, options in services.items():
+        for name, options in ways.items():
             seconds, read = used(classifier, table, **options)
             if name.startswith("column"):
                 read = sum(map(len, table["picture"]))
@@ -113,11 +113,12 @@ def bytes_read():
 def table_lines(n):
     """The table of the documentation, and what it assumes."""
     from astromorph import MorphologyClassifier
-    from astromorph.cutouts.fetching import PER_HOST
+    from astromorph.cutouts import PER_HOST
+    from astromorph.datasets import load_sample
 
     classifiers = {survey: MorphologyClassifier.from_pretrained(survey)
                    for survey in ("sdss", "legacy", "des")}
-    sample = [str(path) for path in files("astromorph.datasets").joinpath("sample").glob("*.fits")]
+    sample = list(load_sample()["file"])
     for classifier in classifiers.values():
         classifier.classify(sample, progress=False)
     rows = []
@@ -132,7 +133,7 @@ def table_lines(n):
         ["images", "core hours", "million requests", "GB", "core days for 10\\ :sup:`8`",
          "days of requests for 10\\ :sup:`8`"], rows),
         "Core hours (of this machine's processor), requests and gigabytes for a million galaxies, "
-        f"measured on {n} of them by each service; network ``{classifiers['sdss'].card['network']}``. "
+        f"measured on {n} of them by each way; network ``{classifiers['sdss'].card['network']}``. "
         "The days of requests are arithmetic, not measured: those of a service that takes "
         f"{ANSWER} s for an answer, with {PER_HOST} requests at a time, however many workers "
         "there are.\n"]
@@ -141,7 +142,7 @@ def table_lines(n):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--galaxies", type=int, default=384, help="galaxies by each service")
+    parser.add_argument("--galaxies", type=int, default=384, help="galaxies by each way")
     parser.add_argument("--out", type=Path, help="folder for the table of the documentation")
     args = parser.parse_args()
     text = "\n".join(table_lines(args.galaxies))

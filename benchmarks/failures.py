@@ -29,7 +29,7 @@ def failure_rows(answers):
             false_positives = int((wrong & (label == 0)).sum())
             off = np.abs(probability[wrong] - 0.5)
             if known.any():
-                yield [name, question.key.upper(), f"{wrong.sum()} of {known.sum()}",
+                yield [name, question.key, f"{wrong.sum()} of {known.sum()}",
                        f"{false_positives} of {(label == 0).sum():.0f}",
                        f"{wrong.sum() - false_positives} of {label.sum():.0f}",
                        str((off < DOUBTFUL).sum()), str((off > 0.5 - SURE).sum())]
@@ -48,7 +48,7 @@ def draw_failures(answers, path):
                 color=COLORS[:len(wrong)])
         ax.yaxis.get_major_locator().set_params(integer=True)
         ax.axvline(0.5, color="0.5", linestyle=":")
-        ax.set(title=f"{question.key.upper()}: {question.positive}", xlim=(0, 1),
+        ax.set(title=question.positive, xlim=(0, 1),
                xlabel=f"{question.column} of galaxies with the other label")
     axes[0].set_ylabel("Wrong answers")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)

@@ -168,7 +168,7 @@ def write_docs(folder, galaxies, latency, repeats):
     memory = [int(subprocess.run([sys.executable, __file__, "--memory", str(n)], check=True,
                                  capture_output=True, text=True).stdout)
               for n in (galaxies // 10, galaxies)]
-    speed = csv_table("service, galaxies/s, times the loop",
+    speed = csv_table("way, galaxies/s, times the loop",
                       [", ".join(line.rsplit(maxsplit=2)) for line in lines])
     (folder / "images_speed.rst").write_text(
         f"{speed}\n{galaxies:,} positions against simulated services that answer after "

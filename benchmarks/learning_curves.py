@@ -18,9 +18,10 @@ from accuracy import list_table, short
 from transfer import PAIRS, answer, labels_of, read
 
 from astromorph import QUESTIONS, MorphologyClassifier
-from astromorph.learning.adapting import deal, find_taught
-from astromorph.model.alignment import MIN_IMAGES
+from astromorph.learning.adapting import stratified_folds
+from astromorph.learning.labels import find_trained
 from astromorph.metrics import score
+from astromorph.model.alignment import MIN_IMAGES
 from astromorph.model.files import DEFAULT
 
 PAIR = PAIRS["sdss-decals"]
@@ -33,9 +34,9 @@ def run(network, way, n, seed, fold, data):
     """Answers to the galaxies of a fold after adapting to n of the others, 0 for all of them."""
     classifier = MorphologyClassifier.from_pretrained("sdss", network=network)
     table = read(data, (PAIR.target,), SPLITS)
-    tested = deal(labels_of(table), FOLDS, 0) == fold
+    tested = stratified_folds(labels_of(table), FOLDS, 0) == fold
     rest, test = table[~tested], table[tested]
-    options = {"images": "path", "cutout_r90": PAIR.cutout_r90, "survey": PAIR.survey}
+    options = {"images": "path", "survey": PAIR.survey, **PAIR.framing}
     if way == "random" or not n:
         rows = np.random.default_rng(seed).permutation(len(rest))[:n or None]
     else:
@@ -43,19 +44,19 @@ def run(network, way, n, seed, fold, data):
         rows = aligned.suggest(rest, n, seed=seed, **options)["morph_row"]
     labeled = rest[rows]
     try:
-        taught = find_taught(labels_of(labeled), QUESTIONS)
+        trained = find_trained(labels_of(labeled), QUESTIONS)
     except ValueError:  # none of them
-        taught = [False] * len(QUESTIONS)
-    if any(taught):
+        trained = [False] * len(QUESTIONS)
+    if any(trained):
         classifier = classifier.adapt(labeled, **options, seed=seed, folds=0)
     elif len(labeled) >= MIN_IMAGES:
         classifier = classifier.align(labeled, **options)
-    return {"labels": labels_of(test), "answers": answer(classifier, test, PAIR.cutout_r90),
-            "taught": taught}
+    return {"labels": labels_of(test), "answers": answer(classifier, test, PAIR.framing),
+            "trained": trained}
 
 
 def curves(work, networks, ways, sizes):
-    """(network, way, n, draws, accuracies, areas, how often taught), means of all draws."""
+    """(network, way, n, draws, accuracies, areas, how often trained), means of all draws."""
     for network, way, n in product(networks, ways, sizes):
         draws = [cells for seed in range(99) if len(cells := [
             np.load(path) for path in sorted(work.glob(f"{network}_{way}_{n}_{seed}_*.npz"))
@@ -67,15 +68,15 @@ def curves(work, networks, ways, sizes):
             yield (network, way, n, len(draws),
                    *(np.array([[getattr(one, name) for one in row] for row in scores]).mean(axis=0)
                      for name in ("accuracy", "auc")),
-                   np.mean([cell["taught"] for cells in draws for cell in cells], axis=0))
+                   np.mean([cell["trained"] for cells in draws for cell in cells], axis=0))
 
 
 def text_rows(found):
     """The same as text."""
-    for network, way, n, draws, accuracies, areas, taught in found:
+    for network, way, n, draws, accuracies, areas, trained in found:
         yield [f"``{network}``", way, n or "all", draws, *(
             f"{short(accuracy, '')}, {short(area, 'AUC')}" + (" (kept)" if not often else "")
-            for accuracy, area, often in zip(accuracies, areas, taught))]
+            for accuracy, area, often in zip(accuracies, areas, trained))]
 
 
 def draw(found, total, path):
@@ -89,7 +90,7 @@ def draw(found, total, path):
             line = [(row[2] or total, row[5][q]) for row in found if row[:2] == (network, way)]
             ax.plot(*zip(*line), marker="o", label=network + (f", {way}" * (way != "random")))
         sizes = sorted({row[2] or total for row in found})
-        ax.set(title=f"{question.key.upper()}: {question.positive}", xscale="log",
+        ax.set(title=question.positive, xscale="log",
                xlabel="labeled galaxies", ylabel="ROC area")
         ax.set_xticks(sizes, sizes)
         ax.minorticks_off()
@@ -119,7 +120,7 @@ def main():
             print(path.stem, flush=True)
     found = list(curves(args.work, args.networks, args.ways, args.sizes))
     header = ["network", "chosen", "labeled galaxies", "draws",
-              *(f"{question.key.upper()}: accuracy, ROC area" for question in QUESTIONS)]
+              *(f"{question.key}: accuracy, ROC area" for question in QUESTIONS)]
     n = len(read(args.data, (PAIR.target,), SPLITS))
     total = n - n // FOLDS
     table = list_table(f"Adapted to some of {total} DECam galaxies, tested on the other "

@@ -1,4 +1,4 @@
-"""The default network beside other services to such answers: speed, and a classical one's accuracy.
+"""The default network beside other ways to such answers: speed, and a classical one's accuracy.
 
     pip install onnxruntime openvino tf2onnx torch timm statmorph photutils
     python benchmarks/peers.py speed --out docs
@@ -107,7 +107,7 @@ def speed(n, repeats, out):
     pixels = {size: rng.random((n, size, size, 3), np.float32)
               for size in {69, model.input_shape[1], 224}}
     own = pixels[model.input_shape[1]]
-    services = {
+    ways = {
         "``ds18``, Keras ``predict`` three times": (
             69, lambda x: [one.predict(x, verbose=0) for one in three]),
         "``ds18``, astromorph": (69, partial(networks.run, networks.Frozen(ds18))),
@@ -117,19 +117,19 @@ def speed(n, repeats, out):
         "ConvNeXt-Pico (Zoobot's smallest), PyTorch": (224, Zoobot()),
     }
     expected = networks.run(model, own[:64])
-    for name, (size, run) in services.items():
+    for name, (size, run) in ways.items():
         answers = run(pixels[size][:64])
         if DEFAULT in name and (change := np.abs(answers - expected).max()) > 1e-4:
             raise SystemExit(f"{name} differs from astromorph by {change:.1e}")
     few = {name: pixels[size][:n // 8] if size == 224 else pixels[size]
-           for name, (size, _) in services.items()}
-    seconds = time_in_turn({name: partial(run, few[name]) for name, (_, run) in services.items()},
+           for name, (size, _) in ways.items()}
+    seconds = time_in_turn({name: partial(run, few[name]) for name, (_, run) in ways.items()},
                            repeats)
     per_image = {name: [time / len(few[name]) for time in times] for name, times in seconds.items()}
     rows = [[name, f"{1 / statistics.median(times):.0f}",
-             f"{ratio(per_image, next(iter(services)), name):.1f}"]
+             f"{ratio(per_image, next(iter(ways)), name):.1f}"]
             for name, times in per_image.items()]
-    table = list_table("Networks alone", ["service", "images per second", "relative"], rows)
+    table = list_table("Networks alone", ["way", "images per second", "relative"], rows)
     print("\n".join(table))
     (out / "peers_speed_table.rst").write_text("\n".join(table))
 
@@ -197,7 +197,7 @@ def classical(data, work, out, limit):
         trees.fit(seen[known], truth[known, q])
         for name, answers in (("classical", trees.predict_proba(new)[:, 1]), (DEFAULT, ours[:, q])):
             scores = score(labels[:, q], answers)
-            rows.append([question.key.upper(), name, int(np.isfinite(labels[:, q]).sum()),
+            rows.append([question.key, name, int(np.isfinite(labels[:, q]).sum()),
                          *(short(getattr(scores, key), key.upper())
                            for key in ("tpr", "precision", "accuracy", "auc"))])
     table = list_table(

@@ -1,4 +1,4 @@
-"""Kill a checkpointed run again and again: is the table the same, and how much is done twice?
+"""What a checkpointed run keeps when it is killed again and again, and what is done twice.
 
     python benchmarks/resume.py --out docs
 
@@ -23,8 +23,8 @@ import numpy as np
 from accuracy import list_table
 from throughput import make_files
 
+from astromorph.galaxies.given import GivenImages
 from astromorph.running.checkpoint import PART_ROWS
-from astromorph.galaxies.given import ImageRows
 
 DISTINCT, MISSING, LATEST = 200, 500, 2600
 
@@ -51,7 +51,7 @@ def classify(names, log, result, checkpoint=None):
 
     classifier = MorphologyClassifier.from_pretrained("sdss")
     file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    ImageRows.load = logged(ImageRows.load, lambda self, row, *args: f"read {Path(row[0]).name}")
+    GivenImages.load = logged(GivenImages.load, lambda self, row, *args: f"read {Path(row[0]).name}")
     networks.run = logged(networks.run, lambda model, pixels, **options: f"answer {len(pixels)}")
     table = classifier.classify(names, progress=False, checkpoint=checkpoint)
     result.write_bytes(pickle.dumps(table))
@@ -121,7 +121,7 @@ def compare(folder, n, kills, seed):
     reads = sum((read for read, _, _ in rounds), rest)
     again = [read.total() - new for read, _, new in rounds]
     answered = [answers - new for _, answers, new in rounds]
-    prefetch = ImageRows.prefetch + ImageRows.chunk
+    prefetch = GivenImages.prefetch + GivenImages.chunk
     assert same and len(reads) == n and kept(folder / "run", n) == n
     assert max(answered) <= PART_ROWS and max(again) <= PART_ROWS + prefetch
     return [["rows, and kills", f"{n:,}, {kills}"],

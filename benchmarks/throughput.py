@@ -1,10 +1,10 @@
-"""Images per second, end to end from JPEG files, against the naive service; start-up; and peak memory.
+"""Images per second, end to end from JPEG files, against the naive way; start-up; and peak memory.
 
     python benchmarks/throughput.py --images 1024 --out docs
     python benchmarks/throughput.py --memory 1000 10000 100000
 
-The files are 424 px JPEGs of the embedded simulated galaxies. All services are timed in turn in one
-run, so that their ratios hold whatever the machine's load. The naive service reads each file with
+The files are 424 px JPEGs of the embedded simulated galaxies. All ways are timed in turn in one
+run, so that their ratios hold whatever the machine's load. The naive way reads each file with
 Pillow, shrinks it with SciPy and calls Keras' ``predict`` once a question. The floor is what the
 machine needs at least: decoding the files on all cores, and the default network's arithmetic at the
 rate of a large matrix product.
@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +37,10 @@ print(imported - begun, loaded - imported, time.perf_counter() - loaded)
 
 def make_files(folder, n):
     """n distinct 424 px JPEGs: the sample's galaxies, turned, 4.24 R90 wide."""
+    from astromorph.datasets import load_sample
     from astromorph.images import read_cutout, resample
 
-    sources = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+    sources = load_sample()["file"]
     frames = [resample(read_cutout(path, survey="sdss").pixels, 424) for path in sources]
     paths = []
     for k in range(n):
@@ -82,13 +82,13 @@ def multiply(matrix):
 
 
 def compare(n, repeats, real, out):
-    """Rates of the naive service and of `classify`, in turn, and of the networks alone."""
+    """Rates of the naive way and of `classify`, in turn, and of the networks alone."""
     from astromorph import MorphologyClassifier, networks
     from astromorph.model.files import DEFAULT
 
     ds18 = MorphologyClassifier.from_pretrained("sdss", network="ds18")
     default = MorphologyClassifier.from_pretrained("sdss")
-    models = [networks.ds18((key,)) for key in ("q1", "q2", "q3")]
+    models = [networks.ds18((key,)) for key in ("disk", "edge_on", "bar")]
     rng = np.random.default_rng(0)
     pixels, own = (rng.random((n, size, size, 3), np.float32)
                    for size in (69, default.card["size"]))
@@ -96,7 +96,7 @@ def compare(n, repeats, real, out):
     with tempfile.TemporaryDirectory() as folder:
         paths = sorted(real.glob("*.jpg"))[:n] if real else make_files(Path(folder), n)
         size = statistics.mean(path.stat().st_size for path in paths) / 1000
-        services = {"naive ``ds18``": lambda: naive(models, paths),
+        ways = {"naive ``ds18``": lambda: naive(models, paths),
                 "``classify``, ``ds18``": lambda: ds18.classify(paths, progress=False),
                 f"``classify``, ``{DEFAULT}``": lambda: default.classify(paths, progress=False),
                 "``ds18`` alone, ``predict`` three times":
@@ -104,21 +104,21 @@ def compare(n, repeats, real, out):
                 f"``{DEFAULT}`` alone": lambda: networks.run(default._frozen, own)}
         bounds = {"decoding": lambda: decode_all(paths, 2 * own.shape[1]),
                   "product": lambda: multiply(matrix)}
-        seconds = time_in_turn(services | bounds, repeats)
-    naively, *_, predict, _ = services
+        seconds = time_in_turn(ways | bounds, repeats)
+    naively, *_, predict, _ = ways
     rows = [[name, f"{n / statistics.median(seconds[name]):.0f}",
              f"{ratio(seconds, predict if 'alone' in name else naively, name):.1f}"]
-            for name in services]
+            for name in ways]
     operations = n * networks.gigaflops(default._model) / (2 * len(matrix) ** 3 / 1e9)
     floors = [decoding + operations * product for decoding, product
               in zip(seconds["decoding"], seconds["product"])]
     fraction = statistics.median(floor / time for floor, time
-                                 in zip(floors, seconds[list(services)[2]]))
+                                 in zip(floors, seconds[list(ways)[2]]))
     rows.append([f"floor: decoding and ``{DEFAULT}``'s arithmetic",
                  f"{n / statistics.median(floors):.0f}", ""])
     of = f"{real.name}, " if real else "simulated galaxies, "
     table = list_table(f"End to end from files ({of}{size:.0f} kB each), and networks alone",
-                       ["service", "images per second", "relative to the naive service"], rows)
+                       ["way", "images per second", "relative to the naive way"], rows)
     start = start_up(repeats)
     table.append(f"``classify`` with ``{DEFAULT}`` reaches {fraction:.0%} of the floor. A new "
                  f"process needs {start[0]:.1f} s to import, {start[1]:.1f} s to load the weights "
@@ -128,25 +128,27 @@ def compare(n, repeats, real, out):
         (out / f"speed_{'real' if real else 'simulated'}_table.rst").write_text("\n".join(table))
 
 
-def time_in_turn(services, repeats):
-    """Seconds of each service in each round, after one round to warm up."""
-    for run in services.values():
+def time_in_turn(ways, repeats):
+    """Seconds of each way in each round, after one round to warm up."""
+    for run in ways.values():
         run()
-    seconds = {name: [] for name in services}
+    seconds = {name: [] for name in ways}
     for _ in range(repeats):
-        for name, run in services.items():
+        for name, run in ways.items():
             seconds[name].append(timed(run))
     return seconds
 
 
 def ratio(seconds, base, name):
-    """How many times faster a service is than another: the median of the rounds."""
+    """How many times faster a way is than another: the median of the rounds."""
     return statistics.median(b / t for b, t in zip(seconds[base], seconds[name]))
 
 
 def start_up(repeats):
     """Median seconds to import, to load and to classify the first galaxy, in new processes."""
-    path = min(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+    from astromorph.datasets import load_sample
+
+    path = load_sample()["file"][0]
     times = [subprocess.run([sys.executable, "-c", START.format(path=path)], check=True,
                             capture_output=True, text=True).stdout.split()
              for _ in range(repeats)]

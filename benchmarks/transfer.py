@@ -14,7 +14,7 @@ of Figure 3 as images, into WORK.
 """
 import argparse
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -33,13 +33,13 @@ NAMES = {"0": "source on source", "a": "direct", "a*": "direct, aligned", "b": "
          "b50": "all layers, 50 epochs", "c": "dense layers only", "d": "from scratch"}
 # TPR, precision, accuracy; positive and other galaxies: Table 2 of the paper.
 PAPER = {
-    "q1": {"0": (.93, .91, .97, 674, 2696), "a": (.48, .92, .81, 797, 1612),
+    "disk": {"0": (.93, .91, .97, 674, 2696), "a": (.48, .92, .81, 797, 1612),
            "b": (.95, .91, .95, 78, 160), "c": (.96, .78, .90, 78, 160),
            "d": (.81, .77, .85, 78, 160)},
-    "q2": {"0": (.98, .80, .96, 396, 2291), "a": (.91, .76, .93, 536, 2315),
+    "edge_on": {"0": (.98, .80, .96, 396, 2291), "a": (.91, .76, .93, 536, 2315),
            "b": (.96, .86, .95, 187, 551), "c": (.97, .77, .92, 187, 551),
            "d": (.97, .70, .89, 78, 160)},
-    "q3": {"0": (.76, .79, .96, 169, 1637), "a": (.57, .35, .95, 61, 1707),
+    "bar": {"0": (.76, .79, .96, 169, 1637), "a": (.57, .35, .95, 61, 1707),
            "b": (.89, .73, .95, 9, 77), "c": (1.0, .50, .89, 9, 77), "d": (1.0, .10, .10, 9, 77)},
 }
 SCORES = {"TPR": "tpr", "precision": "precision", "accuracy": "accuracy", "AUC": "auc"}
@@ -59,8 +59,8 @@ class Pair:
         Set of the target.
     survey : str
         Of the target's images.
-    cutout_r90 : str
-        How the target's images are framed.
+    framing : dict
+        How the target's images are framed: options of `classify`.
     bundled : bool
         Whether the source's weights come with the package; else they are trained here, on the
         source alone.
@@ -71,15 +71,15 @@ class Pair:
     sources: tuple
     target: str
     survey: str = "sdss"
-    cutout_r90: str = "cutout_r90"
+    framing: dict = field(default_factory=lambda: {"cutout_r90": "cutout_r90"})
     bundled: bool = False
-    networks: tuple = ("tuningfork",)
+    networks: tuple = ("ds18",)
     experiments: tuple = ("0", "a", "a*", "b", "c", "d")
 
 
 PAIRS = {
-    "sdss-decals": Pair(SETS, "decals", "legacy", "measure", True, ("tuningfork", "ds18"),
-                        tuple(NAMES)),
+    "sdss-decals": Pair(SETS, "decals", "legacy", {"r90": "measure"}, True,
+                        experiments=tuple(NAMES)),
     "sdss-decals-nominal": Pair(SETS, "decals", "legacy", bundled=True,
                                 experiments=("a", "a*", "b")),
     "gz2-efigi": Pair(("gz2",), "efigi"),
@@ -131,20 +131,20 @@ def source_weights(pair, network, data, work):
     return MorphologyClassifier.read(path)
 
 
-def answer(classifier, table, cutout_r90):
+def answer(classifier, table, framing):
     """Probabilities (n, questions)."""
     return probabilities(classifier.classify(table["path", "cutout_r90"], images="path",
-                                             cutout_r90=cutout_r90))
+                                             **framing))
 
 
 def run(pair, network, experiment, seed, data, work):
     """Answers of one experiment to galaxies that it did not see, and what it took."""
     classifier = source_weights(pair, network, data, work)
     if experiment == "0":
-        table, cutout_r90 = read(data, pair.sources, ("test",)), "cutout_r90"
+        table, framing = read(data, pair.sources, ("test",)), {"cutout_r90": "cutout_r90"}
     else:
-        table, cutout_r90 = read(data, (pair.target,), ("test",)), pair.cutout_r90
-    options = {"images": "path", "cutout_r90": cutout_r90, "survey": pair.survey}
+        table, framing = read(data, (pair.target,), ("test",)), pair.framing
+    options = {"images": "path", "survey": pair.survey, **framing}
     rest = read(data, (pair.target,), ("train", "val"))
     n_train, start = np.zeros(3, int), (time.perf_counter(), time.process_time())
     if experiment == "a*":
@@ -154,7 +154,7 @@ def run(pair, network, experiment, seed, data, work):
         n_train = np.isfinite(labels_of(sample)).sum(axis=0)
         classifier = classifier.adapt(sample, **options, **ADAPT[experiment], folds=0, seed=seed)
     seconds = time.perf_counter() - start[0], time.process_time() - start[1]
-    return {"labels": labels_of(table), "answers": answer(classifier, table, cutout_r90),
+    return {"labels": labels_of(table), "answers": answer(classifier, table, framing),
             "n_train": n_train, "seconds": seconds, "catalog": np.array(table["catalog"]),
             "path": np.array(table["path"])}
 
@@ -224,7 +224,7 @@ def table_rows(experiments, catalog=None):
             labels, answers = answers_of(cells, q, catalog)
             scores = score_cells(labels, answers)
             paper = PAPER[question.key].get(experiment)
-            yield [question.key.upper(), f"({experiment}) {NAMES[experiment]}",
+            yield [question.key, f"({experiment}) {NAMES[experiment]}",
                    f"{len(cells)}" if experiment in ADAPT else "",
                    f"{cells[0]['n_train'][q] or ''}", f"{int(labels.sum())}/{len(labels)}",
                    *(with_interval(scores, name) for name in SCORES),
@@ -268,7 +268,7 @@ def write_weights_table(path):
     for network in sorted((n for survey, n in bundled() if survey == "legacy"), reverse=True):
         card = MorphologyClassifier.from_pretrained("legacy", network=network).card
         lines += list_table(f"``{network}``, {card['tested_by']}", header, (
-            [row["set"].removeprefix("decals, "), row["question"].upper(),
+            [row["set"].removeprefix("decals, "), row["question"],
              f"{row['n_positive']}/{row['n']}",
              *(short(row[name], name) for name in (*SCORES, "ECE"))] for row in card["test"]))
     path.write_text("\n".join(lines))
@@ -278,7 +278,7 @@ def align_line(title, experiments):
     """What aligning brings."""
     shares = gap_closed(experiments)
     return [f"{title}: aligning, without a label, closes {shares[0]:.0%} of the gap in accuracy "
-            f"between (a) and (b) for Q1, and {shares[1]:.0%} of that in ROC area.", ""]
+            f"between (a) and (b) for disk, and {shares[1]:.0%} of that in ROC area.", ""]
 
 
 def time_line(title, experiments):
@@ -315,7 +315,7 @@ def draw_curves(results, out):
                     tpr, precision, _, positive, negative = PAPER[question.key][experiment]
                     ax.plot(tpr * positive * (1 / precision - 1) / negative, tpr, "x",
                             color=color, zorder=3)
-            ax.set(title=f"{network}, {question.key.upper()}: {question.positive}",
+            ax.set(title=f"{network}: {question.positive}",
                    xlim=(-0.02, 0.62), ylim=(0.18, 1.02))
         row[0].set_ylabel("True positive rate")
         row[-1].legend(loc="lower right", frameon=False, fontsize=8)
@@ -368,7 +368,7 @@ def main():
     parser.add_argument("--work", type=Path, required=True, help="where results are kept")
     parser.add_argument("--out", type=Path, required=True, help="for tables and figures")
     parser.add_argument("--pairs", nargs="*", choices=PAIRS, default=[*PAIRS])
-    parser.add_argument("--networks", nargs="*", default=["tuningfork", "ds18"])
+    parser.add_argument("--networks", nargs="*", default=["ds18"])
     parser.add_argument("--experiments", nargs="*", choices=NAMES, default=[*NAMES])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--pictures", action="store_true")

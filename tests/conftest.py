@@ -1,4 +1,4 @@
-"""Fixtures shared by the tests: one simulated galaxy, and the folder of real ones."""
+"""Fixtures shared by the tests: bundled weights, a simulated galaxy, the folder of real ones."""
 import os
 from pathlib import Path
 
@@ -7,6 +7,29 @@ import pytest
 from astropy.wcs import WCS
 
 from astromorph.surveys import SURVEYS
+
+
+@pytest.fixture(scope="session")
+def classifier():
+    """The bundled SDSS weights of the default network, for all tests: leave it as it is."""
+    from astromorph import MorphologyClassifier
+
+    return MorphologyClassifier.from_pretrained("sdss")
+
+
+@pytest.fixture(scope="session")
+def ds18_classifier():
+    """The bundled SDSS weights of the paper's network, for all tests: leave it as it is."""
+    from astromorph import MorphologyClassifier
+
+    return MorphologyClassifier.from_pretrained("sdss", network="ds18")
+
+
+@pytest.fixture(params=["pinwheel", "ds18"])
+def any_classifier(request):
+    """Each of the two in turn."""
+    return request.getfixturevalue("classifier" if request.param == "pinwheel"
+                                   else "ds18_classifier")
 
 
 @pytest.fixture(scope="session")

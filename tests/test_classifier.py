@@ -1,6 +1,5 @@
 """`MorphologyClassifier` through its public API, on the embedded simulated galaxies."""
 import io
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -13,23 +12,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from astromorph import MorphFlag, MorphologyClassifier, networks, read_cutout
+from astromorph.datasets import load_sample
 from astromorph.errors import AstromorphWarning, CutoutError
 from astromorph.galaxies.given import GivenImages
 from astromorph.running import run
 
 COLUMNS = ["P_disk", "P_edge_on", "P_bar"]
-SAMPLE = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+SAMPLE = list(load_sample()["file"])
 KINDS = np.array([fits.getheader(path)["MORPH"] for path in SAMPLE])
-
-
-@pytest.fixture(scope="module", params=["pinwheel", "ds18"])
-def any_classifier(request):
-    return MorphologyClassifier.from_pretrained("sdss", network=request.param)
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +273,7 @@ def test_evaluate(classifier, jpegs):
         classifier.evaluate(paths)
 
 
+@pytest.mark.slow
 def test_memory_does_not_hold_all_frames(classifier, jpegs, monkeypatch):
     """Frames are read a few chunks ahead of the network, never all of them."""
     loaded, answered, most, model = [0], [0], [0], classifier.model
@@ -313,6 +304,7 @@ def test_joint_probabilities_follow_the_tree(classifier, jpegs):
     assert "P_bar_joint" not in classifier.classify([jpegs[0][0]], progress=False).colnames
 
 
+@pytest.mark.slow
 def test_precision(classifier, jpegs, monkeypatch):
     """bfloat16 only where it was measured harmless and the processor has it, or on request."""
     paths = jpegs[0][:4]

@@ -30,6 +30,7 @@ def blocks(page):
     return [textwrap.dedent(code) for code in BLOCK.findall(text)]
 
 
+SLOW = ("adapting", "whole_survey")
 PAGES = [page for page in (ROOT / "README.rst", *sorted((ROOT / "docs").glob("*.rst")))
          if blocks(page)]
 
@@ -96,7 +97,9 @@ def example_archive(monkeypatch):
 # LSDB 0.11 with pandas 3.1; an extension has no margin, and needs none.
 @pytest.mark.filterwarnings("ignore:The inplace keyword in NestedFrame")
 @pytest.mark.filterwarnings("ignore:Right catalog does not have a margin")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [
+    pytest.param(page, marks=[pytest.mark.slow] if page.stem in SLOW else []) for page in PAGES],
+    ids=[page.stem for page in PAGES])
 def test_code_runs(page, files, tmp_path, monkeypatch, quick_lessons, example_archive, request):
     if page.stem == "whole_survey":
         request.getfixturevalue("hats_catalog")

@@ -1,11 +1,14 @@
 """The front door: what it offers, and what it does not load."""
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
 import astromorph
 
+ROOT = Path(__file__).parents[1]
 HEAVY = ("tensorflow", "keras", "sklearn", "matplotlib", "astropy")
 
 
@@ -58,3 +61,24 @@ def test_every_survey_has_a_marker(name):
 
 def test_no_survey_without_tests():
     assert set(astromorph.SURVEYS) == {"sdss", "des", "legacy"}
+
+
+def test_every_file_that_is_not_code_is_package_data():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packaged = {path for package, patterns in settings["tool"]["setuptools"]["package-data"].items()
+                for pattern in patterns for path in ROOT.joinpath(*package.split(".")).glob(pattern)}
+    there = {path for path in (ROOT / "astromorph").rglob("*")
+             if path.is_file() and path.suffix not in {".py", ".pyc"}}
+    assert there == packaged
+    names = {path.relative_to(ROOT / "astromorph").as_posix() for path in packaged}
+    assert {"py.typed", "report/report.html", "model/sdss-pinwheel.safetensors",
+            "model/legacy-ds18.safetensors", "datasets/sample/simulated_smooth_1.fits"} <= names
+
+
+def test_every_folder_of_code_is_a_package():
+    folders = {path.parent for path in (ROOT / "astromorph").rglob("*.py")}
+    assert all((folder / "__init__.py").is_file() for folder in folders)
+
+
+def test_version():
+    assert astromorph.__version__.split(".")[0].isdigit()

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from PIL import Image
 
 from astromorph import MorphFlag, MorphologyClassifier, networks, services
 from astromorph.cutouts.cache import CutoutCache
+from astromorph.datasets import load_sample
 from astromorph.images import read_cutout, resample
 from astromorph.model.calibration import PlattScaling
 from astromorph.partitions import KEEP_MEMORY, classify_partition, write_extension
@@ -51,15 +51,10 @@ classifier.classify_catalog(catalog, images="file", cutout_r90=4.24, batch_size=
 
 
 @pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """The catalog's folder: a collection with a margin, and the files of its galaxies."""
     folder = tmp_path_factory.mktemp("partitions")
-    sample = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+    sample = load_sample()["file"]
     for k, path in enumerate(sample):
         pixels = resample(read_cutout(path, survey="sdss").pixels, 160)
         Image.fromarray(np.rint(255 * pixels).astype(np.uint8)).save(folder / f"{k}.jpg")
@@ -257,6 +252,7 @@ def test_the_margin_is_left_out(in_process, classifier, catalog, monkeypatch):
     assert sum(seen) == N
 
 
+@pytest.mark.slow
 def test_workers_keep_memory(client):
     assert set(client.run(os.getenv, "MALLOC_TRIM_THRESHOLD_").values()) == {str(2**27)}
 
@@ -267,6 +263,7 @@ def ask(url):
     return os.environ["TF_NUM_INTRAOP_THREADS"]
 
 
+@pytest.mark.slow
 def test_workers_share_what_services_are_asked(client, classifier, catalog, table, tmp_path):
     galaxies = [(row["RA"], row["DEC"], k % 12) for k, row in enumerate(table)]
     with LoopbackServer(Sky(galaxies)) as server:
@@ -301,6 +298,7 @@ def test_a_killed_worker_loses_nothing(client, classifier, catalog, table, plain
     assert pids[busy] not in client.run(os.getpid).values()
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_resumed(in_process, classifier, catalog, plain, folder, tmp_path,
                                  monkeypatch):
     middle = Path(computed(catalog.partitions[2])["file"].iloc[-1])

@@ -132,10 +132,14 @@ def test_mosaic_on_a_given_figure():
 
 @pytest.mark.parametrize("images, shape, options, message", [
     (np.zeros((2, 4, 4, 3)), (3, 3), {}, r"shape \(2, 3\).*Received \(3, 3\)"),
-    (np.zeros((2, 4, 4, 3)), (2, 2), {}, r"shape \(2, 3\).*Received \(2, 2\)"),
+    (np.zeros((2, 4, 4, 3)), (2, 2), {"questions": QUESTIONS},
+     r"shape \(2, 3\).*Received \(2, 2\)"),
+    (np.zeros((2, 4, 4, 3)), (2, 2), {},
+     r"questions: expected one question for each of 2 .* none. Pass questions=clf.questions."),
+    (np.zeros((2, 4, 4, 3)), (2,), {}, r"probabilities: expected shape \(2, 3\)"),
     (np.zeros((2, 4, 4)), (2, 3), {}, r"color images of shape \(y, x, 3\).*\(4, 4\)"),
-    (np.zeros((2, 4, 4, 3)), (2, 3), {"titles": ["a"]}, r"titles must be as many.*2.*Received 1"),
-    (np.zeros((2, 4, 4, 3)), (2, 3), {"n_columns": 0}, r"n_columns must be a positive integer"),
+    (np.zeros((2, 4, 4, 3)), (2, 3), {"titles": ["a"]}, r"titles: expected as many.*2.*Received 1"),
+    (np.zeros((2, 4, 4, 3)), (2, 3), {"n_columns": 0}, r"n_columns: expected a positive integer"),
     ([], (0, 3), {}, r"at least one image"),
 ])
 def test_mosaic_wrong_arguments(images, shape, options, message):
@@ -147,12 +151,12 @@ def test_histogram_fills_what_is_likely(data):
     _, probabilities = data
     likely = probabilities > .4
     ax = plots.plot_histogram(np.ma.masked_greater(probabilities, .9), likely=likely, n_bins=10,
-                              label="probability_asked")
+                              label="asked")
     filled, outlined = ax.patches[:10], ax.patches[10]
     counts, _ = np.histogram(probabilities, 10, (0, 1))
     counts[9] = 0
     heights = [bar.get_height() for bar in filled]
     np.testing.assert_array_equal(heights, counts * (np.arange(10) > 3))
     assert outlined.get_xy()[1:-1:2, 1].tolist() == counts.tolist()
-    assert legend_texts(ax) == ["probability_asked", "all"]
+    assert legend_texts(ax) == ["asked", "all"]
     assert len(plots.plot_histogram(probabilities, n_bins=10).patches) == 10

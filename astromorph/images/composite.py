@@ -38,9 +38,10 @@ def color_composite(planes, survey, *, pixel_scale=None):
     area = 1 if pixel_scale is None else (native / pixel_scale) ** 2
     shape = next(iter(planes.values())).shape
     channels = np.full((3, *shape), np.nan, np.float32)
+    scales = {band.lower(): scale for band, scale in survey.scales.items()}
     for channel, band, shown in zip(channels, survey.rgb, shown_bands(planes, survey)):
         if shown is not None:
-            scale = survey.scales.get(shown, survey.scales[band])
+            scale = scales.get(shown, scales[band.lower()])
             channel[:] = planes[shown] * np.float32(scale * area) + np.float32(survey.offset)
     channels = _filled(channels, survey.offset)
     mean = np.clip(channels, 0, None).mean(axis=0)
@@ -54,11 +55,19 @@ def shown_bands(planes, survey):
 
     A band that is not shown itself stands in where it is the nearest in wavelength: i for z.
     """
-    shown = []
-    for band in survey.rgb:
-        nearest = min(planes, key=lambda name: abs(_WAVELENGTHS[name] - _WAVELENGTHS[band]))
-        shown.append(nearest if nearest == band or nearest not in survey.rgb else None)
+    shown, rgb, order = [], [band.lower() for band in survey.rgb], _order(survey)
+    for band in rgb:
+        nearest = min(planes, key=lambda name: abs(order[name] - order[band]))
+        shown.append(nearest if nearest == band or nearest not in rgb else None)
     return shown
+
+
+def _order(survey):
+    """Wavelengths of bands; the numbers of a survey's bands where it names others than ugrizY."""
+    bands = [band.lower() for band in survey.bands]
+    if set(bands) <= set(_WAVELENGTHS):
+        return _WAVELENGTHS
+    return dict.fromkeys(_WAVELENGTHS, np.inf) | {band: n for n, band in enumerate(bands)}
 
 
 def _filled(channels, sky):

@@ -104,11 +104,31 @@ def read_planes(source, *, survey=None, bands=None):
                       MorphFlag(0) if known else MorphFlag.UNKNOWN_UNIT)
 
 
-def band_names(bands):
-    """Check the ``bands`` argument: an iterable of names such as ``"grz"`` or ``["g", "r"]``."""
-    names = [str(band).lower() for band in bands]
-    if not names or len(set(names)) < len(names) or not set(names) <= set("ugrizy"):
-        raise wrong("bands", "different names out of u, g, r, i, z, Y", repr(bands))
+def band_names(bands, survey=None):
+    """Check the ``bands`` argument: an iterable of names such as ``"grz"`` or ``["g", "r"]``.
+
+    Parameters
+    ----------
+    bands : iterable of str
+        Different names in upper or lower case: u, g, r, i, z, Y, and the survey's own.
+    survey : `~astromorph.surveys.Survey`, optional
+        A record that may name others.
+
+    Returns
+    -------
+    list of str
+        In lower case.
+
+    Raises
+    ------
+    ValueError
+        If they are others, or a band is named twice.
+    """
+    own = [band for band in survey.bands if band.lower() not in "ugrizy"] if survey else []
+    names, known = [str(band).lower() for band in bands], [*"ugrizy", *(map(str.lower, own))]
+    if not names or len(set(names)) < len(names) or not set(names) <= set(known):
+        raise wrong("bands", f"different names out of {', '.join([*'ugriz', 'Y', *own])}",
+                    repr(bands))
     return names
 
 
@@ -301,8 +321,11 @@ def _name_planes(images, count, survey, bands):
         bands = [_header_band(image.header) for image in images]
     if not bands or None in bands:
         bands = _assumed_bands(count, get_survey(survey or SURVEYS["sdss"]))
+    record = survey and get_survey(survey)
+    own = [band.lower() for band in record.bands] if record else []
     try:
-        names = band_names(_BAND.sub(r"\1", str(band)) for band in bands)
+        names = band_names([band if str(band).lower() in own else _BAND.sub(r"\1", str(band))
+                            for band in bands], record)
     except ValueError:
         names = []
     if len(names) != count:

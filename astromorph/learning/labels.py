@@ -1,21 +1,19 @@
 """From the votes of volunteers to training labels: 1, 0, or NaN where the votes do not tell."""
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 from astropy.table import Table
 
-from astromorph.errors import wrong
-from astromorph.metrics import as_labels, as_probabilities
-from astromorph.questions import QUESTIONS
+from astromorph.arguments import as_labels, as_probabilities, check_number
+from astromorph.errors import ArgumentTypeError, wrong
 from astromorph.learning.votes import PLAIN, VoteColumns
+from astromorph.questions import QUESTIONS
 
 __all__ = ["MIN_PER_ANSWER", "Labels", "find_trained", "make_labels", "read_labels",
            "vote_agreement", "without_answers"]
 
 MIN_PER_ANSWER = 10
 """A question with fewer galaxies of either answer is not trained."""
-
 
 
 @dataclass(frozen=True)
@@ -25,15 +23,52 @@ class Labels:
     Parameters
     ----------
     values : `~numpy.ndarray`, float, shape (n, questions)
-        1, 0, or NaN where there is no label, in the order of `~astromorph.questions.QUESTIONS`.
+        1, 0, or NaN where there is no label.
+    keys : tuple of str
+        Keys of the questions, in the order of the columns.
     report : `~astropy.table.Table`
-        A row a question: how many galaxies are positive and negative, how many have no label and
+        One row per question: how many galaxies are positive and negative, how many have no label and
         why (each galaxy counts once), whether votes were counted, and the columns of the positive
         answer. What was asked for is in its ``meta``.
     """
 
     values: np.ndarray
+    keys: tuple[str, ...]
     report: Table
+
+    def select(self, questions) -> np.ndarray:
+        """Take the labels of some questions.
+
+        Parameters
+        ----------
+        questions : sequence of `~astromorph.questions.Question` or str
+            The questions, or their keys.
+
+        Returns
+        -------
+        `~numpy.ndarray`, float, shape (n, questions)
+            1, 0 or NaN, in the order of ``questions``.
+
+        Raises
+        ------
+        ValueError
+            If there are no labels of one of them.
+
+        Examples
+        --------
+        >>> from astropy.table import Table
+        >>> from astromorph import make_labels
+        >>> labels = make_labels(Table({"disk": [1, 1], "bar": [0, 1]}))
+        >>> labels.select(["bar", "disk"])
+        array([[0., 1.],
+               [1., 1.]])
+        """
+        keys = [getattr(question, "key", question) for question in questions]
+        if missing := [key for key in keys if key not in self.keys]:
+            raise wrong("labels", f"labels of {', '.join(keys)}",
+                        f"labels of {', '.join(self.keys)}",
+                        f"Make those of {', '.join(missing)} too: make_labels(questions=...).")
+        return self.values[:, [self.keys.index(key) for key in keys]]
 
     def __str__(self):
         choices = ", ".join(f"{name}={value}" for name, value in self.report.meta.items())
@@ -44,8 +79,9 @@ class Labels:
         return "\n".join(lines)
 
 
-def make_labels(table, *, threshold=0.7, min_votes=5, agreement=None, debiased=False,
-                dialect=None):
+def make_labels(table, *, questions=QUESTIONS, threshold: float = 0.7, min_votes: float = 5,
+                agreement: float | None = None, debiased: bool = False,
+                dialect: str | None = None) -> Labels:
     """Turn votes into labels, keeping only what volunteers agree on.
 
     A galaxy is labeled where more than ``threshold`` of the votes went to one of the two answers
@@ -59,8 +95,11 @@ def make_labels(table, *, threshold=0.7, min_votes=5, agreement=None, debiased=F
     table : `~astropy.table.Table`
         With columns as in Galaxy Zoo 2 [2]_ [3]_, Galaxy Zoo DECaLS [4]_ or DESI, or the table of
         [1]_, in any case and with ``-`` or ``_``: vote fractions (weighted ones are preferred),
-        numbers of votes, or both. Or with labels: ``q1``, ``q2``, ``q3``, else ``P_disk``,
-        ``P_edge_on``, ``P_bar``, of 1, 0 and missing. Masked and text columns will do.
+        numbers of votes, or both. Or with labels of 1, 0 and missing, in columns named after the
+        questions: ``disk``, ``edge_on``, ``bar`` (or ``q1``, ``q2``, ``q3``), else ``P_disk``,
+        ``P_edge_on``, ``P_bar``. Masked and text columns will do.
+    questions : sequence of `~astromorph.questions.Question`
+        The questions to make labels of. One whose parent is not among them is taken as asked.
     threshold : float
         Vote fraction to exceed, at least 0.5 and below 1.
     min_votes : float
@@ -87,44 +126,58 @@ def make_labels(table, *, threshold=0.7, min_votes=5, agreement=None, debiased=F
         If columns are unknown, incomplete, of several dialects or out of range, or another
         argument is not as described.
 
+    See Also
+    --------
+    astromorph.MorphologyClassifier.adapt : Learn from labels.
+    vote_agreement : How far volunteers agree.
+
     References
     ----------
     .. [1] Dominguez Sanchez et al. 2019, MNRAS 484, 93.
     .. [2] Willett et al. 2013, MNRAS 435, 2835.
     .. [3] Hart et al. 2016, MNRAS 461, 3663.
     .. [4] Walmsley et al. 2022, MNRAS 509, 3966.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph import make_labels
+    >>> votes = Table({"smooth-or-featured_featured-or-disk": [36, 4, 20],
+    ...                "smooth-or-featured_smooth": [3, 35, 19]})
+    >>> labels = make_labels(votes)
+    >>> labels.select(["disk"])[:, 0]
+    array([ 1.,  0., nan])
     """
     if not isinstance(table, Table):
-        raise TypeError("table: expected an astropy Table (Table.from_pandas makes one). "
-                        f"Received {type(table).__name__}.")
+        raise wrong("table", "an astropy Table", type(table).__name__,
+                    "Table.from_pandas makes one.", error=ArgumentTypeError)
     agrees = _criterion(threshold, agreement)
-    if not (isinstance(min_votes, Real) and min_votes >= 0):
-        raise ValueError(f"min_votes must be one number, 0 or more. Received: {min_votes!r}")
-    columns = VoteColumns(table, dialect)
-    values, rows, votes, probability_asked = [], [], {}, {}
-    for question in QUESTIONS:
-        key = question.key
-        votes[key] = columns.read(question, debiased=debiased)
-        probability_asked[key] = _asked(question, votes, probability_asked)
-        labels, counts = _judge(votes[key], probability_asked[key], agrees, min_votes)
+    check_number(min_votes, "min_votes", "one number, 0 or more", lambda value: value >= 0)
+    questions = list(questions)
+    columns = VoteColumns(table, questions, dialect)
+    votes = {each.key: columns.read(each, debiased=debiased) for each in questions}
+    values, rows = [], []
+    for question in questions:
+        cast = votes[question.key]
+        labels, counts = _judge(cast, _asked(question, questions, votes), agrees, min_votes)
         values.append(labels)
-        rows.append({"question": key} | counts | {"counted": votes[key].number is not None,
-                                                  "columns": votes[key].columns})
+        rows.append({"question": question.key} | counts | {"counted": cast.number is not None,
+                                                           "columns": cast.columns})
     criterion = {"threshold": threshold} if agreement is None else {"agreement": agreement}
     meta = {"dialect": columns.dialect, **criterion, "min_votes": min_votes, "debiased": debiased}
-    return Labels(np.stack(values, axis=1), Table(rows, meta=meta))
+    return Labels(np.stack(values, axis=1), tuple(votes), Table(rows, meta=meta))
 
 
 def read_labels(data, labels, questions):
-    """Labels as an array, given as one, as `Labels`, or by the columns of a table.
+    """Give labels as an array: they come as one, as `Labels`, or in the columns of a table.
 
     Parameters
     ----------
     data : `~astropy.table.Table` or sequence
         The galaxies.
     labels : array-like or Labels or None
-        None to take them from the table, see `make_labels`; probabilities of `classify` in it are
-        not taken for labels.
+        `Labels` may hold those of more questions. None to take them from the table, see
+        `make_labels`; probabilities of `classify` in it are not taken for labels.
     questions : sequence of `~astromorph.questions.Question`
         The columns.
 
@@ -139,15 +192,30 @@ def read_labels(data, labels, questions):
     """
     if labels is None:
         if not isinstance(data, Table):
-            raise ValueError("labels: none given, and the data are not a table that has them. "
-                             f"Expected an array (n, {len(questions)}) of 1, 0 and NaN, or a table "
-                             f"with columns {[question.key for question in questions]} or votes.")
-        labels = make_labels(without_answers(data, questions))
-    labels = as_labels(labels.values if isinstance(labels, Labels) else labels)
+            raise wrong("labels", f"an array (n, {len(questions)}) of 1, 0 and NaN, or data that "
+                        f"are a table with columns {[question.key for question in questions]} or "
+                        f"votes", f"none, and data of type {type(data).__name__}")
+        labels = make_labels(without_answers(data, questions), questions=_with_parents(questions))
+    labels = as_labels(labels.select(questions) if isinstance(labels, Labels) else labels)
     if labels.shape != (len(data), len(questions)):
-        raise ValueError(f"labels: expected shape ({len(data)}, {len(questions)}), a row for each "
-                         f"galaxy and a column a question. Received {labels.shape}.")
+        raise wrong("labels", f"shape ({len(data)}, {len(questions)}), one row per galaxy and one "
+                    "column per question", labels.shape)
     return labels
+
+
+def _with_parents(questions):
+    """The questions, and before them the published ones that they follow from."""
+    known = {question.key: question for question in (*QUESTIONS, *questions)}
+    found = {}
+
+    def add(question):
+        if question.parent in known:
+            add(known[question.parent])
+        found[question.key] = question
+
+    for question in questions:
+        add(question)
+    return tuple(found.values())
 
 
 def without_answers(table, questions=QUESTIONS):
@@ -192,7 +260,7 @@ def vote_agreement(fraction):
     ----------
     Dieleman, Willett & Dambre 2015, MNRAS 450, 1441.
     """
-    p = as_probabilities(fraction)
+    p = as_probabilities(fraction, "fraction")
     # The limit of p log p is 0, as is 0 log 1.
     return 1 + sum(share * np.log2(np.where(share == 0, 1, share)) for share in (p, 1 - p))
 
@@ -200,34 +268,33 @@ def vote_agreement(fraction):
 def _criterion(threshold, agreement):
     """What tells whether the fraction of the leading answer is enough."""
     if agreement is None:
-        if not (isinstance(threshold, Real) and 0.5 <= threshold < 1):
-            raise ValueError("threshold must be one number, at least 0.5 and below 1. "
-                             f"Received: {threshold!r}")
+        check_number(threshold, "threshold", "one number, at least 0.5 and below 1",
+                     lambda value: 0.5 <= value < 1)
         return lambda leading: leading > threshold
-    if not (isinstance(agreement, Real) and 0 < agreement <= 1):
-        raise ValueError("agreement must be one number above 0, at most 1. "
-                         f"Received: {agreement!r}")
+    check_number(agreement, "agreement", "one number above 0, at most 1",
+                 lambda value: 0 < value <= 1)
     # Rounded fractions may add up to a little over 1.
     return lambda leading: ((leading > 0.5)
                             & (vote_agreement(np.minimum(leading, 1)) >= agreement))
 
 
-def _asked(question, votes, probability_asked):
+def _asked(question, questions, votes):
     """Where a question makes sense, as far as the votes on its parents are known."""
-    if question.parent is None:
+    parent = next((each for each in questions if each.key == question.parent), None)
+    if parent is None:
         return np.ones(votes[question.key].positive.shape, bool)
-    parent = votes[question.parent]
-    return probability_asked[question.parent] & (parent.favors(question.asked_if)
-                                     | np.isnan(parent.positive + parent.negative))
+    cast = votes[parent.key]
+    unknown = np.isnan(cast.positive + cast.negative)
+    return _asked(parent, questions, votes) & (cast.favors(question.asked_if) | unknown)
 
 
-def _judge(votes, probability_asked, agrees, min_votes):
+def _judge(votes, asked, agrees, min_votes):
     """Labels of one question, and how many galaxies got which, or none for which reason."""
     leading = np.maximum(votes.positive, votes.negative)
     number = np.inf if votes.number is None else votes.number
-    unfit = {"not_applicable": ~probability_asked, "too_few_votes": number < min_votes,
+    unfit = {"not_applicable": ~asked, "too_few_votes": number < min_votes,
              "missing": np.isnan(leading + number), "not_robust": ~agrees(leading)}
-    reason = np.select([np.broadcast_to(rows, probability_asked.shape) for rows in unfit.values()],
+    reason = np.select([np.broadcast_to(rows, asked.shape) for rows in unfit.values()],
                        list(unfit), "")
     labels = np.where(reason == "", votes.favors(1), np.nan)
     outcomes = {"positive": labels == 1, "negative": labels == 0,

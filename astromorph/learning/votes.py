@@ -4,8 +4,9 @@ from dataclasses import dataclass
 import numpy as np
 from astropy import units as u
 
-from astromorph.metrics import as_floats
-from astromorph.questions import DIALECTS, QUESTIONS
+from astromorph.arguments import as_floats
+from astromorph.errors import wrong
+from astromorph.questions import DIALECTS
 
 __all__ = ["PLAIN", "VoteColumns", "VoteFractions", "has_votes"]
 
@@ -50,6 +51,8 @@ class VoteColumns:
     ----------
     table : `~astropy.table.Table`
         With columns in any case, and with ``-`` or ``_``.
+    questions : sequence of `~astromorph.questions.Question`
+        Whose columns to look for.
     dialect : str, optional
         Name of one of `~astromorph.questions.DIALECTS`, or ``"labels"``; by default the only one
         that the table has columns of.
@@ -60,8 +63,8 @@ class VoteColumns:
         If the table has columns of none, or of several and none is chosen.
     """
 
-    def __init__(self, table, dialect=None):
-        self._table = table
+    def __init__(self, table, questions, dialect=None):
+        self._table, self._questions = table, questions
         self._names = {_form(name): name for name in table.colnames}
         self.dialect = self._choose(dialect)
 
@@ -101,37 +104,48 @@ class VoteColumns:
             with np.errstate(divide="ignore", invalid="ignore"):
                 shares = [share / number for share in shares]
         if not debiased and np.any(sum(shares) > 1 + _ROUNDING):
-            raise ValueError(f"table: expected votes that add up in columns {sum(sides, [])}. "
-                             "Received more for the answers than were cast.")
+            raise wrong("table", f"votes that add up in columns {sum(sides, [])}",
+                        "more for the answers than were cast")
         return VoteFractions(*shares, number, " + ".join(sides[0]))
 
     def _choose(self, name):
         found, names = self._dialects(), [*(known.name for known in DIALECTS), PLAIN]
         if name is not None and name not in names:
-            raise ValueError(f"dialect: expected one of {names}. Received: {name!r}")
+            raise wrong("dialect", f"one of {names}", repr(name))
         if name in found:
             return name
         if name is None and len(found) > 1:
             there = "; ".join(f"{known} ({', '.join(found[known][:3])})" for known in found)
-            raise ValueError(f"dialect: expected a choice, as the table has columns of {there}. "
-                             "Received none.")
+            raise wrong("dialect", f"a choice, as the table has columns of {there}", "none")
         if name or not found:
-            examples = [f"{known.name} ({QUESTIONS[0].vote_columns(known)[0]})"
-                        for known in DIALECTS]
-            raise ValueError(f"table: expected columns of {name or 'votes or labels'}. Understood: "
-                             f"{', '.join(examples)}, {PLAIN} (q1 or P_disk), with those of the "
-                             f"other answers and questions. Received: {self._table.colnames}")
+            raise wrong("table", f"columns of {name or 'votes or labels'}", self._table.colnames,
+                        f"Understood: {', '.join(self._examples())}, with those of the other "
+                        "answers and questions.")
         return next(iter(found))
+
+    def _examples(self):
+        """One column of each dialect."""
+        for known in DIALECTS:
+            columns = [name for each in self._questions for name in each.vote_columns(known)]
+            if columns:
+                yield f"{known.name} ({columns[0]})"
+        first = self._questions[0]
+        yield f"{PLAIN} ({first.key} or {first.column})"
 
     def _dialects(self):
         """What there is: name -> columns. Probability columns are labels if nothing else is."""
-        found = {dialect.name: self._present(name for question in QUESTIONS
+        found = {dialect.name: self._present(name for question in self._questions
                                              for name in question.vote_columns(dialect))
                  for dialect in DIALECTS}
-        found[PLAIN] = self._present(question.key for question in QUESTIONS)
+        found[PLAIN] = self._labels()
         if not any(found.values()):
-            found[PLAIN] = self._present(question.column for question in QUESTIONS)
+            found[PLAIN] = self._present(question.column for question in self._questions)
         return {name: columns for name, columns in found.items() if columns}
+
+    def _labels(self):
+        """Columns named after the questions."""
+        return self._present(name for question in self._questions
+                             for name in question.label_columns)
 
     def _present(self, names):
         return [self._names[_form(name)] for name in names if _form(name) in self._names]
@@ -146,17 +160,17 @@ class VoteColumns:
                 complete = [suffix for suffix in kind
                             if len(self._present(names[suffix])) == len(names[suffix])]
                 if len(complete) > 1:
-                    raise ValueError(f"table: expected one spelling of the votes on {question.key}."
-                                     f" Received {[names[suffix][0] for suffix in complete]}: keep "
-                                     "the columns of one catalog.")
+                    raise wrong("table", f"one spelling of the votes on {question.key}",
+                                [names[suffix][0] for suffix in complete],
+                                "Keep the columns of one catalog.")
                 if complete:
                     return votes, complete[0]
         part = self._present(question.vote_columns(dialect))
         if part:
             votes = question.answers(dialect)[0]
             names = dialect.columns(votes, votes.positive + votes.negative, kinds[0][0])
-            raise ValueError(f"table: expected {'debiased ' * debiased}votes on both answers to "
-                             f"{question.key}, as in {names}. Received: {part}")
+            raise wrong("table", f"{'debiased ' * debiased}votes on both answers to "
+                        f"{question.key}, as in {names}", part)
         return None, None
 
     def _number(self, votes, dialect):
@@ -172,17 +186,17 @@ class VoteColumns:
 
     def _read_labels(self, question, debiased):
         if debiased:
-            raise ValueError("debiased: expected votes, to take the debiased ones. Received a "
-                             "table of labels.")
-        named = self._present(known.key for known in QUESTIONS)
-        columns = self._present([question.key if named else question.column])
+            raise wrong("debiased", "votes, to take the debiased ones", "a table of labels")
+        columns = self._present(question.label_columns if self._labels() else [question.column])
         if not columns:
             return self._nothing()
+        if len(columns) > 1:
+            raise wrong("table", f"one column of labels for {question.key}", columns)
         labels = self._numbers(columns[0], 1)
-        wrong = labels[(labels > 0) & (labels < 1)]
-        if wrong.size:
-            raise ValueError(f"table: expected labels 1, 0 or missing in column {columns[0]!r}. "
-                             f"Received {wrong.size} others, first {wrong[0]:g}.")
+        others = labels[(labels > 0) & (labels < 1)]
+        if others.size:
+            raise wrong("table", f"labels 1, 0 or missing in column {columns[0]!r}",
+                        f"{others.size} others, first {others[0]:g}")
         return VoteFractions(labels, 1 - labels, None, columns[0])
 
     def _nothing(self):
@@ -190,22 +204,20 @@ class VoteColumns:
 
     def _numbers(self, name, top=np.inf):
         """Numbers of a column, NaN where missing, of which all must lie in 0..top."""
-        values = _as_numbers(self._table[name], f"table: column {name!r}")
+        values = _as_numbers(self._table[name], name)
         if values.shape != (len(self._table),):
-            raise ValueError(f"table: expected one number a row in column {name!r}. "
-                             f"Received shape {values.shape}.")
-        wrong = values[(values < 0) | (values > top) | np.isinf(values)]
-        if wrong.size:
-            raise ValueError(f"table: expected {'0..1' if top == 1 else '0 or more'}, or missing, "
-                             f"in column {name!r}. Received {wrong.size} others, first "
-                             f"{wrong[0]:g}.")
+            raise wrong("table", f"one number per row in column {name!r}", f"shape {values.shape}")
+        others = values[(values < 0) | (values > top) | np.isinf(values)]
+        if others.size:
+            raise wrong("table", f"{'0..1' if top == 1 else '0 or more'}, or missing, in column "
+                        f"{name!r}", f"{others.size} others, first {others[0]:g}")
         return values
 
 
-def has_votes(table):
+def has_votes(table, questions):
     """Tell whether a table has columns of labels or votes; probabilities do not count."""
-    known = {_form(name) for question in QUESTIONS for dialect in DIALECTS
-             for name in (question.key, *question.vote_columns(dialect))}
+    known = {_form(name) for question in questions for dialect in DIALECTS
+             for name in (*question.label_columns, *question.vote_columns(dialect))}
     return not known.isdisjoint(map(_form, table.colnames))
 
 
@@ -218,10 +230,10 @@ def _as_numbers(column, name):
     """Numbers of a column of any type, NaN where missing."""
     if isinstance(column, u.Quantity):
         if not column.unit.is_equivalent(u.dimensionless_unscaled):
-            raise ValueError(f"{name}: expected votes, without a unit. Received {column.unit}.")
+            raise wrong("table", f"votes, without a unit, in column {name!r}", column.unit)
         column = column.to_value(u.dimensionless_unscaled)
     if column.dtype.kind in "SU":
         text = np.char.lower(np.char.strip(np.ma.filled(np.ma.asarray(column), "").astype(str)))
         column = np.where(np.isin(text, _NO_TEXT), "nan", text)
-    values = as_floats(column, name)
+    values = as_floats(column, f"table[{name!r}]")
     return np.where(values == _NO_NUMBER, np.nan, values)

@@ -7,16 +7,15 @@ A list of files in, a table out: three probabilities and a flag for each galaxy.
 # %%
 # The package brings a dozen simulated galaxies as FITS files with the bands g, r and i. Yours may
 # be JPEG or PNG pictures as well.
-from importlib.resources import files
-
 import numpy as np
 
 from astromorph import MorphologyClassifier, plot_mosaic, read_cutout
+from astromorph.datasets import load_sample
 
-cutouts = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+cutouts = list(load_sample()["file"])
 
 # %%
-# ``cutout_r90`` says how wide the cutouts are in R90, the radius that holds 90% of the Petrosian
+# A network needs to know how large the galaxy is: its R90, the radius that holds 90% of the Petrosian
 # flux. Here each galaxy is measured on its image.
 clf = MorphologyClassifier.from_pretrained("sdss")
 tbl = clf.classify(cutouts, r90="measure")

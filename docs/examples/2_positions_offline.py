@@ -7,7 +7,7 @@ services, or, as here, from a folder.
 """
 # %%
 # The catalog: names, positions and R90. Column names may be any usual ones.
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 from astropy import units as u
@@ -15,21 +15,23 @@ from astropy.io import fits
 from astropy.table import QTable
 
 from astromorph import MorphologyClassifier, plot_mosaic, read_cutout
+from astromorph.datasets import load_sample
 from astromorph.services import LocalFolder
 
-folder = files("astromorph.datasets").joinpath("sample")
-headers = [fits.getheader(path) for path in sorted(folder.glob("*.fits"))]
+sample = load_sample()
+headers = [fits.getheader(path) for path in sample["file"]]
 catalog = QTable({
-    "objid": [header["OBJECT"].replace(" ", "_") for header in headers],
+    "objid": [Path(path).stem for path in sample["file"]],
     "ra": [header["RA"] for header in headers] * u.deg,
     "dec": [header["DEC"] for header in headers] * u.deg,
-    "petroR90": [header["PETROR90"] for header in headers] * u.arcsec,
+    "petroR90": sample["petroR90"],
 })
 catalog[:3]
 
 # %%
-# Without ``services`` the images would come from SDSS. The folder has a file for each ``objid``; one
-# that it lacks costs its own row only.
+# Without ``services`` the images would come from SDSS. The folder has a file for each ``objid``; a
+# missing file costs its own row only.
+folder = Path(sample["file"][0]).parent
 catalog["objid"][11] = "not_observed"
 clf = MorphologyClassifier.from_pretrained("sdss")
 tbl = clf.classify(catalog, ids="objid", services=LocalFolder(folder), provenance=True)

@@ -2,7 +2,7 @@
 Errors, and what to leave out
 =============================
 
-``errors`` adds how much each probability changes when the image is turned and mirrored, or when the
+``uncertainty`` adds how much each probability changes when the image is turned and mirrored, or when the
 network drops part of what it sees. Large errors tell which answers not to trust.
 """
 import numpy as np

@@ -8,12 +8,11 @@ are, and where its images can be had.
 # %%
 # A survey with deeper images, shown brighter than those of SDSS. With ``hips``, the identifiers of
 # its image surveys at CDS, ``classify`` could get its images by position too.
-from importlib.resources import files
-
 import numpy as np
 from astropy import units as u
 
 from astromorph import MorphologyClassifier, Survey, plot_mosaic, read_cutout
+from astromorph.datasets import load_sample
 
 deep = Survey("deep", "A deep survey", bands=("g", "r", "i"), rgb=("i", "r", "g"),
               pixel_scale=0.2 * u.arcsec, psf_fwhm=0.7 * u.arcsec, sky_noise=0.005 * u.nmgy,
@@ -22,11 +21,11 @@ deep = Survey("deep", "A deep survey", bands=("g", "r", "i"), rgb=("i", "r", "g"
 # %%
 # The same fluxes, as SDSS and as this survey would show them, and what the SDSS weights make of
 # each.
-sample = sorted(files("astromorph.datasets").joinpath("sample").glob("*_1.fits"))
+sample = load_sample()[::3]  # one of each kind
 clf = MorphologyClassifier.from_pretrained("sdss")
 pictures, answers = [], []
 for survey in ("sdss", deep):
-    pictures += [read_cutout(path, survey=survey).pixels for path in sample]
-    answers.append(clf.predict(sample, survey=survey, r90="measure"))
-titles = [f"{name}: {path.stem[10:-2]}" for name in ("sdss", "deep") for path in sample]
+    pictures += [read_cutout(path, survey=survey).pixels for path in sample["file"]]
+    answers.append(clf.predict(sample["file"], survey=survey, r90="measure"))
+titles = [f"{survey}: {name}" for survey in ("sdss", "deep") for name in sample["name"]]
 axes = plot_mosaic(pictures, np.concatenate(answers), titles=titles)

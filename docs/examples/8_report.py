@@ -6,16 +6,15 @@ A report of a table
 probabilities are distributed, the most and the least certain galaxies, and where it all comes from.
 """
 import html
-from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from astromorph import MorphologyClassifier, write_report
+from astromorph.datasets import load_sample
 from astromorph.plots import plot_histogram
 
-cutouts = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
 clf = MorphologyClassifier.from_pretrained("sdss")
-tbl = clf.classify([*cutouts, "lost.fits"], r90="measure")
+tbl = clf.classify([*load_sample()["file"], "lost.fits"], r90="measure")
 
 with TemporaryDirectory() as folder:
     write_report(tbl, Path(folder) / "report.html", classifier=clf, images="file")

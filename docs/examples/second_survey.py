@@ -4,13 +4,12 @@ A simulated second survey
 
 The embedded galaxies as another camera might show them; several examples and tests use it.
 """
-from importlib.resources import files
-
 import numpy as np
 from astropy.io import fits
 from scipy.ndimage import gaussian_filter
 
 from astromorph import read_cutout
+from astromorph.datasets import load_sample
 from astromorph.images import resample
 
 WIDTH = 1.5 * 4.24
@@ -22,8 +21,7 @@ def galaxies(n, templates, *, seed):
     kind of galaxy; frames are `WIDTH` R90 wide.
     """
     rng = np.random.default_rng(seed)
-    sample = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
-    paths = [path for path in sample if int(path[-6]) in templates]
+    paths = [path for path in load_sample()["file"] if int(path[-6]) in templates]
     images = np.stack([_see(paths[k % len(paths)], rng) for k in range(n)])
     kinds = np.array([fits.getheader(paths[k % len(paths)])["MORPH"] for k in range(n)])
     disk, spiral = kinds != "smooth", np.isin(kinds, ["spiral", "barred"])

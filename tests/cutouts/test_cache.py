@@ -374,7 +374,7 @@ def test_reading_while_others_remove(cache):
 
     with ThreadPoolExecutor(1) as pool:
         removing = pool.submit(remove)
-        for number in range(300):
+        for _ in range(300):
             cache.put(KEY, b"picture", META)
             entry = cache.get(KEY)
             assert entry is None or entry.data == b"picture"

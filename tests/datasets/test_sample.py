@@ -1,6 +1,5 @@
 """The simulated galaxies in the package: complete, usable, honest about what they are."""
 import importlib.util
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,9 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
 
-SAMPLE = sorted(files("astromorph.datasets").joinpath("sample").iterdir(), key=lambda path: path.name)
+from astromorph.datasets import load_sample
+
+SAMPLE = [Path(path) for path in load_sample()["file"]]
 KINDS = ("smooth", "spiral", "edge-on", "barred")
 SDSS_PIXEL = 0.396127  # arcsec
 
@@ -135,7 +136,7 @@ def test_r90_in_the_header_holds_nine_tenths_of_the_light(hdu):
 def test_the_script_makes_the_packaged_file(maker, index):
     galaxy = maker.GALAXIES[index]
     made = maker.simulate(galaxy)
-    packaged = files("astromorph.datasets").joinpath("sample", maker.file_name(galaxy))
+    packaged = SAMPLE[0].with_name(maker.file_name(galaxy))
     with packaged.open("rb") as stream, fits.open(stream) as hdus:
         np.testing.assert_allclose(made.data, hdus[0].data, atol=1e-5)
         assert fits.HeaderDiff(made.header, hdus[0].header, rtol=1e-12).identical

@@ -12,7 +12,7 @@ from loopback import LoopbackServer, Sky
 from loopback.redirect import redirected
 from regions import CircleSkyRegion, PolygonSkyRegion
 
-from astromorph import MorphFlag, MorphologyClassifier
+from astromorph import MorphFlag
 from astromorph.cutouts.fetching import CutoutFetcher, fetch_cutouts
 from astromorph.images import read_cutout, resample
 from astromorph.services.base import FetchError
@@ -32,7 +32,7 @@ def catalog(survey, n=12, step=0.02):
     return Table({"ra": ra + step * np.arange(n), "dec": np.full(n, dec)})
 
 
-def probability_asked(table):
+def asked(table):
     return SkyCoord(table["ra"], table["dec"], unit="deg")
 
 
@@ -53,11 +53,6 @@ def server(running):
     with redirected(running.url):
         yield running
     assert running.stats.errors == []
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
 
 
 def answers(table):
@@ -133,15 +128,15 @@ def test_ways_to_say_the_size(server, classifier, tmp_path):
     expected = answers(classifier.classify(table, r90=r90, **options))
     table["size"] = r90
     table["frame"] = r90 * classifier.frame_r90
-    positions = QTable({"where": probability_asked(table)})
+    positions = QTable({"where": asked(table)})
     for data, size in ((table, {"r90": "size"}), (table, {"width": "frame"}),
-                       (probability_asked(table), {"r90": r90}), (positions, {"r90": r90})):
+                       (asked(table), {"r90": r90}), (positions, {"r90": r90})):
         np.testing.assert_allclose(answers(classifier.classify(data, **size, **options)), expected,
                                    atol=1e-3)
     wider = classifier.classify(table, r90="size", cutout_r90=8.48, pixels=424, **options)
     np.testing.assert_allclose(answers(wider), expected, atol=0.1)
     with pytest.raises(ValueError, match="r90: expected a column.*width=.*measure"):
-        classifier.classify(probability_asked(table), **options)
+        classifier.classify(asked(table), **options)
 
 
 @pytest.mark.sdss
@@ -191,6 +186,7 @@ def undamaged(table):
     return all(read_cutout(file).flag == 0 for file in set(table["file"]) - {""})
 
 
+@pytest.mark.slow
 @pytest.mark.sdss
 def test_storm(storm, tmp_path):
     """Faults in 20% of the answers: all that can be served is got, nothing bad is kept."""
@@ -224,6 +220,7 @@ def start(server, catalog_file, cache):
                             stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.sdss
 def test_killed_run_continues(storm, tmp_path):
     """SIGKILL half-way, then again: nothing that is in the cache is asked for."""
@@ -250,6 +247,7 @@ def target(row):
     return f"/dr17/SkyServerWS/ImgCutout/getjpeg {row['ra']:.4f},{row['dec']:.4f}"
 
 
+@pytest.mark.slow
 @pytest.mark.sdss
 def test_two_processes_share_a_cache(server, tmp_path):
     """One catalog, one cache: every image is downloaded once."""

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from astropy.table import MaskedColumn, Table
+from astropy.table import Table
 from second_survey import WIDTH, galaxies
 
 from astromorph import MorphologyClassifier, networks
@@ -19,13 +19,9 @@ QUICK = {"cutout_r90": WIDTH, "epochs": 3, "folds": 0, "validation_fraction": 0.
 @pytest.fixture(autouse=True)
 def few_views(monkeypatch):
     """Features of one view: enough here, and quick."""
-    for key, recipe in adapting.RECIPES.items():
-        monkeypatch.setitem(adapting.RECIPES, key, replace(recipe, views=1))
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
+    for name, record in networks.ARCHITECTURES.items():
+        recipes = {mode: replace(recipe, views=1) for mode, recipe in record.recipes.items()}
+        monkeypatch.setitem(networks.ARCHITECTURES, name, replace(record, recipes=recipes))
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +96,14 @@ def test_write_and_read(adapted, sample, tmp_path):
                                   adapted.predict(sample[0][:4], cutout_r90=WIDTH))
 
 
+@pytest.mark.slow
 def test_same_seed_same_classifier(classifier, adapted, sample):
     again = classifier.adapt(*sample, survey="legacy", **QUICK)
     answers = [chosen.predict(sample[0][:8], cutout_r90=WIDTH) for chosen in (adapted, again)]
     np.testing.assert_allclose(answers[1], answers[0], atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network, layers", [
     ("pinwheel", {"answers/kernel", "answers/bias"}),
     ("ds18", {f"dense{k}_{key}/{part}" for k in (1, 2) for key in ("q1", "q2", "q3")
@@ -125,6 +123,7 @@ def test_all_layers_learn_but_not_the_norms(classifier, adapted):
     assert not any("norm" in name for name in moved)
 
 
+@pytest.mark.slow
 def test_scratch_does_not_start_from_the_source(classifier, adapted, sample):
     scratch = classifier.adapt(*sample, train="scratch", align=False, **QUICK)
     old, tuned, new = (arrays(chosen)["block3_conv1/kernel"].ravel()
@@ -151,15 +150,20 @@ def test_galaxies_without_a_label_keep_the_old_answer(classifier, sample):
 
 def _interrupted_after(monkeypatch, epochs):
     """Ctrl-C during the training of the epoch after this many."""
-    train, done = networks._train_epoch, []
+    train, done = networks.FineTuning.__iter__, []
 
-    def interrupted(*args):
-        if len(done) == epochs:
-            raise KeyboardInterrupt
-        done.append(1)
-        return train(*args)
+    def interrupted(tuning):
+        epoch = train(tuning)
+        while len(done) < epochs:
+            try:
+                answers = next(epoch)
+            except StopIteration:
+                return
+            done.append(1)
+            yield answers
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(networks, "_train_epoch", interrupted)
+    monkeypatch.setattr(networks.FineTuning, "__iter__", interrupted)
 
 
 def test_interrupted_returns_the_best_so_far(classifier, sample, monkeypatch):
@@ -170,6 +174,7 @@ def test_interrupted_returns_the_best_so_far(classifier, sample, monkeypatch):
     assert partial.report.table.meta["tested_by"].startswith("the validation part")
 
 
+@pytest.mark.slow
 def test_interrupted_in_cross_validation_keeps_the_network(classifier, adapted, sample,
                                                            monkeypatch):
     _interrupted_after(monkeypatch, 3)
@@ -179,6 +184,7 @@ def test_interrupted_in_cross_validation_keeps_the_network(classifier, adapted, 
         arrays(kept)["answers/kernel"] - arrays(adapted)["answers/kernel"]).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_last_epoch_without_validation(classifier, sample, monkeypatch):
     """All galaxies train; the weights are those of the last epoch, not of an earlier one."""
     options = QUICK | {"folds": 2, "validation_fraction": 0, "train": "dense", "epochs": 2}
@@ -196,6 +202,7 @@ def test_interrupted_before_anything_was_learned(classifier, sample, monkeypatch
         classifier.adapt(*sample, **QUICK)
 
 
+@pytest.mark.slow
 def test_question_without_labels_is_kept(classifier, sample):
     """All-positive bars: the others are taught, Q3 keeps its answers and calibration."""
     images, labels = sample[0], sample[1].copy()
@@ -211,6 +218,7 @@ def test_question_without_labels_is_kept(classifier, sample):
     assert away[2] < 0.1 and away[2] < away[:2].mean()
 
 
+@pytest.mark.slow
 def test_cross_validation_and_learning_curve(classifier, sample):
     adapted = classifier.adapt(*sample, train="dense", learning_curve=[30, 60],
                                **QUICK | {"folds": None, "epochs": 2})
@@ -315,22 +323,19 @@ def test_report_of_nothing_tested():
     assert report.table["n"].tolist() == [0, 0, 0] and "nan" in str(report)
 
 
-def test_adapted_to_decals_beats_direct(real_data):
-    """Q1 of galaxies that training did not see, in a hundred steps.
+@pytest.mark.slow
+def test_adapted_to_decals_beats_direct(real_data, ds18_classifier):
+    """Disks of galaxies that training did not see, by the dense layers in a few steps.
 
     By the network that has most to learn of them: what adapting adds to pinwheel's accuracy in so
     few steps is less than 128 galaxies can tell.
     """
     labels = Table.read(real_data / "decals" / "labels.csv", format="csv")
     labels["file"] = [str(real_data / "decals" / file) for file in labels["file"]]
-    for key in ("q1", "q2", "q3"):
-        labels[key] = MaskedColumn(labels[key], dtype=float).filled(np.nan)
     train, val = (labels[labels["split"] == split] for split in ("train", "val"))
-    answers = np.stack([train["q1"], train["q2"], train["q3"]], axis=1)
-    reading = {"images": "file", "cutout_r90": "measure"}
-    direct = MorphologyClassifier.from_pretrained("sdss", network="tuningfork")
-    adapted = direct.adapt(train, answers, survey="legacy", epochs=6, folds=0, progress=False,
-                           **reading)
+    reading = {"images": "file", "r90": "measure"}
+    adapted = ds18_classifier.adapt(train, survey="legacy", train="dense", epochs=6, folds=0,
+                                    progress=False, **reading)
     before, after = (chosen.evaluate(val, intervals=False, **reading)[0]
-                     for chosen in (direct, adapted))
+                     for chosen in (ds18_classifier, adapted))
     assert after["accuracy"] > before["accuracy"] and after["AUC"] > before["AUC"]

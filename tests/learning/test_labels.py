@@ -6,8 +6,8 @@ from astropy.table import MaskedColumn, QTable, Table
 from astropy.utils.masked import Masked
 from numpy.testing import assert_allclose, assert_array_equal
 
-from astromorph.learning.labels import make_labels, vote_agreement
-from astromorph.questions import QUESTIONS
+from astromorph.learning.labels import make_labels, read_labels, vote_agreement
+from astromorph.questions import QUESTIONS, Question
 
 NAN = np.nan
 # Six galaxies: votes for features, smooth, artifact; edge-on, not; bar, no bar.
@@ -182,7 +182,7 @@ def test_probability_columns_are_labels_for_want_of_others(hart):
     Masked([100, 0, 1, 1, 1] * u.percent, mask=[False, False, True, True, True]),
     np.array([1, 0, NAN, NAN, NAN], ">f4")])
 def test_columns_of_every_type(column):
-    table = QTable({"Q1": column})
+    table = QTable({"Disk": column})
     assert_array_equal(make_labels(table).values[:, 0], [1, 0, NAN, NAN, NAN])
 
 
@@ -210,6 +210,53 @@ def test_empty_table_has_no_labels(hart):
     assert list(labels.report["positive"]) == [0, 0, 0]
 
 
+DISK, EDGE_ON, BAR = QUESTIONS
+RING = Question("ring", "P_ring", "ring", "no ring", "disk", "Probability of a ring",
+                aliases=("annulus",))
+
+
+def test_columns_of_the_old_names():
+    known = {"q1": [1, 1], "Q2": [0, NAN], "bar": [1, 0]}
+    assert_array_equal(make_labels(Table(known)).values, np.transpose(list(known.values())))
+    with pytest.raises(ValueError, match=r"one column of labels for disk. Received \['disk', 'q1'"):
+        make_labels(Table({"q1": [1], "disk": [1]}))
+
+
+def test_labels_of_other_questions():
+    table = Table({"annulus": [1, 1, NAN], "disk": [1, 0, 1]})
+    labels = make_labels(table, questions=[RING, DISK])  # the parent may come later
+    assert labels.keys == ("ring", "disk")
+    assert_array_equal(labels.values, [[1, 1], [NAN, 0], [NAN, 1]])
+    alone = make_labels(table, questions=[RING])
+    assert_array_equal(alone.values, [[1], [1], [NAN]])
+
+
+def test_labels_are_selected_by_key(hart):
+    labels = make_labels(hart)
+    assert_array_equal(labels.select([BAR, "disk"]), np.array(LABELS)[:, [2, 0]])
+    with pytest.raises(ValueError, match="labels: expected labels of bar, ring. Received labels "
+                                         "of disk, edge_on, bar. Make those of ring too"):
+        labels.select([BAR, RING])
+
+
+def test_labels_for_a_classifier_of_fewer_questions(hart):
+    wanted = np.array(LABELS)[:, [2, 0]]
+    assert_array_equal(read_labels(hart, make_labels(hart), [BAR, DISK]), wanted)
+    assert_array_equal(read_labels(hart, wanted, [BAR, DISK]), wanted)
+    assert_array_equal(read_labels(hart, None, [DISK, EDGE_ON]), np.array(LABELS)[:, :2])
+    hart["P_disk"], hart["morph_flag"] = 0.3, 0  # what classify left
+    assert_array_equal(read_labels(hart, None, [DISK]), np.array(LABELS)[:, :1])
+
+
+@pytest.mark.parametrize("labels, message", [
+    (np.ones((6, 3)), r"labels: expected shape \(6, 2\), one row .*Received \(6, 3\)"),
+    (np.ones((5, 2)), r"Received \(5, 2\)"), (np.full((6, 2), 0.5), "labels: expected 1, 0"),
+    (None, "labels: expected an array .* columns .'disk', 'edge_on'. or votes. Received none")])
+def test_labels_that_do_not_fit(labels, message):
+    with pytest.raises(ValueError, match=message):
+        read_labels(["a.jpg"] * 6, labels, [DISK, EDGE_ON])
+
+
 def test_several_dialects_need_a_choice(hart):
     hart["disk"] = 1
     with pytest.raises(ValueError, match=r"gz2 \(t01_smooth_or_features.*labels \(disk\)"):
@@ -230,14 +277,14 @@ def test_campaigns_of_one_table_need_a_choice():
 
 
 @pytest.mark.parametrize("columns, options, message", [
-    ({"a": [1], "b": [2]}, {}, r"Understood: gz2 \(t01_.*disk or P_disk.*Received: \['a', 'b'\]"),
-    ({"disk": [1]}, {"dialect": "gz2"}, "expected columns of gz2.*Received: .'disk'"),
+    ({"a": [1], "b": [2]}, {}, r"Received \['a', 'b'\]. Understood: gz2 \(t01_.*disk or P_disk"),
+    ({"disk": [1]}, {"dialect": "gz2"}, "expected columns of gz2.*Received .'disk'"),
     ({"disk": [1]}, {"dialect": "gz3"}, "dialect: expected one of .*decals-dr5.*'gz3'"),
     ({"disk": [1]}, {"debiased": True}, "debiased: expected votes"),
     ({"disk": [2]}, {}, "0..1, or missing, in column 'disk'. Received 1 others, first 2"),
-    ({"disk": [[1, 0]]}, {}, r"one number a row in column 'disk'.*\(1, 2\)"),
+    ({"disk": [[1, 0]]}, {}, r"one number per row in column 'disk'.*\(1, 2\)"),
     ({"bar_yes": [3]}, {},
-     r"bar, as in \['bar_strong_.*bar_weak_.*bar_no_.*Received: \['bar_yes'\]$"),
+     r"bar, as in \['bar_strong_.*bar_weak_.*bar_no_.*Received \['bar_yes'\]\.$"),
     ({"bar_yes_fraction": [0.3], "bar_no_fraction": [0.7]}, {"debiased": True},
      "expected debiased votes on both answers to bar"),
     ({"bar_yes_fraction": [80], "bar_no_fraction": [20]}, {}, "0..1.*'bar_yes_fraction'.*80"),
@@ -248,11 +295,11 @@ def test_campaigns_of_one_table_need_a_choice():
     ({"bar_yes": [8], "bar_no": [20], "bar_total-votes": [0]}, {}, "more for the answers"),
     ({"t03_bar_a06_bar_weight_fraction": [1], "t03_bar_a07_no_bar_weight_fraction": [0],
       "t03_bar_a06_bar_weighted_fraction": [0], "t03_bar_a07_no_bar_weighted_fraction": [1]}, {},
-     "one spelling of the votes on bar.*keep the columns of one catalog"),
-    ({"disk": [1]}, {"threshold": 0.3}, "threshold .* 0.5 and below 1. Received: 0.3"),
-    ({"disk": [1]}, {"threshold": "0.7"}, "threshold must be one number"),
-    ({"disk": [1]}, {"agreement": 0}, "agreement must be one number above 0"),
-    ({"disk": [1]}, {"min_votes": -1}, "min_votes must be one number, 0 or more"),
+     "one spelling of the votes on bar.*Keep the columns of one catalog"),
+    ({"disk": [1]}, {"threshold": 0.3}, "threshold: .* 0.5 and below 1. Received 0.3"),
+    ({"disk": [1]}, {"threshold": "0.7"}, "threshold: expected one number"),
+    ({"disk": [1]}, {"agreement": 0}, "agreement: expected one number above 0"),
+    ({"disk": [1]}, {"min_votes": -1}, "min_votes: expected one number, 0 or more"),
 ])
 def test_what_is_wrong_is_said(columns, options, message):
     with pytest.raises(ValueError, match=message):
@@ -260,9 +307,9 @@ def test_what_is_wrong_is_said(columns, options, message):
 
 
 def test_columns_with_units_or_words_are_refused():
-    with pytest.raises(ValueError, match="'disk': expected votes, without a unit. Received deg"):
+    with pytest.raises(ValueError, match="votes, without a unit, in column 'disk'. Received deg"):
         make_labels(QTable({"disk": [1] * u.deg}))
-    with pytest.raises(TypeError, match="table: column 'disk' must be an array of numbers"):
+    with pytest.raises(TypeError, match=r"table\['disk'\]: expected an array of numbers"):
         make_labels(Table({"disk": ["spiral"]}))
     with pytest.raises(TypeError, match="table: expected an astropy Table.*Received dict"):
         make_labels({"disk": [1]})

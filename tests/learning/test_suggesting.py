@@ -1,20 +1,15 @@
 """Suggestions: uncertain and diverse galaxies, in rank order, reproducible."""
-from importlib.resources import files
 
 import numpy as np
 import pytest
 from astropy.table import Table
 
-from astromorph import QUESTIONS, MorphFlag, MorphologyClassifier
+from astromorph import QUESTIONS, MorphFlag
+from astromorph.datasets import load_sample
 from astromorph.questions import probability_asked
 from astromorph.learning.suggesting import suggest_rows, total_entropy
 
-SAMPLE = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
+SAMPLE = list(load_sample()["file"])
 
 
 def test_asked_follows_the_tree():

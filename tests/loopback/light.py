@@ -1,10 +1,11 @@
 """What galaxies look like: the package's simulated sample and an asymmetric test galaxy."""
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from astropy.io import fits
 from scipy.ndimage import map_coordinates, spline_filter
+
+from astromorph.datasets import load_sample
 
 __all__ = ["PIXEL", "Light", "asymmetric", "sample"]
 
@@ -52,8 +53,7 @@ class Light:
 @cache
 def sample():
     """Read the simulated galaxies of the package."""
-    paths = files("astromorph.datasets").joinpath("sample").iterdir()
-    return tuple(_read(path) for path in sorted(paths, key=lambda path: path.name))
+    return tuple(_read(path) for path in load_sample()["file"])
 
 
 @cache
@@ -82,7 +82,7 @@ def asymmetric():
 
 
 def _read(path):
-    with path.open("rb") as file, fits.open(file) as hdus:
+    with fits.open(path) as hdus:
         header, data = hdus[0].header, np.float32(hdus[0].data)
     planes = dict(zip(header["BANDS"], data))
     return Light(planes, r90=header["PETROR90"], mag=header["MAG_R"], kind=header["MORPH"])

@@ -13,11 +13,6 @@ from astromorph.running import read_frames
 
 
 @pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
-
-
-@pytest.fixture(scope="module")
 def images():
     return galaxies(48, (1, 2, 3), seed=0)[0]
 
@@ -165,18 +160,17 @@ def test_weights_without_brightness(classifier, images):
         dark.align(images, cutout_r90=WIDTH)
 
 
-@pytest.mark.parametrize("network", ["pinwheel", "ds18"])
-def test_bundled_weights_know_their_brightness(network):
-    card = MorphologyClassifier.from_pretrained("sdss", network=network).card
+def test_bundled_weights_know_their_brightness(any_classifier):
+    card = any_classifier.card
     quantiles = np.array(card["brightness"]["quantiles"])
     assert quantiles.shape == (3, len(LEVELS)) and (np.diff(quantiles) >= 0).all()
     assert card["brightness"]["n_images"] > 5000
 
 
-def test_real_decals_images_align(real_data):
+@pytest.mark.slow
+def test_real_decals_images_align(real_data, classifier):
     """Brightness of DECam pictures ends up much nearer to that of SDSS."""
     paths = sorted((real_data / "decals").glob("*.jpg"))[:150]
-    classifier = MorphologyClassifier.from_pretrained("sdss")
     aligned = classifier.align(paths[:100], r90="measure", survey="legacy")
     source = np.array(classifier.card["brightness"]["quantiles"])
     distances = []
@@ -186,24 +180,26 @@ def test_real_decals_images_align(real_data):
     assert distances[1] < 0.5 * distances[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framing", ["r90", "cutout_r90"])
-def test_align_corrects_disks_of_decals_without_labels(real_data, framing):
+def test_align_corrects_disks_of_decals_without_labels(real_data, framing, ds18_classifier):
     """However the galaxies are framed, for a network that saw SDSS images as they are."""
     table, reading = decals_to_read(real_data, framing)
-    direct = MorphologyClassifier.from_pretrained("sdss", network="ds18")
-    aligned = direct.align(table, **reading)
+    aligned = ds18_classifier.align(table, **reading)
     before, after = (chosen.evaluate(table, intervals=False, **reading)[0]
-                     for chosen in (direct, aligned))
+                     for chosen in (ds18_classifier, aligned))
     assert before["n"] == 256
     assert after["accuracy"] > before["accuracy"] and after["AUC"] > before["AUC"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framing", ["r90", "cutout_r90"])
-def test_varied_looks_carry_over_without_aligning(real_data, framing):
+def test_varied_looks_carry_over_without_aligning(real_data, framing, classifier,
+                                                  ds18_classifier):
     """The default network was taught on images of varied looks, and reads DECam images at once."""
     table, reading = decals_to_read(real_data, framing)
-    default, plain = (MorphologyClassifier.from_pretrained("sdss", network=name).evaluate(
-        table, intervals=False, **reading)[0] for name in (None, "ds18"))
+    default, plain = (chosen.evaluate(table, intervals=False, **reading)[0]
+                      for chosen in (classifier, ds18_classifier))
     assert default["accuracy"] > max(plain["accuracy"], 0.88)
     assert default["AUC"] > max(plain["AUC"], 0.96)
 

@@ -1,6 +1,5 @@
 """Scalings find known distortions, keep the order, and refuse what cannot be fitted."""
 import json
-from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -8,6 +7,7 @@ from astropy.table import Table
 from scipy.special import expit, logit
 
 from astromorph import QUESTIONS, MorphologyClassifier
+from astromorph.datasets import load_sample
 from astromorph.errors import AstromorphWarning
 from astromorph.model.calibration import (PlattScaling, estimate_base_rate, fit_platt,
                                           fit_temperature, recalibrate, shift_priors)
@@ -205,16 +205,11 @@ def test_recalibrate_refuses_where_nothing_can_be_fitted():
 
 
 @pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
-
-
-@pytest.fixture(scope="module")
 def images():
     """Sixty arrays: the simulated galaxies, in several orientations."""
     from astromorph import read_cutout
 
-    paths = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+    paths = load_sample()["file"]
     pictures = [read_cutout(path, survey="sdss").pixels for path in paths]
     return [np.rot90(view, turn) for view in pictures for turn in range(5)]
 

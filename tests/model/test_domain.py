@@ -1,6 +1,5 @@
 """Unusual images are flagged, galaxies are not, and another survey is noticed as a whole."""
 import warnings
-from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -8,17 +7,13 @@ from astropy.io import fits
 from astropy.table import Table
 
 from astromorph import MorphFlag, MorphologyClassifier
+from astromorph.datasets import load_sample
 from astromorph.errors import AstromorphWarning
 from astromorph.model.domain import STATISTICS, DomainWatch, image_statistics, measure_domain
 from astromorph.images import normalize_bands
 
-SAMPLE = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))
+SAMPLE = list(load_sample()["file"])
 NETWORKS = ("pinwheel", "ds18")
-
-
-@pytest.fixture(scope="module", params=NETWORKS)
-def any_classifier(request):
-    return MorphologyClassifier.from_pretrained("sdss", network=request.param)
 
 
 def galaxy(rng, size=96, noise=2.0, sky=5.0):
@@ -154,17 +149,14 @@ def flags_and_messages(classifier, table, **options):
 
 
 @pytest.mark.parametrize("name", ["gz2", "efigi"])
-def test_real_sdss_is_usual(real_data, name):
-    flags, messages = flags_and_messages(
-        MorphologyClassifier.from_pretrained("sdss"), real(real_data, name, "val", 3),
-        cutout_r90="cutout_r90")
+def test_real_sdss_is_usual(real_data, classifier, name):
+    flags, messages = flags_and_messages(classifier, real(real_data, name, "val", 3),
+                                         cutout_r90="cutout_r90")
     assert (flags & MorphFlag.UNUSUAL > 0).mean() < 0.02 and "look unlike" not in messages
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.slow
 @pytest.mark.parametrize("frame", [{"cutout_r90": "cutout_r90"}, {"r90": "measure"}])
-def test_real_decam_is_noticed(real_data, network, frame):
-    _, messages = flags_and_messages(
-        MorphologyClassifier.from_pretrained("sdss", network=network),
-        real(real_data, "decals", "train", 3), **frame)
+def test_real_decam_is_noticed(real_data, any_classifier, frame):
+    _, messages = flags_and_messages(any_classifier, real(real_data, "decals", "train", 3), **frame)
     assert "look unlike" in messages and "align" in messages

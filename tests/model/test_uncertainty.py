@@ -1,26 +1,21 @@
 """Errors of probabilities: over views and over dropout, and curves that show them to rank."""
-from importlib.resources import files
 
 import matplotlib
 import numpy as np
 import pytest
 from astropy.table import Table
 
-from astromorph import MorphologyClassifier, networks
+from astromorph import networks
+from astromorph.datasets import load_sample
 from astromorph.metrics import rejection_curve, score
 from astromorph.plots import plot_rejection
 from astromorph.services.local import LocalFolder
 
 matplotlib.use("agg")
 
-SAMPLE = sorted(map(str, files("astromorph.datasets").joinpath("sample").glob("*.fits")))[:5]
+SAMPLE = list(load_sample()["file"][:5])
 COLUMNS = ["P_disk", "P_edge_on", "P_bar"]
 ERRORS = [f"{name}_err" for name in COLUMNS]
-
-
-@pytest.fixture(scope="module", params=["pinwheel", "ds18"])
-def any_classifier(request):
-    return MorphologyClassifier.from_pretrained("sdss", network=request.param)
 
 
 @pytest.fixture(scope="module", params=["pinwheel", "ds18"])
@@ -161,25 +156,24 @@ def test_plot_rejection():
 
 
 @pytest.mark.parametrize("errors", ["views", "dropout"])
-def test_errors_rank_real_mistakes(real_data, errors):
+def test_errors_rank_real_mistakes(real_data, classifier, errors):
     """Rejecting the fifth of real SDSS galaxies with the largest errors leaves fewer mistakes."""
     table = Table.read(real_data / "gz2" / "labels.csv", format="csv")
     table = table[table["split"] == "test"][::3]
     table["file"] = [str(real_data / "gz2" / name) for name in table["file"]]
-    classifier = MorphologyClassifier.from_pretrained("sdss")
     result = classifier.classify(table, images="file", cutout_r90="cutout_r90", uncertainty=errors)
     rejected, accuracy = rejection_curve(result["q1"], result["P_disk"], result["P_disk_err"])
     assert accuracy[np.searchsorted(rejected, 0.2)] > accuracy[0]
 
 
-def test_error_columns_for_positions(tmp_path):
-    """Images of positions go the same service; here they come from a folder."""
+def test_error_columns_for_positions(classifier, tmp_path):
+    """Images of positions go the same way; here they come from a folder."""
     names = [f"g{number}" for number in range(len(SAMPLE))]
     for name, path in zip(names, SAMPLE):
         (tmp_path / f"{name}.fits").symlink_to(path)
     table = Table({"name": [*names, "none"], "ra": np.arange(6.0), "dec": np.zeros(6),
                    "petroR90_r": np.full(6, 8.0)}, units={"petroR90_r": "arcsec"})
-    result = MorphologyClassifier.from_pretrained("sdss").classify(
+    result = classifier.classify(
         table, ids="name", services=[LocalFolder(tmp_path)], uncertainty="dropout")
     assert result["P_bar_err"].mask.tolist() == [False] * 5 + [True]
     assert (result["P_bar_err"][:5] > 0).all()

@@ -7,7 +7,6 @@ import time
 import warnings
 from collections import Counter
 from functools import partial
-from importlib.resources import files
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,6 +17,7 @@ from filelock import FileLock
 from PIL import Image
 
 from astromorph import MorphFlag, MorphologyClassifier, get_survey, read_cutout
+from astromorph.datasets import load_sample
 from astromorph.errors import AstromorphWarning
 from astromorph.running import checkpoint as module
 from astromorph.model.alignment import LEVELS, Alignment
@@ -33,16 +33,16 @@ PART = 128
 N = 3 * PART + 40
 
 
-@pytest.fixture(scope="module")
-def clf():
-    return MorphologyClassifier.from_pretrained("sdss")
+@pytest.fixture
+def clf(classifier):
+    return classifier
 
 
 @pytest.fixture(scope="module")
 def jpegs(tmp_path_factory):
     """The sample, as small JPEG files."""
     folder = tmp_path_factory.mktemp("jpegs")
-    for number, path in enumerate(sorted(files("astromorph.datasets").joinpath("sample").iterdir())):
+    for number, path in enumerate(load_sample()["file"]):
         picture = Image.fromarray(np.rint(255 * read_cutout(path).pixels).astype(np.uint8))
         picture.resize((120, 120)).save(folder / f"{number}.jpg", quality=95)
     return sorted(folder.glob("*.jpg"))
@@ -570,6 +570,7 @@ def run_child(names, folder, output, kill_after=None):
     return child.returncode
 
 
+@pytest.mark.slow
 def test_killed_process(galaxies, tmp_path):
     """SIGKILL twice at random moments: the same table, and hardly anything done twice."""
     names, folder, output = [str(name) for name in galaxies], tmp_path / "run", tmp_path / "out"

@@ -1,10 +1,11 @@
 """What `benchmarks/accuracy.py` counts and draws of wrong answers."""
-from importlib.resources import files
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+
+from astromorph.datasets import load_sample
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +29,11 @@ def answers():
 
 def test_failures_are_counted(accuracy, answers):
     rows = list(accuracy.failure_rows(answers))
-    assert rows == [["one", "Q1", "3 of 4", "2 of 2", "1 of 2", "2", "1"],
-                    ["one", "Q2", "1 of 2", "0 of 1", "1 of 1", "0", "1"],
-                    ["one", "Q3", "0 of 1", "0 of 1", "0 of 0", "0", "0"],
-                    ["two", "Q1", "0 of 1", "0 of 0", "0 of 1", "0", "0"],
-                    ["two", "Q2", "1 of 1", "0 of 0", "1 of 1", "0", "1"]]
+    assert rows == [["one", "disk", "3 of 4", "2 of 2", "1 of 2", "2", "1"],
+                    ["one", "edge_on", "1 of 2", "0 of 1", "1 of 1", "0", "1"],
+                    ["one", "bar", "0 of 1", "0 of 1", "0 of 0", "0", "0"],
+                    ["two", "disk", "0 of 1", "0 of 0", "0 of 1", "0", "0"],
+                    ["two", "edge_on", "1 of 1", "0 of 0", "1 of 1", "0", "1"]]
     assert {len(row) for row in rows} == {len(accuracy.HEADER)}
 
 
@@ -47,7 +48,7 @@ def test_tables_and_histograms_are_written(accuracy, answers, tmp_path):
 
 
 def test_pictures_show_the_most_wrong_first(accuracy, answers, tmp_path, monkeypatch):
-    sample = sorted(Path(str(files("astromorph.datasets").joinpath("sample"))).glob("*.fits"))
+    sample = [Path(path) for path in load_sample()["file"]]
     drawn = []
 
     def mosaic(pictures, probabilities, **options):

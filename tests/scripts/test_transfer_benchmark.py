@@ -35,11 +35,11 @@ def experiments():
 def test_sample_has_as_many_labels_as_the_paper(transfer):
     rng = np.random.default_rng(1)
     table = Table({"row": np.arange(1500)})
-    for key, share in (("q1", 1), ("q2", 0.8), ("q3", 0.1)):
+    for key, share in (("disk", 1), ("edge_on", 0.8), ("bar", 0.1)):
         table[key] = np.where(rng.random(1500) < share, rng.integers(0, 2, 1500), np.nan)
     sample, other = (transfer.draw_sample(table, seed) for seed in (0, 1))
     counts = np.isfinite(transfer.labels_of(sample)).sum(axis=0)
-    assert counts.tolist() == [500, 500, np.isfinite(table["q3"]).sum()]
+    assert counts.tolist() == [500, 500, np.isfinite(table["bar"]).sum()]
     assert np.isfinite(transfer.labels_of(sample)).any(axis=1).all()
     assert set(sample["row"]) != set(other["row"])
     labels = transfer.labels_of(sample)
@@ -66,13 +66,13 @@ def test_scores_are_means_and_intervals_hold_them(transfer, experiments):
 
 
 def test_tables_and_figures(transfer, experiments, tmp_path):
-    transfer.write_tables("sdss-decals", {"tuningfork": experiments}, tmp_path / "table.rst")
+    transfer.write_tables("sdss-decals", {"ds18": experiments}, tmp_path / "table.rst")
     text = (tmp_path / "table.rst").read_text()
     assert text.count("(b) all layers") == 6 and "``galaxy10_decals`` alone" in text
     assert "closes" in text and "(b50)" in text
     shares = transfer.gap_closed(experiments)
     assert ((0 < shares) & (shares < 1)).all()
-    transfer.draw_curves({"tuningfork": experiments}, tmp_path / "curves.png")
+    transfer.draw_curves({"ds18": experiments}, tmp_path / "curves.png")
     transfer.draw_false_bars(experiments, tmp_path / "bars.png")
     rows, bars = transfer.false_bars(experiments)
     assert len(rows) and (experiments["b"][0]["labels"][rows, 2] == 0).all()

@@ -27,6 +27,7 @@ from loopback.faults import KINDS
 from loopback.sky import Grid
 from PIL import Image
 
+from astromorph.datasets import load_sample
 from astromorph.images.fits_planes import read_planes
 from astromorph.surveys import SURVEYS
 
@@ -141,7 +142,7 @@ def test_native_pixels_are_those_of_the_sample():
     sky = Sky([(150.0, 2.0, 0)])
     light = sky.galaxy_at(150.0, 2.0).light
     pixels = sky.render("sdss", 150.0, 2.0, 100 * 0.396127, 100, "gri")["r"]
-    path = next(iter(sorted((Path(__file__).parents[2] / "astromorph/datasets/sample").glob("*.fits"))))
+    path = load_sample()["file"][0]
     sample = fits.getdata(path)[1]
     border = (len(sample) - 100) // 2
     np.testing.assert_allclose(pixels, sample[border:-border, border:-border], atol=1e-4)
@@ -571,10 +572,10 @@ def test_images_without_data(get, hips, server):
 
 def test_other_bands_than_asked(get, server):
     plan(server, "bands", FITS)
-    moved, probability_asked = (hdus(get(FITS, ra=RA, dec=DEC, size=20, bands="grz").content)[0]
+    moved, asked = (hdus(get(FITS, ra=RA, dec=DEC, size=20, bands="grz").content)[0]
                     for _ in range(2))
-    assert moved.header["BANDS"] == "zrg" and probability_asked.header["BANDS"] == "grz"
-    np.testing.assert_array_equal(moved.data, probability_asked.data[::-1])
+    assert moved.header["BANDS"] == "zrg" and asked.header["BANDS"] == "grz"
+    np.testing.assert_array_equal(moved.data, asked.data[::-1])
 
 
 def test_latency(get, server):

@@ -528,7 +528,8 @@ def test_resampling_to_the_frame():
 
 
 @pytest.mark.parametrize("folder, survey, catalog", [
-    ("gz2", "sdss", None), ("sdss24", "sdss", None), ("decals", "legacy", "galaxy10_decals")])
+    pytest.param("gz2", "sdss", None, marks=pytest.mark.slow), ("sdss24", "sdss", None),
+    ("decals", "legacy", "galaxy10_decals")])
 def test_real_images_are_whole(real_data, folder, survey, catalog):
     with open(real_data / folder / "labels.csv", newline="") as file:
         names = [row["file"] for row in csv.DictReader(file)
