@@ -1,4 +1,4 @@
-"""Train the paper's network on SDSS galaxies, one network a question.
+"""Train the paper's network on SDSS galaxies, one network per question.
 
     python training/train_ds18.py --data DATA --work WORK --recipe paper
     python training/train_ds18.py --data DATA --work WORK --recipe distilled
