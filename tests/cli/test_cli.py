@@ -24,7 +24,7 @@ from astromorph.datasets import load_sample
 from astromorph.flags import MorphFlag
 from astromorph.images import read_cutout
 from astromorph.questions import QUESTIONS
-from astromorph.services import IMAGE_SERVICES, CutoutRequest
+from astromorph.services import IMAGE_SERVICES, CutoutRequest, ImageService
 from astromorph.galaxies.sky import SkyPositions
 from astromorph.surveys import SURVEYS
 from astromorph.tables import FORMATS, read_table, write_table
@@ -438,6 +438,20 @@ def test_dry_run_of_images(sample, capsys, loaded):
     assert re.search(r"^rows +12$", out, re.M) and re.search(r"^requests +0$", out, re.M)
     assert f"MB to read                   {size / 1e6:.1f}" in out
     assert "It is assumed that" in out
+
+
+def test_dry_run_of_a_service_without_measured_traffic(tmp_path, monkeypatch, capsys):
+    """What is not known is said to be unknown."""
+    service = ImageService("archive", lambda request, transport: None, needs=lambda survey: True)
+    monkeypatch.setitem(IMAGE_SERVICES, "archive", service)
+    monkeypatch.setitem(SURVEYS, "sdss", replace(SURVEYS["sdss"], services=("archive",)))
+    Table({"ra": [1.0, 2.0], "dec": [3.0, 4.0], "petroR90_r": [5.0, 6.0]}).write(
+        tmp_path / "cat.csv")
+    arguments = ["classify", tmp_path / "cat.csv", "--survey", "sdss", "--dry-run", "--cache", "no"]
+    summary = _json(capsys, arguments)
+    assert (summary["rows"], summary["requests"], summary["megabytes"]) == (2, 2, None)
+    assert cli.main(list(map(str, arguments))) == 0
+    assert "unknown" in capsys.readouterr().out
 
 
 def test_costs_of_ways_are_as_documented():
