@@ -98,9 +98,9 @@ def test_counts_and_outcomes(many, tmp_path):
     likely = disk > .5
     assert page.row("edge-on")[1:4] == [str(likely.sum()), str((edge_on[likely] >= .5).sum()),
                                         str((edge_on[likely] < .5).sum())]
-    probability_asked = disk * (1 - edge_on)
-    assert page.row("barred")[1] == str((probability_asked > .5).sum())
-    assert page.row("barred")[-2:] == [f"{probability_asked.sum():.0f}", f"{(probability_asked * bar).sum():.0f}"]
+    asked = disk * (1 - edge_on)
+    assert page.row("barred")[1] == str((asked > .5).sum())
+    assert page.row("barred")[-2:] == [f"{asked.sum():.0f}", f"{(asked * bar).sum():.0f}"]
 
 
 def test_sections_and_provenance(many, tmp_path):
@@ -247,6 +247,14 @@ def test_wrong_arguments(many, tmp_path):
     with pytest.raises(ValueError, match=r"labels: expected shape \(200, 3\)"):
         written(tmp_path, many, labels=[[1, 0, 1]])
     assert not list(tmp_path.iterdir())
+
+
+def test_the_questions_are_those_of_the_table(many, tmp_path):
+    many.remove_column("P_edge_on")
+    many["bar"] = np.arange(200) % 2
+    page = written(tmp_path, many)
+    assert [name for name in page.ids if not name.endswith("-title")] == [
+        "outcome", "disk", "bar", "scores", "provenance"]
 
 
 def test_an_existing_file_stays(many, tmp_path, monkeypatch):
