@@ -221,7 +221,7 @@ def test_interrupted_run_leaves_a_usable_cache(fetch):
     ({"ids": ["a"]}, "ids: expected 3 identifiers"),
     ({"ids": "objid"}, "ids: expected 3 identifiers"),
     ({"survey": "2mass"}, "survey: expected one of"),
-    ({"bands": "gy"}, "bands: expected some of Sloan Digital Sky Survey, ugriz. Received others, y"),
+    ({"bands": "gy"}, "bands: expected some of Sloan .* Survey, ugriz. Received others, y"),
     ({"pixels": 0}, "pixels: expected a positive integer"),
     ({"max_age": 3}, "max_age: expected a time"),
     ({"max_age": 3 * u.m}, "max_age: expected a time"),
@@ -230,7 +230,8 @@ def test_interrupted_run_leaves_a_usable_cache(fetch):
     ({"services": "sia"}, "sia"),
 ])
 def test_wrong_arguments(options, message, tmp_path):
-    arguments = {"width": 30 * u.arcsec, "services": [FakeService("one")], "cache": tmp_path} | options
+    arguments = {"width": 30 * u.arcsec, "services": [FakeService("one")],
+                 "cache": tmp_path} | options
     with pytest.raises(ValueError, match=message):
         fetch_cutouts(PLACES, **arguments)
 

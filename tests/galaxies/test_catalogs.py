@@ -179,7 +179,7 @@ def test_wrong_arguments(arguments, options, error, message):
 
 def test_survey_without_a_catalog():
     bare = type(SURVEYS["des"])(**vars(SURVEYS["des"]) | {"name": "bare", "catalog": None})
-    with pytest.raises(ValueError, match="with a catalog, sdss, legacy, des. Received 'bare' with None"):
+    with pytest.raises(ValueError, match="catalog, sdss, legacy, des. Received 'bare' with None"):
         query_galaxies(circle(), bare)
 
 

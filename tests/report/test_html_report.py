@@ -242,7 +242,7 @@ def test_wrong_arguments(many, tmp_path):
         written(tmp_path, many, classifier=Classifier())
     with pytest.raises(ValueError, match="images: expected 200, .* Received 1"):
         written(tmp_path, many, images=["a.jpg"])
-    with pytest.raises(ValueError, match="images: there is no column 'files'"):
+    with pytest.raises(ValueError, match="images: expected the name of a column.* 'files'"):
         written(tmp_path, many, images="files")
     with pytest.raises(ValueError, match=r"labels: expected shape \(200, 3\)"):
         written(tmp_path, many, labels=[[1, 0, 1]])
