@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 
 from astromorph import __version__
 from astromorph.cli import adapt, cache, classify, demo, evaluate, info, suggest
-from astromorph.cli.parsing import Parser
+from astromorph.cli.parsing import Parser, explain
 
 __all__ = ["build_parser", "main"]
 
@@ -66,7 +66,7 @@ def _run(args):
             raise
         if args.verbose:
             traceback.print_exc()
-        return FAILED, _complain(args, error)
+        return FAILED, _complain(args, explain(args, error))
 
 
 def _complain(args, error):
@@ -76,9 +76,10 @@ def _complain(args, error):
 
 
 def _is_for_people(error):
-    from astromorph.services.base import FetchError
+    from astromorph.errors import AstromorphWarning, ImageError
 
-    return isinstance(error, (OSError, ValueError, TypeError, ImportError, FetchError))
+    return isinstance(error, (OSError, ValueError, TypeError, ImportError, ImageError,
+                              AstromorphWarning))
 
 
 @contextmanager

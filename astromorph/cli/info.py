@@ -25,6 +25,7 @@ def add_parser(commands):
 
 def run(args):
     """Exit status and summary."""
+    from astromorph.errors import wrong
     from astromorph.model import files as weights
     from astromorph.surveys import SURVEYS
 
@@ -38,8 +39,8 @@ def run(args):
         print()
         return 0, _card(path, survey)
     if not Path(args.what).exists():
-        raise ValueError(f"there is no survey or weights file {args.what!r}. Expected a file, or "
-                         f"one of {list(SURVEYS)}.")
+        raise wrong("FILE|SURVEY", f"a weights file, or one of {', '.join(SURVEYS)}",
+                    f"{args.what!r}; there is no such file")
     return 0, _card(args.what)
 
 

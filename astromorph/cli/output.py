@@ -24,7 +24,7 @@ def check_output(args):
 
     if args.output is None:
         return None
-    with _refusing(args):
+    with _refusing(args, "--output"):
         return check_destination(args.output, overwrite=args.overwrite, format=args.output_format)
 
 
@@ -32,7 +32,7 @@ def check_file(args, path):
     """The same of a file that is no table."""
     from astromorph.atomic import check_writable
 
-    with _refusing(args):
+    with _refusing(args, "--output"):
         check_writable(path, overwrite=args.overwrite)
 
 
@@ -40,25 +40,24 @@ def check_page(args, path):
     """The same of a report."""
     from astromorph.report import check_report
 
-    with _refusing(args):
+    with _refusing(args, "--report"):
         check_report(path, overwrite=args.overwrite)
 
 
 @contextmanager
-def _refusing(args):
-    """Make what cannot be written to a wrong argument."""
+def _refusing(args, place):
+    """Make what cannot be written to a wrong argument; ``place`` stands for the path."""
+    from astromorph.atomic import REPLACE_HINT
+    from astromorph.errors import ArgumentError
+
     try:
         yield
-    except FileExistsError as error:
-        line = _without_argument(error)
-        args.parser.error(f"{line.split(' exists')[0]} exists; --overwrite replaces it"
-                          if "overwrite=True" in line else line)
-    except (OSError, ValueError) as error:
-        args.parser.error(_without_argument(error))
-
-
-def _without_argument(error):
-    return str(error).removeprefix("path: ")
+    except ArgumentError as error:
+        argument = {"path": place, "format": "--output-format"}.get(error.argument, error.argument)
+        hint = "Pass --overwrite to replace it." if error.hint == REPLACE_HINT else error.hint
+        args.parser.error(str(ArgumentError(argument, error.expected, error.received, hint)))
+    except OSError as error:
+        args.parser.error(str(error))
 
 
 def write_output(args, table):

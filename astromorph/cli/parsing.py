@@ -2,8 +2,8 @@
 import argparse
 from typing import NamedTuple
 
-__all__ = ["ColumnWithUnit", "Parser", "add_command", "angle", "angle_or_column", "given",
-           "number_or_word", "survey_name"]
+__all__ = ["ColumnWithUnit", "Parser", "add_command", "angle", "angle_or_column", "explain",
+           "given", "number_or_word", "survey_name"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -41,6 +41,17 @@ def given(args, *names):
     """The options that were given, by name."""
     values = {name: getattr(args, name, None) for name in names}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def explain(args, error):
+    """What an error says, with the option in place of the argument that it is about."""
+    from astromorph.errors import ArgumentError
+
+    if not isinstance(error, ArgumentError):
+        return str(error) or type(error).__name__
+    names = [f"--{name.replace('_', '-')}" if name in vars(args) else name
+             for name in error.argument.split(", ")]
+    return str(ArgumentError(", ".join(names), error.expected, error.received, error.hint))
 
 
 def number_or_word(text):

@@ -11,12 +11,14 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
-from astropy import log
 from astropy import units as u
 from astropy.config import get_cache_dir_path
 from filelock import FileLock
 
-from astromorph.cutouts.cache_files import evict, list_files, remove_files, write_file
+from astromorph.arguments import check_number
+from astromorph.atomic import remove_files, write_file
+from astromorph.cutouts.cache_files import evict, list_files
+from astromorph.errors import warn
 
 __all__ = ["CacheEntry", "CutoutCache", "cache_key"]
 
@@ -55,7 +57,7 @@ def cache_key(request, service_name):
     Parameters
     ----------
     request : `~astromorph.services.base.CutoutRequest`
-    way_name : str
+    service_name : str
         The service that gives it.
 
     Returns
@@ -86,15 +88,14 @@ class CutoutCache:
     """
 
     def __init__(self, folder=None, *, max_size=10 * 10 ** 9):
-        if not max_size > 0:
-            raise ValueError(f"max_size: expected a positive number of bytes. Received {max_size}.")
+        check_number(max_size, "max_size", "a positive number of bytes", lambda value: value > 0)
         folder = folder or os.environ.get("ASTROMORPH_CACHE")
         self.folder = (Path(folder).expanduser() if folder
                        else Path(get_cache_dir_path("astromorph")) / "cutouts")
         self.max_size = max_size
         self._sizes = {}  # of shards: bytes, and files written since they were measured
         self._lock = threading.Lock()
-        self._warned = False
+        self._problem, self._warned = None, False
 
     def __repr__(self):
         return f"CutoutCache({str(self.folder)!r}, max_size={self.max_size})"
@@ -161,7 +162,7 @@ class CutoutCache:
         Returns
         -------
         CacheEntry or None
-            None if it cannot be stored; the first time, a warning is logged.
+            None if it cannot be stored, of which `warn_of_failures` warns.
         """
         sidecar = self._sidecar(key)
         record = {"sha256": hashlib.sha256(data).hexdigest(), "suffix": suffix,
@@ -174,9 +175,20 @@ class CutoutCache:
             write_file(sidecar, text)
             self._limit(key, len(data) + len(text))
         except OSError as error:
-            self._warn(error)
+            self._problem = error
             return None
         return CacheEntry(data, record["meta"], path, 0.0)
+
+    def warn_of_failures(self):
+        """Warn if an image could not be stored, once for each cache.
+
+        For the end of the work, in the thread that does it: where warnings are errors, one in a
+        thread that gets images would lose them.
+        """
+        if self._problem is not None and not self._warned:
+            self._warned = True
+            warn(f"Images are not kept, as they cannot be written to {self.folder} "
+                 f"({self._problem}); free space there, or set another cache.")
 
     @contextmanager
     def claim(self, key):
@@ -275,13 +287,6 @@ class CutoutCache:
         except (OSError, NotImplementedError):
             return None
         return lock
-
-    def _warn(self, error):
-        with self._lock:
-            first, self._warned = not self._warned, True
-        if first:
-            log.warning(f"Images are not kept, as they cannot be written to {self.folder} "
-                        f"({error}); free space there, or set another cache.")
 
 
 def _image_path(sidecar, record):

@@ -1,13 +1,15 @@
-"""Files in the folders of a cache: written whole, listed by key, removed when too many."""
+"""Files in the folders of a cache: listed by key, removed when there are too many."""
 import os
 import re
 import time
-import uuid
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
-__all__ = ["KeyFiles", "evict", "list_files", "remove_files", "write_file"]
+from astromorph.atomic import UNFINISHED, remove_files
+
+__all__ = ["KeyFiles", "evict", "list_files"]
 
 KEEP = 0.9
 """Fraction of its quota that is kept of a shard that became too large."""
@@ -15,38 +17,6 @@ LEFTOVER = 3600.0
 """Age in seconds of an unfinished file whose writer must be gone."""
 
 _ENTRY = re.compile(r"[0-9a-f]{64}\.")
-_UNFINISHED = re.compile(r"\.[0-9a-f]{32}\.tmp$")
-
-
-def write_file(path, data, *, durable=False):
-    """Make a file that is whole as soon as it is there; a durable one outlives a power cut."""
-    unfinished = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        unfinished.write_bytes(data)
-        if durable:
-            _sync(unfinished, os.O_RDWR)
-        os.replace(unfinished, path)
-    except BaseException:
-        remove_files(unfinished)
-        raise
-    if durable:
-        with suppress(OSError):  # Windows opens no folders
-            _sync(path.parent, os.O_RDONLY)
-
-
-def _sync(path, flags):
-    """Have a file, or the names in a folder, on the disk."""
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def remove_files(*paths):
-    for path in paths:
-        with suppress(OSError):
-            os.unlink(path)
 
 
 @dataclass
@@ -70,7 +40,8 @@ def list_files(shard):
                     files.size += status.st_size
                     files.used = max(files.used, status.st_mtime)
                     files.paths.append(file.path)
-                elif _UNFINISHED.match(file.name) and time.time() - status.st_mtime > LEFTOVER:
+                elif (fnmatchcase(file.name, UNFINISHED)
+                      and time.time() - status.st_mtime > LEFTOVER):
                     remove_files(file.path)
     return keys
 

@@ -8,19 +8,20 @@ import numpy as np
 from astropy import units as u
 from astropy.table import Column, Table
 
+from astromorph.arguments import check_count
+from astromorph.atomic import write_file
 from astromorph.cutouts.cache import CutoutCache, cache_key
-from astromorph.images.fits_planes import band_names
 from astromorph.cutouts.options import FetchOptions
-from astromorph.errors import wrong
+from astromorph.errors import FetchError, wrong
 from astromorph.flags import MorphFlag
-from astromorph.metrics import check_count
-from astromorph.tables.positions import arcseconds, find_positions
-from astromorph.services import check_image_service, get_image_service
-from astromorph.services.base import CutoutRequest, FetchError, ServiceImage, is_local
-from astromorph.services.transport import Transport
+from astromorph.images.fits_planes import band_names
 from astromorph.running.results import add_provenance
 from astromorph.running.streaming import Outcomes, read_ahead, thread_pool
+from astromorph.services import check_image_service, get_image_service
+from astromorph.services.base import CutoutRequest, ServiceImage, is_local
+from astromorph.services.transport import Transport
 from astromorph.surveys import get_survey
+from astromorph.tables.positions import arcseconds, find_positions
 
 __all__ = ["PROVENANCE", "CutoutFetcher", "FetchedCutout", "check_ids", "fetch_cutouts"]
 
@@ -77,8 +78,8 @@ class CutoutFetcher:
         self.bands = tuple(band_names(options.bands or self.survey.rgb[::-1], self.survey))
         unknown = set(self.bands) - {band.lower() for band in self.survey.bands}
         if unknown:
-            raise ValueError(f"bands: {self.survey.title} has the bands "
-                             f"{''.join(self.survey.bands)}, not {', '.join(sorted(unknown))}")
+            raise wrong("bands", f"some of {self.survey.title}, {''.join(self.survey.bands)}",
+                        f"others, {', '.join(sorted(unknown))}")
         if options.pixels is not None:
             check_count(options.pixels, "pixels")
         self.pixels, services = options.pixels, options.services
@@ -86,8 +87,8 @@ class CutoutFetcher:
         self.services = [get_image_service(service) for service in (
             self.survey.services if services is None else [services] if single else services)]
         if not self.services:
-            raise ValueError("services: expected at least one image service, such as "
-                             f"{', '.join(map(repr, self.survey.services))}. Received none.")
+            raise wrong("services", "at least one image service, such as "
+                        f"{', '.join(map(repr, self.survey.services))}", "none")
         for service in self.services:
             check_image_service(service, self.survey)
         self.cache = _cache(options.cache)
@@ -105,8 +106,10 @@ class CutoutFetcher:
         self.close()
 
     def close(self):
-        """Close connections; requests that wait are given up."""
+        """Close connections; requests that wait are given up. Warn if images were not kept."""
         self._transport.close()
+        if self.cache is not None:
+            self.cache.warn_of_failures()
 
     def request(self, ra, dec, width, name=None, *, pixels=None):
         """The request for one frame: degrees (ICRS), arcseconds."""
@@ -126,7 +129,7 @@ class CutoutFetcher:
 
         Raises
         ------
-        `~astromorph.services.base.FetchError`
+        `~astromorph.errors.FetchError`
             If there is none; its ``flag`` says why.
         """
         self._check(request)
@@ -178,13 +181,13 @@ class CutoutFetcher:
                              f"than 0 and at most {MAX_WIDTH:.0f}: check the size of the galaxy",
                              MorphFlag.BAD_SIZE)
         low, high = self.survey.declinations
-        if not low <= request.dec <= high and not any(is_local(service) for service in self.services):
+        if not low <= request.dec <= high and not any(map(is_local, self.services)):
             raise FetchError(f"{self.survey.title} has no images at declination "
                              f"{request.dec:.4g} degrees, only from {low:g} to {high:g}",
                              MorphFlag.OUTSIDE_FOOTPRINT, final=True)
 
     def _cached(self, request):
-        """The cached image of the first service that has a fresh one, else of the first with any."""
+        """The cached image of the first service with a fresh one, else of the first with any."""
         old = None
         for service in self.services if self.cache is not None else ():
             entry = None if is_local(service) else self.cache.get(cache_key(request, service.name))
@@ -230,8 +233,7 @@ def _seconds(max_age):
     try:
         return u.Quantity(max_age).to_value(u.s)
     except (u.UnitConversionError, TypeError):
-        raise ValueError("max_age: expected a time, such as 30 * u.day. "
-                         f"Received {max_age!r}.") from None
+        raise wrong("max_age", "a time, such as 30 * u.day", repr(max_age)) from None
 
 
 def _suffix(data):
@@ -239,10 +241,10 @@ def _suffix(data):
 
 
 def _meta(image, service, request):
-    return {"service": service, "url": image.url, "bands": image.bands, "pixel_scale": image.pixel_scale,
-            "coverage": image.coverage, "flag": int(image.flag), "ra": request.ra,
-            "dec": request.dec, "width": request.width, "survey": request.survey.name,
-            "release": request.survey.release}
+    return {"service": service, "url": image.url, "bands": image.bands,
+            "pixel_scale": image.pixel_scale, "coverage": image.coverage, "flag": int(image.flag),
+            "ra": request.ra, "dec": request.dec, "width": request.width,
+            "survey": request.survey.name, "release": request.survey.release}
 
 
 def _from_entry(entry, flag=MorphFlag(0)):
@@ -265,7 +267,7 @@ def _combined(errors):
 
 
 def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progress=None,
-                  **options):
+                  **options) -> Table:
     """Get images of positions, from the cache where it has them, else from the survey's services.
 
     Parameters
@@ -273,7 +275,7 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
     coords : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         Positions; a table has a SkyCoord column or right ascension and declination.
     width : `~astropy.units.Quantity`
-        Side of the frames, an angle: one, or one a position.
+        Side of the frames, an angle: one, or one per position.
     survey : str or `~astromorph.surveys.Survey`
         Survey to get images of.
     ids : sequence of str, optional
@@ -295,6 +297,25 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
     ------
     TypeError, ValueError
         If an argument is not as described. A position without an image never raises.
+
+    Warns
+    -----
+    AstromorphWarning
+        If some images cannot be had, or none can be kept.
+
+    See Also
+    --------
+    read_cutout : Read one of the images.
+    astromorph.MorphologyClassifier.classify : Classify galaxies by their positions.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from astropy.coordinates import SkyCoord
+    >>> from astromorph import fetch_cutouts
+    >>> galaxies = SkyCoord([184.74, 202.47], [47.30, 47.20], unit="deg")
+    >>> table = fetch_cutouts(galaxies, 2 * u.arcmin, survey="sdss")  # doctest: +SKIP
+    >>> table["file", "morph_flag"]  # doctest: +SKIP
     """
     ra, dec = find_positions(coords)
     widths = arcseconds(coords, width, "width")
@@ -305,7 +326,7 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
             folder = Path(folder)
             folder.mkdir(parents=True, exist_ok=True)
         elif fetcher.cache is None:
-            raise ValueError("folder: expected a folder for the images, as there is no cache")
+            raise wrong("folder", "a folder for the images, as there is no cache", "none")
 
         def get(row):
             number, (*frame, name) = row
@@ -334,7 +355,7 @@ class _Row(NamedTuple):
 
 
 def check_ids(ids, n):
-    """Identifiers of n positions as strings."""
+    """Give identifiers of n positions as strings."""
     if ids is None:
         return [None] * n
     if isinstance(ids, str) or len(ids) != n:
@@ -344,5 +365,5 @@ def check_ids(ids, n):
 
 def _save(cutout, folder, name):
     path = folder / f"{name.replace('/', '_')}{_suffix(cutout.image.data)}"
-    path.write_bytes(cutout.image.data)
+    write_file(path, cutout.image.data)
     return path

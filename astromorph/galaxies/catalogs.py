@@ -15,14 +15,14 @@ from pyvo.dal.tap import TAPQuery, TAPResults
 from scipy.optimize import brentq
 from scipy.special import gamma, gammainc, gammaincinv
 
+from astromorph.arguments import as_floats, check_count
+from astromorph.errors import FetchError, wrong
 from astromorph.flags import MorphFlag
-from astromorph.metrics import as_floats, check_count
-from astromorph.tables.positions import find_positions
-from astromorph.services import conf
-from astromorph.services.base import FetchError
-from astromorph.services.transport import StatusError, Transport
 from astromorph.galaxies.regions import bounding_circle, inside
+from astromorph.services import conf
+from astromorph.services.transport import StatusError, Transport
 from astromorph.surveys import get_survey
+from astromorph.tables.positions import find_positions
 
 __all__ = ["CATALOGS", "petrosian_r90", "query_galaxies"]
 
@@ -41,7 +41,8 @@ _COLUMNS = {  # name: (unit, UCD, description)
 }
 
 
-def query_galaxies(region, survey="sdss", *, max_rows=100_000, faint_limit=None):
+def query_galaxies(region, survey="sdss", *, max_rows: int = 100_000,
+                   faint_limit: float | None = None) -> Table:
     """Ask a survey's catalog for the galaxies in a region of the sky.
 
     Parameters
@@ -70,16 +71,29 @@ def query_galaxies(region, survey="sdss", *, max_rows=100_000, faint_limit=None)
         If an argument is not as described, or there are more galaxies than ``max_rows``.
     FetchError
         If the service does not answer.
+
+    See Also
+    --------
+    to_regions : Make regions of classified galaxies.
+    astromorph.MorphologyClassifier.classify : Classify the galaxies found.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from astropy.coordinates import SkyCoord
+    >>> from regions import CircleSkyRegion
+    >>> from astromorph import query_galaxies
+    >>> coma = CircleSkyRegion(SkyCoord(194.95, 27.98, unit="deg"), 10 * u.arcmin)
+    >>> galaxies = query_galaxies(coma, "sdss", faint_limit=17)  # doctest: +SKIP
     """
     record = get_survey(survey)
     if record.catalog not in CATALOGS:
-        raise ValueError(f"survey: expected one with a catalog, {', '.join(CATALOGS)}. "
-                         f"{record.name!r} has {record.catalog!r}.")
+        raise wrong("survey", f"one with a catalog, {', '.join(CATALOGS)}",
+                    f"{record.name!r} with {record.catalog!r}")
     check_count(max_rows, "max_rows")
     if faint_limit is not None and not np.isfinite(as_floats(faint_limit, "faint_limit")):
-        raise ValueError(f"faint_limit: expected a magnitude. Received {faint_limit!r}.")
-    table = CATALOGS[record.catalog](record.release, *bounding_circle(region), max_rows + 1,
-                                     faint_limit)
+        raise wrong("faint_limit", "a magnitude", repr(faint_limit))
+    table = CATALOGS[record.catalog](*bounding_circle(region), max_rows + 1, faint_limit)
     if len(table) > max_rows:
         raise _too_many(max_rows)
     table = table[inside(region, *find_positions(table))]
@@ -183,8 +197,8 @@ CATALOGS = {"sdss": _sdss, "legacy": _legacy, "des": _des}
 
 It takes the release that the survey's record names (str), a SkyCoord, an Angle, an int and a
 magnitude or None, and gives a Table of at most ``max_rows`` galaxies in the circle, with positions and R90 in columns that
-`~astromorph.tables.positions.find_positions` and `~astromorph.tables.positions.find_sizes` find. To use one of
-your own, add it here and name it in a `~astromorph.surveys.Survey`.
+`~astromorph.tables.positions.find_positions` and `~astromorph.tables.positions.find_sizes` find.
+To use one of your own, add it here and name it in a `~astromorph.surveys.Survey`.
 """
 
 
@@ -218,9 +232,9 @@ def _ask_tap(adql, max_rows):
 
 
 def _too_many(limit):
-    return ValueError(f"max_rows: more than {limit} galaxies lie in the circle around the region. "
-                      "Expected fewer, as none would be left out silently: choose a smaller "
-                      "region, a brighter faint_limit, or more max_rows if that is the limit.")
+    return wrong("max_rows", f"at most {limit} galaxies in the circle around the region",
+                 f"more than {limit} galaxies", "Choose a smaller region, a brighter faint_limit, "
+                 "or more max_rows if that is the limit; none is left out silently.")
 
 
 def _read_csv(text, header):

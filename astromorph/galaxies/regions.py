@@ -6,7 +6,8 @@ from astropy.wcs.utils import celestial_frame_to_wcs
 from regions import (CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion, RectangleSkyRegion,
                      RegionMeta, Regions, RegionVisual)
 
-from astromorph.metrics import as_floats
+from astromorph.arguments import as_floats, check_number
+from astromorph.errors import ArgumentTypeError, wrong
 from astromorph.tables.positions import arcseconds, find_positions, find_sizes
 
 __all__ = ["CLASS_COLORS", "bounding_circle", "inside", "to_regions"]
@@ -50,8 +51,8 @@ def bounding_circle(region):
     elif isinstance(region, RectangleSkyRegion):
         radius = np.hypot(region.width, region.height) / 2
     else:
-        raise TypeError("region: expected a CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion or "
-                        f"RectangleSkyRegion. Received {type(region).__name__}.")
+        raise wrong("region", "a CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion or "
+                    "RectangleSkyRegion", type(region).__name__, error=ArgumentTypeError)
     return region.center.icrs, Angle(radius)
 
 
@@ -87,16 +88,16 @@ def inside(region, ra, dec):
     return result.reshape(ra.shape)
 
 
-def to_regions(table, *, radius=None, threshold=0.5):
-    """Make one region a classified galaxy, to overlay on an image.
+def to_regions(table, *, radius=None, threshold: float = 0.5) -> Regions:
+    """Make one region per classified galaxy, to overlay on an image.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        With positions (see `~astromorph.tables.positions.find_positions`) and the columns ``P_disk``,
-        ``P_edge_on`` and ``P_bar``.
+        With positions (see `~astromorph.tables.positions.find_positions`) and the column
+        ``P_disk``. Without ``P_edge_on`` or ``P_bar`` no galaxy is of that class.
     radius : `~astropy.units.Quantity` or str, optional
-        Radius, or semi-major axis, as an angle, one or one a galaxy, or the name of a column; by
+        Radius, or semi-major axis, as an angle, one or one per galaxy, or the name of a column; by
         default R90 of the table (see `~astromorph.tables.positions.find_sizes`).
     threshold : float
         Probability from which an answer counts as positive.
@@ -112,12 +113,28 @@ def to_regions(table, *, radius=None, threshold=0.5):
     ------
     ValueError
         If there are no positions, no radii or no probabilities.
+
+    See Also
+    --------
+    query_galaxies : Find the galaxies in a region of the sky.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from astropy.table import Table
+    >>> from astromorph import to_regions
+    >>> table = Table({"ra": [10.0], "dec": [20.0], "P_disk": [0.9], "P_edge_on": [0.2],
+    ...                "P_bar": [0.75]})
+    >>> regions = to_regions(table, radius=5 * u.arcsec)
+    >>> regions[0].meta["text"]
+    'barred 0.75'
     """
+    check_number(threshold, "threshold", "one number in 0..1", lambda value: 0 <= value <= 1)
     ra, dec = find_positions(table)
     sizes = find_sizes(table) if radius is None else arcseconds(table, radius, "radius")
     if sizes is None:
-        raise ValueError("radius: the table has no column of R90. Expected an angle, as "
-                         f"10 * u.arcsec, or the name of a column; it has {table.colnames}.")
+        raise wrong("radius", "an angle, as 10 * u.arcsec, or the name of a column, as the table "
+                    "has no column of R90", f"none, and the columns {table.colnames}")
     ratios, angles = _shapes(table)
     names, probabilities = _classes(table, threshold)
     centers = SkyCoord(ra, dec, unit=u.deg)
@@ -131,8 +148,8 @@ def _around(vertices):
     center = SkyCoord(vertices.cartesian.mean().represent_as(UnitSphericalRepresentation))
     radius = center.separation(vertices).max()
     if radius >= 89 * u.deg:
-        raise ValueError("region: expected a polygon smaller than a hemisphere. Received vertices "
-                         f"{radius.deg:.0f} degrees from their middle.")
+        raise wrong("region", "a polygon smaller than a hemisphere",
+                    f"vertices {radius.deg:.0f} degrees from their middle")
     return center, radius
 
 
@@ -163,11 +180,12 @@ def _shapes(table):
 
 def _classes(table, threshold):
     """Class of each galaxy, and its probability: those of the last question answered."""
-    missing = {"P_disk", "P_edge_on", "P_bar"} - set(table.colnames)
-    if missing:
-        raise ValueError(f"table: expected a classified table. Received one without the columns "
-                         f"{sorted(missing)}.")
-    disk, edge_on, bar = (as_floats(table[name], name) for name in ("P_disk", "P_edge_on", "P_bar"))
+    if "P_disk" not in table.colnames:
+        raise wrong("table", "a classified table, with the column P_disk",
+                    f"the columns {table.colnames}")
+    disk, edge_on, bar = (as_floats(table[name], name) if name in table.colnames
+                          else np.full(len(table), np.nan)
+                          for name in ("P_disk", "P_edge_on", "P_bar"))
     cases = [np.isnan(disk), disk < threshold, edge_on >= threshold, bar >= threshold]
     names = np.select(cases, ["unclassified", "smooth", "edge-on", "barred"], "featured")
     return names, np.select(cases, [disk, 1 - disk, edge_on, bar], disk)

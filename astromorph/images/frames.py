@@ -76,8 +76,8 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, pixel_scal
     pixels = (_resample_wider(cutout.pixels, size, width, margin) if margin
               else resample(cutout.pixels, size, width=width)) / np.float32(cutout.white)
     if is_blank(pixels):
-        raise CutoutError(f"{source_label(source)}: the frame around the center is blank: no signal",
-                          MorphFlag.BLANK)
+        raise CutoutError(f"{source_label(source)}: the frame around the center is blank: no "
+                          "signal", MorphFlag.BLANK)
     return pixels, cutout.flag | flag
 
 

@@ -23,7 +23,8 @@ def measure_r90(pixels, *, stretch: float = PICTURE_STRETCH) -> float:
         Color image, from 0 to 1.
     stretch : float, optional
         The picture shows arcsinh(flux) / stretch; by default that of SDSS color JPEGs. An image by
-        `~astromorph.images.composite.color_composite` has the square root of the survey's softening.
+        `~astromorph.images.composite.color_composite` has the square root of the survey's
+        softening.
 
     Returns
     -------

@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from astromorph import plots
+from astromorph.arguments import as_probabilities
 from astromorph.atomic import check_writable, written_whole
+from astromorph.errors import wrong
 from astromorph.flags import MorphFlag, flag_meanings
 from astromorph.learning.labels import read_labels
-from astromorph.metrics import as_probabilities, score_table, valid_pairs
+from astromorph.learning.votes import has_votes
+from astromorph.metrics import score_table, valid_pairs
 from astromorph.questions import QUESTIONS, probability_asked
 from astromorph.report.pictures import ImageSource, draw
-from astromorph.learning.votes import has_votes
 
 __all__ = ["check_report", "write_report"]
 
@@ -23,7 +25,8 @@ _PROVENANCE = {"MORPHNET": "Network", "MORPHSRV": "Weights for survey", "MORPHWG
                "MORPHVER": "astromorph version", "MORPHDAT": "Classified (UTC)"}
 
 
-def write_report(table, path, *, classifier=None, images=None, labels=None, overwrite=False):
+def write_report(table, path, *, classifier=None, images=None, labels=None,
+                 overwrite: bool = False) -> None:
     """Write a page that shows what a table of classified galaxies holds.
 
     Counts, the outcome of all rows by flag, and for each question the distribution of the
@@ -41,10 +44,11 @@ def write_report(table, path, *, classifier=None, images=None, labels=None, over
     path : path
         File to write, by convention ``*.html``.
     classifier : `~astromorph.classifier.MorphologyClassifier`, optional
-        The one that classified: its card is summarized.
+        The one that classified: its card is summarized, its questions are shown. By default those
+        of the published questions that the table has columns of.
     images : str, sequence or callable, optional
         Images of the galaxies that are shown; only these few are read. The column of the table
-        that holds them (usually file names), one image a row, or a function that takes the number
+        that holds them (usually file names), one image per row, or a function that takes the number
         of a row and returns its image, or None. An image is anything that
         `~astromorph.images.reading.read_cutout` reads.
     labels : array-like or `~astromorph.learning.labels.Labels`, shape (n, questions), optional
@@ -54,7 +58,7 @@ def write_report(table, path, *, classifier=None, images=None, labels=None, over
 
     Raises
     ------
-    FileExistsError
+    DestinationError
         If the file exists and ``overwrite`` is not set.
     OSError
         If it cannot be written there.
@@ -64,14 +68,18 @@ def write_report(table, path, *, classifier=None, images=None, labels=None, over
         If the table has not been classified, was classified by other weights, or another argument
         is not as described.
 
+    See Also
+    --------
+    plot_mosaic : Draw some galaxies and their probabilities.
+
     Examples
     --------
-    >>> from astromorph.report.page import write_report
+    >>> from astromorph import write_report
     >>> tbl = clf.classify(galaxies, images="file", cutout_r90=8.48)  # doctest: +SKIP
     >>> write_report(tbl, "report.html", classifier=clf, images="file")  # doctest: +SKIP
     """
     template = check_report(path, overwrite=overwrite)  # before images are read
-    questions = classifier.questions if classifier else QUESTIONS
+    questions = classifier.questions if classifier else _known_questions(table)
     _check(table, questions, classifier)
     source, labels, problem = (ImageSource.of(table, images),
                                *_find_labels(table, labels, questions))
@@ -100,7 +108,7 @@ def check_report(path, *, overwrite=False):
 
     Raises
     ------
-    FileExistsError, ImportError, OSError
+    DestinationError, ImportError, OSError
         As `write_report`.
     """
     template = _template()
@@ -115,24 +123,30 @@ def _template():
         raise ImportError("the HTML report needs Jinja2, which is not installed; "
                           'pip install "astromorph[report]" brings it.') from error
     # Escapes all that the table says, so that a name cannot break the page.
-    return Environment(loader=PackageLoader("astromorph.report", ""), autoescape=True, trim_blocks=True,
-                       lstrip_blocks=True, undefined=StrictUndefined).get_template("report.html")
+    return Environment(
+        loader=PackageLoader("astromorph.report", ""), autoescape=True, trim_blocks=True,
+        lstrip_blocks=True, undefined=StrictUndefined).get_template("report.html")
+
+
+def _known_questions(table):
+    """The published questions that a table has columns of, or all if it has none."""
+    columns = getattr(table, "colnames", ())
+    return [question for question in QUESTIONS if question.column in columns] or QUESTIONS
 
 
 def _check(table, questions, classifier):
     expected = [*(question.column for question in questions), "morph_flag"]
     if missing := [name for name in expected if name not in getattr(table, "colnames", ())]:
-        raise ValueError("table: expected a table that `classify` returned. Received "
-                         f"{type(table).__name__} without {', '.join(missing)}.")
+        raise wrong("table", "a table that `classify` returned",
+                    f"{type(table).__name__} without {', '.join(missing)}")
     done_by = table.meta.get("MORPHMDL")
     if classifier and done_by and classifier.model.identity != str(done_by):
-        raise ValueError(f"classifier: expected that of the table, model {done_by}. "
-                         f"Received {classifier!r}.")
+        raise wrong("classifier", f"that of the table, model {done_by}", repr(classifier))
 
 
 def _find_labels(table, labels, questions):
     """(labels or None, what is wrong with those of the table or None)."""
-    if labels is None and not has_votes(table):
+    if labels is None and not has_votes(table, questions):
         return None, None
     try:
         return read_labels(table, labels, questions), None
@@ -164,7 +178,8 @@ def _outcomes(table):
 def _sections(table, questions, source, labels):
     """What the page shows of each question."""
     answers = [as_probabilities(table[question.column]) for question in questions]
-    reached = [np.broadcast_to(chance, len(table)) for chance in probability_asked(questions, answers)]
+    reached = [np.broadcast_to(chance, len(table))
+               for chance in probability_asked(questions, answers)]
     captions = _Captions(table, questions, np.array(answers), np.array(reached))
     return [{"question": question, "counts": _counts(answer, chance),
              "histogram": _histogram(question, answer, chance),

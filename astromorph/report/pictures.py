@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from astromorph.errors import ImageError, wrong
 from astromorph.galaxies.given import named_images
-from astromorph.images import CutoutError, read_cutout
-from astromorph.services.base import FetchError
+from astromorph.images import read_cutout
 
 __all__ = ["ImageSource", "draw", "shrink"]
 
@@ -49,7 +49,7 @@ class ImageSource:
     Parameters
     ----------
     images : sequence or callable
-        One image a row, or a function of the row's number.
+        One image per row, or a function of the row's number.
     """
 
     images: object
@@ -62,8 +62,7 @@ class ImageSource:
         if isinstance(images, str):
             images = named_images(table, images)
         elif not isinstance(images, Callable) and len(images) != len(table):
-            raise ValueError(f"images: expected {len(table)}, one a row of the table. "
-                             f"Received {len(images)}.")
+            raise wrong("images", f"{len(table)}, one per row of the table", len(images))
         return cls(images)
 
     def read(self, row):
@@ -73,5 +72,5 @@ class ImageSource:
             if image is None or image is np.ma.masked or isinstance(image, str) and not image:
                 return None, "no image"
             return shrink(read_cutout(image).pixels), None
-        except (CutoutError, FetchError) as error:
+        except ImageError as error:
             return None, error.flag.name

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from astromorph.cutouts.cache_files import remove_files, write_file
+from astromorph.atomic import remove_files, write_file
 from astromorph.errors import ArgumentTypeError, warn, wrong
 from astromorph.running.results import now
 

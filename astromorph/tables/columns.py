@@ -5,6 +5,8 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Column, MaskedColumn, Table
 from astropy.time import Time
 
+from astromorph.errors import wrong
+
 __all__ = ["as_text", "like", "narrow", "plain"]
 
 # What neither FITS nor VOTable has, and what holds the same numbers. Unsigned ones come in FITS
@@ -31,9 +33,9 @@ def plain(table):
             result[name] = Column(column.isot, description=column.info.description or
                                   f"{column.scale.upper()}, ISO 8601", meta=column.info.meta)
         elif not isinstance(column, Column):
-            raise ValueError(f"table: column {name!r} is a {type(column).__name__}. Expected "
-                             "columns of numbers, text, positions and times; remove it, or write "
-                             "an .ecsv file.")
+            raise wrong("table", "columns of numbers, text, positions and times",
+                        f"column {name!r} of type {type(column).__name__}",
+                        "Remove it, or write an .ecsv file.")
         elif column.dtype.kind == "O":
             result[name] = as_text(column)
     return result

@@ -6,6 +6,7 @@ from pathlib import Path
 from astropy.table import Table
 
 from astromorph.atomic import check_writable, written_whole
+from astromorph.errors import AstromorphWarning, DestinationError, wrong
 from astromorph.tables.arrow import read_parquet, write_parquet
 from astromorph.tables.columns import plain
 from astromorph.tables.fits_tables import read_fits, write_fits
@@ -89,7 +90,7 @@ def table_format(path, format=None):
     """
     if format is not None:
         if str(format).lower() not in FORMATS:
-            raise ValueError(f"format: expected one of {list(FORMATS)}. Received {format!r}.")
+            raise wrong("format", f"one of {', '.join(map(repr, FORMATS))}", repr(format))
         return str(format).lower()
     if is_hats(path):
         return "hats"
@@ -97,8 +98,8 @@ def table_format(path, format=None):
     found = [key for key, known in FORMATS.items() if name.lower().endswith(known.suffixes)]
     if not found:
         ends = ", ".join(known.suffixes[0] for known in FORMATS.values())
-        raise ValueError(f"path: the name {name} tells no table format. Expected one that ends in "
-                         f"{ends}, or format= one of {list(FORMATS)}.")
+        raise wrong("path", f"a name that ends in {ends}", f"{name}, which tells no table format",
+                    f"Rename it, or pass format= one of {', '.join(FORMATS)}.")
     return found[0]
 
 
@@ -131,14 +132,15 @@ def read_table(path, *, format=None):
     """
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"path: there is no file {path}.")
+        raise FileNotFoundError(f"there is no file {path}")
     name, read = _reader(path, format)
     try:
         return read(path)
-    except (ImportError, PermissionError):
+    except (ImportError, PermissionError, AstromorphWarning):
         raise
     except Exception as error:  # the parsers have errors of every kind for what they cannot read
-        raise ValueError(f"path: {path} cannot be read as {name}: {_first_line(error)}.") from error
+        raise wrong("path", "a file that holds a table", f"{path}, which cannot be read as {name}: "
+                    f"{_first_line(error)}") from error
 
 
 def write_table(table, path, *, overwrite=False, format=None):
@@ -161,7 +163,7 @@ def write_table(table, path, *, overwrite=False, format=None):
 
     Raises
     ------
-    FileExistsError
+    DestinationError
         If the file exists and ``overwrite`` is not set, or it is no file.
     ImportError
         If it is a HATS catalog and LSDB is not installed.
@@ -194,7 +196,7 @@ def check_destination(path, *, overwrite=False, format=None):
 
     Raises
     ------
-    FileExistsError, OSError, ValueError
+    DestinationError, OSError, ValueError
         As `write_table`.
     """
     path, name = Path(path), table_format(path, format)
@@ -206,10 +208,11 @@ def check_destination(path, *, overwrite=False, format=None):
 def _check_kind(path, name):
     """Only a HATS catalog takes the place of a folder, and only of one of its kind."""
     if path.is_dir() and not (name == "hats" and is_hats(path)):
-        raise FileExistsError(f"path: {path} is a folder. Expected a file, or a HATS catalog to "
-                              "replace.")
+        raise wrong("path", "a file, or a HATS catalog to replace", f"{path}, which is a folder",
+                    error=DestinationError)
     if path.is_file() and name == "hats":
-        raise FileExistsError(f"path: {path} is a file. Expected the folder of a HATS catalog.")
+        raise wrong("path", "the folder of a HATS catalog", f"{path}, which is a file",
+                    error=DestinationError)
 
 
 def _first_line(error):

@@ -3,10 +3,10 @@ import unicodedata
 import warnings
 
 import numpy as np
-from astropy import log
 from astropy.io import fits
 from astropy.table import Table
 
+from astromorph.errors import warn
 from astromorph.tables.columns import like, narrow
 from astromorph.tables.provenance import scalars
 
@@ -44,7 +44,7 @@ def read_fits(path):
         if not tables:
             raise ValueError("it holds images, but no table")
         if len(tables) > 1:
-            log.warning(f"{path} holds {len(tables)} tables; the first one is read.")
+            warn(f"{path} holds {len(tables)} tables; the first one is read.")
         table, header = Table.read(tables[0], format="fits"), tables[0].header
     _describe(table, header)
     _decode(table)

@@ -2,12 +2,12 @@
 from pathlib import Path
 
 import numpy as np
-from astropy import log
 from astropy.table import Column
 
-from astromorph.tables.positions import find_positions
+from astromorph.errors import warn, wrong
 from astromorph.tables.arrow import from_arrow, to_arrow
 from astromorph.tables.columns import plain
+from astromorph.tables.positions import find_positions
 from astromorph.tables.provenance import PROVENANCE, scalars
 
 __all__ = ["MAX_ROWS", "describe_hats", "is_hats", "open_hats", "read_columns", "read_hats",
@@ -93,12 +93,11 @@ def _placed(table):
     names = []
     position = find_positions(table)
     good = np.isfinite(position[0])
-    if not good.all():
-        log.warning(f"{np.sum(~good)} of {len(table)} rows have no position, which a HATS catalog "
-                    "needs: they are left out.")
     if not good.any():
-        raise ValueError("table: there are no rows with a position. Expected some, for a HATS "
-                         "catalog.")
+        raise wrong("table", "rows with a position, for a HATS catalog", "no rows with one")
+    if not good.all():
+        warn(f"{np.sum(~good)} of {len(table)} rows have no position, which a HATS catalog needs: "
+             "they are left out.")
     table, position = table[good], [angles[good] for angles in position]
     for key, angles in zip(("ra", "dec"), position):
         same = (name for name in table.colnames if table[name].dtype.kind == "f"

@@ -8,7 +8,8 @@ from astropy.coordinates import Angle, ConvertError, SkyCoord
 from astropy.coordinates.angles import IllegalMinuteWarning, IllegalSecondWarning
 from astropy.table import Table
 
-from astromorph.metrics import as_floats
+from astromorph.arguments import as_floats
+from astromorph.errors import ArgumentTypeError, wrong
 
 __all__ = ["find_positions", "find_sizes", "position_columns", "size_column"]
 
@@ -58,8 +59,8 @@ def find_positions(data, *, ra=None, dec=None):
     if isinstance(data, SkyCoord):
         return _from_skycoord(data, "data")
     if not isinstance(data, Table):
-        raise TypeError("data: expected a SkyCoord or a Table with positions. "
-                        f"Received {type(data).__name__}.")
+        raise wrong("data", "a SkyCoord or a Table with positions", type(data).__name__,
+                    error=ArgumentTypeError)
     names = _named(data, ra, dec) if ra is not None or dec is not None else position_columns(data)
     if len(names) == 1:
         return _from_skycoord(data[names[0]], names[0])
@@ -77,7 +78,7 @@ def find_sizes(data, *, r90=None):
     data : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         The galaxies.
     r90 : `~astropy.units.Quantity` or str, optional
-        R90 as an angle, one or one a galaxy, or the name of a column. By default a column named
+        R90 as an angle, one or one per galaxy, or the name of a column. By default a column named
         ``petroR90_r``, ``PETRO_TH90``, ``R90`` or similar is found, of several that of the r band.
         The names of SDSS and of the NASA-Sloan Atlas are in arcseconds by definition; any other
         needs a unit. Half-light radii are not taken for R90.
@@ -105,16 +106,15 @@ def _form(name):
 
 def named_column(table, name, argument):
     """Give the column of a table that an argument names, or say what is wrong."""
-    if not isinstance(table, Table):
-        raise ValueError(f"{argument}: there is no column {name!r}; no table was given.")
-    if name not in table.colnames:
-        raise ValueError(f"{argument}: there is no column {name!r}; the table has "
-                         f"{table.colnames}.")
+    names = table.colnames if isinstance(table, Table) else []
+    if name not in names:
+        raise wrong(argument, f"the name of a column, one of {names}" if names else
+                    "no name of a column, as there is no table", repr(name))
     return table[name]
 
 
 def arcseconds(data, value, argument):
-    """Give an angular size, or the column of it that an argument names, in arcseconds a galaxy."""
+    """Give an angular size, or the column of it that an argument names, in arcseconds."""
     name, column = argument, value
     if isinstance(value, str):
         name, column = value, named_column(data, value, argument)
@@ -122,14 +122,12 @@ def arcseconds(data, value, argument):
     if unit in (None, u.dimensionless_unscaled) and _IN_ARCSEC.fullmatch(_form(name)):
         unit = u.arcsec
     if unit is None or not unit.is_equivalent(u.arcsec):
-        raise ValueError(
-            f"{argument}: expected an angle, as 5 * u.arcsec or a column with a unit. Received "
-            f"unit {unit}; a table's column {name!r} gets one by table[{name!r}].unit = 'arcsec'.")
+        raise wrong(argument, "an angle, as 5 * u.arcsec or a column with a unit", f"unit {unit}",
+                    f"A table's column {name!r} gets one by table[{name!r}].unit = 'arcsec'.")
     values = as_floats(getattr(column, "value", column), name) * unit.to(u.arcsec)
     n = data.size if isinstance(data, SkyCoord) else len(data)
     if values.ndim and values.shape != (n,):
-        raise ValueError(f"{argument}: expected one angle or {n}, one a galaxy. "
-                         f"Received shape {values.shape}.")
+        raise wrong(argument, f"one angle or {n}, one per galaxy", f"shape {values.shape}")
     return np.where((values > 0) & np.isfinite(values), values, np.full(n, np.nan))
 
 
@@ -138,8 +136,8 @@ def _named(table, ra, dec):
     if ra is not None and isinstance(named_column(table, ra, "ra"), SkyCoord) and dec is None:
         return (ra,)
     if ra is None or dec is None:
-        raise ValueError("ra, dec: expected the names of two columns, or ra alone for a SkyCoord "
-                         f"column. Received ra={ra!r}, dec={dec!r}.")
+        raise wrong("ra, dec", "the names of two columns, or ra alone for a SkyCoord column",
+                    f"ra={ra!r}, dec={dec!r}")
     named_column(table, dec, "dec")
     return ra, dec
 
@@ -175,12 +173,12 @@ def position_columns(table):
             return best
     found = list(dict.fromkeys([*skycoords, *spelled.values(), *filter(None, [described])]))
     if not found:
-        raise ValueError(f"data: there are no positions. Expected {_UNDERSTOOD}; rename others "
-                         f"to those. The table has {table.colnames}.")
+        raise wrong("data", f"positions: {_UNDERSTOOD}", f"no positions in the columns "
+                    f"{table.colnames}", "Rename others to those, or name them by ra and dec.")
     if len(found) > 1:
-        raise ValueError("data: there are several positions, "
-                         f"{', '.join(' and '.join(names) for names in found)}. "
-                         "Expected one; choose by ra and dec.")
+        raise wrong("data", "one position", "several positions, "
+                    f"{', '.join(' and '.join(names) for names in found)}",
+                    "Choose by ra and dec.")
     return found[0]
 
 
@@ -201,11 +199,11 @@ def _from_skycoord(coordinates, name):
     try:
         icrs = coordinates.icrs
     except (ConvertError, AttributeError) as error:
-        raise ValueError(f"{name}: expected positions that can be turned into ICRS. Received "
-                         f"{coordinates.frame.name}: {error}") from error
+        raise wrong(name, "positions that can be turned into ICRS",
+                    f"{coordinates.frame.name}: {error}") from error
     ra, dec = (np.atleast_1d(as_floats(angle, name)) for angle in (icrs.ra.deg, icrs.dec.deg))
     if ra.ndim > 1:
-        raise ValueError(f"{name}: expected one position or a list. Received shape {ra.shape}.")
+        raise wrong(name, "one position or a list", f"shape {ra.shape}")
     good = np.isfinite(ra) & np.isfinite(dec)
     return np.where(good, ra, np.nan), np.where(good, dec, np.nan)
 
@@ -222,14 +220,14 @@ def _degrees(column, name, sexagesimal):
     elif str(unit).lower() in ("deg", "degs", "degree", "degrees"):
         unit = u.deg
     elif unit == u.hourangle or not unit.is_equivalent(u.deg):
-        raise ValueError(f"{name}: expected degrees, another unit of angle, or hours of right "
-                         f"ascension. Received unit {unit}.")
+        raise wrong(name, "degrees, another unit of angle, or hours of right ascension",
+                    f"unit {unit}")
     if text:
         values = _read(column, unit or u.deg, unit or sexagesimal)
     else:
         values = as_floats(getattr(column, "value", column), name) * (unit or u.deg).to(u.deg)
     if values.ndim != 1:
-        raise ValueError(f"{name}: expected one angle a row. Received shape {values.shape}.")
+        raise wrong(name, "one angle per row", f"shape {values.shape}")
     return values
 
 

@@ -341,7 +341,7 @@ def test_info(capsys):
                  "BSD-3-Clause", "Dominguez Sanchez et al. 2019"):
         assert text in out
     assert cli.main(["info", "no.safetensors"]) == 1
-    assert "no survey or weights file 'no.safetensors'" in capsys.readouterr().err
+    assert "Received 'no.safetensors'; there is no such file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["cat.csv", "cat.fits", "cat.vot", "cat.parquet", "cat_hats"])
@@ -531,7 +531,7 @@ BAD_INPUTS = {
     "missing table": (["classify", "{t}/no.csv"], 1, "there is no file {t}/no.csv"),
     "missing column": (["classify", "{t}/good.csv", "--images", "pic"], 1, "'pic'"),
     "no coordinates": (["classify", "{t}/bare.csv", "--width", "30arcsec"], 1,
-                       "there are no positions"),
+                       "no positions in the columns"),
     "no sizes": (["classify", "{t}/bare.csv", "--ra", "a", "--dec", "b"], 1, "expected a column"),
     "wrong unit": (["classify", "{t}/good.ecsv", "--r90", "mass"], 1, "expected an angle"),
     "no unit": (["classify", "{t}/good.csv", "--r90", "6"], 2, "an angle with its unit"),

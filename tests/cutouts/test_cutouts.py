@@ -14,8 +14,9 @@ from astropy.table import Table
 from PIL import Image
 
 from astromorph.cutouts.fetching import PROVENANCE, CutoutFetcher, fetch_cutouts
+from astromorph.errors import AstromorphWarning
 from astromorph.flags import MorphFlag
-from astromorph.services.base import FetchError, ServiceImage
+from astromorph.services import FetchError, ServiceImage
 from astromorph.surveys import SURVEYS
 
 PLACES = SkyCoord([10, 20, 30] * u.deg, [1, 2, 3] * u.deg)
@@ -174,6 +175,20 @@ def test_without_a_cache(fetch, tmp_path):
         fetch(FakeService("one"), cache=False)
 
 
+def test_a_cache_that_cannot_be_written(fetch, tmp_path):
+    (tmp_path / "file").touch()
+    options = {"cache": tmp_path / "file" / "cache", "folder": tmp_path / "out"}
+    with pytest.warns(AstromorphWarning, match="Images are not kept"):
+        assert (fetch(FakeService("one"), **options)["morph_flag"] == 0).all()
+
+
+def test_warnings_as_errors_come_after_the_work(fetch, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(AstromorphWarning, match="Images are not kept"):
+        fetch(FakeService("one"), cache=tmp_path / "file" / "cache", folder=tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == len(PLACES)
+
+
 def test_a_bug_in_a_service_is_not_taken_for_a_failure(fetch):
     with pytest.raises(ZeroDivisionError):
         fetch(FakeService("one", ZeroDivisionError()))
@@ -205,9 +220,9 @@ def test_interrupted_run_leaves_a_usable_cache(fetch):
     ({"width": 3 * u.kpc}, "width: expected an angle.*kpc"),
     ({"ids": ["a"]}, "ids: expected 3 identifiers"),
     ({"ids": "objid"}, "ids: expected 3 identifiers"),
-    ({"survey": "2mass"}, "survey must be one of"),
-    ({"bands": "gy"}, "bands: Sloan Digital Sky Survey has the bands ugriz, not y"),
-    ({"pixels": 0}, "pixels must be a positive integer"),
+    ({"survey": "2mass"}, "survey: expected one of"),
+    ({"bands": "gy"}, "bands: expected some of Sloan .* Survey, ugriz. Received others, y"),
+    ({"pixels": 0}, "pixels: expected a positive integer"),
     ({"max_age": 3}, "max_age: expected a time"),
     ({"max_age": 3 * u.m}, "max_age: expected a time"),
     ({"services": []}, "services: expected at least one"),
@@ -215,7 +230,8 @@ def test_interrupted_run_leaves_a_usable_cache(fetch):
     ({"services": "sia"}, "sia"),
 ])
 def test_wrong_arguments(options, message, tmp_path):
-    arguments = {"width": 30 * u.arcsec, "services": [FakeService("one")], "cache": tmp_path} | options
+    arguments = {"width": 30 * u.arcsec, "services": [FakeService("one")],
+                 "cache": tmp_path} | options
     with pytest.raises(ValueError, match=message):
         fetch_cutouts(PLACES, **arguments)
 

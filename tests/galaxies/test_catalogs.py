@@ -106,7 +106,7 @@ def test_faint_limit(server, survey):
 def test_never_a_silent_cut(server, survey):
     n = len(query_galaxies(circle(), survey))
     assert len(query_galaxies(circle(), survey, max_rows=n)) == n
-    with pytest.raises(ValueError, match=f"max_rows: more than {n - 1} galaxies.*faint_limit"):
+    with pytest.raises(ValueError, match=f"max_rows: .*more than {n - 1} galaxies.*faint_limit"):
         query_galaxies(circle(), survey, max_rows=n - 1)
 
 
@@ -114,7 +114,7 @@ def test_never_a_silent_cut(server, survey):
 def test_cut_by_the_service(server, survey, monkeypatch):
     votable = services.votable
     monkeypatch.setattr(services, "votable", lambda table, **_: votable(table[:7], overflow=True))
-    with pytest.raises(ValueError, match="max_rows: more than 7 galaxies"):
+    with pytest.raises(ValueError, match="max_rows: .*more than 7 galaxies"):
         query_galaxies(circle(), survey)
 
 
@@ -195,7 +195,7 @@ def test_wrong_arguments(arguments, options, error, message):
 
 def test_survey_without_a_catalog():
     bare = type(SURVEYS["des"])(**vars(SURVEYS["des"]) | {"name": "bare", "catalog": None})
-    with pytest.raises(ValueError, match="with a catalog, sdss, legacy, des. 'bare' has None"):
+    with pytest.raises(ValueError, match="catalog, sdss, legacy, des. Received 'bare' with None"):
         query_galaxies(circle(), bare)
 
 

@@ -157,9 +157,13 @@ def test_ellipses_lie_along_the_position_angle(classified, names):
 
 
 def test_what_the_table_lacks(classified):
-    with pytest.raises(ValueError, match=r"without the columns \['P_bar'\]"):
-        to_regions(classified[[name for name in classified.colnames if name != "P_bar"]])
+    whole = to_regions(classified)
+    classified.remove_column("P_bar")
+    texts = [region.meta["text"].split()[0] for region in to_regions(classified)]
+    assert "barred" not in texts and len(texts) == len(whole)
+    with pytest.raises(ValueError, match="table: expected a classified table, with the column P_d"):
+        to_regions(classified[["ra", "dec", "petroR90_r"]])
     classified.remove_column("petroR90_r")
-    with pytest.raises(ValueError, match="radius: the table has no column of R90"):
+    with pytest.raises(ValueError, match="radius: expected an angle.* no column of R90"):
         to_regions(classified)
     assert len(to_regions(classified[:0], radius=1 * u.arcsec)) == 0

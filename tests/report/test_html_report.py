@@ -242,11 +242,19 @@ def test_wrong_arguments(many, tmp_path):
         written(tmp_path, many, classifier=Classifier())
     with pytest.raises(ValueError, match="images: expected 200, .* Received 1"):
         written(tmp_path, many, images=["a.jpg"])
-    with pytest.raises(ValueError, match="images: there is no column 'files'"):
+    with pytest.raises(ValueError, match="images: expected the name of a column.* 'files'"):
         written(tmp_path, many, images="files")
     with pytest.raises(ValueError, match=r"labels: expected shape \(200, 3\)"):
         written(tmp_path, many, labels=[[1, 0, 1]])
     assert not list(tmp_path.iterdir())
+
+
+def test_the_questions_are_those_of_the_table(many, tmp_path):
+    many.remove_column("P_edge_on")
+    many["bar"] = np.arange(200) % 2
+    page = written(tmp_path, many)
+    assert [name for name in page.ids if not name.endswith("-title")] == [
+        "outcome", "disk", "bar", "scores", "provenance"]
 
 
 def test_an_existing_file_stays(many, tmp_path, monkeypatch):

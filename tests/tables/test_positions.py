@@ -118,12 +118,13 @@ def test_undecided_lists_what_was_found():
 
 
 @pytest.mark.parametrize(("data", "options", "message"), [
-    (Table({"x": [1], "RA": [1]}), {}, r"no positions.*ALPHA_J2000.*The table has \['x', 'RA'\]"),
+    (Table({"x": [1], "RA": [1]}), {}, r"ALPHA_J2000.*no positions in the columns \['x', 'RA'\]"),
     (Table({"ra": [1]}), {"ra": "ra"}, "names of two columns.*Received ra='ra', dec=None"),
-    (Table({"ra": [1]}), {"ra": "ra", "dec": "d"}, r"dec: there is no column 'd'.*\['ra'\]"),
+    (Table({"ra": [1]}), {"ra": "ra", "dec": "d"},
+     r"dec: expected the name of a column.*\['ra'\]. Received 'd'"),
     (QTable({"ra": [1] * u.km, "dec": [1] * u.deg}), {}, "ra: expected degrees.*unit km"),
     (QTable({"ra": [1] * u.deg, "dec": [1] * u.h}), {}, "dec: expected degrees.*unit h"),
-    (Table({"ra": [[1, 2]], "dec": [1]}), {}, r"ra: expected one angle a row.*\(1, 2\)"),
+    (Table({"ra": [[1, 2]], "dec": [1]}), {}, r"ra: expected one angle per row.*\(1, 2\)"),
     (SkyCoord([[1]], [[1]], unit="deg"), {}, r"data: expected one position or a list.*\(1, 1\)"),
     (SkyCoord(1, 2, unit="deg", frame="altaz"), {}, "turned into ICRS. Received altaz"),
 ])
@@ -179,8 +180,9 @@ def test_explicit_sizes(r90, expected):
 
 
 @pytest.mark.parametrize(("r90", "message"), [
-    (5, "Received unit None"), ([1, 2, 3] * u.arcsec, r"or 2, one a galaxy.*\(3,\)"),
-    ("size", "no column 'size'"), ("R90", r"Received unit None.*table\['R90'\].unit = 'arcsec'"),
+    (5, "Received unit None"), ([1, 2, 3] * u.arcsec, r"or 2, one per galaxy.*\(3,\)"),
+    ("size", "name of a column.*Received 'size'"),
+    ("R90", r"Received unit None.*table\['R90'\].unit = 'arcsec'"),
     (None, r"Received unit None.*table\['R90'\].unit = 'arcsec'"), (1 * u.kpc, "unit kpc")])
 def test_wrong_sizes(r90, message):
     with pytest.raises(ValueError, match=f"^r90: .*{message}"):

@@ -12,6 +12,7 @@ from astropy.time import Time
 from astropy.utils.masked import Masked
 
 from astromorph.cutouts.fetching import add_provenance
+from astromorph.errors import AstromorphWarning
 from astromorph.questions import QUESTIONS
 from astromorph.tables import FORMATS, PROVENANCE, check_destination, read_table, write_table
 
@@ -94,7 +95,7 @@ def test_no_rows(table, tmp_path, name):
     needs(name)
     path = tmp_path / NAMES[name]
     if name == "hats":
-        with pytest.raises(ValueError, match="no rows with a position"):
+        with pytest.raises(ValueError, match="no rows with one"):
             write_table(table[:0], path)
         assert not list(tmp_path.iterdir())
         return
@@ -256,7 +257,8 @@ def test_hats_needs_positions(table, tmp_path):
     with pytest.raises(ValueError, match="positions"):
         write_table(table[["objid", "P_disk"]], path)
     table["dec"][1] = np.nan
-    write_table(table, path)
+    with pytest.warns(AstromorphWarning, match="1 of 3 rows have no position"):
+        write_table(table, path)
     assert sorted(read_table(path)["objid"]) == [3, 587722982829850899]
 
 
@@ -336,3 +338,13 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_other_formats_of_astropy(tmp_path):
     Table({"a": [1, 2]}).write(tmp_path / "t.rdb", format="ascii.rdb")
     assert list(read_table(tmp_path / "t.rdb")["a"]) == [1, 2]
+
+
+def test_of_several_tables_the_first_is_read(tmp_path):
+    path = tmp_path / "two.fits"
+    hdus = [fits.BinTableHDU(Table({"a": [number]})) for number in (1, 2)]
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path)
+    with pytest.warns(AstromorphWarning, match="holds 2 tables"):
+        assert read_table(path)["a"].tolist() == [1]
+    with pytest.raises(AstromorphWarning):  # as warnings are errors here, it is not unreadable
+        read_table(path)
