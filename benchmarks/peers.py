@@ -99,7 +99,7 @@ def batches(run, size=64):
 
 def speed(n, repeats, out):
     """Time the networks in turn; write the table."""
-    model = MorphologyClassifier.from_pretrained("sdss")._model
+    model = MorphologyClassifier.from_pretrained("sdss").model.network
     networks.run(model, np.zeros((1, *model.input_shape[1:]), np.float32))  # export wants a call
     ds18 = networks.build("ds18")
     three = [networks.ds18((question.key,)) for question in QUESTIONS]

@@ -101,7 +101,7 @@ def compare(n, repeats, real, out):
                 f"``classify``, ``{DEFAULT}``": lambda: default.classify(paths, progress=False),
                 "``ds18`` alone, ``predict`` three times":
                     lambda: [model.predict(pixels, verbose=0) for model in models],
-                f"``{DEFAULT}`` alone": lambda: networks.run(default._frozen, own)}
+                f"``{DEFAULT}`` alone": lambda: default.model.raw(own)}
         bounds = {"decoding": lambda: decode_all(paths, 2 * own.shape[1]),
                   "product": lambda: multiply(matrix)}
         seconds = time_in_turn(ways | bounds, repeats)
@@ -109,7 +109,7 @@ def compare(n, repeats, real, out):
     rows = [[name, f"{n / statistics.median(seconds[name]):.0f}",
              f"{ratio(seconds, predict if 'alone' in name else naively, name):.1f}"]
             for name in ways]
-    operations = n * networks.gigaflops(default._model) / (2 * len(matrix) ** 3 / 1e9)
+    operations = n * networks.gigaflops(default.model.network) / (2 * len(matrix) ** 3 / 1e9)
     floors = [decoding + operations * product for decoding, product
               in zip(seconds["decoding"], seconds["product"])]
     fraction = statistics.median(floor / time for floor, time

@@ -10,8 +10,8 @@ from pathlib import Path
 from data import read_images, read_labels
 
 from astromorph import networks
+from astromorph.model import TrainedModel
 from astromorph.model.alignment import measure_brightness
-from astromorph.model.files import read_weights, write_weights
 
 
 def main():
@@ -23,15 +23,15 @@ def main():
     args = parser.parse_args()
 
     for file in args.files:
-        card, _ = read_weights(file)
-        table = read_labels(args.data, card["training"]["sets"])
-        images = read_images(table, card["size"], args.work / f"labeled{card['size']}.npy")
-        frames = (networks.crop(image[None], card["size"])[0]
+        model = TrainedModel.read(file)
+        table = read_labels(args.data, model.card.training["sets"])
+        images = read_images(table, model.size, args.work / f"labeled{model.size}.npy")
+        frames = (networks.crop(image[None], model.size)[0]
                   for image in images[table["split"] == "train"])
         quantiles, n_images = measure_brightness(frames)
-        card, arrays = read_weights(file)  # again: other scripts may have written meanwhile
-        card["brightness"] = {"quantiles": quantiles.tolist(), "n_images": n_images}
-        write_weights(file, card, arrays, overwrite=True)
+        model = TrainedModel.read(file)  # again: other scripts may have written meanwhile
+        model.replace(brightness={"quantiles": quantiles.tolist(), "n_images": n_images}).write(
+            file, overwrite=True)
         print(f"{file}: brightness of {n_images} images")
 
 

@@ -1,7 +1,8 @@
 """Read labeled galaxy images into arrays that the training scripts share.
 
 The folder has one sub-folder a set, each with JPEG files and a ``labels.csv`` (columns ``file``,
-``q1``, ``q2``, ``q3``, ``split``, ``cutout_r90``), and optionally ``unlabeled/images.csv``.
+``q1``, ``q2``, ``q3`` for disk, edge-on and bar, ``split``, ``cutout_r90``), and optionally
+``unlabeled/images.csv``.
 """
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,25 +12,31 @@ import numpy as np
 from astropy.table import MaskedColumn, Table, vstack
 from PIL import Image
 from sklearn.metrics import roc_auc_score
+from tuningfork import TUNINGFORK
 
 from astromorph import networks
 from astromorph.images import resample
+from astromorph.questions import QUESTIONS
 
+KEYS = tuple(question.key for question in QUESTIONS)
+COLUMNS = dict(zip(KEYS, ("q1", "q2", "q3")))
 SDSS_SETS = ("gz2", "efigi", "sdss24")
 FRAME_R90 = 4.24
 MARGIN = 4 / 3
+# In what teachers compute, and the networks that learn from labels first.
+FAST = "mixed_bfloat16"
 
 
 def read_labels(root, sets, file="labels.csv"):
-    """Return one table of all sets with columns set, path, q1, q2, q3 (NaN: none), split."""
+    """Return one table of all sets: set, path, split, one column per question (NaN: no label)."""
     tables = []
     for name in sets:
         table = Table.read(Path(root) / name / file, format="csv")
         out = Table({"path": [str(Path(root) / name / f) for f in table["file"]]})
         out["set"] = name
-        for key in ("q1", "q2", "q3"):
-            out[key] = (MaskedColumn(table[key], dtype=float).filled(np.nan)
-                        if key in table.colnames else np.nan)
+        for key, column in COLUMNS.items():
+            out[key] = (MaskedColumn(table[column], dtype=float).filled(np.nan)
+                        if column in table.colnames else np.nan)
         out["split"] = table["split"] if "split" in table.colnames else "unlabeled"
         out["cutout_r90"] = np.asarray(table["cutout_r90"], float)
         for extra in ("label_source", "catalog"):
@@ -40,7 +47,7 @@ def read_labels(root, sets, file="labels.csv"):
 
 def labels_of(table):
     """(n, 3) labels, NaN where a question has none."""
-    return np.stack([table[key] for key in ("q1", "q2", "q3")], axis=1)
+    return np.stack([table[key] for key in KEYS], axis=1)
 
 
 def _read_one(path, cutout_r90, size):
@@ -108,7 +115,7 @@ def distillation_targets(labels, answers, votes=np.nan, trust=0.5):
 
 
 def tree_weights(answers):
-    """How likely each question is asked: Q2 of featured galaxies, Q3 of those not edge-on."""
+    """How likely each question is asked: edge-on of featured galaxies, bar of those not edge-on."""
     featured, face_on = answers[:, 0], 1 - answers[:, 1]
     return np.stack([np.ones_like(featured), featured, featured * face_on], axis=1)
 
@@ -127,6 +134,6 @@ def all_answers(teacher, file, table, more, views=8):
 
 def tuningfork_answers(work, seed, table, more):
     """What the tuningfork trained on labels alone says of all training images."""
-    teacher = networks.build("tuningfork")
+    teacher = networks.build(TUNINGFORK.name, KEYS, dtype=FAST)
     teacher.load_weights(work / f"tuningfork-{seed}.weights.h5")
     return all_answers(teacher, work / f"teacher-{seed}.npy", table, more)

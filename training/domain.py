@@ -4,29 +4,26 @@
 the fraction of positive labels among the galaxies that the calibration was fitted to. The weights
 stay as they are::
 
-    python training/domain.py --data DATA --weights astromorph/model/sdss-tuningfork.safetensors
+    python training/domain.py --data DATA --weights astromorph/model/sdss-pinwheel.safetensors
 """
 import argparse
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from data import SDSS_SETS, read_labels
-from threadpoolctl import threadpool_limits
 
-from astromorph.model.domain import measure_domain
-from astromorph.galaxies.given import GivenImages
+from astromorph.galaxies import open_source
 from astromorph.images import normalize_bands
-from astromorph.model.files import read_weights, write_weights
+from astromorph.model import TrainedModel
+from astromorph.model.domain import measure_domain
+from astromorph.running import read_frames
 
 
-def network_pixels(table, card):
+def network_pixels(model, table):
     """Yield the network pixels of each image."""
-    rows = GivenImages(table, "path", cutout_r90="cutout_r90")
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(2) as pool:
-        for pixels, *_ in pool.map(lambda row: rows.load(row, card["size"], card["frame_r90"]),
-                                   rows):
-            yield normalize_bands(pixels)
+    source = open_source(model, table, images="path", cutout_r90="cutout_r90")
+    for frame in read_frames(source, size=model.size, frame_r90=model.frame_r90):
+        yield normalize_bands(frame)
 
 
 def base_rates(table, keys):
@@ -43,11 +40,11 @@ def main():
 
     table = read_labels(args.data, SDSS_SETS)
     train, val = (table[table["split"] == split] for split in ("train", "val"))
-    card, _ = read_weights(args.weights)
-    new = {"domain": measure_domain(network_pixels(train, card)),
-           "base_rates": base_rates(val, card["questions"])}
-    card, arrays = read_weights(args.weights)  # again: other scripts may have written meanwhile
-    write_weights(args.weights, card | new, arrays, overwrite=True)
+    model = TrainedModel.read(args.weights)
+    new = {"domain": measure_domain(network_pixels(model, train)),
+           "base_rates": base_rates(val, model.card.keys)}
+    model = TrainedModel.read(args.weights)  # again: other scripts may have written meanwhile
+    model.replace(**new).write(args.weights, overwrite=True)
     print(new)
 
 

@@ -2,21 +2,23 @@
 
 The paper's recipe is not calibrated.
 
-    python training/release.py --data DATA --work WORK --network tuningfork \\
-        --out astromorph/model/sdss-tuningfork.safetensors
+    python training/release.py --data DATA --work WORK --network pinwheel \\
+        --out astromorph/model/sdss-pinwheel.safetensors
 """
 import argparse
 from datetime import date
 from pathlib import Path
 
 import numpy as np
-from data import FRAME_R90, SDSS_SETS, labels_of, read_labels
+from data import FRAME_R90, KEYS, SDSS_SETS, labels_of, read_labels
 
 import astromorph
-from astromorph import MorphologyClassifier, networks
+from astromorph import get_survey, networks
+from astromorph.galaxies import open_source
+from astromorph.model import TrainedModel
 from astromorph.model.calibration import PlattScaling, fit_platt
 from astromorph.questions import QUESTIONS
-from astromorph.model.files import write_weights
+from astromorph.running import classify, probabilities
 
 CITATIONS = [
     "Dominguez Sanchez et al. 2019, MNRAS 484, 93",
@@ -27,7 +29,7 @@ CITATIONS = [
 RECIPES = {
     "pinwheel": "all questions at once; targets are robust labels, else Galaxy Zoo vote fractions "
                 "and (second stage) EFIGI's lengths of bars, each mixed half and half with the "
-                "mean probabilities of the bundled tuningfork and ds18, on unlabeled SDSS images "
+                "mean probabilities of tuningfork and the bundled ds18, on unlabeled SDSS images "
                 "these alone; AdamW, cosine, 30 epochs; then 24 more at half the rate, with its "
                 "own probabilities over eight views in that mean; turns, flips, zoom 0.65-1.4, "
                 "contrast, and random sharpness, noise, sky and saturation",
@@ -47,21 +49,22 @@ def trained_arrays(network, recipe, work, seed):
     """The weights that the training scripts left in the work folder."""
     names = {"tuningfork": f"tuningfork-distilled-{seed}", "pinwheel": f"pinwheel-{seed}-second"}
     if network in names:
-        model = networks.build(network)
+        model = networks.build(network, KEYS)
         model.load_weights(work / f"{names[network]}.weights.h5")
         return networks.export_weights(model)
     arrays = {}
-    for question in QUESTIONS:
-        model = networks.ds18((question.key,))
-        model.load_weights(work / f"ds18-{recipe}-{question.key}-{seed}" / "best.weights.h5")
-        arrays |= networks.export_weights(model)
+    for number, key in enumerate(KEYS, 1):
+        model = networks.build("ds18", [key])
+        model.load_weights(work / f"ds18-{recipe}-{key}-{seed}" / "best.weights.h5")
+        arrays |= {path.replace("_q1/", f"_q{number}/"): array
+                   for path, array in networks.export_weights(model).items()}
     return arrays
 
 
-def probabilities(classifier, table, **options):
-    """(n, questions) through the public API."""
-    result = classifier.classify(table, images="path", cutout_r90="cutout_r90", **options)
-    return np.stack([np.ma.filled(result[q.column], np.nan) for q in QUESTIONS], axis=1)
+def answer(model, table, **options):
+    """(n, questions) probabilities, as `classify` gives them."""
+    source = open_source(model, table, images="path", cutout_r90="cutout_r90")
+    return probabilities(classify(model, source, **options), model.questions)
 
 
 def rounding(exact, rounded):
@@ -72,12 +75,11 @@ def rounding(exact, rounded):
     return change
 
 
-def calibrated(card, arrays, table):
-    """The card with a calibration fitted to a table that training never saw."""
-    raw = probabilities(MorphologyClassifier(card, arrays), table)
-    labels = labels_of(table)
-    fits = {q.key: fit_platt(labels[:, i], raw[:, i]).to_dict() for i, q in enumerate(QUESTIONS)}
-    return {**card, "calibration": fits}
+def calibrated(model, table):
+    """The model with a calibration fitted to a table that training never saw."""
+    raw, labels = answer(model, table), labels_of(table)
+    return model.replace(calibration={key: fit_platt(labels[:, i], raw[:, i])
+                                      for i, key in enumerate(KEYS)})
 
 
 def score_rows(name, labels, answers):
@@ -88,9 +90,9 @@ def score_rows(name, labels, answers):
             for row in table]
 
 
-def scores(classifier, table):
+def scores(model, table):
     """Scores on each set and on all of them."""
-    raw, labels = probabilities(classifier, table), labels_of(table)
+    raw, labels = answer(model, table), labels_of(table)
     rows = []
     for name in (*SDSS_SETS, "all"):
         chosen = np.array(table["set"] == name) | (name == "all")
@@ -103,7 +105,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--network", choices=networks.NETWORKS, required=True)
+    parser.add_argument("--network", choices=sorted(networks.ARCHITECTURES), required=True)
     parser.add_argument("--recipe", choices=["distilled", "paper"], default="distilled",
                         help="of ds18, as given to train_ds18.py")
     parser.add_argument("--out", type=Path, required=True)
@@ -116,34 +118,28 @@ def main():
     exact = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
     arrays = {name: np.asarray(array, np.float16) for name, array in arrays.items()}
     train, val, test = (table[table["split"] == split] for split in ("train", "val", "test"))
-    card = {
-        "network": args.network, "survey": "sdss", "questions": [q.key for q in QUESTIONS],
-        "size": networks.build(args.network).input_shape[1], "frame_r90": FRAME_R90,
-        "stretch": "sdss", "sha256": "",
-        "calibration": {q.key: PlattScaling.identity().to_dict() for q in QUESTIONS},
-    }
-    change = rounding(*(probabilities(MorphologyClassifier(card, weights), val)
-                        for weights in (exact, arrays)))
+    parts = {
+        "network": args.network, "survey": get_survey("sdss"), "questions": QUESTIONS,
+        "size": networks.get_architecture(args.network).size, "frame_r90": FRAME_R90,
+        "calibration": {key: PlattScaling.identity() for key in KEYS}}
+    model = TrainedModel.make(arrays, **parts)
+    change = rounding(answer(TrainedModel.make(exact, **parts), val), answer(model, val))
     if args.recipe != "paper":  # which takes the network's output as it is
-        card = calibrated(card, arrays, val)
-    released = MorphologyClassifier(card, arrays)
-    low, full = (probabilities(released, val, precision=precision)
-                 for precision in ("bfloat16", "float32"))
-    card |= {
-        "bfloat16_change": round(float(np.abs(low - full).max()), 5),
-        "training": {
+        model = calibrated(model, val)
+    low, full = (answer(model, val, precision=precision) for precision in ("bfloat16", "float32"))
+    model = model.replace(
+        bfloat16_change=round(float(np.abs(low - full).max()), 5),
+        training={
             "sets": list(SDSS_SETS), "recipe": RECIPES[name], "seed": args.seed,
-            "labels": {q.key: {"train": int(np.isfinite(train[q.key]).sum()),
-                               "positive": int((train[q.key] == 1).sum())} for q in QUESTIONS},
+            "labels": {key: {"train": int(np.isfinite(train[key]).sum()),
+                             "positive": int((train[key] == 1).sum())} for key in KEYS},
             "calibrated_on": None if args.recipe == "paper" else f"val, {len(val)} images",
-            "float16_rounding": change,
-        },
-        "test": scores(released, test),
-        "license": "BSD-3-Clause", "citations": CITATIONS, "made": date.today().isoformat(),
-        "version": astromorph.__version__,
-    }
-    write_weights(args.out, card, arrays, overwrite=True)
-    for row in card["test"]:
+            "float16_rounding": change},
+        test=scores(model, test),
+        more={"stretch": "sdss", "license": "BSD-3-Clause", "citations": CITATIONS,
+              "made": date.today().isoformat(), "version": astromorph.__version__})
+    model.write(args.out, overwrite=True)
+    for row in model.card.test:
         print(row)
 
 

@@ -1,10 +1,10 @@
-"""Train the paper's network on SDSS galaxies, one network a question.
+"""Train the paper's network on SDSS galaxies, one network per question.
 
     python training/train_ds18.py --data DATA --work WORK --recipe paper
     python training/train_ds18.py --data DATA --work WORK --recipe distilled
 
 ``paper``: Adam, batch 30, 50 epochs, the paper's augmentation, robust labels only, balanced classes
-for Q2 and Q3, best validation; each network alone, from scratch.
+for edge-on and bar, best validation; each network alone, from scratch.
 
 ``distilled``: the tuningfork network (train_tuningfork.py, same WORK) is the teacher. Its
 probabilities on labeled and unlabeled images are targets beside the labels. First the three
@@ -17,14 +17,17 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from data import (SDSS_SETS, cosine, distillation_targets, labels_of, read_images, read_labels,
-                  tuningfork_answers, validation)
+from data import (FAST, KEYS, SDSS_SETS, cosine, distillation_targets, labels_of, read_images,
+                  read_labels, tuningfork_answers, validation)
 
 from astromorph import networks
-from astromorph.questions import QUESTIONS
 
-SIZE = 69
-KEYS = tuple(question.key for question in QUESTIONS)
+SIZE = networks.get_architecture("ds18").size
+
+
+def ds18(keys, **options):
+    """The networks of some questions, untrained."""
+    return networks.build("ds18", keys, dtype=FAST, **options)
 
 
 def balanced(labels):
@@ -39,7 +42,7 @@ def train_paper(images, labels, val_images, val_labels, val_sets, work, seed, ep
         known, val_known = np.isfinite(labels[:, q]), np.isfinite(val_labels[:, q])
         target = labels[known][:, [q]]
         networks.fit(
-            networks.ds18((KEYS[q],)), images[known], target,
+            ds18([KEYS[q]]), images[known], target,
             balanced(target) if q else np.ones_like(target),
             folder=work / f"ds18-paper-{KEYS[q]}-{seed}",
             validate=validation(val_images[val_known], val_labels[val_known][:, [q]],
@@ -57,16 +60,16 @@ def train_distilled(images, targets, weights, validate, work, seed, epochs):
     """
     augmentation = networks.Augmentation(SIZE, seed=seed)
     steps = len(images) // 64
-    shared = networks.ds18(initializer="he_uniform", dropout=0.4, shared=True)
+    shared = ds18(KEYS, initializer="he_uniform", dropout=0.4, shared=True)
     networks.fit(shared, images, targets, weights, folder=work / f"ds18-shared-{seed}",
                  validate=validate(slice(None)), augmentation=augmentation, epochs=epochs[0],
                  optimizer=keras.optimizers.AdamW(cosine(1e-3, epochs[0] * steps), clipnorm=1.0),
                  seed=seed, best=False)
     start = networks.export_weights(shared)
     for q, key in enumerate(KEYS):
-        alone = networks.ds18((key,), dropout=0.4)
+        alone = ds18([key], dropout=0.4)
         networks.import_weights(alone, {
-            path: start[path.replace(f"ds18_{key}/", "ds18_trunk/")]
+            path: start[path.replace("ds18_q1/", "ds18_trunk/").replace("_q1/", f"_q{q + 1}/")]
             for path in networks.export_weights(alone)})
         used = weights[:, q] > 0.1
         networks.fit(alone, images[used], targets[used][:, [q]], weights[used][:, [q]],
@@ -89,7 +92,6 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     keras.utils.set_random_seed(args.seed)
-    keras.config.set_dtype_policy("mixed_bfloat16")
 
     table = read_labels(args.data, SDSS_SETS)
     images = read_images(table, SIZE, args.work / f"labeled{SIZE}.npy")

@@ -1,7 +1,7 @@
 """Adapt the bundled SDSS weights to DECam, on all labeled DECam galaxies.
 
-    python training/train_legacy.py --data DATA --work WORK --network tuningfork \\
-        --out astromorph/model/legacy-tuningfork.safetensors
+    python training/train_legacy.py --data DATA --work WORK --network pinwheel \\
+        --out astromorph/model/legacy-pinwheel.safetensors
 
 The recipe is that of ``MorphologyClassifier.adapt``. Every galaxy is taught in two framings, the
 nominal one of ``labels.csv`` and with R90 measured in the image, so that either serves later.
@@ -9,7 +9,6 @@ Calibration and the scores on the card come from a cross-validation in which a g
 trained on in any framing. The weights of several trainings, from different seeds, are averaged.
 """
 import argparse
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +18,11 @@ from PIL import Image
 from release import CITATIONS, rounding, score_rows
 
 import astromorph
-from astromorph import QUESTIONS, MorphologyClassifier, networks
-from astromorph.learning.adapting import Trainer, as_bytes, stratified_folds
-from astromorph.model.alignment import Alignment
-from astromorph.learning.reports import AdaptationReport
+from astromorph import QUESTIONS, MorphologyClassifier, get_survey, networks
 from astromorph.images.sizes import measure_r90
-from astromorph.model.files import write_weights
+from astromorph.learning.adapting import Trainer, as_bytes, stratified_folds
+from astromorph.learning.reports import AdaptationReport
+from astromorph.model.files import bundled
 
 FOLDS = 3
 FRAMINGS = ("measured", "nominal")
@@ -51,7 +49,7 @@ def train(source, images, labels, rows, epochs, seeds):
     for seed in seeds:
         trainer = Trainer(source, images, labels, "all", epochs, seed, None)
         arrays.append(networks.export_weights(trainer.train(rows, rows[:0], f"seed {seed}")))
-    network = networks.build(source.card["network"])
+    network = networks.build(source.card.network, source.questions)
     networks.import_weights(network, {name: np.mean([one[name] for one in arrays], axis=0)
                                       for name in arrays[0]})
     return network, trainer
@@ -89,30 +87,32 @@ def half_precision(network, images):
     return arrays, rounding(exact, networks.run(network, images))
 
 
-def make_card(sdss, trainer, table, frames, raw, arrays, change, seeds):
-    """The card, with calibration and scores from raw answers that no training saw."""
+def make_card(sdss, trainer, table, frames, raw, change, seeds):
+    """Parts of the card; calibration and scores are from raw answers that no training saw."""
     labels, tested_by = labels_of(table), f"{FOLDS}-fold cross-validation"
     calibrations, after = trainer.calibrate(raw)
     n = len(labels) // len(FRAMINGS)
     # Twice the same galaxies would make the intervals too narrow.
-    pixels = np.stack([networks.crop(frame[None], sdss.card["size"])[0] for frame in frames[:n]])
-    report = AdaptationReport.compare(labels[:n], sdss._answer(pixels), after[:n], QUESTIONS,
-                                      trainer.trained, f"{tested_by}, R90 measured in each image")
+    before = sdss.answer(networks.crop(frames[:n], sdss.size))
+    report = AdaptationReport.compare(labels[:n], before, after[:n], QUESTIONS, trainer.trained,
+                                      f"{tested_by}, R90 measured in each image")
     counts = {q.key: {"n": int(np.isfinite(y).sum()), "positive": int((y == 1).sum()),
                       "trained": True} for q, y in zip(QUESTIONS, labels[:n].T)}
-    card = trainer.card(arrays, calibrations, report, FOLDS) | {
-        "survey": "legacy",
+    card = trainer.card(calibrations, report, FOLDS) | {
+        "survey": get_survey("legacy"),
         "training": {
             "sets": ["decals"], "framings": list(FRAMINGS), "seeds": seeds, "labels": counts,
             "recipe": "the SDSS weights, taught by adapt's recipe, see adapted; the mean of the "
                       "weights of all seeds",
             "calibrated_on": tested_by, "float16_rounding": change,
         },
-        "test": scores(table, labels, after), "tested_by": tested_by,
+        "test": scores(table, labels, after)}
+    card["more"] |= {
+        "tested_by": tested_by,
         "citations": [*CITATIONS, "Dey et al. 2019, AJ 157, 168 (Legacy Surveys)",
                       "Walmsley et al. 2022, MNRAS 509, 3966 (Galaxy Zoo DECaLS)",
                       "Leung & Bovy 2019, MNRAS 483, 3255 (Galaxy10 DECaLS)"],
-        "made": date.today().isoformat(), "version": astromorph.__version__}
+        "version": astromorph.__version__}
     card["adapted"] |= {"galaxies": n, "labels": counts}
     return card
 
@@ -122,7 +122,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True, help="image arrays")
-    parser.add_argument("--network", choices=networks.NETWORKS, required=True)
+    parser.add_argument("--network", required=True,
+                        choices=[network for survey, network in bundled() if survey == "sdss"])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, help="by default as many as adapt's recipe has")
     parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2])
@@ -130,19 +131,17 @@ def main():
 
     sdss = MorphologyClassifier.from_pretrained("sdss", network=args.network)
     table = read_framings(args.data)
-    labels, size = labels_of(table), sdss.card["size"]
-    options = {"images": "path", "cutout_r90": "cutout_r90", "survey": "legacy"}
-    source = sdss.align(table, **options)
-    align = Alignment.from_dict(source.card["alignment"])
+    labels, size = labels_of(table), sdss.model.size
+    source = sdss.align(table, images="path", cutout_r90="cutout_r90", survey="legacy").model
     frames = read_images(table, size, args.work / f"decals{size}.npy")
-    images = np.stack([as_bytes(align(np.float32(frame) / 255)) for frame in frames])
+    images = np.stack([as_bytes(source.align(np.float32(frame) / 255)) for frame in frames])
 
     plan = args.epochs, args.seeds
     raw = cross_validate(source, images, labels, *plan)
     network, trainer = train(source, images, labels, np.arange(len(labels)), *plan)
     arrays, change = half_precision(network, networks.crop(images, size))
-    card = make_card(sdss, trainer, table, frames, raw, arrays, change, args.seeds)
-    write_weights(args.out, card, arrays, overwrite=True)
+    card = make_card(sdss.model, trainer, table, frames, raw, change, args.seeds)
+    source.replace(arrays=arrays, **card).write(args.out, overwrite=True)
     for row in card["test"]:
         print(row)
 

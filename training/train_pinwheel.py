@@ -4,7 +4,7 @@
     python training/train_pinwheel.py --data DATA --work WORK --second
 
 Targets are robust labels and, where there are none, Galaxy Zoo's vote fractions, each mixed with
-what the bundled ``tuningfork`` and ``ds18`` say; on unlabeled images what those say alone. The
+what ``tuningfork`` and the bundled ``ds18`` say; on unlabeled images what those say alone. The
 second stage goes on from there: the first one's answers, averaged over eight views, are then among
 the teachers', and EFIGI's lengths of bars among the votes. The looks of the images (sharpness,
 noise, sky, color, contrast, scale) vary at random, so that the network carries over to surveys that
@@ -18,28 +18,31 @@ from pathlib import Path
 import keras
 import numpy as np
 from astropy.table import Table
-from data import (SDSS_SETS, all_answers, cosine, distillation_targets, labels_of, read_images,
-                  read_labels, validation)
+from data import (KEYS, SDSS_SETS, all_answers, cosine, distillation_targets, labels_of,
+                  read_images, read_labels, validation)
+from safetensors.numpy import load_file
+from tuningfork import TUNINGFORK, WEIGHTS
 
 from astromorph import networks
 from astromorph.model import files as weights
 
-TEACHERS = {"tuningfork": 8, "ds18": 1}  # views to average
+TEACHERS = {TUNINGFORK.name: 8, "ds18": 1}  # views to average
 VOTES = ("p_features", "p_edge_on", "p_bar")
 
 
 def teacher_probabilities(work, table, more, elder=None):
     """Mean answers to all training images, unlabeled ones last.
 
-    Of the bundled SDSS networks, and of an earlier pinwheel whose weights are ``work / elder``.
+    Of the teachers, and of an earlier pinwheel whose weights are ``work / elder``.
     """
     answers = []
+    files = weights.bundled() | {("sdss", TUNINGFORK.name): WEIGHTS}
     for name, views in TEACHERS.items():
-        teacher = networks.build(name)
-        networks.import_weights(teacher, weights.read_weights(weights.bundled()["sdss", name])[1])
+        teacher = networks.build(name, KEYS)
+        networks.import_weights(teacher, load_file(files["sdss", name]))
         answers.append(all_answers(teacher, work / f"answers-{name}.npy", table, more, views))
     if elder:
-        teacher = networks.build("pinwheel")
+        teacher = networks.build("pinwheel", KEYS)
         teacher.load_weights(work / f"{elder}.weights.h5")
         answers.append(all_answers(teacher, work / f"answers-{elder}.npy", table, more))
     return np.mean(answers, axis=0)
@@ -85,7 +88,7 @@ def train(data, work, name, *, epochs, seed=1, rate=2e-3, start=None, options=No
           augmentation=None, **targets):
     """A pinwheel, trained, from the weights ``work / start``; the log is in ``work / name``."""
     keras.utils.set_random_seed(seed)
-    network = networks.build("pinwheel", **(options or {}))
+    network = networks.build("pinwheel", KEYS, **(options or {}))
     if start:
         network.load_weights(work / f"{start}.weights.h5")
     size = network.input_shape[1]

@@ -1,4 +1,4 @@
-"""Train the default network on SDSS galaxies: gz2, efigi and sdss24, all three questions at once.
+"""Train tuningfork on SDSS galaxies: gz2, efigi and sdss24, all three questions at once.
 
     python training/train_tuningfork.py --data DATA --work WORK
     python training/train_ds18.py --data DATA --work WORK
@@ -15,17 +15,18 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from data import (SDSS_SETS, all_answers, cosine, distillation_targets, labels_of, read_images,
-                  read_labels, tuningfork_answers, validation)
+from data import (FAST, KEYS, SDSS_SETS, all_answers, cosine, distillation_targets, labels_of,
+                  read_images, read_labels, tuningfork_answers, validation)
+from tuningfork import TUNINGFORK
 
 from astromorph import networks
 
-SIZE = 96
+SIZE = TUNINGFORK.size
 
 
 def ds18_answers(work, seed, table, more):
     """What the ds18 networks, as they shared their convolutions, say of all training images."""
-    teacher = networks.ds18(shared=True)
+    teacher = networks.build("ds18", KEYS, dtype=FAST, shared=True)
     teacher.load_weights(work / f"ds18-shared-{seed}" / "best.weights.h5")
     return all_answers(teacher, work / f"ds18-answers-{seed}.npy", table, more, views=1)
 
@@ -41,7 +42,6 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     keras.utils.set_random_seed(args.seed)
-    keras.config.set_dtype_policy("mixed_bfloat16")
 
     table = read_labels(args.data, SDSS_SETS)
     images = read_images(table, SIZE, args.work / f"labeled{SIZE}.npy")
@@ -49,7 +49,7 @@ def main():
     train, val = split == "train", split == "val"
     validate = validation(images[val], labels[val], sets[val], SIZE)
 
-    network = networks.build("tuningfork")
+    network = networks.build(TUNINGFORK.name, KEYS, dtype=FAST)
     images, name, epochs, rate = images[train], f"tuningfork-{args.seed}", args.epochs or 24, 2e-3
     known = np.isfinite(labels[train])
     targets = np.where(known, labels[train], 0) * (1 - args.smoothing) + args.smoothing / 2

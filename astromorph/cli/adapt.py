@@ -45,8 +45,9 @@ def run(args):
     """Exit status and summary."""
     check_file(args, args.output)
     galaxies = read_galaxies(args)
-    labels = read_given_labels(args, galaxies.data)
-    adapted = load_classifier(args).adapt(
+    classifier = load_classifier(args)
+    labels = read_given_labels(args, galaxies.data, classifier.questions)
+    adapted = classifier.adapt(
         galaxies.data, labels, **galaxies.options,
         **given(args, "train", "epochs", "validation_fraction", "folds", "seed", "align",
                 "learning_curve"))

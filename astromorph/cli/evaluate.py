@@ -32,9 +32,10 @@ def run(args):
     """Exit status and summary."""
     check_output(args)
     galaxies = read_galaxies(args)
-    labels = read_given_labels(args, galaxies.data)
-    scores = load_classifier(args).evaluate(galaxies.data, labels, **galaxies.options,
-                                            **given(args, "threshold", "intervals"))
+    classifier = load_classifier(args)
+    labels = read_given_labels(args, galaxies.data, classifier.questions)
+    scores = classifier.evaluate(galaxies.data, labels, **galaxies.options,
+                                 **given(args, "threshold", "intervals"))
     write_output(args, scores)
     return 0, {"output": args.output,
                "scores": [dict(zip(scores.colnames, map(_plain, row))) for row in scores]}

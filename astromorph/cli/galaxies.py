@@ -99,7 +99,7 @@ def add_network(parser):
     """Add the options that say which weights."""
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument("--network", metavar="NAME",
-                         help="pinwheel, the default, tuningfork, or ds18, the published network")
+                         help="pinwheel, the default, or ds18, the published network")
     weights.add_argument("--weights", type=Path, metavar="FILE",
                          help="a weights file, such as 'astromorph adapt' writes")
 
@@ -157,7 +157,7 @@ def load_classifier(args):
         args.parser.error(str(error))
 
 
-def read_given_labels(args, data):
+def read_given_labels(args, data, questions):
     """Labels as the arguments want them; None to take those of the data as they are."""
     from astromorph.learning.labels import make_labels, without_answers
 
@@ -167,7 +167,7 @@ def read_given_labels(args, data):
     if args.labels is None and not choices:
         return None
     table = data if args.labels is None else _read(args.labels)
-    return make_labels(without_answers(table), **choices)
+    return make_labels(without_answers(table, questions), questions=questions, **choices)
 
 
 def _read(path, format=None):

@@ -45,9 +45,9 @@ def _kept(args, classifier):
     """Where partitions are kept for a run that goes on: one folder for each way to compute them."""
     if not args.resume:
         return None
-    probability_asked = sorted(f"{name}={value}" for name, value in vars(args).items()
+    asked = sorted(f"{name}={value}" for name, value in vars(args).items()
                    if name not in _INDIFFERENT)
-    digest = hashlib.sha256("\n".join([*probability_asked, classifier.model.identity]).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join([*asked, classifier.model.identity]).encode()).hexdigest()
     return (args.checkpoint or args.output.parent) / f"{args.output.name}.checkpoint-{digest[:8]}"
 
 

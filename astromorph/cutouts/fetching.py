@@ -74,7 +74,7 @@ class CutoutFetcher:
     def __init__(self, survey="sdss", **options):
         options = FetchOptions.of(options)
         self.survey = get_survey(survey)
-        self.bands = tuple(band_names(options.bands or self.survey.rgb[::-1]))
+        self.bands = tuple(band_names(options.bands or self.survey.rgb[::-1], self.survey))
         unknown = set(self.bands) - {band.lower() for band in self.survey.bands}
         if unknown:
             raise ValueError(f"bands: {self.survey.title} has the bands "

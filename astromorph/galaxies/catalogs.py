@@ -22,7 +22,7 @@ from astromorph.services import conf
 from astromorph.services.base import FetchError
 from astromorph.services.transport import StatusError, Transport
 from astromorph.galaxies.regions import bounding_circle, inside
-from astromorph.surveys import SURVEYS, get_survey
+from astromorph.surveys import get_survey
 
 __all__ = ["CATALOGS", "petrosian_r90", "query_galaxies"]
 
@@ -78,7 +78,8 @@ def query_galaxies(region, survey="sdss", *, max_rows=100_000, faint_limit=None)
     check_count(max_rows, "max_rows")
     if faint_limit is not None and not np.isfinite(as_floats(faint_limit, "faint_limit")):
         raise ValueError(f"faint_limit: expected a magnitude. Received {faint_limit!r}.")
-    table = CATALOGS[record.catalog](*bounding_circle(region), max_rows + 1, faint_limit)
+    table = CATALOGS[record.catalog](record.release, *bounding_circle(region), max_rows + 1,
+                                     faint_limit)
     if len(table) > max_rows:
         raise _too_many(max_rows)
     table = table[inside(region, *find_positions(table))]
@@ -129,19 +130,19 @@ def _round_r90(n):
     return (gammaincinv(2 * n, 0.9 * flux) / gammaincinv(2 * n, 0.5)) ** n
 
 
-def _sdss(center, radius, max_rows, faint_limit):
+def _sdss(release, center, radius, max_rows, faint_limit):
     """Galaxies with a measured R90 in SDSS's photometric catalog."""
     sql = (f"SELECT TOP {max_rows} p.objID, p.ra, p.dec, p.petroR90_r, p.petroMag_r AS mag_r, "
            "p.expAB_r AS axis_ratio, p.expPhi_r AS position_angle FROM Galaxy AS p "
            f"JOIN dbo.fGetNearbyObjEq({center.ra.deg:.8f}, {center.dec.deg:.8f}, "
            f"{radius.arcmin:.6f}) AS n ON n.objID = p.objID WHERE p.petroR90_r > 0"
            + _fainter("p.petroMag_r", faint_limit))
-    release = int(SURVEYS["sdss"].release.removeprefix("DR"))
+    number = int(release.removeprefix("DR"))
     sdss = SDSSClass()
 
     def attempt():
         # query_sql itself takes any text for a table, or for an empty one.
-        response = sdss.query_sql_async(sql, timeout=_TIMEOUT, data_release=release, cache=False)
+        response = sdss.query_sql_async(sql, timeout=_TIMEOUT, data_release=number, cache=False)
         return _read_csv(response.text, "objID,ra,dec,petroR90_r,mag_r,axis_ratio,position_angle")
 
     with Transport(timeout=_TIMEOUT) as transport:
@@ -149,11 +150,11 @@ def _sdss(center, radius, max_rows, faint_limit):
         return _table("objID", transport.call(sdss_conf.skyserver_baseurl, attempt))
 
 
-def _legacy(center, radius, max_rows, faint_limit):
+def _legacy(release, center, radius, max_rows, faint_limit):
     """Galaxies of the Legacy Surveys' Tractor catalog, with R90 of the model fitted."""
     rows = _ask_tap(
         f"SELECT TOP {max_rows} ls_id, ra, dec, type, sersic, shape_r, shape_e1, shape_e2, mag_r "
-        f"FROM ls_{SURVEYS['legacy'].release.lower()}.tractor WHERE {_circle(center, radius)} "
+        f"FROM ls_{release.lower()}.tractor WHERE {_circle(center, radius)} "
         "AND brick_primary = 1 AND type IN ('REX', 'EXP', 'DEV', 'SER') AND shape_r > 0"
         + _fainter("mag_r", faint_limit), max_rows)
     types = [str(kind).strip() for kind in rows["type"]]
@@ -165,12 +166,12 @@ def _legacy(center, radius, max_rows, faint_limit):
                   axis_ratio=ratio, position_angle=angle)
 
 
-def _des(center, radius, max_rows, faint_limit):
+def _des(release, center, radius, max_rows, faint_limit):
     """Sources of DES that are galaxies with high confidence, with R90 of exponential disks."""
     rows = _ask_tap(
         f"SELECT TOP {max_rows} coadd_object_id, ra, dec, flux_radius_r, mag_auto_r AS mag_r, "
         "a_image, b_image, theta_j2000 AS position_angle "
-        f"FROM des_{SURVEYS['des'].release.lower()}.main WHERE {_circle(center, radius)} "
+        f"FROM des_{release.lower()}.main WHERE {_circle(center, radius)} "
         "AND extended_class_coadd = 3 AND flux_radius_r > 0"
         + _fainter("mag_auto_r", faint_limit), max_rows)
     return _table("coadd_object_id", rows, axis_ratio=rows["b_image"] / rows["a_image"],
@@ -178,10 +179,10 @@ def _des(center, radius, max_rows, faint_limit):
 
 
 CATALOGS = {"sdss": _sdss, "legacy": _legacy, "des": _des}
-"""Name to function ``catalog(center, radius, max_rows, faint_limit)`` (`dict`).
+"""Name to function ``catalog(release, center, radius, max_rows, faint_limit)`` (`dict`).
 
-It takes a SkyCoord, an Angle, an int and a magnitude or None, and gives a Table of at most
-``max_rows`` galaxies in the circle, with positions and R90 in columns that
+It takes the release that the survey's record names (str), a SkyCoord, an Angle, an int and a
+magnitude or None, and gives a Table of at most ``max_rows`` galaxies in the circle, with positions and R90 in columns that
 `~astromorph.tables.positions.find_positions` and `~astromorph.tables.positions.find_sizes` find. To use one of
 your own, add it here and name it in a `~astromorph.surveys.Survey`.
 """

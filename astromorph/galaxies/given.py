@@ -46,7 +46,7 @@ class GivenImages:
 
     def __init__(self, data, images=None, *, frames=FrameOptions(), survey=None, bands=None):
         if bands is not None:
-            band_names(bands)
+            band_names(bands, survey)
         self.table, self._images = _table_and_images(data, images)
         n = len(self._images)
         self._sizes = frames.of_images(data if isinstance(data, Table) else self._images, n)

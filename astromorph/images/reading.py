@@ -133,7 +133,7 @@ def open_cutout(source, *, survey=None, bands=None, enough=None):
         As `read_cutout`.
     """
     survey = survey if survey is None else get_survey(survey)
-    bands = bands if bands is None else band_names(bands)
+    bands = bands if bands is None else band_names(bands, survey)
     try:
         cutout = _read(source, survey, bands, enough)
         _check(cutout.pixels)
@@ -279,7 +279,7 @@ def _from_flux(source, survey, bands):
     flux = read_planes(source, survey=survey, bands=bands)
     shown = shown_bands(flux.planes, flux.survey)
     flag = flux.flag
-    if len(set(shown) & set(flux.survey.scales)) < 3:
+    if len(set(shown) & {band.lower() for band in flux.survey.scales}) < 3:
         flag |= MorphFlag.MISSING_BAND
     if any(np.isnan(flux.planes[band]).any() for band in shown if band):
         flag |= MorphFlag.BAD_PIXELS

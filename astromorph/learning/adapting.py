@@ -139,8 +139,9 @@ class Trainer:
         if kept.any() or self.recipe.retain:
             answers = networks.run(model.network, self._pixels(slice(None)))
             self.targets = np.where(known, self.targets, answers)
-            likely = np.stack(np.broadcast_arrays(
-                *probability_asked(model.questions, answers.T)), axis=1)
+            likely = np.ones_like(answers)
+            likely.T[:] = np.broadcast_arrays(
+                *probability_asked(model.questions, answers.T), answers[:, 0])[:-1]
             self.weights = np.maximum(self.judged, self.recipe.retain * likely)
         if kept.any():
             keys = ", ".join(key for key, trained in zip(model.card.keys, self.trained, strict=True)

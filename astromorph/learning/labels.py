@@ -195,12 +195,27 @@ def read_labels(data, labels, questions):
             raise wrong("labels", f"an array (n, {len(questions)}) of 1, 0 and NaN, or data that "
                         f"are a table with columns {[question.key for question in questions]} or "
                         f"votes", f"none, and data of type {type(data).__name__}")
-        labels = make_labels(without_answers(data, questions), questions=questions)
+        labels = make_labels(without_answers(data, questions), questions=_with_parents(questions))
     labels = as_labels(labels.select(questions) if isinstance(labels, Labels) else labels)
     if labels.shape != (len(data), len(questions)):
         raise wrong("labels", f"shape ({len(data)}, {len(questions)}), one row per galaxy and one "
                     "column per question", labels.shape)
     return labels
+
+
+def _with_parents(questions):
+    """The questions, and before them the published ones that they follow from."""
+    known = {question.key: question for question in (*QUESTIONS, *questions)}
+    found = {}
+
+    def add(question):
+        if question.parent in known:
+            add(known[question.parent])
+        found[question.key] = question
+
+    for question in questions:
+        add(question)
+    return tuple(found.values())
 
 
 def without_answers(table, questions=QUESTIONS):

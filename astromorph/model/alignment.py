@@ -71,7 +71,7 @@ def _steps(pixels):
     return (pixels * _STEPS + 0.5).astype(int)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Alignment:
     """Curves of brightness and a blur, applied to frames before a network sees them.
 
@@ -113,6 +113,9 @@ class Alignment:
                         f"{self.measured.shape} and {self.wanted.shape}")
         check_number(self.blur, "blur", "a fraction of the frame, 0 for none",
                      lambda blur: 0 <= blur < 1)
+
+    def __eq__(self, other):
+        return isinstance(other, Alignment) and self.to_dict() == other.to_dict()
 
     @classmethod
     def from_dict(cls, card):

@@ -115,7 +115,7 @@ def _ds18_convolutions(name, initializer, dropout):
 
 
 def ds18(questions, *, initializer="glorot_uniform", dropout=1.0, shared=False):
-    """Build the network of Dominguez Sanchez et al. (2018, 2019, Table 1), one per question.
+    """Build the networks of Dominguez Sanchez et al. (2018, 2019, Table 1), one per question.
 
     Parameters
     ----------

@@ -381,7 +381,7 @@ def _kept_fractions(model):
     rates = [dropout.get(id(layer.input)) for layer in _last_layers(model)]
     if None in rates:
         raise wrong("uncertainty", "a network with dropout in front of its last layer for "
-                    "'dropout'", f"{model.name!r}, which has none", "Use 'views'.")
+                    "'dropout'", f"{model.name!r}, which has none", 'Use uncertainty="views".')
     return np.repeat([1 - rate for rate in rates],
                      [layer.input.shape[-1] for layer in _last_layers(model)])[:, None]
 
@@ -397,12 +397,14 @@ def run_dropout(model, pixels, *, draws=50, seed=0, batch_size=64):
     ----------
     model : `keras.Model`
         From `build`.
-    pixels, batch_size
+    pixels : `~numpy.ndarray`, shape (n, size, size, 3)
         As for `run`.
     draws : int
         How often to drop.
     seed : int
         Same seed, same answers.
+    batch_size : int
+        As for `run`.
 
     Returns
     -------

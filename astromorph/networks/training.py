@@ -51,6 +51,19 @@ class Augmentation(layers.Layer):
         self.random = keras.random.SeedGenerator(seed)
 
     def call(self, images, training=False):
+        """Cut network pixels from images, which training changes at random first.
+
+        Parameters
+        ----------
+        images : tensor, shape (n, y, x, 3), uint8
+            Color images with a margin around the frame.
+        training : bool
+            Whether to change them.
+
+        Returns
+        -------
+        tensor, shape (n, size, size, 3)
+        """
         images = ops.cast(images, "float32") / 255
         if training:
             images = self._move(images)
@@ -147,13 +160,15 @@ def fit(network, images, targets, weights, *, folder, validate, augmentation, ep
     folder : path
         Checkpoints and ``log.csv`` (epoch, validation score, training loss, note).
     validate : callable
-        network -> (score to minimize, note).
+        Takes the network, returns a score to minimize and a note.
     augmentation : `Augmentation`
         Applied in front of the network.
-    epochs, batch_size, seed : int
-        As usual.
+    epochs : int
+        Passes over the images.
     optimizer : `keras.optimizers.Optimizer`
         Its state is part of the checkpoint.
+    batch_size, seed : int
+        As usual.
     best : bool
         Leave the weights of the best validation in ``network``, else those of the last epoch.
     """

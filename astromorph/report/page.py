@@ -176,7 +176,7 @@ def _sections(table, questions, source, labels):
 
 def _counts(answer, chance):
     known, likely = np.isfinite(answer), np.isfinite(answer) & (chance > 0.5)
-    return {"likely": int(likely.sum()), "probability_asked": float(chance[known].sum()),
+    return {"likely": int(likely.sum()), "asked": float(chance[known].sum()),
             "positive": int((answer[likely] >= 0.5).sum()),
             "negative": int((answer[likely] < 0.5).sum()),
             "doubtful": int((np.abs(answer[likely] - 0.5) < 0.2).sum()),

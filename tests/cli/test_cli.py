@@ -125,7 +125,7 @@ def test_classify_prints_every_row(capsys, stub):
     files = ["a.jpg", *(f"{index:03d}.jpg" for index in range(200))]
     assert cli.main(["classify", *files, "--r90", "measure"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert stub.options["cutout_r90"] == "measure"
+    assert stub.options["r90"] == "measure"
     assert [line.split()[0] for line in lines[2:]] == files
     assert lines[0].split() == ["file", *(question.column for question in QUESTIONS), "morph_flag"]
 
@@ -154,12 +154,12 @@ def test_missing_table(capsys, stub, tmp_path):
 
 
 def test_weights_are_those_of_the_survey(monkeypatch):
-    probability_asked = []
+    asked = []
     monkeypatch.setattr("astromorph.MorphologyClassifier.from_pretrained",
-                        lambda survey, network: probability_asked.append(survey) or _StubClassifier())
+                        lambda survey, network: asked.append(survey) or _StubClassifier())
     assert cli.main(["classify", "a.jpg"]) == 0
     assert cli.main(["classify", "a.jpg", "--survey", "des"]) == 0
-    assert probability_asked == ["sdss", "des"]
+    assert asked == ["sdss", "des"]
 
 
 def test_unknown_network(capsys):
@@ -290,7 +290,7 @@ def test_classify_evaluate_suggest(sample, tmp_path, loaded, capsys):
         table.rename_column(key, f"my_{key}")
     table.write(tmp_path / "bare.ecsv")
     labels = tmp_path / "labels.csv"
-    table[["my_q1", "my_q2", "my_q3"]].write(labels)
+    table[["my_disk", "my_edge_on", "my_bar"]].write(labels)
     labels.write_text(labels.read_text().replace("my_", ""))
     other = _json(capsys, ["evaluate", tmp_path / "bare.ecsv", "--labels", labels,
                            "--no-intervals"])["scores"]
@@ -302,10 +302,10 @@ def test_classify_evaluate_suggest(sample, tmp_path, loaded, capsys):
 
 def test_adapt(sample, tmp_path, loaded, capsys, monkeypatch):
     """The arguments reach `adapt`, and the new weights are a file that ``info`` knows."""
-    probability_asked = {}
+    asked = {}
 
     def adapt(self, data, labels, **options):
-        probability_asked.update(options, rows=len(data), labels=labels)
+        asked.update(options, rows=len(data), labels=labels)
         return MorphologyClassifier.from_pretrained("legacy")
 
     monkeypatch.setattr(MorphologyClassifier, "adapt", adapt)
@@ -314,7 +314,7 @@ def test_adapt(sample, tmp_path, loaded, capsys, monkeypatch):
                              "--no-align", "--seed", "3", "-o", output, "--learning-curve", "5",
                              "8"])
     assert summary["output"] == str(output)
-    assert probability_asked == {"images": "file", "cutout_r90": "measure", "survey": "legacy", "seed": 3,
+    assert asked == {"images": "file", "r90": "measure", "survey": "legacy", "seed": 3,
                      "train": "dense", "align": False, "learning_curve": [5, 8], "rows": 12,
                      "labels": None}
     assert summary["report"]["table"]["columns"]["question"] == ["disk", "edge_on", "bar"]
@@ -380,10 +380,10 @@ REGION = "icrs; circle(10.0, 1.0, 0.1)"
 
 
 def test_region(tmp_path, capsys, monkeypatch, stub):
-    probability_asked = {}
+    asked = {}
 
     def classify_region(region, **options):
-        probability_asked.update(options, region=region)
+        asked.update(options, region=region)
         return stub.classify(["a.jpg"])
 
     stub.classify_region = classify_region
@@ -392,8 +392,8 @@ def test_region(tmp_path, capsys, monkeypatch, stub):
     for region in (REGION, saved):
         assert _json(capsys, ["classify", "--region", region, "--survey", "des", "--max-rows",
                               "50"])["classified"] == 1
-        assert probability_asked["region"].radius.to_value("deg") == 0.1
-        assert (probability_asked["survey"], probability_asked["max_rows"]) == ("des", 50)
+        assert asked["region"].radius.to_value("deg") == 0.1
+        assert (asked["survey"], asked["max_rows"]) == ("des", 50)
 
 
 def test_dry_run(tmp_path, capsys, loaded, monkeypatch):
@@ -518,7 +518,7 @@ BAD_INPUTS = {
     "missing column": (["classify", "{t}/good.csv", "--images", "pic"], 1, "'pic'"),
     "no coordinates": (["classify", "{t}/bare.csv", "--width", "30arcsec"], 1,
                        "there are no positions"),
-    "no sizes": (["classify", "{t}/bare.csv", "--ra", "a", "--dec", "b"], 1, "found no column"),
+    "no sizes": (["classify", "{t}/bare.csv", "--ra", "a", "--dec", "b"], 1, "expected a column"),
     "wrong unit": (["classify", "{t}/good.ecsv", "--r90", "mass"], 1, "expected an angle"),
     "no unit": (["classify", "{t}/good.csv", "--r90", "6"], 2, "an angle with its unit"),
     "unit of mass": (["classify", "{t}/good.csv", "--r90", "size:kg"], 2, "a unit of angle"),
@@ -549,7 +549,7 @@ BAD_INPUTS = {
     "unknown weights": (["classify", "{t}/a.jpg", "--weights", "{t}/no.safetensors"], 1,
                         "there is no weights file"),
     "damaged weights": (["classify", "{t}/a.jpg", "--weights", "{t}/damaged.fits"], 1,
-                        "is not a readable weights file"),
+                        "which cannot be read"),
     "unknown service": (["classify", "{t}/good.csv", "--services", "pigeon"], 1, "'skyserver'"),
     "missing local folder": (["classify", "{t}/good.csv", "--local", "{t}/no"], 1,
                              "an existing folder"),
@@ -646,18 +646,18 @@ def test_a_report_without_jinja2_is_refused_first(sample, tmp_path, capsys, monk
 
 def test_report(sample, tmp_path, capsys, loaded, monkeypatch):
     """What the report is asked for; its contents have tests of their own."""
-    probability_asked = []
+    asked = []
     module = ModuleType("astromorph.report.page")
-    module.write_report = lambda table, path, **options: probability_asked.append((len(table), path, options))
+    module.write_report = lambda table, path, **options: asked.append((len(table), path, options))
     module.check_report = lambda path, *, overwrite: None
     monkeypatch.setitem(sys.modules, "astromorph.report.page", module)
     report = tmp_path / "r.html"
     assert cli.main(["classify", str(sample), *IMAGES, "--report", str(report)]) == 0
-    rows, path, options = probability_asked.pop()
+    rows, path, options = asked.pop()
     assert (rows, path, options["images"]) == (12, report, "file")
     cli.main(["classify", str(sample), "--width", "30arcsec", "--offline", "--cache",
               str(tmp_path / "cache"), "--report", str(report)])
-    assert probability_asked[0][2]["images"](0) is None  # there is none in the cache
+    assert asked[0][2]["images"](0) is None  # there is none in the cache
 
 
 def _documented():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tenacity
@@ -5,7 +7,9 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from astroquery.sdss import conf as sdss_conf
-from loopback import LoopbackServer, Sky, catalogs as services
+from loopback import LoopbackServer, Sky
+from loopback import catalogs as services
+from pyvo.dal.tap import TAPQuery
 from regions import CircleSkyRegion, PolygonSkyRegion, RectangleSkyRegion
 from scipy.special import gammainc, gammaincinv
 
@@ -156,13 +160,25 @@ def test_shapes_of_the_models(server, monkeypatch):
 
 
 def test_own_catalog(monkeypatch):
-    def mine(center, radius, max_rows, faint_limit):
-        assert (center.ra.deg, radius.arcmin, max_rows, faint_limit) == (30, 10, 101, 20)
+    def mine(release, center, radius, max_rows, faint_limit):
+        assert (release, center.ra.deg, radius.arcmin, max_rows, faint_limit) == (
+            "DR17", 30, 10, 101, 20)
         return Table({"RAJ2000": [30.0, 30.1, 31.0], "DEJ2000": [0.0, 0.1, 1.0]})
 
     monkeypatch.setitem(CATALOGS, "sdss", mine)
     table = query_galaxies(circle(), max_rows=100, faint_limit=20)
     assert table["RAJ2000"].tolist() == [30.0, 30.1]
+
+
+@pytest.mark.parametrize("name, release, asked", [
+    ("legacy", "DR9", "ls_dr9.tractor"), ("des", "DR1", "des_dr1.main")])
+def test_release_of_the_given_record(server, monkeypatch, name, release, asked):
+    queries, submit = [], TAPQuery.submit
+    monkeypatch.setattr(TAPQuery, "submit", lambda query, *args, **options: (
+        queries.append(query["QUERY"]), submit(query, *args, **options))[1])
+    table = query_galaxies(circle(), replace(SURVEYS[name], release=release))
+    assert len(queries) == 1 and f"FROM {asked} " in queries[0]
+    assert table.meta["catalog"].endswith(release)
 
 
 @pytest.mark.parametrize(("arguments", "options", "error", "message"), [

@@ -32,7 +32,7 @@ def catalog(survey, n=12, step=0.02):
     return Table({"ra": ra + step * np.arange(n), "dec": np.full(n, dec)})
 
 
-def probability_asked(table):
+def asked(table):
     return SkyCoord(table["ra"], table["dec"], unit="deg")
 
 
@@ -128,15 +128,15 @@ def test_ways_to_say_the_size(server, classifier, tmp_path):
     expected = answers(classifier.classify(table, r90=r90, **options))
     table["size"] = r90
     table["frame"] = r90 * classifier.frame_r90
-    positions = QTable({"where": probability_asked(table)})
+    positions = QTable({"where": asked(table)})
     for data, size in ((table, {"r90": "size"}), (table, {"width": "frame"}),
-                       (probability_asked(table), {"r90": r90}), (positions, {"r90": r90})):
+                       (asked(table), {"r90": r90}), (positions, {"r90": r90})):
         np.testing.assert_allclose(answers(classifier.classify(data, **size, **options)), expected,
                                    atol=1e-3)
     wider = classifier.classify(table, r90="size", cutout_r90=8.48, pixels=424, **options)
     np.testing.assert_allclose(answers(wider), expected, atol=0.1)
     with pytest.raises(ValueError, match="r90: expected a column.*width=.*measure"):
-        classifier.classify(probability_asked(table), **options)
+        classifier.classify(asked(table), **options)
 
 
 @pytest.mark.sdss

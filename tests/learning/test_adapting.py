@@ -266,11 +266,11 @@ def test_table_of_votes_and_bad_rows(classifier, sample, tmp_path):
 @pytest.mark.parametrize("labels, message", [
     (np.ones((96, 3)), "at least 10 galaxies of either answer.*disk 96 positive and 0 negative"),
     (np.full((96, 3), np.nan), "disk 0 positive and 0 negative"),
-    (np.full((96, 3), 0.4), "labels must be 1, 0, or NaN"),
-    (np.full((96, 3), 2), "labels must be 1, 0, or NaN"),
+    (np.full((96, 3), 0.4), "labels: expected 1, 0, or NaN"),
+    (np.full((96, 3), 2), "labels: expected 1, 0, or NaN"),
     (np.ones((95, 3)), r"expected shape \(96, 3\).*\(95, 3\)"),
     (np.ones(96), r"expected shape \(96, 3\).*\(96,\)"),
-    (None, "labels: none given"),
+    (None, "labels: expected an array"),
 ])
 def test_wrong_labels(classifier, sample, labels, message):
     with pytest.raises(ValueError, match=message):
@@ -278,7 +278,7 @@ def test_wrong_labels(classifier, sample, labels, message):
 
 
 def test_labels_that_are_not_numbers(classifier, sample):
-    with pytest.raises(TypeError, match="labels must be an array of numbers"):
+    with pytest.raises(TypeError, match="labels: expected an array of numbers"):
         classifier.adapt(sample[0], [["yes", "no", "no"]] * 96, **QUICK)
 
 
@@ -292,15 +292,15 @@ def test_three_galaxies_or_none_usable(classifier, sample):
 
 @pytest.mark.parametrize("options, message", [
     ({"train": "some"}, "train: expected one of"),
-    ({"epochs": 0}, "epochs must be a positive integer"),
+    ({"epochs": 0}, "epochs: expected a positive integer"),
     ({"folds": 1}, "folds: expected 2 or more"),
     ({"seed": -1}, "seed: expected an integer"),
     ({"validation_fraction": 0.9}, "validation_fraction: expected a number"),
     ({"validation_fraction": 0}, "leaves no galaxies to score on"),
-    ({"learning_curve": [1000]}, "learning_curve: there are 72 galaxies"),
-    ({"learning_curve": [0]}, "learning_curve must be a positive integer"),
-    ({"survey": "2mass"}, "survey must be one of"),
-    ({"color": 1}, "color: only for positions"),
+    ({"learning_curve": [1000]}, "learning_curve: expected at most the 72 galaxies"),
+    ({"learning_curve": [0]}, "learning_curve: expected a positive integer"),
+    ({"survey": "2mass"}, "survey: expected one of"),
+    ({"color": 1}, "color: expected a known option"),
 ])
 def test_wrong_arguments(classifier, sample, options, message):
     with pytest.raises(ValueError, match=message):

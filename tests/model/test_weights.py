@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from astromorph.model.files import FORMAT, bundled, read_weights, write_weights
+from astromorph import get_survey
+from astromorph.model import TrainedModel
+from astromorph.model.card import FORMAT
+from astromorph.model.files import bundled, digest, read_weights, write_weights
 
 CARD = {"network": "ds18", "survey": "sdss", "questions": ["disk"], "size": 69, "frame_r90": 4.24,
         "calibration": {}}
@@ -20,15 +23,23 @@ def arrays():
 
 def test_round_trip(tmp_path, arrays):
     path = tmp_path / "w.safetensors"
-    written = write_weights(path, CARD, arrays)
+    write_weights(path, CARD, arrays)
     card, back = read_weights(path)
-    assert card == written and card["format"] == FORMAT and len(card["sha256"]) == 64
-    assert {k: v for k, v in card.items() if k in CARD} == CARD
+    assert card == CARD | {"format": FORMAT}
     assert back.keys() == arrays.keys()
     for name, array in arrays.items():
         assert back[name].dtype == array.dtype
         np.testing.assert_array_equal(back[name], array)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_digest_is_that_of_values_names_and_questions(arrays):
+    whole = digest(arrays, ["disk", "bar"])
+    assert len(whole) == 64 and whole == digest(dict(reversed(arrays.items())), ("disk", "bar"))
+    assert whole == digest({name: array.astype("f8") for name, array in arrays.items()},
+                           ["disk", "bar"])
+    assert len({whole, digest(arrays, ["bar", "disk"]), digest(arrays, ["disk"]),
+                digest(arrays | {"a/bias": np.ones(2)}, ["disk", "bar"])}) == 4
 
 
 def test_does_not_overwrite_unasked(tmp_path, arrays):
@@ -42,7 +53,7 @@ def test_does_not_overwrite_unasked(tmp_path, arrays):
 
 def test_failed_write_leaves_what_was_there(tmp_path, arrays, monkeypatch):
     path = tmp_path / "w.safetensors"
-    written = write_weights(path, CARD, arrays)
+    write_weights(path, CARD, arrays)
 
     def full_disk(part, data):
         with part.open("wb") as file:
@@ -52,8 +63,15 @@ def test_failed_write_leaves_what_was_there(tmp_path, arrays, monkeypatch):
     monkeypatch.setattr(type(path), "write_bytes", full_disk)
     with pytest.raises(OSError, match="No space"):
         write_weights(path, CARD | {"size": 96}, arrays, overwrite=True)
-    assert read_weights(path)[0] == written
+    assert read_weights(path)[0]["size"] == CARD["size"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["w.h5", "w", "w.safetensors.bak"])
+def test_other_suffix(tmp_path, arrays, name):
+    with pytest.raises(ValueError, match="path: expected a name that ends in .safetensors"):
+        write_weights(tmp_path / name, CARD, arrays)
+    assert not list(tmp_path.iterdir())
 
 
 def test_missing_file(tmp_path):
@@ -65,7 +83,7 @@ def test_missing_file(tmp_path):
 def test_not_a_weights_file(tmp_path, content):
     path = tmp_path / "w.safetensors"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="not a readable weights file"):
+    with pytest.raises(ValueError, match="which cannot be read"):
         read_weights(path)
 
 
@@ -73,42 +91,34 @@ def test_truncated(tmp_path, arrays):
     path = tmp_path / "w.safetensors"
     write_weights(path, CARD, arrays)
     path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(ValueError, match="not a readable weights file"):
-        read_weights(path)
-
-
-def test_one_changed_value_is_noticed(tmp_path, arrays):
-    path = tmp_path / "w.safetensors"
-    write_weights(path, CARD, arrays)
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(ValueError, match="do not match their checksum"):
+    with pytest.raises(ValueError, match="which cannot be read"):
         read_weights(path)
 
 
 def test_safetensors_of_somebody_else(tmp_path, arrays):
     path = tmp_path / "w.safetensors"
     save_file(arrays, path)
-    with pytest.raises(ValueError, match="card .* lacks .*'network'"):
+    with pytest.raises(ValueError, match="which has no card"):
         read_weights(path)
 
 
-def test_newer_format(tmp_path, arrays):
+@pytest.mark.parametrize("version", [FORMAT + 1, 1, "2", None])
+def test_other_format(tmp_path, arrays, version):
     path = tmp_path / "w.safetensors"
-    card = write_weights(path, CARD, arrays)
-    save_file(arrays, path, metadata={"card": json.dumps(card | {"format": FORMAT + 1})})
-    with pytest.raises(ValueError, match="Install a newer one"):
+    save_file(arrays, path, metadata={"card": json.dumps(CARD | {"format": version})})
+    with pytest.raises(ValueError, match=f"of format {FORMAT}.*Install the version"):
         read_weights(path)
 
 
 def test_bundled_files():
     files = bundled()
     assert files.keys() == {(survey, network) for survey in ("sdss", "legacy", "des")
-                            for network in ("pinwheel", "tuningfork", "ds18")}
+                            for network in ("pinwheel", "ds18")}
     for (survey, network), path in files.items():
-        card, arrays = read_weights(path)
-        assert (card["survey"], card["network"]) == (survey.replace("des", "legacy"), network)
+        model = TrainedModel.read(path)
+        card = model.card.to_json()
+        assert model.survey == get_survey(survey.replace("des", "legacy"))
+        assert card["network"] == network and card["questions"] == ["disk", "edge_on", "bar"]
         assert {array.dtype for array in load_file(path).values()} == {np.dtype(np.float16)}
         assert path.stat().st_size < 20e6
         assert card["citations"] and card["license"] and card["training"] and card["test"]

@@ -98,9 +98,9 @@ def test_counts_and_outcomes(many, tmp_path):
     likely = disk > .5
     assert page.row("edge-on")[1:4] == [str(likely.sum()), str((edge_on[likely] >= .5).sum()),
                                         str((edge_on[likely] < .5).sum())]
-    probability_asked = disk * (1 - edge_on)
-    assert page.row("barred")[1] == str((probability_asked > .5).sum())
-    assert page.row("barred")[-2:] == [f"{probability_asked.sum():.0f}", f"{(probability_asked * bar).sum():.0f}"]
+    asked = disk * (1 - edge_on)
+    assert page.row("barred")[1] == str((asked > .5).sum())
+    assert page.row("barred")[-2:] == [f"{asked.sum():.0f}", f"{(asked * bar).sum():.0f}"]
 
 
 def test_sections_and_provenance(many, tmp_path):

@@ -572,10 +572,10 @@ def test_images_without_data(get, hips, server):
 
 def test_other_bands_than_asked(get, server):
     plan(server, "bands", FITS)
-    moved, probability_asked = (hdus(get(FITS, ra=RA, dec=DEC, size=20, bands="grz").content)[0]
+    moved, asked = (hdus(get(FITS, ra=RA, dec=DEC, size=20, bands="grz").content)[0]
                     for _ in range(2))
-    assert moved.header["BANDS"] == "zrg" and probability_asked.header["BANDS"] == "grz"
-    np.testing.assert_array_equal(moved.data, probability_asked.data[::-1])
+    assert moved.header["BANDS"] == "zrg" and asked.header["BANDS"] == "grz"
+    np.testing.assert_array_equal(moved.data, asked.data[::-1])
 
 
 def test_latency(get, server):

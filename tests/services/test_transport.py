@@ -38,8 +38,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         server = self.server
         with server.lock:
-            number = len(server.probability_asked)
-            server.probability_asked.append((self.path, self.headers, self.client_address))
+            number = len(server.asked)
+            server.asked.append((self.path, self.headers, self.client_address))
         server.script[min(number, len(server.script) - 1)](self)
 
     def answer(self, status=200, body=BODY, length=None, **headers):
@@ -60,7 +60,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}/image"
-        self.lock, self.probability_asked, self.script = threading.Lock(), [], [Handler.answer]
+        self.lock, self.asked, self.script = threading.Lock(), [], [Handler.answer]
         self.released = threading.Event()
 
     def handle_error(self, request, client_address):
@@ -149,7 +149,7 @@ def test_get(server):
         response = transport.get(server.url, params={"ra": 1.5})
         assert response.content == BODY
         assert transport.get(server.url, check=lambda answer: answer.content[:3]) == b"all"
-    path, headers, _ = server.probability_asked[0]
+    path, headers, _ = server.asked[0]
     assert path == "/image?ra=1.5"
     assert headers["User-Agent"].startswith("astromorph/")
 
@@ -165,14 +165,14 @@ def test_connections_are_kept(server):
         assert transport.get(server.url).content == BODY
         failure(transport.get, server.url)
         transport.get(server.url)
-    assert len({client for _, _, client in server.probability_asked}) == 1
+    assert len({client for _, _, client in server.asked}) == 1
 
 
 def test_redirect(server):
     server.script = [lambda handler: handler.answer(302, Location="/elsewhere"), Handler.answer]
     with Transport() as transport:
         assert transport.get(server.url).content == BODY
-    assert [path for path, _, _ in server.probability_asked] == ["/image", "/elsewhere"]
+    assert [path for path, _, _ in server.asked] == ["/image", "/elsewhere"]
 
 
 @pytest.mark.parametrize("error", [status(429), status(500), status(502), status(503), truncated,
@@ -181,7 +181,7 @@ def test_what_may_succeed_is_repeated(server, waits, error):
     server.script = [error, error, Handler.answer]
     with Transport() as transport:
         assert transport.get(server.url).content == BODY
-    assert len(server.probability_asked) == 3
+    assert len(server.asked) == 3
     assert len(waits) == 2
     assert 0 <= waits[0] <= 0.5
     assert 0 <= waits[1] <= 1
@@ -203,7 +203,7 @@ def test_last_failure_is_told(server, waits, error, flag, message):
         transport.get(server.url)
     assert caught.value.flag == flag
     assert f"127.0.0.1:{server.server_port}" in str(caught.value)
-    assert len(server.probability_asked) == 3
+    assert len(server.asked) == 3
 
 
 @pytest.mark.parametrize("error", [silent, stalled, trickling])
@@ -213,7 +213,7 @@ def test_time_limits(server, waits, error):
         error = failure(transport.get, server.url)
     assert error.flag == MorphFlag.TIMED_OUT
     assert "no answer in time" in str(error)
-    assert len(server.probability_asked) == 2
+    assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize("own", [None, 1000])
@@ -245,7 +245,7 @@ def test_a_wrong_request_is_not_repeated(server, waits, code):
     assert isinstance(error, StatusError)
     assert (error.status, error.retry, error.response.content[:2]) == (code, False, b"ra")
     assert str(error).endswith(": ra is missing")
-    assert len(server.probability_asked) == 1
+    assert len(server.asked) == 1
 
 
 def test_error_page_is_explained_by_who_knows_it(server, waits):
@@ -257,14 +257,14 @@ def test_error_page_is_explained_by_who_knows_it(server, waits):
     with Transport() as transport:
         error = failure(transport.get, server.url, on_error=outside)
     assert error.final
-    assert len(server.probability_asked) == 2
+    assert len(server.asked) == 2
 
 
 def test_check_decides_on_repetition(server, waits):
     def check(response):
-        if len(server.probability_asked) < 3:
+        if len(server.asked) < 3:
             raise FetchError("not an image", MorphFlag.UNREADABLE, retry=True)
-        return len(server.probability_asked)
+        return len(server.asked)
 
     with Transport() as transport:
         assert transport.get(server.url, check=check) == 3
@@ -275,13 +275,13 @@ def test_too_long_an_answer(server, monkeypatch):
     with Transport() as transport:
         error = failure(transport.get, server.url)
     assert "longer than 4 bytes" in str(error)
-    assert len(server.probability_asked) == 1
+    assert len(server.asked) == 1
 
 
 def test_bugs_show(server, waits):
     with Transport() as transport, pytest.raises(ZeroDivisionError):
         transport.get(server.url, check=lambda response: 1 / 0)
-    assert len(server.probability_asked) == 1
+    assert len(server.asked) == 1
 
 
 # Waits that a service asks for
@@ -300,7 +300,7 @@ def test_too_long_a_wait(server, waits):
     with Transport() as transport:
         assert "asks to wait 3600 s" in str(failure(transport.get, server.url))
         assert "left alone" in str(failure(transport.get, server.url))
-    assert len(server.probability_asked) == 1
+    assert len(server.asked) == 1
     assert waits == []
 
 
@@ -408,10 +408,10 @@ def test_window_is_never_exceeded(server):
             return [pool.submit(transport.get, server.url) for _ in range(n)]
 
         first = run(30)
-        while len(server.probability_asked) < FIRST_WINDOW:
+        while len(server.asked) < FIRST_WINDOW:
             threading.Event().wait(0.001)
         assert not server.released.wait(0.05)
-        assert len(server.probability_asked) == FIRST_WINDOW
+        assert len(server.asked) == FIRST_WINDOW
         server.released.set()
         for result in [*first, *run(24)]:
             assert result.result().content == BODY
@@ -542,7 +542,7 @@ def test_a_dead_server_is_not_hammered(server, waits):
     server.script = [status(500)]
     with Transport(per_host=1, retries=3) as transport, ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: failure(transport.get, server.url), range(50)))
-    assert len(server.probability_asked) == FAILURES
+    assert len(server.asked) == FAILURES
 
 
 # Stopping
@@ -552,11 +552,11 @@ def test_close_wakes_who_backs_off(server):
         transport = Transport()
         server.script = [status(503, Retry_After="50")]
         result = pool.submit(failure, transport.get, server.url)
-        while not server.probability_asked:
+        while not server.asked:
             threading.Event().wait(0.001)
         transport.close()
         assert "stopped" in str(result.result(10))
-    assert len(server.probability_asked) == 1
+    assert len(server.asked) == 1
 
 
 def test_close_wakes_who_waits_for_a_turn(server):
@@ -564,14 +564,14 @@ def test_close_wakes_who_waits_for_a_turn(server):
     with ThreadPoolExecutor(20) as pool:
         transport = Transport(timeout=60)
         results = [pool.submit(failure, transport.get, server.url) for _ in range(20)]
-        while len(server.probability_asked) < FIRST_WINDOW:
+        while len(server.asked) < FIRST_WINDOW:
             threading.Event().wait(0.001)
         transport.close()
         while sum(result.done() for result in results) < 20 - FIRST_WINDOW:
             threading.Event().wait(0.001)
         server.released.set()
         assert {str(result.result(10)) for result in results} == {"stopped before an answer came"}
-    assert len(server.probability_asked) == FIRST_WINDOW
+    assert len(server.asked) == FIRST_WINDOW
     assert "stopped" in str(failure(transport.get, server.url))
 
 
@@ -663,7 +663,7 @@ def test_clients_with_the_session(server, waits):
         server.script = [status(503), truncated, stalled, trickling,
                          lambda handler: handler.answer(body=table)]
         assert len(search(transport)) == 0
-        assert len(server.probability_asked) == 5
+        assert len(server.asked) == 5
         server.script = [status(404)]
         assert failure(search, transport).status == 404
 
@@ -675,7 +675,7 @@ def test_astropy_download(server, waits):
             server.url, cache=False, timeout=0.2, show_progress=False))
     with open(path, "rb") as file:
         assert file.read() == BODY
-    assert len(server.probability_asked) == 5
+    assert len(server.asked) == 5
 
 
 def test_limits_are_sensible():
