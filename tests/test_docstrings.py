@@ -23,6 +23,8 @@ IGNORED = {
 ELSEWHERE = {
     # Lists its options by name, and inherits the signature of looking up a member.
     "astromorph.cutouts.fetch_cutouts": {"PR01", "PR02"}, "astromorph.flags.MorphFlag": {"PR01"},
+    # A protocol is not made, so that it takes nothing.
+    "astromorph.galaxies.GalaxySource": {"PR01"},
 }
 
 

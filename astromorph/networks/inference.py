@@ -114,6 +114,8 @@ def _variables(model):
         path = variable.path.split("/")
         path = path[path[0] not in top:]  # without the name of a `keras.Sequential`
         variables["/".join(names.get(part, part) for part in path)] = variable
+    if len(variables) < len(model.weights):
+        raise wrong("network", "a name of its own for every layer with weights", repr(model.name))
     return variables
 
 
@@ -179,7 +181,7 @@ def import_weights(model, arrays):
 _APPLIED_OUT = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D,
                 layers.DepthwiseConv2D, layers.SeparableConv1D, layers.SeparableConv2D)
 _APPLIED_IN = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
-# What these add is of no account.
+# Their weights add little arithmetic.
 _CHEAP = (layers.BatchNormalization, layers.GroupNormalization, layers.LayerNormalization,
           layers.PReLU)
 
@@ -188,7 +190,7 @@ def gigaflops(model):
     """Work out the arithmetic of one image.
 
     Two operations for each weight of a convolution or dense layer and each place where it is
-    applied. Biases, normalization, activations and pooling, of a hundredth of that, do not count.
+    applied. Biases, normalization, activations and pooling do not count.
 
     Parameters
     ----------

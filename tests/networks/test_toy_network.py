@@ -68,6 +68,18 @@ def test_toy_is_taught(toy, train, n):
                     "dense": [True] * 2 + [False] * 2}[train]
 
 
+def test_names_must_differ(register):
+    """A layer without a name would have that of another one."""
+    def build(questions):
+        inputs = keras.Input((16, 16, 3))
+        keras.layers.Dense(1)  # Keras names it, if it is the first in the process, "dense"
+        x = keras.layers.Flatten()(keras.layers.Conv2D(2, 3, name="dense")(inputs))
+        return keras.Model(inputs, keras.layers.Dense(1, "sigmoid")(x))
+
+    with pytest.raises(ArgumentError, match="network: expected a name of its own"):
+        networks.export_weights(register(build))
+
+
 def test_names_that_keras_makes_up_are_of_the_model(register):
     """Parts that are models too, and a model that is a `keras.Sequential`."""
     def build(questions):
