@@ -108,8 +108,8 @@ def add_labels(parser):
     """Add the options that say where labels are."""
     add = parser.add_argument_group("labels").add_argument
     add("--labels", type=Path, metavar="TABLE",
-        help="table of labels (disk, edge_on, bar: 1, 0 or missing) or of Galaxy Zoo votes, a row a galaxy "
-             "in the same order; default: columns of the table of galaxies")
+        help="table of labels (disk, edge_on, bar: 1, 0 or missing) or of Galaxy Zoo votes, one "
+             "row per galaxy in the same order; default: columns of the table of galaxies")
     add("--vote-threshold", type=float, metavar="F",
         help="fraction of the votes that an answer must exceed to be a label (0.7)")
     add("--min-votes", type=float, metavar="N", help="votes that a question needs (5)")

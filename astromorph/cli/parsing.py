@@ -10,6 +10,7 @@ class Parser(argparse.ArgumentParser):
     """Reports a wrong argument in one line, without the usage above it."""
 
     def error(self, message):
+        """Say what is wrong in one line, and exit with 2."""
         line = " ".join(message.split())
         self.exit(2, f"{self.prog}: error: {line} (try '{self.prog} --help')\n")
 
@@ -55,6 +56,7 @@ def explain(args, error):
 
 
 def number_or_word(text):
+    """Give a number, or the text where it is none."""
     try:
         return float(text)
     except ValueError:
@@ -62,6 +64,7 @@ def number_or_word(text):
 
 
 def survey_name(text):
+    """Give the name of a survey as its record has it."""
     from astromorph.surveys import get_survey
 
     try:

@@ -196,9 +196,10 @@ CATALOGS = {"sdss": _sdss, "legacy": _legacy, "des": _des}
 """Name to function ``catalog(release, center, radius, max_rows, faint_limit)`` (`dict`).
 
 It takes the release that the survey's record names (str), a SkyCoord, an Angle, an int and a
-magnitude or None, and gives a Table of at most ``max_rows`` galaxies in the circle, with positions and R90 in columns that
-`~astromorph.tables.positions.find_positions` and `~astromorph.tables.positions.find_sizes` find.
-To use one of your own, add it here and name it in a `~astromorph.surveys.Survey`.
+magnitude or None, and gives a Table of at most ``max_rows`` galaxies in the circle, with positions
+and R90 in columns that `~astromorph.tables.positions.find_positions` and
+`~astromorph.tables.positions.find_sizes` find. To use one of your own, add it here and name it in a
+`~astromorph.surveys.Survey`.
 """
 
 

@@ -61,7 +61,8 @@ def total_entropy(questions, probabilities):
     """
     p = np.clip(np.asarray(probabilities, float), _TINY, 1 - _TINY).T
     entropies = -p * np.log(p) - (1 - p) * np.log1p(-p)
-    return sum(weight * entropy for weight, entropy in zip(probability_asked(questions, p), entropies))
+    weights = probability_asked(questions, p)
+    return sum(weight * entropy for weight, entropy in zip(weights, entropies, strict=True))
 
 
 def suggest_rows(features, entropy, n, *, seed=0):
@@ -105,8 +106,10 @@ def suggest_rows(features, entropy, n, *, seed=0):
 
 
 def _components(features):
-    """Principal components, each divided by the fourth root of its variance: between the lengths
-    that they have and equal ones."""
+    """Principal components, each divided by the fourth root of its variance.
+
+    Their lengths are then between those that they have and equal ones.
+    """
     scaled = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-6)
     variances, axes = np.linalg.eigh(scaled.T @ scaled / len(scaled))
     weights = np.clip(variances, _TINY, None) ** -0.25

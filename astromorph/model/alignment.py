@@ -52,7 +52,8 @@ def measure_brightness(frames):
         If there are fewer than 30 frames.
     """
     counts, n_images = np.zeros((3, _STEPS + 1)), 0
-    for n_images, frame in enumerate(frames, 1):
+    for frame in frames:
+        n_images += 1
         steps = _steps(normalize_bands(frame))
         counts += [np.bincount(steps[..., band].ravel(), minlength=_STEPS + 1)
                    for band in range(3)]

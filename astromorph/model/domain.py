@@ -1,4 +1,4 @@
-"""Does an image look like those that the weights were trained on?"""
+"""Tell whether an image looks like those that the weights were trained on."""
 from functools import lru_cache
 from threading import Lock
 

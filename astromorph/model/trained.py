@@ -60,7 +60,7 @@ class TrainedModel:
             raise wrong("card['sha256']", "the checksum of the weights and of the questions "
                         f"{list(self.card.keys)}, in this order", self.card.sha256[:16],
                         "The file is damaged or was edited. Get it again.")
-        self.network  # built now, so that arrays which do not fit raise here
+        self.__dict__["network"] = self._build()  # now, so that arrays which do not fit raise here
 
     @classmethod
     def make(cls, arrays, **card):
@@ -212,6 +212,9 @@ class TrainedModel:
     @cached_property
     def network(self):
         """The network with these weights (`keras.Model`)."""
+        return self._build()
+
+    def _build(self):
         from astromorph import networks
 
         network = networks.build(self.card.network, self.questions)

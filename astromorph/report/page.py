@@ -20,8 +20,8 @@ __all__ = ["check_report", "write_report"]
 _SHOWN = 8
 """Galaxies of each kind."""
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".fits")
-_PROVENANCE = {"MORPHNET": "Network", "MORPHSRV": "Weights for survey", "MORPHWGT": "Weights", "MORPHMDL": "Model",
-               "MORPHPRC": "Precision",
+_PROVENANCE = {"MORPHNET": "Network", "MORPHSRV": "Weights for survey", "MORPHWGT": "Weights",
+               "MORPHMDL": "Model", "MORPHPRC": "Precision",
                "MORPHVER": "astromorph version", "MORPHDAT": "Classified (UTC)"}
 
 

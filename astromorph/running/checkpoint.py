@@ -150,7 +150,8 @@ class Checkpoint:
                 column[start:stop] = part[name].to_numpy()
             results.flags[start:stop] = part["morph_flag"].to_numpy()
             if self._provenance:
-                results.provenance[start:stop] = zip(*(_values(part[name]) for name in self._provenance))
+                columns = [_values(part[name]) for name in self._provenance]
+                results.provenance[start:stop] = zip(*columns, strict=True)
             results.done[start:stop] = results.flags[start:stop] & retryable == 0
 
     def save(self, results, stop):

@@ -44,6 +44,7 @@ class ImageService:
     kilobytes: float | None = None
 
     def __call__(self, request, transport):
+        """Get an image; see `fetch`."""
         return self.fetch(request, transport)
 
 

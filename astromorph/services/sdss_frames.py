@@ -104,6 +104,7 @@ class Frames:
         self._lock, self._futures = threading.Lock(), OrderedDict()
 
     def get(self, field, band, request, transport):
+        """Give the frame of a field in a band, as soon as it is there."""
         key = field, band, _release(request)
         with self._lock:
             first = key not in self._futures

@@ -71,8 +71,9 @@ def _decode(table):
 
 
 def _storable(column):
-    """Text as bytes, empty where masked, and masked booleans, which have no null value in FITS, as
-    integers.
+    """Text as bytes, and masked booleans as integers, for these have no null value in FITS.
+
+    Masked text is empty.
     """
     mask = np.ma.getmaskarray(column)
     if column.dtype.kind == "U":

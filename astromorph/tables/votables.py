@@ -61,8 +61,7 @@ def read_votable(path):
 
 
 def describe_columns(table, content):
-    """Give columns the unit, the description and the UCD that the text of a VOTable has for them.
-    """
+    """Give columns the unit, description and UCD that the text of a VOTable has for them."""
     element = votable.parse(io.BytesIO(content), verify="ignore").get_first_table()
     for field in element.fields:
         if field.name in table.colnames:

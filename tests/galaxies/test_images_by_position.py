@@ -21,9 +21,11 @@ from astromorph.surveys import SURVEYS
 
 COLUMNS = ["P_disk", "P_edge_on", "P_bar"]
 CENTERS = {"sdss": (180.0, 30.0), "legacy": (180.0, 30.0), "des": (10.0, -30.0)}
-IMAGE_SERVICES = [(survey.name, service) for survey in SURVEYS.values() for service in survey.services]
+IMAGE_SERVICES = [(survey.name, service) for survey in SURVEYS.values()
+                  for service in survey.services]
 BACKENDS = {name: getattr(pytest.mark, name) for name in SURVEYS}
-EACH_WAY = [pytest.param(survey, service, marks=BACKENDS[survey]) for survey, service in IMAGE_SERVICES]
+EACH_SERVICE = [pytest.param(survey, service, marks=BACKENDS[survey])
+                for survey, service in IMAGE_SERVICES]
 
 
 def catalog(survey, n=12, step=0.02):
@@ -81,7 +83,7 @@ def test_every_way_gives_the_same_probabilities(server, classifier, tmp_path, su
     assert (difference < 0.02).mean() > 0.9 and difference.max() < 0.04
 
 
-@pytest.mark.parametrize("survey, service", EACH_WAY)
+@pytest.mark.parametrize("survey, service", EACH_SERVICE)
 def test_every_way_shows_the_same_picture(server, tmp_path, survey, service):
     """The asymmetric galaxy: any flip, rotation, shift or exchange of bands would show."""
     ra, dec = CENTERS[survey]
@@ -191,7 +193,8 @@ def undamaged(table):
 def test_storm(storm, tmp_path):
     """Faults in 20% of the answers: all that can be served is got, nothing bad is kept."""
     table = storm_catalog(2000)
-    result = fetch_cutouts(table, 30 * u.arcsec, services="skyserver", cache=tmp_path, progress=False)
+    result = fetch_cutouts(table, 30 * u.arcsec, services="skyserver", cache=tmp_path,
+                           progress=False)
     assert sum(storm.stats.faults.values()) > 300
     expected = np.where(table["dec"] == 82, MorphFlag.OUTSIDE_FOOTPRINT, 0)
     assert result["morph_flag"].tolist() == expected.tolist()
@@ -269,7 +272,7 @@ def test_two_processes_share_a_cache(server, tmp_path):
     ("cut", MorphFlag.UNREADABLE), ("cut-length", MorphFlag.UNREADABLE),
     ("cut-chunked", MorphFlag.UNREADABLE), ("stall", MorphFlag.TIMED_OUT),
     ("stall-body", MorphFlag.TIMED_OUT), ("blank", MorphFlag.OUTSIDE_FOOTPRINT)])
-@pytest.mark.parametrize("survey, service", EACH_WAY)
+@pytest.mark.parametrize("survey, service", EACH_SERVICE)
 def test_each_fault_has_its_flag(server, tmp_path, survey, service, kind, flag):
     """Every answer is broken in one service: the row is flagged so, and nothing is kept."""
     server.faults.set(rates={kind: 1.0}, stall=2.0, retry_after="0")
@@ -290,7 +293,7 @@ def test_other_bands_are_not_taken(server, tmp_path):
     assert (result["morph_flag"] & MorphFlag.MISSING_BAND).all()
 
 
-@pytest.mark.parametrize("survey, service", EACH_WAY)
+@pytest.mark.parametrize("survey, service", EACH_SERVICE)
 def test_half_covered(server, tmp_path, survey, service):
     """A frame on the edge of the footprint: kept, with the fraction that is covered."""
     ra, dec = CENTERS[survey]
