@@ -24,8 +24,8 @@ class Labels:
         Keys of the questions, in the order of the columns.
     report : `~astropy.table.Table`
         One row per question: how many galaxies are positive and negative, how many have no label
-        and why (each galaxy counts once), whether votes were counted, and the columns of the positive
-        answer. What was asked for is in its ``meta``.
+        and why (each galaxy counts once), whether votes were counted, and the columns of the
+        positive answer. What was asked for is in its ``meta``.
     """
 
     values: np.ndarray
