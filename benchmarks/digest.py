@@ -3,8 +3,8 @@
     python benchmarks/digest.py [--data DATA]
 
 Run it before and after a change that should not move an answer, on the same machine with the same
-versions of TensorFlow and NumPy. The galaxies are the simulated ones of `load_sample`, and, of DATA,
-50 of each set (``gz2``, ``efigi``, ``sdss24``, ``decals``), which ``labels.csv`` names.
+versions of TensorFlow and NumPy. The galaxies are the simulated ones of `load_sample`, and, of
+DATA, 50 of each set (``gz2``, ``efigi``, ``sdss24``, ``decals``), which ``labels.csv`` names.
 """
 import argparse
 import hashlib

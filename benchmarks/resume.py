@@ -51,7 +51,8 @@ def classify(names, log, result, checkpoint=None):
 
     classifier = MorphologyClassifier.from_pretrained("sdss")
     file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    GivenImages.load = logged(GivenImages.load, lambda self, row, *args: f"read {Path(row[0]).name}")
+    GivenImages.load = logged(GivenImages.load,
+                              lambda self, row, *args: f"read {Path(row[0]).name}")
     networks.run = logged(networks.run, lambda model, pixels, **options: f"answer {len(pixels)}")
     table = classifier.classify(names, progress=False, checkpoint=checkpoint)
     result.write_bytes(pickle.dumps(table))

@@ -65,8 +65,10 @@ def test_no_survey_without_tests():
 
 def test_every_file_that_is_not_code_is_package_data():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    packaged = {path for package, patterns in settings["tool"]["setuptools"]["package-data"].items()
-                for pattern in patterns for path in ROOT.joinpath(*package.split(".")).glob(pattern)}
+    packaged = {path
+                for package, patterns in settings["tool"]["setuptools"]["package-data"].items()
+                for pattern in patterns
+                for path in ROOT.joinpath(*package.split(".")).glob(pattern)}
     there = {path for path in (ROOT / "astromorph").rglob("*")
              if path.is_file() and path.suffix not in {".py", ".pyc"}}
     assert there == packaged

@@ -198,7 +198,8 @@ def test_a_local_folder(in_process, classifier, catalog, table, folder):
                                              provenance=True, **options)
     frame = computed(inexplicit)
     assert_equal(frame, expected)
-    assert set(frame["cutout_service"]) == {"local-folder"} and (frame["cutout_coverage"] == 1).all()
+    assert set(frame["cutout_service"]) == {"local-folder"}
+    assert (frame["cutout_coverage"] == 1).all()
 
 
 def test_a_local_hips(in_process, classifier, catalog, table, folder):

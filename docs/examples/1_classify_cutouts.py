@@ -15,8 +15,8 @@ from astromorph.datasets import load_sample
 cutouts = list(load_sample()["file"])
 
 # %%
-# A network needs to know how large the galaxy is: its R90, the radius that holds 90% of the Petrosian
-# flux. Here each galaxy is measured on its image.
+# A network needs to know how large the galaxy is: its R90, the radius that holds 90% of the
+# Petrosian flux. Here each galaxy is measured on its image.
 clf = MorphologyClassifier.from_pretrained("sdss")
 tbl = clf.classify(cutouts, r90="measure")
 tbl["P_disk", "P_edge_on", "P_bar", "morph_flag"]

@@ -2,8 +2,8 @@
 Errors, and what to leave out
 =============================
 
-``uncertainty`` adds how much each probability changes when the image is turned and mirrored, or when the
-network drops part of what it sees. Large errors tell which answers not to trust.
+``uncertainty`` adds how much each probability changes when the image is turned and mirrored, or
+when the network drops part of what it sees. Large errors tell which answers not to trust.
 """
 import numpy as np
 from second_survey import WIDTH, galaxies

@@ -215,7 +215,8 @@ def test_interrupted_run_leaves_a_usable_cache(fetch):
     ({"services": "sia"}, "sia"),
 ])
 def test_wrong_arguments(options, message, tmp_path):
-    arguments = {"width": 30 * u.arcsec, "services": [FakeService("one")], "cache": tmp_path} | options
+    arguments = {"width": 30 * u.arcsec, "services": [FakeService("one")],
+                 "cache": tmp_path} | options
     with pytest.raises(ValueError, match=message):
         fetch_cutouts(PLACES, **arguments)
 

@@ -21,9 +21,11 @@ from astromorph.surveys import SURVEYS
 
 COLUMNS = ["P_disk", "P_edge_on", "P_bar"]
 CENTERS = {"sdss": (180.0, 30.0), "legacy": (180.0, 30.0), "des": (10.0, -30.0)}
-IMAGE_SERVICES = [(survey.name, service) for survey in SURVEYS.values() for service in survey.services]
+IMAGE_SERVICES = [(survey.name, service) for survey in SURVEYS.values()
+                  for service in survey.services]
 BACKENDS = {name: getattr(pytest.mark, name) for name in SURVEYS}
-EACH_WAY = [pytest.param(survey, service, marks=BACKENDS[survey]) for survey, service in IMAGE_SERVICES]
+EACH_WAY = [pytest.param(survey, service, marks=BACKENDS[survey])
+            for survey, service in IMAGE_SERVICES]
 
 
 def catalog(survey, n=12, step=0.02):
@@ -191,7 +193,8 @@ def undamaged(table):
 def test_storm(storm, tmp_path):
     """Faults in 20% of the answers: all that can be served is got, nothing bad is kept."""
     table = storm_catalog(2000)
-    result = fetch_cutouts(table, 30 * u.arcsec, services="skyserver", cache=tmp_path, progress=False)
+    result = fetch_cutouts(table, 30 * u.arcsec, services="skyserver", cache=tmp_path,
+                           progress=False)
     assert sum(storm.stats.faults.values()) > 300
     expected = np.where(table["dec"] == 82, MorphFlag.OUTSIDE_FOOTPRINT, 0)
     assert result["morph_flag"].tolist() == expected.tolist()

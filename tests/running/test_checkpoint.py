@@ -230,7 +230,8 @@ def test_transient_failures_are_tried_again(clf, sky, positions, tmp_path):
 
 def test_offline_first(clf, sky, positions, tmp_path):
     """What the cache lacks is flagged, and got when the same call may ask for it."""
-    sky.local, options = False, {"services": sky, "width": 30 * u.arcsec, "cache": tmp_path / "cache"}
+    sky.local = False
+    options = {"services": sky, "width": 30 * u.arcsec, "cache": tmp_path / "cache"}
     first = clf.classify(positions[:3], checkpoint=tmp_path / "run", offline=True, **options)
     assert first["morph_flag"].tolist() == [MorphFlag.NOT_CACHED] * 3 and not sky.asked
     assert not clf.classify(positions[:3], checkpoint=tmp_path / "run", **options)["P_bar"].mask[0]

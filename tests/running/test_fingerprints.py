@@ -39,6 +39,7 @@ def test_different():
 
 
 def test_same_in_another_process():
-    code = "from astromorph.running.fingerprints import fingerprint as f; print(f([{'g': 'a'}, 1.5, None]))"
+    code = ("from astromorph.running.fingerprints import fingerprint as f; "
+            "print(f([{'g': 'a'}, 1.5, None]))")
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == fingerprint([{"g": "a"}, 1.5, None])

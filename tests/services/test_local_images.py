@@ -12,8 +12,8 @@ from PIL import Image
 from astromorph.images.fits_planes import read_planes
 from astromorph.flags import MorphFlag
 from astromorph.images import read_cutout, resample
-from astromorph.services import (CutoutRequest, FetchError, LocalFolder, LocalHips, check_image_service,
-                                 get_image_service, local)
+from astromorph.services import (CutoutRequest, FetchError, LocalFolder, LocalHips,
+                                 check_image_service, get_image_service, local)
 from astromorph.surveys import SURVEYS
 
 SDSS = SURVEYS["sdss"]

@@ -230,7 +230,8 @@ def test_an_unknown_layer_is_not_asked_again(service, server, transport):
 
 def test_an_unknown_hips_is_not_asked_again(server, transport):
     with pytest.raises(FetchError, match="400") as caught:
-        get_image_service("hips2fits")(make_request("sdss", hips={"color": "CDS/P/none"}), transport)
+        get_image_service("hips2fits")(
+            make_request("sdss", hips={"color": "CDS/P/none"}), transport)
     assert caught.value.flag == MorphFlag.SERVER_ERROR and server.stats.requests == 1
 
 
@@ -258,7 +259,8 @@ def test_frames_are_shared_by_threads_and_failures_are_not_kept(server, transpor
     server.faults.clear()
     server.stats.reset()
     with ThreadPoolExecutor(8) as pool:
-        images = [*pool.map(lambda _: get_image_service("sdss-frames")(request, transport), range(16))]
+        images = [*pool.map(lambda _: get_image_service("sdss-frames")(request, transport),
+                            range(16))]
     assert len({image.data for image in images}) == 1
     assert server.stats.paths["/sas"] == 4  # two fields were looked at in one band
     assert sum(count for path, count in server.stats.paths.items() if "esults" in path) == 16
