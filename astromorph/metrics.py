@@ -1,4 +1,4 @@
-"""Labels and probabilities in, numbers out: scores, curves and bootstrap intervals.
+"""Labels and probabilities in, numbers out: scores and bootstrap intervals.
 
 Labels are 1 (the positive answer), 0, or NaN where nobody knows; probabilities lie in 0..1, NaN
 where there is none. In every function both may be masked arrays, and a galaxy whose label *or*
@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from astromorph.arguments import (as_floats, as_labels, as_probabilities, check_count,
-                                  check_number)
+from astromorph.arguments import as_labels, as_probabilities, check_count, check_number
 from astromorph.errors import wrong
 
-__all__ = ["Reliability", "Score", "balanced_threshold", "central_interval", "rejection_curve",
-           "reliability", "roc_curve", "score", "score_intervals", "score_table", "valid_pairs"]
+__all__ = ["Score", "balanced_threshold", "bin_numbers", "central_interval", "check_threshold",
+           "ratio", "score", "score_intervals", "score_table", "valid_pairs"]
 
 # Random numbers drawn at once: bounds the memory of a bootstrap, whatever the sample's size.
 _BLOCK = 1_000_000
@@ -57,31 +56,7 @@ class Score:
     ece: float
 
 
-@dataclass(frozen=True)
-class Reliability:
-    """Observed against predicted fractions of positives, in equal-width bins of probability.
-
-    Parameters
-    ----------
-    edges : `~numpy.ndarray`, shape (n_bins + 1,)
-        Limits of the bins, from 0 to 1.
-    count : `~numpy.ndarray` of int, shape (n_bins,)
-        Galaxies in each bin.
-    probability, fraction : `~numpy.ndarray`, shape (n_bins,)
-        Mean probability and fraction of positives; NaN in an empty bin.
-    low, high : `~numpy.ndarray`, shape (n_bins,)
-        Limits of the binomial (Wilson) 68% interval of the fraction.
-    """
-
-    edges: np.ndarray
-    count: np.ndarray
-    probability: np.ndarray
-    fraction: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
-def _check_threshold(threshold):
+def check_threshold(threshold):
     check_number(threshold, "threshold", "one number in 0..1", lambda value: 0 <= value <= 1)
 
 
@@ -130,12 +105,12 @@ def _tally(labels, probabilities):
     return levels, counts.reshape(-1, 2)
 
 
-def _bins(levels, n_bins):
+def bin_numbers(levels, n_bins):
     """Tell which of the equal-width bins of 0..1 each level is in; 1 belongs to the last."""
     return np.minimum((levels * n_bins).astype(int), n_bins - 1)
 
 
-def _ratio(part, whole):
+def ratio(part, whole):
     """Divide, NaN where the whole is 0."""
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
 
@@ -148,17 +123,17 @@ def _scores(levels, counts, threshold):
     tp, fp = positive[..., called].sum(-1), negative[..., called].sum(-1)
     # The area is the chance that a positive outranks a negative, ties counting one half.
     outranked = (positive * (np.cumsum(negative, -1) - negative / 2)).sum(-1)
-    return {"tpr": _ratio(tp, n_positive), "fpr": _ratio(fp, n_negative),
-            "precision": _ratio(tp, tp + fp),
-            "accuracy": _ratio(tp + n_negative - fp, n_negative + n_positive),
-            "auc": _ratio(outranked, n_positive * n_negative)}
+    return {"tpr": ratio(tp, n_positive), "fpr": ratio(fp, n_negative),
+            "precision": ratio(tp, tp + fp),
+            "accuracy": ratio(tp + n_negative - fp, n_negative + n_positive),
+            "auc": ratio(outranked, n_positive * n_negative)}
 
 
 def _calibration_error(levels, counts, n_bins):
     """Sum over the bins of |expected - observed positives|, per galaxy."""
     n = counts.sum(-1)
-    excess = np.bincount(_bins(levels, n_bins), n * levels - counts[:, 1], n_bins)
-    return _ratio(np.abs(excess).sum(), n.sum())
+    excess = np.bincount(bin_numbers(levels, n_bins), n * levels - counts[:, 1], n_bins)
+    return ratio(np.abs(excess).sum(), n.sum())
 
 
 def score(labels, probabilities, *, threshold: float = 0.5, n_bins: int = 10) -> Score:
@@ -194,41 +169,13 @@ def score(labels, probabilities, *, threshold: float = 0.5, n_bins: int = 10) ->
     >>> result.tpr, result.accuracy, result.auc
     (0.5, 0.5, 0.75)
     """
-    _check_threshold(threshold)
+    check_threshold(threshold)
     check_count(n_bins, "n_bins")
     levels, counts = _tally(labels, probabilities)
     numbers = _scores(levels, counts, threshold)
     numbers["ece"] = _calibration_error(levels, counts, n_bins)
     return Score(n=int(counts.sum()), n_positive=int(counts[:, 1].sum()),
                  **{name: float(value) for name, value in numbers.items()})
-
-
-def roc_curve(labels, probabilities):
-    """False and true positive rates at every threshold, as scikit-learn's function does.
-
-    Parameters
-    ----------
-    labels, probabilities : array-like, shape (n,)
-        See `valid_pairs`.
-
-    Returns
-    -------
-    fpr, tpr, thresholds : `~numpy.ndarray`
-        From the highest threshold (nothing called positive) down.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not as described, or one of the two answers has no galaxy.
-    """
-    from sklearn import metrics  # a second to import: only when asked for
-
-    labels, probabilities = valid_pairs(labels, probabilities)
-    n_positive = int(labels.sum())
-    if n_positive in (0, labels.size):
-        raise wrong("labels", "both answers, without which there is no ROC curve",
-                    f"{n_positive} positive of {labels.size} with a probability")
-    return metrics.roc_curve(labels, probabilities)
 
 
 def balanced_threshold(labels, probabilities):
@@ -254,83 +201,6 @@ def balanced_threshold(labels, probabilities):
     if n_positive in (0, labels.size):
         return np.nan
     return float(np.sort(probabilities)[::-1][n_positive - 1:n_positive + 1].mean())
-
-
-def reliability(labels, probabilities, *, n_bins=10):
-    """Compare the probabilities with the fractions of positives, bin by bin.
-
-    Parameters
-    ----------
-    labels, probabilities : array-like, shape (n,)
-        See `valid_pairs`.
-    n_bins : int
-        Number of equal-width bins from 0 to 1.
-
-    Returns
-    -------
-    Reliability
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not as described.
-    """
-    from astropy.stats import binom_conf_interval
-
-    check_count(n_bins, "n_bins")
-    labels, probabilities = valid_pairs(labels, probabilities)
-    where = _bins(probabilities, n_bins)
-    count = np.bincount(where, minlength=n_bins)
-    positive = np.bincount(where, labels, n_bins)
-    low, high = np.full((2, n_bins), np.nan)
-    if count.any():
-        low[count > 0], high[count > 0] = binom_conf_interval(
-            positive[count > 0], count[count > 0], interval="wilson")
-    return Reliability(np.linspace(0, 1, n_bins + 1), count,
-                       _ratio(np.bincount(where, probabilities, n_bins), count),
-                       _ratio(positive, count), low, high)
-
-
-def rejection_curve(labels, probabilities, errors, *, threshold=0.5):
-    """Accuracy of the galaxies that are left when those with the largest errors are rejected.
-
-    It rises where the errors tell which answers are wrong.
-
-    Parameters
-    ----------
-    labels, probabilities : array-like, shape (n,)
-        See `valid_pairs`.
-    errors : array-like, shape (n,)
-        Of the probabilities, or anything that is larger where they are less certain.
-    threshold : float
-        Probability from which a galaxy is called positive.
-
-    Returns
-    -------
-    rejected, accuracy : `~numpy.ndarray`
-        Fraction rejected, from 0 up, at every distinct error (equal ones go together), and the
-        accuracy of the others.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not as described, or a galaxy with label and probability has no error.
-    """
-    _check_threshold(threshold)
-    errors = as_floats(errors, "errors")
-    if errors.shape != np.shape(labels):
-        raise wrong("errors", f"the shape of the labels, {np.shape(labels)}", errors.shape)
-    labels, probabilities = as_labels(labels), as_probabilities(probabilities)
-    known = ~(np.isnan(labels) | np.isnan(probabilities))
-    labels, probabilities = valid_pairs(labels, probabilities)
-    errors = errors[known]
-    if not errors.size or np.isnan(errors).any():
-        raise wrong("errors", "one for every galaxy with a label and a probability, at least one",
-                    f"{np.isnan(errors).sum()} missing of {errors.size}")
-    order = np.argsort(errors)
-    right = np.cumsum(((probabilities >= threshold) == labels)[order])
-    kept = np.flatnonzero(np.diff(errors[order], append=np.inf))[::-1]
-    return 1 - (kept + 1) / errors.size, right[kept] / (kept + 1)
 
 
 def score_intervals(labels, probabilities, *, threshold=0.5, n_resamples=1000, level=0.68,
@@ -364,7 +234,7 @@ def score_intervals(labels, probabilities, *, threshold=0.5, n_resamples=1000, l
     TypeError, ValueError
         If an argument is not as described.
     """
-    _check_threshold(threshold)
+    check_threshold(threshold)
     check_count(n_resamples, "n_resamples")
     check_number(level, "level", "a number between 0 and 1, as 0.68", lambda value: 0 < value < 1)
     levels, counts = _tally(labels, probabilities)

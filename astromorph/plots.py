@@ -3,7 +3,8 @@ import numpy as np
 
 from astromorph.arguments import as_probabilities, check_count
 from astromorph.errors import wrong
-from astromorph.metrics import rejection_curve, reliability, roc_curve, score
+from astromorph.curves import rejection_curve, reliability, roc_curve
+from astromorph.metrics import score
 from astromorph.questions import QUESTIONS
 
 __all__ = ["plot_histogram", "plot_mosaic", "plot_rejection", "plot_reliability", "plot_roc"]
@@ -124,7 +125,7 @@ def plot_rejection(labels, probabilities, errors, *, label=None, threshold=0.5, 
     Parameters
     ----------
     labels, probabilities, errors
-        See `~astromorph.metrics.rejection_curve`.
+        See `~astromorph.curves.rejection_curve`.
     label : str, optional
         Name of the curve in the legend.
     threshold : float

@@ -22,7 +22,8 @@ from accuracy import SETS, list_table, probabilities, read_set, short, with_inte
 from astropy.table import Table
 
 from astromorph import QUESTIONS, MorphologyClassifier
-from astromorph.metrics import central_interval, roc_curve, score
+from astromorph.curves import roc_curve
+from astromorph.metrics import central_interval, score
 from astromorph.model.files import bundled, read_weights, write_weights
 
 # Labels of each question that (b), (c) and (d) get, as many as there are.

@@ -8,7 +8,7 @@ import pytest
 from astropy.table import MaskedColumn
 from sklearn.metrics import roc_auc_score
 
-from astromorph import metrics
+from astromorph import curves, metrics
 from astromorph.questions import QUESTIONS
 
 NAN = np.nan
@@ -98,7 +98,7 @@ def test_calibration_error_of_calibrated_and_miscalibrated_samples():
 
 
 def test_reliability_bins():
-    bins = metrics.reliability([0, 1, 1, 1], [.1, .2, .9, 1], n_bins=4)
+    bins = curves.reliability([0, 1, 1, 1], [.1, .2, .9, 1], n_bins=4)
     np.testing.assert_array_equal(bins.edges, [0, .25, .5, .75, 1])
     np.testing.assert_array_equal(bins.count, [2, 0, 0, 2])
     np.testing.assert_allclose(bins.probability, [.15, NAN, NAN, .95])
@@ -109,13 +109,13 @@ def test_reliability_bins():
 
 
 def test_reliability_of_nothing():
-    bins = metrics.reliability([], [], n_bins=3)
+    bins = curves.reliability([], [], n_bins=3)
     assert bins.count.tolist() == [0, 0, 0]
     assert np.isnan([bins.probability, bins.fraction, bins.low, bins.high]).all()
 
 
 def test_roc_curve_goes_through_the_threshold():
-    fpr, tpr, thresholds = metrics.roc_curve(LABELS, PROBABILITIES)
+    fpr, tpr, thresholds = curves.roc_curve(LABELS, PROBABILITIES)
     assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
     at = np.flatnonzero(thresholds == .5)
     assert (fpr[at], tpr[at]) == (pytest.approx(1 / 3), pytest.approx(3 / 4))
@@ -230,7 +230,7 @@ def test_wrong_table(labels, threshold, message):
 
 def test_roc_curve_needs_both_answers():
     with pytest.raises(ValueError, match="both answers.*Received 2 positive of 2"):
-        metrics.roc_curve([1, 1, NAN], [.5, .6, .7])
+        curves.roc_curve([1, 1, NAN], [.5, .6, .7])
 
 
 def test_import_is_light():

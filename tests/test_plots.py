@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.container import ErrorbarContainer
 
-from astromorph import metrics, plots
+from astromorph import curves, metrics, plots
 from astromorph.questions import QUESTIONS
 
 
@@ -30,7 +30,7 @@ def legend_texts(ax):
 def test_roc_draws_the_curve_and_the_threshold(data):
     ax = plots.plot_roc(*data, label="disk", threshold=.3)
     diagonal, curve, dot = ax.lines
-    fpr, tpr, _ = metrics.roc_curve(*data)
+    fpr, tpr, _ = curves.roc_curve(*data)
     np.testing.assert_array_equal(curve.get_xydata(), np.c_[fpr, tpr])
     np.testing.assert_array_equal(diagonal.get_xydata(), [[0, 0], [1, 1]])
     result = metrics.score(*data, threshold=.3)
@@ -56,7 +56,7 @@ def test_roc_without_both_answers():
 
 def test_reliability_draws_bins_errors_and_counts(data):
     ax = plots.plot_reliability(*data, n_bins=5, label="bar")
-    bins = metrics.reliability(*data, n_bins=5)
+    bins = curves.reliability(*data, n_bins=5)
     errorbar, = (one for one in ax.containers if isinstance(one, ErrorbarContainer))
     line, _, (segments,) = errorbar.lines
     np.testing.assert_allclose(line.get_xydata(), np.c_[bins.probability, bins.fraction])

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from astromorph.atomic import remove_files, write_file
+from astromorph.atomic import UNFINISHED, remove_files, write_file
 from astromorph.errors import ArgumentTypeError, warn, wrong
 from astromorph.running.results import now
 
@@ -122,7 +122,7 @@ class Checkpoint:
                 raise wrong("checkpoint", "a folder", f"the file {self.folder}")
             self.folder.mkdir(parents=True, exist_ok=True)
             self._acquire(stack)
-            remove_files(*self.folder.glob(".*.tmp"))  # of a process that was killed
+            remove_files(*self.folder.glob(UNFINISHED))  # of a process that was killed
             self._open_manifest()
             self._held = stack.pop_all()
         return self

@@ -7,7 +7,8 @@ from astropy.table import Table
 
 from astromorph import networks
 from astromorph.datasets import load_sample
-from astromorph.metrics import rejection_curve, score
+from astromorph.curves import rejection_curve
+from astromorph.metrics import score
 from astromorph.plots import plot_rejection
 from astromorph.services.local import LocalFolder
 

@@ -482,7 +482,7 @@ def test_folders_of_something_else(tmp_path):
 
 
 def test_killed_before_the_manifest(tmp_path):
-    for name in ("lock", ".0123.tmp"):
+    for name in ("lock", ".01234567.part-x"):
         (tmp_path / name).touch()
     with opened(tmp_path):
         assert sorted(path.name for path in tmp_path.iterdir()) in (
