@@ -107,11 +107,23 @@ class ArgumentError(ValueError):
 
 
 class ArgumentTypeError(ArgumentError, TypeError):
-    """The type of an argument is wrong."""
+    """The type of an argument is wrong.
+
+    Parameters
+    ----------
+    argument, expected, received, hint
+        As for `ArgumentError`.
+    """
 
 
 class DestinationError(ArgumentError, FileExistsError):
-    """There is a file already where one should be written."""
+    """There is a file already where one should be written.
+
+    Parameters
+    ----------
+    argument, expected, received, hint
+        As for `ArgumentError`.
+    """
 
     __str__ = ArgumentError.__str__
 

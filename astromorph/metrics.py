@@ -57,6 +57,7 @@ class Score:
 
 
 def check_threshold(threshold):
+    """Raise unless a threshold is one number in 0..1."""
     check_number(threshold, "threshold", "one number in 0..1", lambda value: 0 <= value <= 1)
 
 

