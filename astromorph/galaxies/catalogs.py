@@ -93,7 +93,8 @@ def query_galaxies(region, survey="sdss", *, max_rows: int = 100_000,
     check_count(max_rows, "max_rows")
     if faint_limit is not None and not np.isfinite(as_floats(faint_limit, "faint_limit")):
         raise wrong("faint_limit", "a magnitude", repr(faint_limit))
-    table = CATALOGS[record.catalog](*bounding_circle(region), max_rows + 1, faint_limit)
+    table = CATALOGS[record.catalog](record.release, *bounding_circle(region), max_rows + 1,
+                                     faint_limit)
     if len(table) > max_rows:
         raise _too_many(max_rows)
     table = table[inside(region, *find_positions(table))]

@@ -9,7 +9,6 @@ from dataclasses import replace
 from glob import glob
 from inspect import signature
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 from PIL import Image
 
-from astromorph import MorphologyClassifier, __version__, cli
+from astromorph import MorphologyClassifier, __version__, cli, report
 from astromorph.cutouts.cache import CutoutCache, cache_key
 from astromorph.datasets import load_sample
 from astromorph.flags import MorphFlag
@@ -553,7 +552,7 @@ BAD_INPUTS = {
                                 "there is no folder"),
     "read-only output": (["classify", "{t}/a.jpg", "-o", "/proc/out.fits"], 2, "/proc/"),
     "output is a device": (["classify", "{t}/a.jpg", "-o", "/dev/full", "--output-format", "csv",
-                            "--overwrite"], 2, "/dev/full is no file"),
+                            "--overwrite"], 2, "/dev/full, which is no file"),
     "unknown output format": (["classify", "{t}/a.jpg", "-o", "{t}/out.tableau"], 2,
                               "tells no table format"),
     "report exists": (["classify", "{t}/a.jpg", "--report", "{t}/old.fits"], 2, "--overwrite"),
@@ -661,16 +660,15 @@ def test_a_report_without_jinja2_is_refused_first(sample, tmp_path, capsys, monk
 def test_report(sample, tmp_path, capsys, loaded, monkeypatch):
     """What the report is asked for; its contents have tests of their own."""
     asked = []
-    module = ModuleType("astromorph.report.page")
-    module.write_report = lambda table, path, **options: asked.append((len(table), path, options))
-    module.check_report = lambda path, *, overwrite: None
-    monkeypatch.setitem(sys.modules, "astromorph.report.page", module)
-    report = tmp_path / "r.html"
-    assert cli.main(["classify", str(sample), *IMAGES, "--report", str(report)]) == 0
+    monkeypatch.setattr(report, "write_report", lambda table, path, **options: asked.append(
+        (len(table), path, options)))
+    monkeypatch.setattr(report, "check_report", lambda path, *, overwrite: None)
+    page = tmp_path / "r.html"
+    assert cli.main(["classify", str(sample), *IMAGES, "--report", str(page)]) == 0
     rows, path, options = asked.pop()
-    assert (rows, path, options["images"]) == (12, report, "file")
+    assert (rows, path, options["images"]) == (12, page, "file")
     cli.main(["classify", str(sample), "--width", "30arcsec", "--offline", "--cache",
-              str(tmp_path / "cache"), "--report", str(report)])
+              str(tmp_path / "cache"), "--report", str(page)])
     assert asked[0][2]["images"](0) is None  # there is none in the cache
 
 

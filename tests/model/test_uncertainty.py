@@ -139,7 +139,8 @@ def test_rejecting_the_uncertain_helps_and_a_random_error_does_not():
 
 
 @pytest.mark.parametrize("errors, message", [
-    ([.1, .2], r"shape of the labels, \(3,\). Received \(2,\)"), ([.1, .2, np.nan], "1 missing of 3")])
+    ([.1, .2], r"shape of the labels, \(3,\). Received \(2,\)"),
+    ([.1, .2, np.nan], "1 missing of 3")])
 def test_rejection_curve_refuses(errors, message):
     with pytest.raises(ValueError, match=message):
         rejection_curve([1, 0, 1], [.9, .1, .8], errors)
