@@ -28,7 +28,7 @@ def forecast(args):
     forecast["assumes"].append(f"the network answers {rate:.0f} galaxies/s, as measured now on "
                                "this machine")
     working = forecast["to_classify"] / rate
-    # Images are got while the network works.
+    # Images are downloaded while the network works.
     forecast["minutes"] = round(max(working, forecast.pop("waiting", 0)) / 60, 1)
     _show(forecast)
     return {"dry_run": True, **forecast}

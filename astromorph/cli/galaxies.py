@@ -27,7 +27,7 @@ class Galaxies:
     options : dict
         Of ``classify``.
     positions : bool
-        Whether images are got by position.
+        Whether images are downloaded by position.
     """
 
     data: object

@@ -70,7 +70,7 @@ def read_planes(source, *, survey=None, bands=None):
     ----------
     source : path, bytes, binary file, `~astropy.io.fits.HDUList`, HDU, \
             `~astropy.nddata.NDData`, `~astropy.nddata.Cutout2D` or dict
-        FITS in any form: a (band, y, x) cube, an HDU a band, one band, or a dict of one of these
+        FITS in any form: a (band, y, x) cube, one HDU per band, one band, or a dict of one of these
         (or a 2-D array) for each band name.
     survey : str or `~astromorph.surveys.Survey`, optional
         By default Legacy Surveys for images with z and no i, SDSS for all others.

@@ -48,7 +48,7 @@ class ServiceImage:
     Parameters
     ----------
     data : bytes
-        One JPEG or PNG, or one FITS file with a plane a band and a celestial WCS.
+        One JPEG or PNG, or one FITS file with one plane per band and a celestial WCS.
     url : str
         Where it came from; of several, the first.
     bands : str

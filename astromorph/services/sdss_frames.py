@@ -98,7 +98,7 @@ def _best_field(fields, request, frames, transport):
 
 
 class Frames:
-    """The latest frames, for neighbors; each is got once, however many threads want it."""
+    """The latest frames, for neighbors; each is downloaded once, however many threads want it."""
 
     def __init__(self):
         self._lock, self._futures = threading.Lock(), OrderedDict()
