@@ -116,7 +116,7 @@ class ArgumentTypeError(ArgumentError, TypeError):
     """
 
 
-class DestinationError(ArgumentError, FileExistsError):
+class DestinationError(FileExistsError, ArgumentError):
     """There is a file already where one should be written.
 
     Parameters
@@ -125,7 +125,8 @@ class DestinationError(ArgumentError, FileExistsError):
         As for `ArgumentError`.
     """
 
-    __str__ = ArgumentError.__str__
+    # Not those of an error of the operating system, which is first to be of the same layout.
+    __init__, __str__ = ArgumentError.__init__, ArgumentError.__str__
 
 
 class AstromorphWarning(AstropyUserWarning):

@@ -1,5 +1,6 @@
 """Fixtures shared by the tests: bundled weights, a simulated galaxy, the folder of real ones."""
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,9 @@ def galaxy_wcs():
     scale = SURVEYS["sdss"].pixel_scale.to_value("deg")
     wcs.wcs.cdelt = [-scale, scale]
     return wcs
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that have slow tests, so that no process is left with one at the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])

@@ -202,7 +202,7 @@ def test_masked_size_is_flagged(classifier, kind):
 @pytest.mark.parametrize("data, options, message", [
     (Table({"file": ["a.jpg"]}), {}, "expected a table with positions, or images="),
     (Table({"ra": [1.0], "dec": [2.0]}), {}, "r90: expected a column with the sizes"),
-    (Table({"ra": [1.0]}), {"images": "file"}, "images: .*'file'.*'ra'"),
+    (Table({"ra": [1.0]}), {"images": "file"}, "images: expected the name of a column.*'file'"),
     (SkyCoord(1 * u.deg, 2 * u.deg), {}, "r90: expected a column with the sizes"),
     (["a.jpg"], {"width": 5 * u.arcsec}, "width: expected positions"),
     (["a.jpg"], {"images": "file"}, "images: expected no column without a table"),
@@ -269,7 +269,7 @@ def test_evaluate(classifier, jpegs):
     assert by_array["TPR"].tolist() == scored["TPR"].tolist()
     done = classifier.classify(table, images="file", cutout_r90="width")
     assert classifier.evaluate(done)["accuracy"].tolist() == scored["accuracy"].tolist()
-    with pytest.raises(ValueError, match=r"labels: none given.*\['disk', 'edge_on', 'bar'\]"):
+    with pytest.raises(ValueError, match=r"labels: .*\['disk', 'edge_on', 'bar'\]"):
         classifier.evaluate(paths)
 
 

@@ -123,6 +123,7 @@ def whole_round(model, images, labels, folder, *, train="all", survey=None, setu
     return adapted, table
 
 
+@pytest.mark.slow
 def test_a_fourth_question_is_one_record(classifier, sample, tmp_path):
     images, labels = sample
     questions = (*QUESTIONS, ROUND)
@@ -132,6 +133,7 @@ def test_a_fourth_question_is_one_record(classifier, sample, tmp_path):
     assert adapted.questions[3] is not ROUND or adapted.card["questions"][3]["key"] == "round_one"
 
 
+@pytest.mark.slow
 def test_two_of_three_questions(sample, tmp_path):
     images, labels = sample
     questions = (QUESTIONS[0], QUESTIONS[2])
@@ -164,6 +166,7 @@ def euclid_like():
                   sky_noise=0.01 * u.nmgy, release="Q1", services=("my-archive",))
 
 
+@pytest.mark.slow
 def test_a_survey_is_one_record(sample, tmp_path, euclid_like):
     images, labels = sample
     adapted, _ = whole_round(untrained(QUESTIONS), images, labels, tmp_path, survey=euclid_like)
@@ -212,6 +215,7 @@ def toy(monkeypatch):
     ARCHITECTURES.update(known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", ["all", "dense"])
 def test_a_network_is_one_record(sample, tmp_path, toy, train):
     images, labels = sample

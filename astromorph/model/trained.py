@@ -1,4 +1,5 @@
 """`TrainedModel`: network pixels in, calibrated probabilities out."""
+import json
 import threading
 from dataclasses import dataclass
 from functools import cached_property
@@ -407,8 +408,8 @@ class TrainedModel:
 
 
 def _known_model(card, arrays, precision):
-    """The model of this process that gives the same answers, or a new one."""
-    key = card.identity, precision
+    """The model of this process with the same card, or a new one."""
+    key = json.dumps([card.to_json(), precision], sort_keys=True)
     with _lock:
         model = _known.get(key)
         if model is None:

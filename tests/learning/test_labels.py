@@ -324,7 +324,7 @@ def test_real_votes_give_the_labels_of_their_set(real_data):
         table[task + answers[1] + "_fraction"] = 1 - known[name]
     labels = make_labels(table).values
     for question, found in zip(QUESTIONS, labels.T, strict=True):
-        wanted = np.ma.filled(np.ma.asarray(known[question.key], float), NAN)
+        wanted = np.ma.filled(np.ma.asarray(known[question.aliases[0]], float), NAN)
         both = np.isfinite(found) & np.isfinite(wanted)
         assert_array_equal(found[both], wanted[both])
         assert both.sum() == np.isfinite(wanted).sum()

@@ -110,7 +110,7 @@ def test_refuses_wrong_dictionaries(numbers):
 def test_refuses_words_and_logits():
     with pytest.raises(TypeError, match="slope: expected an array of numbers.*steep"):
         PlattScaling.from_dict({"slope": "steep", "intercept": 0})
-    with pytest.raises(ValueError, match="probabilities must lie in 0..1.*logits"):
+    with pytest.raises(ValueError, match="probabilities: expected numbers in 0..1.*logits"):
         PlattScaling.identity()([-3.2, 4.1])
 
 
@@ -261,7 +261,8 @@ def test_prior_shift_after_labels(classifier, images, tmp_path):
 @pytest.mark.parametrize("labels, options, message", [
     (np.ones((60, 3)), {}, "labels.*60 positive and 0 negative"),
     (np.full((60, 3), NAN), {}, "labels"), (np.full((60, 3), .4), {}, "labels: expected 1, 0, or"),
-    (np.ones((59, 3)), {}, r"labels: expected shape \(60, 3\)"), (None, {}, "labels: none given"),
+    (np.ones((59, 3)), {}, r"labels: expected shape \(60, 3\)"),
+    (None, {}, "labels: expected an array"),
     (np.ones((60, 3)), {"method": "prior"}, "labels: expected none with method=.prior."),
     (None, {"method": "isotonic"}, "method: expected one of.*isotonic")])
 def test_calibrate_refuses(classifier, images, labels, options, message):

@@ -4,6 +4,7 @@ import io
 import sys
 from collections import Counter
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -219,7 +220,7 @@ def test_without_provenance(tmp_path):
 class Classifier:
     """What the report takes of one."""
 
-    questions = QUESTIONS
+    questions, model = QUESTIONS, SimpleNamespace(identity="0123456789abcdef")
     card = {"network": "pinwheel", "survey": "legacy", "frame_r90": 4.24, "size": 80,
             "sha256": "0123456789abcdef" * 4, "license": "BSD-3-Clause",
             "training": {"sets": ["gz2", "efigi"]}, "citations": ["Someone & Else 2020"],
@@ -237,8 +238,8 @@ def test_the_weights_are_summarized(many, tmp_path):
 def test_wrong_arguments(many, tmp_path):
     with pytest.raises(ValueError, match="returned. Received Table without P_disk, .* morph_flag"):
         written(tmp_path, Table({"a": [1]}))
-    many.meta["MORPHWGT"] = "f" * 16
-    with pytest.raises(ValueError, match="classifier: expected that of the table, with weights ff"):
+    many.meta["MORPHMDL"] = "f" * 16
+    with pytest.raises(ValueError, match="classifier: expected that of the table, model ff"):
         written(tmp_path, many, classifier=Classifier())
     with pytest.raises(ValueError, match="images: expected 200, .* Received 1"):
         written(tmp_path, many, images=["a.jpg"])
