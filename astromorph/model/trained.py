@@ -162,11 +162,13 @@ class TrainedModel:
         TrainedModel
         """
         changed = self.card.replace(**card)
-        if arrays is not None or changed.keys != self.card.keys:
-            arrays = self.arrays if arrays is None else arrays
-            changed = changed.replace(sha256=files.digest(arrays, changed.keys))
-            return TrainedModel(changed, arrays, self.precision)
-        return self._sharing(changed, self.precision)
+        same = all(getattr(changed, name) == getattr(self.card, name)
+                   for name in ("keys", "network", "size"))
+        if arrays is None and same:
+            return self._sharing(changed, self.precision)
+        arrays = self.arrays if arrays is None else arrays
+        changed = changed.replace(sha256=files.digest(arrays, changed.keys))
+        return TrainedModel(changed, arrays, self.precision)
 
     def in_precision(self, precision=None):
         """Give the model that computes in a precision.
@@ -203,8 +205,7 @@ class TrainedModel:
 
     def _sharing(self, card, precision):
         """A model of the same weights, and of the same network where that is built."""
-        model = object.__new__(TrainedModel)
-        model.__dict__.update(card=card, arrays=self.arrays, precision=precision)
+        model = _unchecked(card, self.arrays, precision)
         if "network" in self.__dict__ and precision == self.precision:
             model.__dict__.update({name: self.__dict__[name] for name in ("network", "_frozen")
                                    if name in self.__dict__})
@@ -413,7 +414,12 @@ def _known_model(card, arrays, precision):
     with _lock:
         model = _known.get(key)
         if model is None:
-            model = object.__new__(TrainedModel)
-            model.__dict__.update(card=card, arrays=arrays, precision=precision)
-            _known[key] = model
+            model = _known[key] = _unchecked(card, arrays, precision)
         return model
+
+
+def _unchecked(card, arrays, precision):
+    """A model of parts that were checked before; its network is built when it is needed."""
+    model = object.__new__(TrainedModel)
+    model.__dict__.update(card=card, arrays=arrays, precision=precision)
+    return model

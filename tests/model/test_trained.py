@@ -101,6 +101,8 @@ def test_arrays_must_fit(model):
     arrays.pop(next(iter(arrays)))
     with pytest.raises(ValueError, match="missing or unknown"):
         model.replace(arrays=arrays)
+    with pytest.raises(ValueError, match="size"):
+        model.replace(size=model.size + 1)
     with pytest.raises(ValueError, match="missing or unknown|shape"):
         model.replace(questions=QUESTIONS[:2], calibration={
             key: model.card.calibration[key] for key in ("disk", "edge_on")})
