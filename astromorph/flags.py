@@ -41,6 +41,8 @@ _BITS = (
      "The size of the galaxy, or of its frame, is missing, not positive, or too large."),
     (18, "NOT_CACHED", _FAILED, "Working offline, and the cache does not hold this image."),
     (19, "UNUSUAL", _WARNING, "The image looks unlike those that the weights were trained on."),
+    (20, "READ_ERROR", _FAILED,
+     "The system kept the file from being read; another attempt may succeed."),
 )
 
 MorphFlag = enum.IntFlag("MorphFlag", [

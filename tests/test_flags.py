@@ -14,10 +14,10 @@ def test_bits_are_the_published_ones():
         "UNKNOWN_UNIT": 512, "SATURATED": 1024, "MEASURED_SIZE": 2048, "STALE": 4096,
         "OUTSIDE_FOOTPRINT": 8192, "SERVER_ERROR": 16384, "TIMED_OUT": 32768,
         "BAD_COORDINATE": 65536, "BAD_SIZE": 131072, "NOT_CACHED": 262144,
-        "UNUSUAL": 524288}
+        "UNUSUAL": 524288, "READ_ERROR": 1048576}
     assert decode_flags(MorphFlag.UNCLASSIFIED) == [
         "MISSING_FILE", "UNREADABLE", "BAD_SHAPE", "BLANK", "OUTSIDE_FOOTPRINT", "SERVER_ERROR",
-        "TIMED_OUT", "BAD_COORDINATE", "BAD_SIZE", "NOT_CACHED"]
+        "TIMED_OUT", "BAD_COORDINATE", "BAD_SIZE", "NOT_CACHED", "READ_ERROR"]
 
 
 @pytest.mark.parametrize("value, names", [

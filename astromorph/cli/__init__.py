@@ -7,11 +7,11 @@ import os
 import sys
 import time
 import traceback
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 
 from astromorph import __version__
 from astromorph.cli import adapt, cache, classify, demo, evaluate, info, suggest
-from astromorph.cli.parsing import Parser, explain
+from astromorph.cli.parsing import Parser, explain, printable
 
 __all__ = ["build_parser", "main"]
 
@@ -32,16 +32,40 @@ def main(arguments=None):
         Exit status: 0 when done, 1 if it failed or nothing could be done, 130 if it was
         interrupted; a wrong argument exits with 2.
     """
+    _open_streams()
     args = build_parser().parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's talk about the processor
     started = time.monotonic()
     with _speaking(args):
         status, summary = _run(args)
-    if args.json:
-        print(json.dumps({"command": args.parser.prog.split()[-1], "version": __version__,
-                          "status": status, **summary,
-                          "seconds": round(time.monotonic() - started, 1)}, default=str))
+    try:
+        if args.json:
+            print(json.dumps({"command": args.parser.prog.split()[-1], "version": __version__,
+                              "status": status, **summary,
+                              "seconds": round(time.monotonic() - started, 1)}, default=str))
+        sys.stdout.flush()
+    except OSError as error:
+        _complain(args, f"the standard output cannot be written: {error.strerror or error}")
+        _let_go(sys.stdout)
+        status = status or FAILED
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _let_go(sys.stderr)
     return status
+
+
+def _open_streams():
+    """Something to write to, where the caller closed the standard streams."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # for the rest of the process
+
+
+def _let_go(stream):
+    """Have what a stream still holds go nowhere, lest Python fail on it at its end."""
+    with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def build_parser():
@@ -70,8 +94,9 @@ def _run(args):
 
 
 def _complain(args, error):
-    line = " ".join(str(error).split()) or type(error).__name__
-    print(f"{args.parser.prog}: error: {line}", file=sys.stderr)
+    line = printable(" ".join(str(error).split())) or type(error).__name__
+    with suppress(OSError):
+        print(f"{args.parser.prog}: error: {line}", file=sys.stderr)
     return {"error": line}
 
 
@@ -88,9 +113,17 @@ def _speaking(args):
     from astropy import log
 
     before = log.level
+    log.addFilter(_without_controls)
     log.setLevel("DEBUG" if args.verbose else "ERROR" if args.quiet else before)
     try:
         with redirect_stdout(sys.stderr) if args.json else nullcontext():
             yield
     finally:
+        log.removeFilter(_without_controls)
         log.setLevel(before)
+
+
+def _without_controls(record):
+    """Names and what services say come as warnings, too."""
+    record.msg, record.args = printable(record.getMessage()), ()
+    return True

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from astromorph.cli.galaxies import (add_galaxies, add_network, load_classifier, open_galaxies,
                                      read_galaxies)
-from astromorph.cli.output import (add_output, check_output, check_page, count_outcomes, say,
-                                   write_output)
+from astromorph.cli.output import (add_output, check_input, check_output, check_page,
+                                   count_outcomes, say, write_output)
 from astromorph.cli.parsing import add_command, given
 
 __all__ = ["add_parser", "run"]
@@ -80,7 +80,7 @@ def run(args):
             return _finish(args, *classify_hats(args))
     if args.workers:
         args.parser.error("--workers goes with HATS in and out")
-    return _finish(args, *_classify(args))
+    return _finish(args, *_classify(args, output_format))
 
 
 def _check(args):
@@ -92,9 +92,10 @@ def _check(args):
         args.parser.error("--resume goes with --output, or --checkpoint")
 
 
-def _classify(args):
+def _classify(args, output_format):
     """Counts of outcomes, and the provenance."""
     galaxies = read_galaxies(args)
+    check_input(args, galaxies.data, output_format)
     checkpoint = args.checkpoint or (_beside(args.output) if args.resume else None)
     options = galaxies.options | given(args, "uncertainty", "joint", "provenance", "precision")
     if checkpoint is not None:
@@ -105,22 +106,25 @@ def _classify(args):
     else:
         table = classifier.classify_region(read_region(args.region), **options,
                                            **given(args, "max_rows", "faint_limit"))
+    outcome = count_outcomes(table["morph_flag"])
     write_output(args, table)
     if args.resume and args.checkpoint is None:
         shutil.rmtree(checkpoint, ignore_errors=True)
     if args.report is not None:
         _write_report(args, table, classifier, galaxies)
-    return count_outcomes(table["morph_flag"]), table.meta
+    return outcome, table.meta
 
 
 def _finish(args, outcome, meta):
     """Say what came out; the exit status and the summary."""
     rows, classified = outcome["rows"], outcome["classified"]
-    say(args, f"Classified {classified} of {rows} galaxies.")
+    nothing = rows > 0 and classified == 0
+    why = ", ".join(f"{name} {count}" for name, count in outcome["flags"].items())
+    say(args, f"Classified {classified} of {rows} galaxies" + (f" ({why})." if nothing else "."))
     origin = {name: meta.get(key) for name, key in {
         "network": "MORPHNET", "survey": "MORPHSRV", "weights": "MORPHWGT",
         "images": "MORPHIMG"}.items() if meta.get(key)}
-    return int(rows > 0 and classified == 0), {
+    return int(nothing), {
         **outcome, "output": args.output, "report": args.report, **origin}
 
 

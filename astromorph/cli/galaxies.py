@@ -9,7 +9,8 @@ from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, give
 __all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "load_classifier",
            "open_galaxies", "read_galaxies", "read_given_labels"]
 
-_PICTURES = (".jpg", ".jpeg", ".png", ".fits", ".fit")
+_PICTURES = (".jpg", ".jpeg", ".png", *(end + packed for end in (".fits", ".fit", ".fts")
+                                        for packed in ("", ".gz", ".fz", ".bz2")))
 _SKY = ("ra", "dec", "width", "ids", "local", "services", "pixels", "cache", "offline", "max_age",
         "per_host", "timeout", "retries", "provenance")
 """Options for positions only."""
@@ -55,6 +56,8 @@ def _add_columns(parser):
     add = parser.add_argument_group("galaxies").add_argument
     add("--input-format", metavar="NAME", help="format of the table, if its name does not tell: "
         "fits, votable, ecsv, parquet, csv or hats")
+    add("--hdu", metavar="NAME", help="HDU of the table in a FITS file, its name or number; "
+        "default: the first one with positions")
     add("--images", metavar="COLUMN", help="column of the table that holds the cutouts' file names")
     add("--positions", action="store_true",
         help="get images of the table's positions; default for a table without --images")
@@ -127,7 +130,7 @@ def read_galaxies(args, data=None):
     _find(files)
     if data is None:
         is_table = files and (positions or args.images)
-        data = _read(files[0], args.input_format) if is_table else files
+        data = _read(files[0], args.input_format, args.hdu) if is_table else files
     options = given(args, "images", "cutout_r90", "survey", "bands", "threads", "batch_size",
                     "progress") | _angles(args, data)
     if args.quiet:
@@ -170,10 +173,11 @@ def read_given_labels(args, data, questions):
     return make_labels(without_answers(table, questions), questions=questions, **choices)
 
 
-def _read(path, format=None):
+def _read(path, format=None, hdu=None):
     from astromorph.tables import read_table
 
-    return read_table(path, format=format)
+    hdu = int(hdu) if hdu is not None and hdu.isdigit() else hdu
+    return read_table(path, format=format, hdu=hdu)
 
 
 def _files(args):
@@ -205,7 +209,7 @@ def _is_folder_of_cutouts(name, args):
 
 def _pictures_in(folder):
     return sorted(str(path) for path in Path(folder).iterdir()
-                  if path.suffix.lower() in _PICTURES and not path.name.startswith("."))
+                  if path.name.lower().endswith(_PICTURES) and not path.name.startswith("."))
 
 
 def _holds_table(path, input_format):

@@ -1,10 +1,13 @@
 """Where results go: a table file, a report, the terminal."""
 import sys
-from contextlib import contextmanager
+import warnings
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["add_output", "check_file", "check_output", "check_page", "count_outcomes",
-           "print_table", "say", "write_output"]
+from astromorph.cli.parsing import printable
+
+__all__ = ["add_output", "check_file", "check_input", "check_output", "check_page",
+           "count_outcomes", "print_table", "say", "write_output"]
 
 
 def add_output(parser, what, *, default="print it"):
@@ -24,8 +27,38 @@ def check_output(args):
 
     if args.output is None:
         return None
+    if not args.overwrite and _holds_nothing(args.output, args.output_format):
+        say(args, f"No galaxy of {args.output} could be classified: it will be replaced.")
+        args.overwrite = True
     with _refusing(args, "--output"):
         return check_destination(args.output, overwrite=args.overwrite, format=args.output_format)
+
+
+def _holds_nothing(path, format):
+    """Whether a file is a classified table, but without one row that could be classified."""
+    from astromorph.flags import MorphFlag
+    from astromorph.tables import read_table
+
+    if not path.exists():
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            flags = read_table(path, format=format)["morph_flag"]
+        return len(flags) > 0 and bool(((flags & MorphFlag.UNCLASSIFIED.value) != 0).all())
+    except Exception:  # whatever it is, it is none
+        return False
+
+
+def check_input(args, data, format):
+    """The same of the columns of a table of galaxies, in the format of the output."""
+    from astropy.table import Table
+
+    from astromorph.tables import check_columns
+
+    if format is not None and isinstance(data, Table):
+        with _refusing(args, "--output"):
+            check_columns(data, format)
 
 
 def check_file(args, path):
@@ -53,7 +86,8 @@ def _refusing(args, place):
     try:
         yield
     except ArgumentError as error:
-        argument = {"path": place, "format": "--output-format"}.get(error.argument, error.argument)
+        argument = {"path": place, "table": place, "format": "--output-format"}.get(
+            error.argument, error.argument)
         hint = "Pass --overwrite to replace it." if error.hint == REPLACE_HINT else error.hint
         args.parser.error(str(ArgumentError(argument, error.expected, error.received, hint)))
     except OSError as error:
@@ -71,12 +105,18 @@ def write_output(args, table):
 
 
 def print_table(table):
-    """Print every row, probabilities with three digits."""
-    shown = table.copy(copy_data=False)  # the format is for the eye only
+    """Print every row, probabilities with four digits."""
+    from astropy.table import Column
+
+    shown = table.copy(copy_data=False)  # all of this is for the eye only
+    for name in shown.colnames:
+        column = shown[name]
+        if isinstance(column, Column) and column.dtype.kind in "SUO" and column.ndim == 1:
+            shown[name] = [printable(str(value)) for value in column]
     for column in shown.itercols():
         if column.info.name.startswith("P_"):
-            column.info.format = ".3f"
-    print("\n".join(shown.pformat(max_lines=-1, max_width=-1)))
+            column.info.format = ".4f"
+    print(printable("\n".join(shown.pformat(max_lines=-1, max_width=-1))))
 
 
 def count_outcomes(flags, counts=1):
@@ -98,4 +138,5 @@ def count_outcomes(flags, counts=1):
 def say(args, line):
     """A line for people, on stderr."""
     if not args.quiet:
-        print(line, file=sys.stderr)
+        with suppress(OSError):
+            print(printable(line), file=sys.stderr)

@@ -3,7 +3,7 @@ import argparse
 from typing import NamedTuple
 
 __all__ = ["ColumnWithUnit", "Parser", "add_command", "angle", "angle_or_column", "explain",
-           "given", "number_or_word", "survey_name"]
+           "given", "number_or_word", "printable", "survey_name"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -11,7 +11,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         """Say what is wrong in one line, and exit with 2."""
-        line = " ".join(message.split())
+        line = printable(" ".join(message.split()))
         self.exit(2, f"{self.prog}: error: {line} (try '{self.prog} --help')\n")
 
 
@@ -53,6 +53,23 @@ def explain(args, error):
     names = [f"--{name.replace('_', '-')}" if name in vars(args) else name
              for name in error.argument.split(", ")]
     return str(ArgumentError(", ".join(names), error.expected, error.received, error.hint))
+
+
+def printable(text):
+    r"""Text without the characters that a terminal would obey, or could not encode.
+
+    Parameters
+    ----------
+    text : str
+        Of names, of services, of anybody.
+
+    Returns
+    -------
+    str
+        They stand there as escapes, ``\x1b``.
+    """
+    return "".join(one if one.isprintable() or one in "\n\t\xa0" else
+                   one.encode("unicode_escape").decode() for one in text)
 
 
 def number_or_word(text):

@@ -1,6 +1,6 @@
 """``astromorph suggest``: galaxies in, those to label out."""
 from astromorph.cli.galaxies import add_galaxies, add_network, load_classifier, read_galaxies
-from astromorph.cli.output import add_output, check_output, say, write_output
+from astromorph.cli.output import add_output, check_input, check_output, say, write_output
 from astromorph.cli.parsing import add_command, given
 
 __all__ = ["add_parser", "run"]
@@ -25,8 +25,9 @@ def add_parser(commands):
 
 def run(args):
     """Exit status and summary."""
-    check_output(args)
+    output_format = check_output(args)
     galaxies = read_galaxies(args)
+    check_input(args, galaxies.data, output_format)
     table = load_classifier(args).suggest(galaxies.data, args.number, **given(args, "seed"),
                                           **galaxies.options)
     write_output(args, table)

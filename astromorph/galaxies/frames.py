@@ -132,6 +132,8 @@ def _numbers(value, n):
     values = as_floats(value, "cutout_r90")
     if values.ndim and values.shape != (n,):
         raise wrong("cutout_r90", f"one number or {n}, one per galaxy", f"shape {values.shape}")
+    if not values.ndim and values <= 0:
+        raise wrong("cutout_r90", "a positive number of R90", repr(value))
     return values
 
 

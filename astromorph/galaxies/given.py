@@ -41,7 +41,7 @@ class GivenImages:
         If an argument is not as described.
     """
 
-    prefetch, chunk, retryable = 256, 16, MorphFlag(0)
+    prefetch, chunk, retryable = 256, 16, MorphFlag.READ_ERROR
     provenance_columns = {}
 
     def __init__(self, data, images=None, *, frames=FrameOptions(), survey=None, bands=None):

@@ -57,7 +57,7 @@ class SkyPositions:
     prefetch, chunk = PREFETCH, 1  # services answer one after the other
     # Damaged answers of services leave UNREADABLE.
     retryable = (MorphFlag.SERVER_ERROR | MorphFlag.TIMED_OUT | MorphFlag.NOT_CACHED
-                 | MorphFlag.UNREADABLE)
+                 | MorphFlag.UNREADABLE | MorphFlag.READ_ERROR)
 
     def __init__(self, data, survey, *, frame_r90, frames=FrameOptions(), ids=None,
                  provenance=False, ra=None, dec=None, **fetch):

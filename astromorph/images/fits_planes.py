@@ -4,27 +4,31 @@ import gzip
 import io
 import os
 import re
+import stat
 from dataclasses import dataclass, field
 from functools import singledispatch
-from pathlib import Path
 
 import numpy as np
+from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import Cutout2D, NDData
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
 
-from astromorph.errors import CutoutError, wrong
+from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
+from astromorph.images.bands import (band_names, header_band, light_planes, parse_band,
+                                     split_bands)
 from astromorph.images.flux_units import to_nanomaggies
 from astromorph.surveys import SURVEYS, get_survey
 
-__all__ = ["MAX_PIXELS", "FluxPlanes", "band_names", "read_planes"]
+__all__ = ["MAX_PIXELS", "FluxPlanes", "band_names", "open_regular", "read_planes"]
 
 MAX_PIXELS = 2**27  # a DES tile has 10^8; more is a damaged header or a decompression bomb
-_MAX_BYTES = 2**30
-_NOT_IMAGES = re.compile(r"inv?var|ivar|weight|mask|err|rms|psf|var|\bdq|bkg|sky", re.IGNORECASE)
-_BAND = re.compile(r"(?:^|[^a-z])([ugrizy])(?![a-z])", re.IGNORECASE)
+_MAX_BYTES, _MAX_HEADER = 2**30, 2**21
+_END = re.compile(rb"END {77}")
+_CELESTIAL = (("pos.eq.ra", "pos.eq.dec"), ("pos.galactic.lon", "pos.galactic.lat"),
+              ("pos.ecliptic.lon", "pos.ecliptic.lat"))
 _WCS_KEY = re.compile(r"(CTYPE|CRVAL|CRPIX|CUNIT|CDELT|CROTA)[12]$|(CD|PC)[12]_[12]$")
 
 
@@ -96,7 +100,7 @@ def read_planes(source, *, survey=None, bands=None):
     names = _name_planes(images, len(cube), survey, bands)
     survey = get_survey(survey or ("legacy" if "z" in names and "i" not in names else "sdss"))
     image = images[0]
-    scale = _pixel_scale(image.wcs)
+    scale = _pixel_scale(image.wcs, image.data.shape[-2:])
     planes = {name: _without_empty(plane) for name, (_, plane) in zip(names, cube)}
     units = [(one.unit, one.header) for one, _ in cube]
     planes, known = to_nanomaggies(planes, units, survey, scale)
@@ -104,32 +108,29 @@ def read_planes(source, *, survey=None, bands=None):
                       MorphFlag(0) if known else MorphFlag.UNKNOWN_UNIT)
 
 
-def band_names(bands, survey=None):
-    """Check the ``bands`` argument: an iterable of names such as ``"grz"`` or ``["g", "r"]``.
+def open_regular(path):
+    """Open a file to read; nothing waits for a pipe or a device.
 
     Parameters
     ----------
-    bands : iterable of str
-        Different names in upper or lower case: u, g, r, i, z, Y, and the survey's own.
-    survey : `~astromorph.surveys.Survey`, optional
-        A record that may name others.
+    path : str or path
+        Its name.
 
     Returns
     -------
-    list of str
-        In lower case.
+    binary file
 
     Raises
     ------
-    ValueError
-        If they are others, or a band is named twice.
+    CutoutError, OSError
+        If it is no regular file, or cannot be opened.
     """
-    own = [band for band in survey.bands if band.lower() not in "ugrizy"] if survey else []
-    names, known = [str(band).lower() for band in bands], [*"ugrizy", *(map(str.lower, own))]
-    if not names or len(set(names)) < len(names) or not set(names) <= set(known):
-        raise wrong("bands", f"different names out of {', '.join([*'ugriz', 'Y', *own])}",
-                    repr(bands))
-    return names
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
+        raise CutoutError(f"it is {what}, not a file; get it again as a file",
+                          MorphFlag.UNREADABLE)
+    return open(path, "rb")
 
 
 @singledispatch
@@ -141,7 +142,7 @@ def _images(source):
 @_images.register(str)
 @_images.register(os.PathLike)
 def _(source):
-    with Path(source).open("rb") as file:
+    with open_regular(source) as file:
         return _images(file)
 
 
@@ -153,23 +154,19 @@ def _(source: bytes):
 @_images.register
 def _(source: io.IOBase):
     source = _uncompressed(source)
+    size = source.seek(0, os.SEEK_END)
+    source.seek(0)
+    if size % 2880 and size < _MAX_BYTES:  # the last padding may be missing
+        source = io.BytesIO(source.read() + bytes(-size % 2880))
     with fits.open(source, memmap=False) as hdus:
-        _check_length(hdus, source)
+        _check_length(hdus, source, size)
         return _images(hdus)
 
 
 @_images.register
 def _(source: fits.HDUList):
-    """Take the first image and those that are evidently its other bands."""
-    images = [hdu for hdu in source if hdu.is_image and len(hdu.shape) > 1 and hdu.size
-              and not _NOT_IMAGES.search(f"{hdu.name} {hdu.header.get('IMAGETYP', '')}")]
-    if not images:
-        raise CutoutError("the FITS file holds no image", MorphFlag.BAD_SHAPE)
-    first = images[0]
-    same = [hdu for hdu in images if hdu.shape == first.shape and len(hdu.shape) == 2
-            and (hdu.header["BITPIX"] < 0) == (first.header["BITPIX"] < 0)
-            and bool(_header_band(hdu.header)) == bool(_header_band(first.header))]
-    return [_from_hdu(hdu, source[0].header) for hdu in same or [first]]
+    """Take the images that are light."""
+    return [_from_hdu(hdu, source[0].header, band) for hdu, band in light_planes(source)]
 
 
 @_images.register(fits.PrimaryHDU)
@@ -210,7 +207,7 @@ def _(source: dict):
     return images
 
 
-def _from_hdu(hdu, primary):
+def _from_hdu(hdu, primary, band=None):
     _check_shape(hdu.shape)
     header = hdu.header
     if header["BITPIX"] == 8 and len(hdu.shape) == 3:
@@ -219,13 +216,22 @@ def _from_hdu(hdu, primary):
     if primary is not header:
         header = primary.copy()
         header.update(hdu.header)
-    return _Image(_as_flux(hdu.data), header, _plain_wcs(hdu.header))
+    return _Image(_as_flux(hdu.data), header, _plain_wcs(hdu.header, primary), name=band)
 
 
-def _plain_wcs(header):
-    """WCS of a header's linear terms: quiet, fast and enough for the pixel scale."""
+def _plain_wcs(header, primary):
+    """WCS of a header's linear terms: quiet, fast and enough for the pixel scale.
+
+    At the reference point all projections have the scale of TAN, which needs no other terms.
+    """
+    if "CTYPE1" not in header and "CTYPE1" in primary and header.get("INHERIT", True) and (
+            primary.get("NAXIS") == 0 or header.get("INHERIT")):
+        header = primary
     try:
-        return WCS(fits.Header([card for card in header.cards if _WCS_KEY.match(card.keyword)]))
+        plain = fits.Header([card for card in header.cards if _WCS_KEY.match(card.keyword)])
+        for key in ("CTYPE1", "CTYPE2"):
+            plain[key] = re.sub(r"^(.{4}-)[A-Z]{3}.*", r"\1TAN", plain[key])
+        return WCS(plain)
     except Exception:  # the many ways to write a WCS wrong; the image itself is still good
         return None
 
@@ -280,18 +286,28 @@ def _uncompressed(file):
     if opener is None:
         return file
     with opener(file) as packed:
-        data = packed.read(_MAX_BYTES + 1)
-    if len(data) > _MAX_BYTES:
+        data = packed.read(2880)
+        if not data.startswith(b"SIMPLE  ="):
+            raise CutoutError("the compressed file holds no FITS; get it again",
+                              MorphFlag.UNREADABLE)
+        while not _END.search(data) and len(data) < _MAX_HEADER and (more := packed.read(2880)):
+            data += more
+        promised = fits.Header.fromstring(data).data_size
+        if promised <= _MAX_BYTES:
+            data += packed.read(_MAX_BYTES + 1)
+    if max(len(data), promised) > _MAX_BYTES:
         raise CutoutError(f"the compressed file holds more than {_MAX_BYTES} bytes; cut out the "
                           "galaxy first", MorphFlag.BAD_SHAPE)
     return io.BytesIO(data)
 
 
-def _check_length(hdus, file):
+def _check_length(hdus, file, size):
     """Compare the bytes there are with those the headers promise: astropy only warns."""
-    size = file.seek(0, os.SEEK_END)
     info = hdus[len(hdus) - 1].fileinfo()
     end = info["datLoc"] + info["datSpan"]
+    if end > size:
+        file.seek(info["hdrLoc"])
+        end = info["datLoc"] + fits.Header.fromfile(file).data_size  # without its padding
     file.seek(min(end, size))
     if end > size or file.read(8) == b"XTENSION":
         raise CutoutError(f"the FITS file is truncated or damaged: it has {size} bytes, its "
@@ -299,36 +315,23 @@ def _check_length(hdus, file):
                           MorphFlag.UNREADABLE)
 
 
-def _header_band(header):
-    """Name of the band that a header gives, or None."""
-    for key in ("BAND", "FILTER", "BAND0", "EXTNAME"):
-        match = _BAND.search(str(header.get(key, "")))
-        if match:
-            return match.group(1).lower()
-    return None
-
-
 def _name_planes(images, count, survey, bands):
     """Names of the planes: the argument, the dict's keys, the headers, else the survey's order."""
+    record = survey and get_survey(survey)
+    own = record.bands if record else ()
     if bands is None and images[0].name is not None:
         bands = [image.name for image in images]
     header = images[0].header
     if bands is None and count > 1 and len(images) == 1:
         bands = [header.get(f"BAND{i}") for i in range(count)]
         if None in bands:
-            bands = re.findall("[a-zA-Z]", str(header.get("BANDS", "")))
+            bands = split_bands(str(header.get("BANDS", "")), own)
     elif bands is None:
-        bands = [_header_band(image.header) for image in images]
+        bands = [header_band(image.header, own) for image in images]
     if not bands or None in bands:
         bands = _assumed_bands(count, get_survey(survey or SURVEYS["sdss"]))
-    record = survey and get_survey(survey)
-    own = [band.lower() for band in record.bands] if record else []
-    try:
-        names = band_names([band if str(band).lower() in own else _BAND.sub(r"\1", str(band))
-                            for band in bands], record)
-    except ValueError:
-        names = []
-    if len(names) != count:
+    names = [parse_band(band, own) for band in bands]
+    if None in names or len(set(names)) < len(names) or len(names) != count:
         raise CutoutError(f"found {count} plane(s) for the bands {list(bands)}; name each plane "
                           "once with bands=, e.g. bands='grz'", MorphFlag.BAD_SHAPE)
     return names
@@ -340,13 +343,31 @@ def _assumed_bands(count, survey):
     return {1: (survey.rgb[1],), 2: shown[:2], 3: shown}.get(count, survey.bands)
 
 
-def _pixel_scale(wcs):
+def _pixel_scale(wcs, shape):
     """Arcseconds per pixel, or None without a celestial WCS."""
     try:
-        scale = 3600 * float(np.sqrt(proj_plane_pixel_area(wcs.celestial)))
-    except Exception:  # no WCS, another API's WCS, none that is celestial, a singular matrix
+        if hasattr(wcs, "celestial"):
+            scale = 3600 * float(np.sqrt(proj_plane_pixel_area(wcs.celestial)))
+        else:
+            scale = _scale_at_center(wcs, shape)
+    except Exception:  # no WCS, none that is celestial, a singular matrix
         return None
     return scale if np.isfinite(scale) and scale > 0 else None
+
+
+def _scale_at_center(wcs, shape):
+    """Arcseconds per pixel of any WCS of Astropy's interface: sliced or wrapped."""
+    wcs = getattr(wcs, "low_level_wcs", wcs)
+    kinds = list(wcs.world_axis_physical_types)
+    axes = next([kinds.index(kind) for kind in pair] for pair in _CELESTIAL if pair[0] in kinds)
+    at = np.zeros((wcs.pixel_n_dim, 3))
+    at[:2] = np.array([[shape[1] / 2], [shape[0] / 2]]) + [[0, 1, 0], [0, 0, 1]]
+    world = np.atleast_2d(wcs.pixel_to_world_values(*at))
+    lon, lat = ((world[axis] * u.Unit(wcs.world_axis_units[axis])).to_value(u.rad)
+                for axis in axes)
+    points = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]).T
+    area = np.linalg.norm(np.cross(points[1] - points[0], points[2] - points[0]))
+    return float(np.sqrt(area) * u.rad.to(u.arcsec))
 
 
 def _is_native(header):

@@ -1,6 +1,9 @@
 """Files, HDUs, NDData and arrays -> color pictures."""
+import errno
 import io
 import os
+import struct
+import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +13,7 @@ from PIL import Image
 from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
 from astromorph.images.composite import color_composite, shown_bands
-from astromorph.images.fits_planes import MAX_PIXELS, band_names, read_planes
+from astromorph.images.fits_planes import MAX_PIXELS, band_names, open_regular, read_planes
 from astromorph.images.sizes import PICTURE_STRETCH
 from astromorph.surveys import get_survey
 
@@ -18,6 +21,8 @@ __all__ = ["Cutout", "decode_picture", "is_blank", "open_cutout", "read_cutout",
            "source_label"]
 
 _MIN_SIDE = 16
+_PASSING = {errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ESTALE, errno.EINTR,
+            errno.EAGAIN, errno.ENOBUFS, errno.ETIMEDOUT}  # no word on the file itself
 _FITS_STARTS = (b"SIMPLE  =", b"\x1f\x8b", b"BZh")
 
 
@@ -140,10 +145,16 @@ def open_cutout(source, *, survey=None, bands=None, enough=None):
         return cutout
     except CutoutError as error:
         raise CutoutError(f"{source_label(source)}: {error}", error.flag) from None
+    except MemoryError:
+        raise CutoutError(f"{source_label(source)}: no memory to read it now; try it again",
+                          MorphFlag.READ_ERROR) from None
     except FileNotFoundError as error:
         raise CutoutError(f"{error.filename}: no such file; check the name and the folder",
                           MorphFlag.MISSING_FILE) from None
     except Exception as error:  # damaged bytes fail anywhere in Pillow and astropy
+        if getattr(error, "errno", None) in _PASSING:
+            raise CutoutError(f"{source_label(source)}: not read now, try it again "
+                              f"({error.strerror})", MorphFlag.READ_ERROR) from error
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise CutoutError(f"{source_label(source)}: unreadable, get it again ({reason})",
                           MorphFlag.UNREADABLE) from error
@@ -174,7 +185,7 @@ def _read(source, survey, bands, enough):
     if isinstance(source, bytes):
         return _read_file(io.BytesIO(source), survey, bands, enough)
     if isinstance(source, (str, os.PathLike)):
-        with open(source, "rb") as file:
+        with open_regular(source) as file:
             return _read_file(file, survey, bands, enough)
     if isinstance(source, np.ndarray) and getattr(source, "unit", None) is None:
         return _from_array(source)
@@ -219,39 +230,77 @@ def decode_picture(data, enough=None):
     CutoutError, OSError
         If it is truncated, too large or damaged.
     """
-    complete = (data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda") if data[:1] == b"\xff"
-                else b"IEND\xaeB`\x82" in data)
-    if not complete:
+    if data[:1] != b"\xff":
+        _check_png(data)
+        return _from_pillow(data)
+    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         raise CutoutError("the picture is truncated; get it again", MorphFlag.UNREADABLE)
-    if data[:1] == b"\xff" and (pixels := _decode_color_jpeg(data, enough)) is not None:
-        return pixels  # as Pillow decodes it, only faster
-    with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
-        if picture.width * picture.height > MAX_PIXELS:
-            raise CutoutError(f"the picture has {picture.width} x {picture.height} pixels, more "
-                              f"than {MAX_PIXELS}; cut out the galaxy first", MorphFlag.BAD_SHAPE)
-        if picture.mode[0] not in "LIF1" or picture.mode == "LA":
-            picture = picture.convert("RGB")
-        return np.asarray(picture)
-
-
-def _decode_color_jpeg(data, enough):
-    """The pixels of a usual JPEG; None for all that Pillow has to judge."""
-    try:
+    try:  # whatever the decoder complains of is damage
         *sides, colors, _ = simplejpeg.decode_jpeg_header(data)
-        if colors != "YCbCr" or sides[0] * sides[1] > MAX_PIXELS:
-            return None
+        _check_sides(*sides)
+        if colors != "YCbCr":  # as Pillow shows it, once it is known to be whole
+            simplejpeg.decode_jpeg(data, "GRAY" if colors == "Gray" else "CMYK"
+                                   if colors in ("CMYK", "YCCK") else "RGB")
+            return _from_pillow(data)
         step = max((step for step in (1, 2, 4, 8) if enough and min(sides) >= step * enough
                     and not any(side % step for side in sides)), default=1)
         return simplejpeg.decode_jpeg(data, min_height=sides[0] // step, min_width=sides[1] // step,
                                       min_factor=1)
-    except ValueError:
-        return None
+    except ValueError as error:
+        if "subsampling" in str(error):  # a good header of a kind that only Pillow knows
+            return _from_pillow(data)
+        raise CutoutError(f"the picture is damaged; get it again ({error!s:.100})",
+                          MorphFlag.UNREADABLE) from None
+
+
+def _from_pillow(data):
+    """Pixels of any mode: gray as it is, all others in color, flattened on black."""
+    with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
+        _check_sides(picture.height, picture.width)
+        if picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info:
+            gray = picture.mode in ("L", "LA")
+            picture = picture.convert("RGBA")
+            black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+            picture = Image.alpha_composite(black, picture).convert("L" if gray else "RGB")
+        elif picture.mode[0] not in "LIF1":
+            picture = picture.convert("RGB")
+        return np.asarray(picture)
+
+
+def _check_sides(height, width):
+    if height * width > MAX_PIXELS:
+        raise CutoutError(f"the picture has {width} x {height} pixels, more than {MAX_PIXELS}; cut "
+                          "out the galaxy first", MorphFlag.BAD_SHAPE)
+
+
+def _check_png(data):
+    """Check the size, all chunks and the stream of pixels, of which Pillow skips the checksums."""
+    if len(data) >= 24 and data[12:16] == b"IHDR":
+        width, height = struct.unpack(">II", data[16:24])
+        _check_sides(height, width)
+    place, kind, pixels = 8, b"", []
+    while kind != b"IEND":
+        length, kind = struct.unpack(">I4s", data[place:place + 8])
+        body = data[place + 4:place + 8 + length]
+        found = data[place + 8 + length:place + 12 + length]
+        if found != struct.pack(">I", zlib.crc32(body)):
+            raise CutoutError("the picture is truncated or damaged; get it again",
+                              MorphFlag.UNREADABLE)
+        if kind == b"IDAT":
+            pixels.append(body[4:])
+        place += 12 + length
+    stream, packed = zlib.decompressobj(), b"".join(pixels)
+    while packed and stream.decompress(packed, 2**20):
+        packed = stream.unconsumed_tail
+    if not stream.eof:
+        raise CutoutError("the picture is truncated; get it again", MorphFlag.UNREADABLE)
 
 
 def _from_array(array):
     if array.ndim not in (2, 3) or array.ndim == 3 and array.shape[2] != 3:
         raise CutoutError("an array must have shape (y, x, 3), or (y, x) for gray, not "
                           f"{array.shape}; for flux pass a dict of bands", MorphFlag.BAD_SHAPE)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype.kind not in "buif":
         raise CutoutError(f"pixels must be numbers, not {array.dtype}", MorphFlag.BAD_SHAPE)
     pixels, flag = array, MorphFlag(0)

@@ -5,7 +5,7 @@ import numpy as np
 from astropy.table import Column, MaskedColumn, Table
 from astropy.table.meta import get_header_from_yaml, get_yaml_from_table
 
-from astromorph.tables.columns import plain
+from astromorph.tables.columns import check_cells, plain
 from astromorph.tables.votables import as_votable, describe_columns
 
 __all__ = ["from_arrow", "read_parquet", "to_arrow", "write_parquet"]
@@ -22,9 +22,13 @@ def to_arrow(table):
     """
     import pyarrow as pa
 
-    table = plain(table)
-    metadata = {_YAML: "\n".join(get_yaml_from_table(table)).encode(),
-                _VOTABLE + b"version": b"1.0", _VOTABLE + b"content": _votable_header(table)}
+    table = plain(table, objects=True)
+    for column in table.itercols():
+        check_cells(column, "Parquet", kinds="biufSUO", arrays="biuf", most=2, control="\0")
+    described = [name for name in table.colnames if table[name].dtype.kind != "O"]
+    metadata = {_YAML: "\n".join(get_yaml_from_table(table[described])).encode(),
+                _VOTABLE + b"version": b"1.0",
+                _VOTABLE + b"content": _votable_header(table[described])}
     for column in table.itercols():
         if column.dtype.kind == "U":  # astropy asks for the length of text
             metadata[f"table::len::{column.name}".encode()] = str(
@@ -61,6 +65,9 @@ def read_parquet(path):
 def _to_array(column):
     import pyarrow as pa
 
+    if column.dtype.kind == "O":
+        return pa.array([None if value is None or np.ma.is_masked(value) else value
+                         for value in column])
     mask = np.ma.getmaskarray(column)
     values = np.asarray(column)
     if values.dtype.kind == "S":
@@ -86,10 +93,21 @@ def _from_array(array):
         return inner.reshape(len(array), array.type.list_size)
     if mask.any() and _is_number(array.type):
         array = array.fill_null(False if pa.types.is_boolean(array.type) else 0)
+    if _is_bytes(array.type):
+        values = np.empty(len(array), object)
+        values[:] = array.to_pylist()
+        return MaskedColumn(values, mask=mask) if mask.any() else Column(values)
     values = array.to_numpy()
     if values.dtype.kind == "O" and not pa.types.is_nested(array.type):
         values = np.array(["" if value is None else value for value in values], str)
     return MaskedColumn(values, mask=mask) if mask.any() else Column(values)
+
+
+def _is_bytes(kind):
+    from pyarrow import types
+
+    return (types.is_binary(kind) or types.is_large_binary(kind)
+            or types.is_fixed_size_binary(kind))
 
 
 def _is_number(kind):

@@ -1,4 +1,6 @@
 """Columns as every file format can hold them."""
+from numbers import Real
+
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
@@ -7,17 +9,24 @@ from astropy.time import Time
 
 from astromorph.errors import wrong
 
-__all__ = ["as_text", "like", "narrow", "plain"]
+__all__ = ["as_text", "check_cells", "like", "narrow", "plain"]
 
 # What neither FITS nor VOTable has, and what holds the same numbers. Unsigned ones come in FITS
 # with an offset that readers do not agree to apply to the null value.
 _WIDER = {"int8": "int16", "uint16": "int32", "uint32": "int64"}
 
 
-def plain(table):
+def plain(table, *, objects=False):
     """Copy of a table with nothing but columns of numbers, booleans and text.
 
-    Positions become columns of right ascension and declination (ICRS), times text (ISO 8601).
+    Positions become columns of right ascension and declination (ICRS), times text (ISO 8601),
+    numbers of 16 bits such of 32, and Python's objects numbers or text where nothing is lost.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+    objects : bool
+        Leave bytes and arrays of several lengths as objects.
 
     Raises
     ------
@@ -33,21 +42,117 @@ def plain(table):
             result[name] = Column(column.isot, description=column.info.description or
                                   f"{column.scale.upper()}, ISO 8601", meta=column.info.meta)
         elif not isinstance(column, Column):
-            raise wrong("table", "columns of numbers, text, positions and times",
-                        f"column {name!r} of type {type(column).__name__}",
-                        "Remove it, or write an .ecsv file.")
+            raise _refused(column, name, f"type {type(column).__name__}")
         elif column.dtype.kind == "O":
-            result[name] = as_text(column)
+            result[name] = _of_objects(column, objects)
+        elif column.dtype.kind == "M":
+            result[name] = _dates(column)
+        elif column.dtype == np.float16:
+            result[name] = column.astype(np.float32)
+        elif column.dtype.kind == "f" and column.dtype.itemsize > 8:
+            result[name] = _doubles(column)
+        elif column.dtype.kind not in "biufcSU":
+            raise _refused(column, name, f"type {column.dtype}")
     return result
+
+
+def _refused(column, name, kind):
+    return wrong("table", "columns of numbers, text, positions and times",
+                 f"column {name!r} of {kind}", "Remove it, or write an .ecsv file.")
+
+
+def _dates(column):
+    mask = np.ma.getmaskarray(column) | np.isnat(np.ma.getdata(column))
+    text = np.where(mask, "", np.datetime_as_string(np.ma.getdata(column)))
+    return like(column, text, mask)
+
+
+def _doubles(column):
+    values = np.ma.getdata(column).astype(np.float64)
+    if not np.array_equal(values, np.ma.getdata(column), equal_nan=True):
+        raise _refused(column, column.name, f"type {column.dtype}, which 64 bits do not hold")
+    return like(column, values, np.ma.getmaskarray(column))
+
+
+def _of_objects(column, objects):
+    """Numbers or text in place of Python's objects; None becomes masked."""
+    mask = np.ma.getmaskarray(column) | np.array([value is None for value in column], bool)
+    values = [value for value, gone in zip(column, mask) if not gone]
+    if not values or all(isinstance(value, (str, bytes)) for value in values):
+        if objects and not _are_text(values):
+            return column
+        return as_text(column)
+    if all(isinstance(value, (bool, np.bool_)) for value in values) or all(
+            isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+            for value in values):
+        numbers = np.array(values)
+        if numbers.dtype.kind in "biuf" and numbers.tolist() == values:
+            filled = np.zeros(len(column), numbers.dtype)
+            filled[~mask] = numbers
+            return like(column, filled, mask)
+    if any(np.ndim(value) or isinstance(value, (dict, set, list, tuple)) for value in values):
+        if objects and all(np.ndim(value) == 1 and np.asarray(value).dtype.kind in "biufU"
+                           for value in values):
+            return column
+        raise _refused(column, column.name, "arrays, or other objects")
+    return as_text(column)
+
+
+def _are_text(values):
+    for value in values:
+        try:
+            value.encode() if isinstance(value, str) else value.decode()
+        except UnicodeError:
+            return False
+    return True
 
 
 def as_text(column):
     """Column of text in place of one of Python's strings; None becomes masked."""
     values = column.filled("") if isinstance(column, MaskedColumn) else column
     missing = np.ma.getmaskarray(column) | np.array([value is None for value in values], bool)
-    text = np.array(["" if gone else value.decode(errors="replace") if isinstance(value, bytes)
+    if not _are_text([value for value in values if isinstance(value, bytes)]):
+        raise wrong("table", "text, numbers, positions and times",
+                    f"column {column.name!r} of bytes that are no text",
+                    "Remove it, or write a .parquet file.")
+    text = np.array(["" if gone else value.decode() if isinstance(value, bytes)
                      else str(value) for value, gone in zip(values, missing)], str)
     return like(column, text, missing)
+
+
+def check_cells(column, format, *, kinds="biufcSU", arrays="biufcSU", most=9, control=""):
+    """Refuse a column that a format cannot hold.
+
+    Parameters
+    ----------
+    column : `~astropy.table.Column`
+        Of a `plain` table.
+    format : str
+        Its name, for the message.
+    kinds, arrays : str
+        Kinds of types that it holds, and those of which a cell may hold several values.
+    most : int
+        Most dimensions of a column.
+    control : str
+        Characters that text must not have.
+
+    Raises
+    ------
+    ValueError
+        If it cannot.
+    """
+    if column.dtype.kind not in kinds:
+        raise _refused(column, column.name, f"type {column.dtype}")
+    if column.ndim > 1 and (column.dtype.kind not in arrays or column.ndim > most):
+        raise wrong("table", f"one value per cell, for {format}",
+                    f"column {column.name!r} with cells of shape {column.shape[1:]}",
+                    "Remove it, or write another format.")
+    if column.dtype.kind in "US" and control:
+        text = set("".join(map(str, np.unique(np.ma.filled(column, "").astype(str)))))
+        if found := sorted(text & set(control)):
+            raise wrong("table", f"text that {format} can hold",
+                        f"column {column.name!r} with the character {found[0]!r}",
+                        "Replace it, or remove the column.")
 
 
 def like(column, values, mask=None):
@@ -64,10 +169,32 @@ def narrow(table):
         column = result[name]
         if (wider := _WIDER.get(column.dtype.name)) is not None:
             result[name] = column = column.astype(wider)
+        elif column.dtype.kind == "u" and column.dtype.itemsize == 8:
+            result[name] = column = _signed(column)
         if column.dtype.kind in "iu" and isinstance(column, MaskedColumn):
-            limits = np.iinfo(column.dtype)
-            column.fill_value = limits.min if limits.min < 0 else limits.max
+            result[name] = _with_null(column)
     return result
+
+
+def _signed(column):
+    """Integers in 64 bits with a sign, or, where one is too large, their digits."""
+    values = np.where(np.ma.getmaskarray(column), 0, np.ma.getdata(column))
+    if np.all(values <= np.iinfo(np.int64).max):
+        return like(column, values.astype(np.int64), np.ma.getmaskarray(column))
+    return like(column, values.astype(str), np.ma.getmaskarray(column))
+
+
+def _with_null(column):
+    """A column whose fill value no row has; of more bits if need be."""
+    taken = set(np.ma.getdata(column)[~np.ma.getmaskarray(column)].ravel().tolist())
+    limits = np.iinfo(column.dtype)
+    ends = [limits.min, limits.max] if limits.min < 0 else [limits.max, limits.min]
+    free = next((value for value in [*ends, *range(ends[0], ends[0] - 300, -1)]
+                 if limits.min <= value <= limits.max and value not in taken), None)
+    if free is None:
+        return _with_null(column.astype("int16" if limits.max < 256 else "int64"))
+    column.fill_value = free
+    return column
 
 
 def _spread(table, name):

@@ -1,19 +1,24 @@
 """Read and write tables, whatever the format."""
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from astropy.table import Table
 
 from astromorph.atomic import check_writable, written_whole
-from astromorph.errors import AstromorphWarning, DestinationError, wrong
-from astromorph.tables.arrow import read_parquet, write_parquet
+from astromorph.errors import (ArgumentError, AstromorphWarning, DestinationError,
+                               wrong)
+from astromorph.tables.arrow import read_parquet, to_arrow, write_parquet
 from astromorph.tables.columns import plain
+from astromorph.tables.csv_files import read_csv, write_csv
 from astromorph.tables.fits_tables import read_fits, write_fits
 from astromorph.tables.hats import is_hats, read_hats, write_hats
 from astromorph.tables.votables import read_votable, write_votable
 
-__all__ = ["FORMATS", "Format", "check_destination", "read_table", "table_format", "write_table"]
+__all__ = ["FORMATS", "Format", "check_columns", "check_destination", "read_table", "table_format",
+           "write_table"]
 
 
 @dataclass(frozen=True)
@@ -50,11 +55,11 @@ def _read_ascii(name):
 
 
 def _write_ecsv(table, path):
+    table = table.copy(copy_data=False)
+    for name in table.colnames:
+        if getattr(table[name], "dtype", None) is not None and table[name].dtype.kind == "M":
+            table[name] = plain(table[[name]])[name]
     table.write(path, format="ascii.ecsv", overwrite=True)
-
-
-def _write_csv(table, path):
-    plain(table).write(path, format="ascii.csv", overwrite=True)
 
 
 FORMATS = {
@@ -62,7 +67,7 @@ FORMATS = {
     "votable": Format(read_votable, write_votable, (".vot", ".votable", ".xml")),
     "ecsv": Format(_read_ascii("ascii.ecsv"), _write_ecsv, (".ecsv",)),
     "parquet": Format(read_parquet, write_parquet, (".parquet", ".parq", ".pq")),
-    "csv": Format(_read_ascii("ascii.csv"), _write_csv, (".csv",)),
+    "csv": Format(read_csv, write_csv, (".csv",)),
     "hats": Format(read_hats, write_hats, ("hats",)),
 }
 """Name to `Format` (`dict`)."""
@@ -103,18 +108,20 @@ def table_format(path, format=None):
     return found[0]
 
 
-def read_table(path, *, format=None):
+def read_table(path, *, format=None, hdu=None):
     """Read a table, with the units, descriptions, UCDs and missing values that its format keeps.
 
     Parameters
     ----------
     path : path
         A file, or the folder of a HATS catalog, which is read whole (at most
-        `~astromorph.tables.hats.MAX_ROWS` rows). Of several tables in a FITS or VOTable file the
-        first is read.
+        `~astromorph.tables.hats.MAX_ROWS` rows). Of several tables in a FITS file the first with
+        positions is read, of those in a VOTable file the first.
     format : str, optional
         ``"fits"``, ``"votable"``, ``"ecsv"``, ``"parquet"``, ``"csv"`` or ``"hats"``; by default
         the name tells, or else astropy.
+    hdu : int or str, optional
+        Number or name of the HDU, for FITS files.
 
     Returns
     -------
@@ -134,9 +141,11 @@ def read_table(path, *, format=None):
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}")
     name, read = _reader(path, format)
+    if hdu is not None and name != "fits":
+        raise wrong("hdu", "None, as only FITS files have HDUs", f"{hdu!r}, for {path}")
     try:
-        return read(path)
-    except (ImportError, PermissionError, AstromorphWarning):
+        return read(path) if hdu is None else read(path, hdu)
+    except (ImportError, PermissionError, AstromorphWarning, ArgumentError):
         raise
     except Exception as error:  # the parsers have errors of every kind for what they cannot read
         raise wrong("path", "a file that holds a table", f"{path}, which cannot be read as {name}: "
@@ -203,6 +212,27 @@ def check_destination(path, *, overwrite=False, format=None):
     _check_kind(path, name)
     check_writable(path, overwrite=overwrite)
     return name
+
+
+def check_columns(table, format):
+    """Raise what `write_table` would raise about the columns, before the work.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+    format : str
+        A name in `FORMATS`.
+
+    Raises
+    ------
+    ValueError
+        If the format cannot hold a column.
+    """
+    if format == "hats":
+        to_arrow(table)
+        return
+    with suppress(OSError), tempfile.TemporaryDirectory() as folder:  # of no room for a trial
+        FORMATS[format].write(table, Path(folder, f"columns{FORMATS[format].suffixes[0]}"))
 
 
 def _check_kind(path, name):

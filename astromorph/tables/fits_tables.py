@@ -4,10 +4,11 @@ import warnings
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
+from astropy.table import Column, Table
 
-from astromorph.errors import warn
-from astromorph.tables.columns import like, narrow
+from astromorph.errors import warn, wrong
+from astromorph.tables.columns import check_cells, like, narrow
+from astromorph.tables.positions import position_columns
 from astromorph.tables.provenance import scalars
 
 __all__ = ["read_fits", "write_fits"]
@@ -21,6 +22,7 @@ def write_fits(table, path):
     table = narrow(table)
     cards = {}
     for number, name in enumerate(table.colnames, start=1):
+        check_cells(table[name], "FITS", control="\0")
         table[name] = _storable(table[name])
         column = table[name]
         about = {"description": column.description, "ucd": column.meta.get("ucd")}
@@ -37,18 +39,55 @@ def write_fits(table, path):
         table.write(path, format="fits", overwrite=True)
 
 
-def read_fits(path):
-    """Read the first table of a FITS file."""
+def read_fits(path, hdu=None):
+    """Read a table of a FITS file: of several, the one with positions, or that of an HDU."""
     with fits.open(path, character_as_bytes=True) as hdus:  # in which astropy sees missing text
-        tables = [hdu for hdu in hdus if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))]
-        if not tables:
-            raise ValueError("it holds images, but no table")
-        if len(tables) > 1:
-            warn(f"{path} holds {len(tables)} tables; the first one is read.")
-        table, header = Table.read(tables[0], format="fits"), tables[0].header
+        chosen = _choose(hdus, path) if hdu is None else _named(hdus, hdu)
+        table, header = Table.read(chosen, format="fits"), chosen.header
     _describe(table, header)
     _decode(table)
     return table
+
+
+def _is_table(hdu):
+    return (isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))
+            and not isinstance(hdu, fits.CompImageHDU))
+
+
+def _named(hdus, name):
+    try:
+        found = hdus[name]
+    except (KeyError, IndexError, TypeError) as error:
+        raise wrong("hdu", f"the name or number of an HDU, of {[hdu.name for hdu in hdus]}",
+                    repr(name)) from error
+    if not _is_table(found):
+        raise wrong("hdu", "an HDU that holds a table", f"{name!r}, which holds none")
+    return found
+
+
+def _choose(hdus, path):
+    """The first table with positions, else the first that is no header of an image."""
+    tables = [hdu for hdu in hdus if _is_table(hdu)]
+    if not tables:
+        raise ValueError("it holds images, but no table")
+    placed = [hdu for hdu in tables if _has_positions(hdu)]
+    others = [hdu for hdu in tables if hdu.name != "LDAC_IMHEAD"]  # SExtractor's copy of a header
+    best = placed or others or tables
+    if len(best) > 1:
+        number = hdus.index_of(best[0])
+        warn(f"{path} holds {len(tables)} tables; the first one"
+             f"{' with positions' if placed else ''} (HDU {number}) is read. hdu= chooses another.")
+    return best[0]
+
+
+def _has_positions(hdu):
+    columns = [Column([], name, meta={"ucd": hdu.header.get(f"TUCD{number}", "")})
+               for number, name in enumerate(hdu.columns.names, start=1)]
+    try:
+        position_columns(Table(columns))
+    except ValueError as error:
+        return "several" in str(error)
+    return True
 
 
 def _describe(table, header):

@@ -1,6 +1,7 @@
 """Where galaxies are and how large: positions and R90 from tables as catalogs spell them."""
 import re
 import warnings
+from numbers import Real
 
 import numpy as np
 from astropy import units as u
@@ -11,7 +12,7 @@ from astropy.table import Table
 from astromorph.arguments import as_floats
 from astromorph.errors import ArgumentTypeError, wrong
 
-__all__ = ["find_positions", "find_sizes", "position_columns", "size_column"]
+__all__ = ["angle_unit", "find_positions", "find_sizes", "position_columns", "size_column"]
 
 # Names of right ascension and declination, in any case and with any of "_-. " within. VizieR adds
 # _RAJ2000 and _DEJ2000, in degrees, to tables of any kind.
@@ -26,6 +27,16 @@ _SIZES = [name + band for band in ("r", "", "i", "g", "z", "u")
           for name in ("petror90", "petroth90", "r90arcsec", "r90")]
 # What SDSS and the NASA-Sloan Atlas call it is in arcseconds by their definition.
 _IN_ARCSEC = re.compile("(petror90|petroth90|r90arcsec)[ugriz]?")
+# Units of angle as files spell them, without case, plural and brackets.
+_ANGLES = {word: unit for unit, words in {
+    u.deg: "deg degree \N{DEGREE SIGN}", u.rad: "rad radian", u.arcmin: "arcmin arcminute amin",
+    u.arcsec: "arcsec arcsecond asec", u.mas: "mas milliarcsec milliarcsecond marcsec",
+    u.uas: "uas microarcsec microarcsecond", u.hourangle: "hourangle"}.items()
+    for word in words.split()}
+_HOURS = {"h", "hr", "hour"}
+# Units of text in hours, or degrees, and minutes and seconds; with or without ":" and the like.
+_SEXAGESIMAL = re.compile("(h+|hrs?|hours?|d+|degs?|degrees?)(arc)?(m+|mins?|minutes?)"
+                          "(arc)?(s+|secs?|seconds?)s*")
 _UNDERSTOOD = ("a SkyCoord column, columns such as ra and dec, RA_ICRS and DE_ICRS, RAJ2000 and "
                "DEJ2000, ALPHA_J2000 and DELTA_J2000, right_ascension and declination, or with "
                "the UCDs pos.eq.ra and pos.eq.dec")
@@ -99,6 +110,34 @@ def find_sizes(data, *, r90=None):
     return None if r90 is None else arcseconds(data, r90, "r90")
 
 
+def angle_unit(unit):
+    """Give the unit of angle that a file means, whatever its spelling.
+
+    Parameters
+    ----------
+    unit : `~astropy.units.Unit` or str or None
+        As ``ARCSEC``, ``arcsecs``, ``RADIANS``, ``[deg]``, ``'deg'``.
+
+    Returns
+    -------
+    `~astropy.units.Unit` or None
+        None for no unit; what is no angle is given back as it came (hours, lengths).
+    """
+    if unit is None or not str(unit).strip(" \"'[]()"):
+        return None
+    if getattr(unit, "physical_type", None) == "angle":
+        return unit
+    word = str(unit).strip(" \"'[]()").lower()
+    for form in (word, re.sub("s$", "", word)):
+        if form in _ANGLES:
+            return _ANGLES[form]
+        if form in _HOURS:
+            return u.hour
+    if isinstance(unit, str):
+        return u.Unit(unit, parse_strict="silent")
+    return unit
+
+
 def _form(name):
     """A column's name without case and separators, but for a leading underscore."""
     return name[:1].lower() + re.sub("[-_. ]", "", name[1:].lower())
@@ -118,17 +157,35 @@ def arcseconds(data, value, argument):
     name, column = argument, value
     if isinstance(value, str):
         name, column = value, named_column(data, value, argument)
-    unit = getattr(column, "unit", None)
-    if unit in (None, u.dimensionless_unscaled) and _IN_ARCSEC.fullmatch(_form(name)):
+    unit = angle_unit(getattr(column, "unit", None))
+    if unit is None and _IN_ARCSEC.fullmatch(_form(name)):
         unit = u.arcsec
     if unit is None or not unit.is_equivalent(u.arcsec):
+        if isinstance(value, Real) and not isinstance(value, bool):
+            raise wrong(argument, "an angle with its unit", f"the number {value:g}",
+                        f"If it is in arcseconds, pass {argument}={value} * u.arcsec.")
         raise wrong(argument, "an angle, as 5 * u.arcsec or a column with a unit", f"unit {unit}",
                     f"A table's column {name!r} gets one by table[{name!r}].unit = 'arcsec'.")
-    values = as_floats(getattr(column, "value", column), name) * unit.to(u.arcsec)
+    values = _numbers(column, name) * unit.to(u.arcsec)
     n = data.size if isinstance(data, SkyCoord) else len(data)
     if values.ndim and values.shape != (n,):
         raise wrong(argument, f"one angle or {n}, one per galaxy", f"shape {values.shape}")
     return np.where((values > 0) & np.isfinite(values), values, np.full(n, np.nan))
+
+
+def _numbers(column, name):
+    """Numbers of a column; NaN in cells of text or of objects that hold none."""
+    if getattr(getattr(column, "dtype", None), "kind", "f") not in "SUO" or column.ndim != 1:
+        return as_floats(getattr(column, "value", column), name)
+    return np.array([_number(value) for value in column.tolist()], float)
+
+
+def _number(value):
+    """The number that a cell holds, else NaN."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return np.nan
 
 
 def _named(table, ra, dec):
@@ -211,18 +268,16 @@ def _from_skycoord(coordinates, name):
 def _degrees(column, name, sexagesimal):
     """A column of angles in degrees, NaN where missing or unreadable."""
     text = column.dtype.kind in "SUO"
-    unit = getattr(column, "unit", None)
+    unit = angle_unit(getattr(column, "unit", None))
     # Declared as "h:m:s" and the like, text needs no more than the usual reading.
-    if unit in (None, u.dimensionless_unscaled) or (text and ":" in str(unit)):
+    if text and _SEXAGESIMAL.fullmatch(re.sub("[^a-z]", "", str(unit).lower())):
         unit = None
-    elif unit in (u.hour, u.hourangle) and sexagesimal == u.hourangle:
+    if unit in (u.hour, u.hourangle) and sexagesimal == u.hourangle:
         unit = u.hourangle
-    elif str(unit).lower() in ("deg", "degs", "degree", "degrees"):
-        unit = u.deg
-    elif unit == u.hourangle or not unit.is_equivalent(u.deg):
+    elif unit is not None and (unit == u.hourangle or not unit.is_equivalent(u.deg)):
         raise wrong(name, "degrees, another unit of angle, or hours of right ascension",
                     f"unit {unit}")
-    if text:
+    if text and column.ndim == 1:
         values = _read(column, unit or u.deg, unit or sexagesimal)
     else:
         values = as_floats(getattr(column, "value", column), name) * (unit or u.deg).to(u.deg)
@@ -235,6 +290,7 @@ def _read(column, decimal, sexagesimal):
     """Angles of a column of text, or of Python objects."""
     def read(value):
         value = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+        value = value.strip(" \t\"'")
         try:
             return float(value) * decimal.to(u.deg)
         except ValueError:

@@ -7,13 +7,15 @@ from astropy.io import votable
 from astropy.io.votable.exceptions import VOWarning
 from astropy.io.votable.tree import Param, VOTableFile
 
-from astromorph.tables.columns import as_text, like, narrow
+from astromorph.tables.columns import as_text, check_cells, like, narrow
 from astromorph.tables.provenance import describe, scalars
 
 __all__ = ["as_votable", "describe_columns", "read_votable", "write_votable"]
 
 _TYPES = {bool: {"datatype": "boolean"}, int: {"datatype": "long"}, float: {"datatype": "double"},
           str: {"datatype": "unicodeChar", "arraysize": "*"}}
+
+_NOT_IN_XML = "".join(map(chr, {*range(32)} - {9, 10, 13})) + "\ufffe\uffff"
 
 
 def as_votable(table):
@@ -22,6 +24,8 @@ def as_votable(table):
     What its ``meta`` holds of text and numbers becomes parameters.
     """
     table = narrow(table)
+    for column in table.itercols():
+        check_cells(column, "VOTable", arrays="biufc", most=2, control=_NOT_IN_XML)
     entries = list(scalars(table.meta))
     table.meta = {key: value for key, value in table.meta.items() if key == "description"}
     with warnings.catch_warnings():  # names that are no identifiers get one

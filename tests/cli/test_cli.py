@@ -143,6 +143,63 @@ def test_nothing_classified_fails(capsys, stub):
     assert "Classified 0 of 1" in capsys.readouterr().err
 
 
+def test_a_run_that_classified_nothing_can_be_repeated(capsys, tmp_path, stub):
+    for name in ("out.fits", "out.csv", "out.vot"):
+        output = tmp_path / name
+        for number in range(2):
+            assert cli.main(["classify", "bad.jpg", "-o", str(output)]) == 1
+            captured = capsys.readouterr().err
+            assert "Classified 0 of 1 galaxies (UNREADABLE 1)." in captured
+            assert ("it will be replaced" in captured) == (number == 1)
+        assert cli.main(["classify", "bad.jpg", "a.jpg", "-o", str(output)]) == 0
+        before = output.read_bytes()
+        capsys.readouterr()
+        assert "--overwrite" in _refused(capsys, ["classify", "bad.jpg", "-o", output])[1]
+        assert output.read_bytes() == before
+
+
+def test_columns_are_checked_before_the_run(capsys, tmp_path, stub):
+    source, output = tmp_path / "in.parquet", tmp_path / "out.csv"
+    pq = pytest.importorskip("pyarrow.parquet")
+    pa = pytest.importorskip("pyarrow")
+    pq.write_table(pa.table({"file": ["a.jpg"], "spectrum": [[1.0, 2.0]]}), source)
+    code, line = _refused(capsys, ["classify", source, "--images", "file", "-o", output])
+    assert code == 2 and "'spectrum'" in line and stub.options is None
+    pq.write_table(pa.table({"file": ["a.jpg"], "id": pa.array([2**63 + 1], "uint64")}), source)
+    for end in ("parquet", "fits", "vot", "csv"):
+        output = tmp_path / f"out.{end}"
+        assert cli.main(["classify", str(source), "--images", "file", "-o", str(output)]) == 0
+        assert int(read_table(output)["id"][0]) == 2**63 + 1
+
+
+def test_control_characters_of_names_are_escaped(capsys, cutouts, stub):
+    name = "a\x1b]0;title\x07\x1b[31m.jpg"
+    (cutouts / name).touch()
+    for arguments in (["classify", name], ["classify", "no" + name], ["evaluate", "no" + name]):
+        cli.main(arguments)
+        captured = capsys.readouterr()
+        assert "\x1b" not in captured.out + captured.err
+        assert "\\x1b" in captured.out + captured.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("redirect", ["> /dev/full", "> /dev/full 2> /dev/full", ">&-"])
+def test_a_full_disk_behind_the_standard_output(cutouts, redirect):
+    code = "import sys; from astromorph.cli import main; sys.exit(main([\"info\"]))"
+    run = subprocess.run(f"{sys.executable} -c '{code}' {redirect}", shell=True,
+                         capture_output=True, text=True)
+    assert "Traceback" not in run.stderr and run.stderr.count("\n") <= 1
+    assert run.returncode == int("/dev/full" in redirect)
+
+
+def test_folders_hold_compressed_images_too(cutouts, tmp_path, stub):
+    names = ["a.fits", "b.fits.gz", "c.fits.fz", "d.FIT", "e.fit.gz"]
+    for name in [*names, "notes.txt", "t.csv", "x.tar.gz"]:
+        (tmp_path / name).touch()
+    assert cli.main(["classify", str(tmp_path), "-o", "o.csv"]) == 0
+    assert [Path(name).name for name in read_table("o.csv")["file"]] == sorted(names)
+
+
 def test_missing_table(capsys, stub, tmp_path):
     missing = tmp_path / "no.fits"
     assert cli.main(["classify", str(missing), "--images", "file"]) == 1
@@ -206,7 +263,7 @@ def test_classify_positions_offline(positions, tmp_path, monkeypatch, capsys):
     assert cli.main(["classify", positions, "--positions", "--offline", "--survey", "legacy"]) == 1
     captured = capsys.readouterr()
     assert str(int(MorphFlag.NOT_CACHED)) in captured.out
-    assert "Classified 0 of 1 galaxies." in captured.err
+    assert "Classified 0 of 1 galaxies (NOT_CACHED 1)." in captured.err
 
 
 def test_column_of_sizes(positions, capsys):

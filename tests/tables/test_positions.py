@@ -50,7 +50,43 @@ def test_units_and_text(ra, dec):
     np.testing.assert_allclose(find_positions(Table({"ra": ra, "dec": dec})), EXPECTED, atol=1e-9)
 
 
-@pytest.mark.parametrize("frame", ["icrs", "fk5", "fk4", "galactic"])
+@pytest.mark.parametrize(("spelling", "meant"), [
+    (spelling, unit) for unit, spellings in {
+        "arcsec": ("ARCSEC", "arcsecs", "arcsecond", "[arcsec]", "Arcseconds"),
+        "rad": ("RADIANS", "radian", "Rad"), "deg": ("DEGREE", "[deg]", "degs", "'deg'"),
+        "arcmin": ("ARCMIN", "arcminutes")}.items() for spelling in spellings])
+def test_spellings_of_units(spelling, meant):
+    """Case, plural and brackets change nothing, for positions as for sizes."""
+    factor = u.Unit(meant).to(u.deg)
+    table = Table({"ra": Column([0.3], unit=unit(spelling)),
+                   "dec": Column([0.2], unit=unit(spelling)),
+                   "petroR90_r": Column([6.0], unit=unit(spelling))})
+    np.testing.assert_allclose(find_positions(table), [[0.3 * factor], [0.2 * factor]])
+    np.testing.assert_allclose(find_sizes(table), 6 * factor * 3600)
+
+
+@pytest.mark.parametrize(("hours", "degrees"), [
+    ("h:m:s", "d:m:s"), ('"h:m:s"', '"d:m:s"'), ("hms", "dms"), ("HH:MM:SS.S", "DD:MM:SS")])
+def test_sexagesimal_units(hours, degrees):
+    table = Table([Column(["12 30 45.2", "00 00 01"], "RAJ2000", unit=unit(hours)),
+                   Column(["-00 20 10", "+89 59 60"], "DEJ2000", unit=unit(degrees))])
+    np.testing.assert_allclose(find_positions(table),
+                               [[187.68833333, 15 / 3600], [-0.33611111, 90]])
+
+
+def test_a_day_is_no_degree():
+    with pytest.raises(ValueError, match="unit d"):
+        find_positions(QTable({"ra": [1] * u.day, "dec": [1] * u.deg}))
+
+
+def test_cells_that_are_no_numbers_cost_their_rows():
+    table = Table({"ra": ["10", "null", "N/A"], "dec": ["1", "2", "x"],
+                   "petroR90_r": ["6.1", "null", "?"]})
+    np.testing.assert_array_equal(find_positions(table)[0], [10, np.nan, np.nan])
+    np.testing.assert_array_equal(find_sizes(table), [6.1, np.nan, np.nan])
+
+
+@pytest.mark.parametrize("frame", ["icrs", "fk5", "fk4", "galactic", "barycentrictrueecliptic"])
 def test_skycoord_of_any_frame(frame):
     coordinates = SkyCoord(RA, DEC, unit="deg").transform_to(frame)
     for data in (coordinates, Table({"id": [1, 2], "place": coordinates, "ra": [0, 0]})):
@@ -180,7 +216,8 @@ def test_explicit_sizes(r90, expected):
 
 
 @pytest.mark.parametrize(("r90", "message"), [
-    (5, "Received unit None"), ([1, 2, 3] * u.arcsec, r"or 2, one per galaxy.*\(3,\)"),
+    (5, r"the number 5\..*r90=5 \* u.arcsec"),
+    ([1, 2, 3] * u.arcsec, r"or 2, one per galaxy.*\(3,\)"),
     ("size", "name of a column.*Received 'size'"),
     ("R90", r"Received unit None.*table\['R90'\].unit = 'arcsec'"),
     (None, r"Received unit None.*table\['R90'\].unit = 'arcsec'"), (1 * u.kpc, "unit kpc")])

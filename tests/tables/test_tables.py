@@ -16,7 +16,9 @@ from astromorph.cutouts import PROVENANCE as CUTOUT_PROVENANCE
 from astromorph.running.results import add_provenance
 from astromorph.errors import AstromorphWarning
 from astromorph.questions import QUESTIONS
-from astromorph.tables import FORMATS, PROVENANCE, check_destination, read_table, write_table
+from astromorph.tables import (FORMATS, PROVENANCE, check_columns, check_destination, read_table,
+                               write_table)
+from astromorph.tables.positions import find_positions, find_sizes
 
 NAMES = {"fits": "t.fits", "votable": "t.vot", "ecsv": "t.ecsv", "parquet": "t.parquet",
          "csv": "t.csv", "hats": "t_hats"}
@@ -352,3 +354,129 @@ def test_of_several_tables_the_first_is_read(tmp_path):
         warnings.simplefilter("error")
         with pytest.raises(AstromorphWarning):  # and not that the file cannot be read
             read_table(path)
+
+
+@pytest.mark.parametrize("text", [
+    "#Table1\nobjid,ra,dec,petroR90_r\n1237648720693756918,1.5,2,6.1\n"
+    "1237648720693756919,2.5,3,null\n",
+    "\ufeffobjid, ra, dec, petroR90_r\r\n1237648720693756918,1.5,2,6.1\r\n"
+    "1237648720693756919,2.5,3,\r\n",
+    "# by hand\n# objid,ra,dec,petroR90_r\n1237648720693756918,1.5,2,6.1\n"
+    "1237648720693756919,2.5,3,NULL\n"])
+def test_csv_as_services_write_it(tmp_path, text):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    table = read_table(path)
+    assert table["objid"].tolist() == [1237648720693756918, 1237648720693756919]
+    assert np.array_equal(find_positions(table), [[1.5, 2.5], [2, 3]])
+    assert np.array_equal(find_sizes(table), [6.1, np.nan], equal_nan=True)
+
+
+@pytest.mark.parametrize(("name", "cells", "expected"), [
+    ("id", ["000123", "1e5"], ["000123", "1e5"]), ("name", ["1e5"], ["1e5"]),
+    ("plate", ["0266", "1960"], ["0266", "1960"]), ("flux", ["1e5", "-2"], [1e5, -2]),
+    ("specobjid", ["12030000000000000001"], [12030000000000000001]),
+    ("x", ["99999999999999999999999", "1"], ["99999999999999999999999", "1"]),
+    ("x", ["0.5", "nan"], [0.5, np.nan]), ("x", ["1", "-3"], [1, -3]), ("x", ["1_0"], ["1_0"])])
+def test_csv_keeps_every_digit(tmp_path, name, cells, expected):
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([f"{name},b", *(f"{cell},x" for cell in cells)]))
+    column = read_table(path)[name]
+    np.testing.assert_array_equal(column, expected)
+    assert column.dtype.kind == np.array(expected).dtype.kind
+
+
+def test_a_row_of_a_csv_that_cannot_be_read_costs_that_row(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("ra,dec\n1,2\n1,2,3,4\n5\n7,8\n")
+    with pytest.warns(AstromorphWarning, match="Row 2 has 4 cells in place of 2"):
+        table = read_table(path)
+    assert np.array_equal(find_positions(table)[0], [1, np.nan, np.nan, 7], equal_nan=True)
+
+
+def ldac(*names):
+    head = fits.BinTableHDU(Table({"Field Header Card": ["SIMPLE  = T"]}), name="LDAC_IMHEAD")
+    objects = [fits.BinTableHDU(Table({"ALPHA_J2000": [10.0 + n], "DELTA_J2000": [20.0]}),
+                                name=name) for n, name in enumerate(names)]
+    return fits.HDUList([fits.PrimaryHDU(), head, *objects])
+
+
+def test_the_table_with_positions_is_read(tmp_path, recwarn):
+    path = tmp_path / "t.cat.fits"
+    ldac("LDAC_OBJECTS").writeto(path)
+    assert find_positions(read_table(path))[0] == 10
+    assert not recwarn
+    ldac("LDAC_OBJECTS", "SECOND").writeto(path, overwrite=True)
+    with pytest.warns(AstromorphWarning, match=r"the first one with positions \(HDU 2\)"):
+        assert find_positions(read_table(path))[0] == 10
+    for hdu in (3, "second"):
+        assert find_positions(read_table(path, hdu=hdu))[0] == 11
+    for hdu in (9, "no", 0):
+        with pytest.raises(ValueError, match="^hdu: expected"):
+            read_table(path, hdu=hdu)
+    path = tmp_path / "t.csv"
+    path.write_text("a\n1\n")
+    with pytest.raises(ValueError, match="only FITS files have HDUs"):
+        read_table(path, hdu=1)
+
+
+def test_fits_plus_of_topcat(tmp_path):
+    primary = fits.PrimaryHDU(np.frombuffer(b"<?xml version='1.0'?><VOTABLE/>", "u1"))
+    primary.header["VOTMETA"] = True
+    table = fits.BinTableHDU(Table({"RA": [1.0], "DEC": [2.0]}))
+    fits.HDUList([primary, table]).writeto(tmp_path / "t.fits")
+    assert read_table(tmp_path / "t.fits").colnames == ["RA", "DEC"]
+
+
+ODD = {
+    "uint64": np.array([5, 2**63 + 1], np.uint64), "small uint64": np.array([5, 6], np.uint64),
+    "float16": np.array([0.5, 2], np.float16), "longdouble": np.array([0.5, 2], np.longdouble),
+    "masked uint8": MaskedColumn(np.array([255, 3], np.uint8), mask=[False, True]),
+    "masked uint64": MaskedColumn(np.array([2**63 + 1, 3], np.uint64), mask=[False, True]),
+    "masked int64": MaskedColumn([1237648720693756918, 3], mask=[False, True]),
+    "least int16": MaskedColumn(np.array([-32768, 3], np.int16), mask=[False, True]),
+    "objects": np.array([1, None], object), "big objects": np.array([2**63 + 1, 2], object),
+    "2-D": np.arange(4.0).reshape(2, 2), "2-D text": np.array([["a", "bc"], ["d", "e"]]),
+    "arrays": Column([np.arange(3.0), np.arange(2000.0)], dtype=object),
+    "bytes": np.array([b"\xff\xd8", b"\x00\x01"], object), "NUL": ["a\0b", "c"],
+    "control": ["a\x1bb", "c"], "dicts": np.array([{"a": 1}, {}], object),
+    "complex": np.array([1j, 2]), "timedelta": np.array([1, 2], "m8[s]"),
+    "3-D": np.arange(12.0).reshape(2, 2, 3), "2-D booleans": np.eye(2, dtype=bool),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "ecsv"])
+@pytest.mark.parametrize("kind", ODD)
+def test_columns_are_kept_or_refused_at_once(tmp_path, name, kind):
+    table, path = Table({"a": ODD[kind], "neighbor": ["x", "y"]}), tmp_path / NAMES[name]
+    try:
+        check_columns(table, name)
+    except (ValueError, TypeError) as error:
+        assert "'a'" in str(error) and kind not in (
+            "uint64", "small uint64", "float16", "longdouble", "objects", "masked uint8",
+            "masked uint64", "masked int64", "least int16", "big objects")
+        with pytest.raises(type(error)):
+            write_table(table, path)
+        return
+    write_table(table, path)
+    result = read_table(path)
+    assert result["neighbor"].tolist() == ["x", "y"]
+    gone = np.ma.getmaskarray(table["a"]) | np.array([one is None for one in table["a"].tolist()]
+                                                     ).reshape(-1, *[1] * (table["a"].ndim - 1))
+    assert np.array_equal(np.ma.getmaskarray(result["a"]), gone)
+    for one, other in zip(np.ma.getdata(table["a"]), np.ma.getdata(result["a"])):
+        if one is not None and not (gone.ndim == 1 and gone.all()):
+            if isinstance(one, bytes) or isinstance(other, str):
+                same = other == one or str(one) == str(other)
+            else:
+                same = np.array_equal(one, other)
+            assert same or gone.any()
+
+
+def test_dates_and_missing_dates_become_text(tmp_path):
+    table = Table({"when": np.array(["2026-01-02T03:04:05", "NaT"], "M8[s]"), "b": [1, 2]})
+    for name in FILES:
+        write_table(table, tmp_path / NAMES[name])
+        result = read_table(tmp_path / NAMES[name])
+        assert result["when"][0] == "2026-01-02T03:04:05", name
+        assert np.ma.getmaskarray(result["when"]).tolist() == [False, True], name

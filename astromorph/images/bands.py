@@ -1,0 +1,188 @@
+"""Names of bands, and which planes of a FITS file are light."""
+import re
+
+from astromorph.errors import CutoutError, wrong
+from astromorph.flags import MorphFlag
+
+__all__ = ["band_names", "header_band", "light_planes", "parse_band", "split_bands"]
+
+_BAND = re.compile(r"(?:^|[^a-z])([ugrizy])(?:p|prime|[ _-]?band)?(?![a-z]|\s*=)", re.IGNORECASE)
+_COMPANION = re.compile(
+    r"(sci|science|flux|image|img)?(err(or)?|sigma|noise|std(dev|ev)?|unc(ert(ainty)?)?|"
+    r"inv?var|ivar|var(iance)?|rms|wh?t|wgt|weight|n?exp|exposure|exptime|nimages?|cov(er|erage)?|"
+    r"bit ?mask|mask|msk|bpm|badpix(els)?|fla?g|dq|quality|seg(m(ent(s|ation)?)?)?|mod(el)?|"
+    r"res(id(ual)?)?|conf(idence)?|ctx|con(text)?|psf(image)?|kernel|bkg|back(ground)?|sky|nobs|"
+    r"depth|chi(2|sq)|apcorr?)s?(map|image|img|plane|bits?|arr(ay)?)?s?\d*")
+_TREATED = re.compile(r"(psf|sky|bkg|back(ground)?|model|mask)s?[^a-z0-9]*"
+                      r"(match|sub|conv|remov|corr|free|less|equal|homog)[a-z]*")
+_LIGHT = {"sci", "science", "image", "img", "flux", "data", "signal", "light", "input"}
+_LIGHT_TYPES = {"image", "object", "light", "science", "sci", "stack", "coadd", "data"}
+
+
+def parse_band(text, own=()):
+    """Tell the band that a name means, as headers and users write it: g, HSC-G, "SDSS g", des_z.
+
+    Parameters
+    ----------
+    text : str
+        The name.
+    own : iterable of str
+        Names that a survey has besides.
+
+    Returns
+    -------
+    str or None
+        In lower case; None where the name means no band, or several.
+    """
+    text = str(text).strip().lower()
+    if text in {name.lower() for name in own}:
+        return text
+    found = set(_BAND.findall(text))
+    return found.pop() if len(found) == 1 else None
+
+
+def split_bands(text, own=()):
+    """Split a text that names bands: ``"grz"``, ``"g, r, z"`` or a single name.
+
+    Parameters
+    ----------
+    text : str
+        The names.
+    own : iterable of str
+        Names that a survey has besides.
+
+    Returns
+    -------
+    list of str
+    """
+    words = [word for word in re.split(r"[\s,;]+", text) if word]
+    if len(words) == 1 and words[0].lower() not in {name.lower() for name in own}:
+        return list(words[0]) if words[0].isalpha() else words
+    return words
+
+
+def band_names(bands, survey=None):
+    """Check the ``bands`` argument: an iterable of names such as ``"grz"`` or ``["g", "r"]``.
+
+    Parameters
+    ----------
+    bands : iterable of str
+        Different names: u, g, r, i, z, Y in upper or lower case, also with the name of a survey
+        (``"HSC-G"``), and the survey's own.
+    survey : `~astromorph.surveys.Survey`, optional
+        A record that may name others.
+
+    Returns
+    -------
+    list of str
+        In lower case.
+
+    Raises
+    ------
+    ValueError
+        If they are others, or a band is named twice.
+    """
+    own = [band for band in survey.bands if band.lower() not in "ugrizy"] if survey else []
+    given = split_bands(bands, own) if isinstance(bands, str) else list(bands)
+    names = [parse_band(band, own) for band in given]
+    if not names or None in names or len(set(names)) < len(names):
+        raise wrong("bands", f"different names out of {', '.join([*'ugriz', 'Y', *own])}",
+                    repr(bands))
+    return names
+
+
+def header_band(header, own=()):
+    """Name of the band that a header gives.
+
+    Parameters
+    ----------
+    header : mapping
+        Cards of an image.
+    own : iterable of str
+        Names that a survey has besides.
+
+    Returns
+    -------
+    str or None
+    """
+    for key in ("BAND", "FILTER", "BAND0", "EXTNAME"):
+        if key in header and (band := parse_band(header[key], own)):
+            return band
+    return None
+
+
+def light_planes(hdus, own=()):
+    """Choose the images of a file that are light: one for each band that it names, or a single one.
+
+    Companions (weights, errors, masks, models...) are never light. Images are taken together only
+    where each names another band in its own header; else the one that its header calls the science
+    image, the primary one, or the only one is taken.
+
+    Parameters
+    ----------
+    hdus : sequence of HDU
+        All of a file.
+    own : iterable of str
+        Names of bands that a survey has besides.
+
+    Returns
+    -------
+    list of (HDU, str or None)
+        Each with its band, if several.
+
+    Raises
+    ------
+    CutoutError
+        If there is none, or it cannot be told which.
+    """
+    images = [(n, hdu) for n, hdu in enumerate(hdus)
+              if hdu.is_image and len(hdu.shape) > 1 and hdu.size]
+    if not images:
+        raise CutoutError("the FITS file holds no image", MorphFlag.BAD_SHAPE)
+    ranks = [(_rank(n, hdu, own), hdu) for n, hdu in images]
+    light = [(rank, hdu) for rank, hdu in ranks if rank >= 0]
+    if not light:
+        raise _cannot_tell("no image of the FITS file is light", images)
+    top = max(rank for rank, _ in light)
+    pool = [hdu for rank, hdu in light if rank == top or top < 2]
+    flat = [(hdu, band) for hdu in pool if len(hdu.shape) == 2
+            and (band := header_band(hdu.header, own))]
+    if len(flat) > 1 and len({band for _, band in flat}) == len(flat):
+        return flat
+    if len(pool) > 1 and top < 2:
+        pool = [hdu for rank, hdu in light if rank == 1] or pool
+    if len(pool) > 1:
+        raise _cannot_tell("the FITS file does not tell which of its images is light", images)
+    return [(pool[0], None)]
+
+
+def _rank(n, hdu, own):
+    """How surely an image is light: -1 not at all, 3 by its type, 2 by its name, 1 primary."""
+    header = hdu.header
+    for key in ("EXTTYPE", "IMAGETYP", "HDUCLAS2"):
+        text = str(header.get(key, "")).strip().lower()
+        if text in _LIGHT_TYPES:
+            return 3
+        if _is_companion(text) or key == "EXTTYPE" and text:
+            return -1
+    name = str(header.get("EXTNAME", "")).strip().lower()
+    words = set(re.findall("[a-z]+", name))
+    if _is_companion(name) or _is_companion(str(header.get("OBJECT", "")), whole=True):
+        return -1
+    if words & _LIGHT or parse_band(name, own):
+        return 2
+    return int(n == 0)
+
+
+def _is_companion(text, whole=False):
+    """Whether a name is that of weights, errors, masks... but not that they were removed."""
+    text = _TREATED.sub(" ", text.lower())
+    if whole:  # an OBJECT card names what the image shows, mostly a galaxy
+        return text.strip() in ("model", "residual", "residuals", "residual map", "sky")
+    return any(map(_COMPANION.fullmatch, re.findall("[a-z0-9]+", text)))
+
+
+def _cannot_tell(what, images):
+    names = [str(hdu.header.get("EXTNAME") or f"HDU {n}") for n, hdu in images]
+    return CutoutError(f"{what}: found {', '.join(names)}; pass the HDU itself, or a dict of bands",
+                       MorphFlag.BAD_SHAPE)

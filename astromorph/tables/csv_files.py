@@ -1,0 +1,136 @@
+"""Tables in CSV files as services and spreadsheets write them."""
+import csv
+import io
+import re
+from itertools import zip_longest
+
+import numpy as np
+from astropy.table import Column, MaskedColumn, Table
+
+from astromorph.errors import warn
+from astromorph.tables.columns import check_cells, plain
+
+__all__ = ["read_csv", "write_csv"]
+
+_MISSING = ("", "null")
+# Names of columns whose values are names, not quantities: 1e5 is none of a hundred thousand.
+_IDENTIFIERS = re.compile("(.*[_ -])?(ids?|name|names|designation|file|filename|label)"
+                          "|(spec|photo|phot|best)?(obj)ids?|id[_ -].*", re.IGNORECASE)
+
+
+def read_csv(path):
+    """Read a CSV file.
+
+    A byte order mark, and comments (``#Table1``) before the line of names, are left out; ``null``
+    and empty cells are missing. Integers keep every digit, and what a number would not keep, as
+    leading zeros, is text.
+    """
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    if text.startswith("# %ECSV"):
+        return Table.read(text, format="ascii.ecsv")
+    names, rows = _split(text)
+    if not names or any(not name.isprintable() for name in names):
+        raise ValueError("it has no line of column names")
+    columns = list(zip(*rows)) or [()] * len(names)
+    return Table([_column(name, cells) for name, cells in zip(names, columns)], names=names)
+
+
+def write_csv(table, path):
+    """Write a CSV file."""
+    table = plain(table)
+    for name in table.colnames:
+        check_cells(table[name], "CSV", arrays="", control="\0")
+    table.write(path, format="ascii.csv", overwrite=True)
+
+
+def _split(text):
+    """The names of the columns, and the rows, each with as many cells."""
+    comments, lines = [], []
+    for line in _lines(text):
+        first = line[0].strip() if line else ""
+        if not lines and first.startswith("#"):
+            comments.append(line)
+        elif lines and len(line) == 1 and re.fullmatch(r"#Table\d+", first):
+            warn("The file holds several tables; the first one is read.")
+            break
+        elif any(cell.strip() for cell in line) or line == [""] and lines and len(lines[0]) == 1:
+            lines.append(line)
+    if comments and _is_header(comments[-1], lines):
+        lines.insert(0, [comments[-1][0].lstrip("# "), *comments[-1][1:]])
+    names = [name.strip() for name in lines[0]] if lines else []
+    while names and not names[-1]:  # a comma at the end of the line
+        names.pop()
+    return _distinct(names), [_fitted(line, len(names), number)
+                              for number, line in enumerate(lines[1:], start=1)]
+
+
+def _lines(text):
+    return csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+
+
+def _is_header(comment, lines):
+    """Whether the names of the columns stand in the last comment, as numbers follow at once."""
+    return len(comment) > 1 and bool(lines) and len(comment) == len(lines[0]) and any(
+        _is_number(cell) for cell in lines[0]) and not any(map(_is_number, comment))
+
+
+def _is_number(cell):
+    try:
+        return bool(float(cell)) or True
+    except ValueError:
+        return False
+
+
+def _distinct(names):
+    result = []
+    for number, name in enumerate(names, start=1):
+        name = name or f"col{number}"
+        result.append(f"{name}_{number}" if name in result else name)
+    return result
+
+
+def _fitted(line, width, number):
+    """A row of the width of the table; one with too many cells cannot be read."""
+    if any(cell.strip() for cell in line[width:]):
+        warn(f"Row {number} has {len(line)} cells in place of {width}: it is read as missing.")
+        line = []
+    return [cell for _, cell in zip_longest(range(width), line[:width], fillvalue="")]
+
+
+def _column(name, cells):
+    """A column of integers, other numbers or text."""
+    text = np.array([cell.strip() for cell in cells], str)
+    mask = np.isin(np.char.lower(text), _MISSING) if text.size else np.zeros(0, bool)
+    values = _values(text[~mask], name)
+    filled = np.zeros(len(text), values.dtype)
+    filled[~mask] = values
+    if mask.all() and len(mask):
+        filled = np.zeros(len(text), float)
+    return MaskedColumn(filled, mask=mask) if mask.any() else Column(filled)
+
+
+def _values(text, name):
+    if not text.size:
+        return text.astype(float)
+    for kind in (np.int64, np.uint64):
+        try:
+            values = text.astype(kind)
+        except (ValueError, OverflowError):
+            continue
+        if np.array_equal(values.astype(str), text):
+            return values
+    digits = np.char.lstrip(text, "+-")
+    if (_IDENTIFIERS.fullmatch(name) or np.any(np.char.find(text, "_") >= 0) or np.any(
+            np.char.isdigit(digits) & ((np.char.str_len(digits) > 18)
+                                       | (np.char.startswith(digits, "0")
+                                          & (np.char.str_len(digits) > 1))))):
+        return text
+    try:
+        return text.astype(float)
+    except ValueError:
+        return text

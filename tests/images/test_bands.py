@@ -1,0 +1,94 @@
+"""Which planes of a file are light, and what bands are called."""
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.nddata import CCDData
+from astropy.wcs import WCS
+
+from astromorph.flags import MorphFlag
+from astromorph.images import CutoutError, read_cutout
+from astromorph.images.bands import band_names, parse_band
+from astromorph.images.fits_planes import read_planes
+
+LIGHT = np.random.default_rng(1).normal(0.1, 0.02, (40, 40)).astype("f4")
+
+
+def plane(name=None, value=1, **cards):
+    return fits.ImageHDU(LIGHT * np.float32(value), fits.Header(cards | {"BUNIT": "nmgy"}),
+                         name=name)
+
+
+def taken(*hdus):
+    """Band -> median in units of LIGHT's."""
+    planes = read_planes(fits.HDUList([fits.PrimaryHDU(), *hdus])).planes
+    return {band: round(float(np.median(each) / np.median(LIGHT))) for band, each in planes.items()}
+
+
+@pytest.mark.parametrize("name, band", [
+    ("g", "g"), ("SDSS g", "g"), ("DECam r", "r"), ("HSC-I", "i"), ("HSC-R2", "r"), ("des_z", "z"),
+    ("sdss.i", "i"), ("r DECam SDSS c0002 6415.0 1480.0", "r"), ("g.00000", "g"), ("Y", "y"),
+    ("g-band", "g"), ("rp", "r"), ("F814W", None), ("K", None), ("sky", None), ("g+r", None)])
+def test_names_of_bands(name, band):
+    assert parse_band(name) == band
+
+
+@pytest.mark.parametrize("bands", ["grz", "g,r,z", "g r z", ["HSC-G", "des_r", "SDSS z"]])
+def test_bands_argument_takes_the_same_names(bands):
+    assert band_names(bands) == ["g", "r", "z"]
+
+
+@pytest.mark.parametrize("name", [
+    "WHT", "ERR", "VAR_POISSON", "SIGMA", "UNCERT", "MASKBITS", "SEGMAP", "MODEL", "CONF", "FLG",
+    "RMS", "BKG", "EXPMAP", "WGT_G", "FLUX_IVAR", "NEXP", "COVERAGE", "CTX"])
+def test_companions_are_never_light(name):
+    assert taken(plane("SCI"), plane(name, 5, FILTER="g")) == {"r": 1}
+    assert taken(plane(name, 5), plane(value=1)) == {"r": 1}
+    with pytest.raises(CutoutError, match=name) as error:
+        taken(plane(name))
+    assert error.value.flag == MorphFlag.BAD_SHAPE
+
+
+@pytest.mark.parametrize("name", ["SCI_PSFMATCHED", "BKGSUB", "SKYSUB", "PSF_MATCHED", "SCI-G"])
+def test_treated_images_are_light(name):
+    assert list(taken(plane(name)).values()) == [1]
+
+
+def test_only_planes_of_different_bands_are_taken_together():
+    assert taken(plane("g"), plane("r", 2), plane("i", 3)) == {"g": 1, "r": 2, "i": 3}
+    assert taken(plane("COVERAGE", 9), plane(BAND="g"), plane(BAND="z", value=2)) == {
+        "g": 1, "z": 2}
+    assert taken(plane(BAND="g", IMAGETYP="image"),
+                 plane(BAND="r", IMAGETYP="invvar", value=4)) == {"g": 1}
+
+
+@pytest.mark.parametrize("names", [("A", "B"), ("SCI", "SCI"), ("G", "G")])
+def test_what_cannot_be_told_is_refused(names):
+    with pytest.raises(CutoutError, match=f"found {names[0]}, {names[1]}") as error:
+        taken(*map(plane, names))
+    assert error.value.flag == MorphFlag.BAD_SHAPE
+
+
+def test_galfit_blocks_and_ccddata():
+    block = [plane(OBJECT="a.fits[1:40,1:40]"), plane(OBJECT="model", value=2),
+             plane(OBJECT="residual map", value=3)]
+    assert taken(*block) == {"r": 1}
+    ccd = CCDData(LIGHT, unit="nmgy", mask=LIGHT > 9).to_hdu()
+    assert list(read_planes(ccd).planes) == ["r"]
+
+
+@pytest.mark.parametrize("projection", ["TAN", "ZPN", "TPV", "TAN-SIP", "SIN", "ZEA", "AIT"])
+def test_scale_of_any_projection(projection):
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [-1e-4, 1e-4]
+    cards = wcs.to_header()
+    cards["CTYPE1"], cards["CTYPE2"] = f"RA---{projection}", f"DEC--{projection}"
+    inheriting = fits.HDUList([fits.PrimaryHDU(header=cards), plane("SCI", INHERIT=True)])
+    for source in (fits.ImageHDU(LIGHT, cards), inheriting):
+        assert read_cutout(source).pixel_scale == pytest.approx(0.36)
+
+
+def test_scale_of_sliced_data():
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [-1e-4, 1e-4]
+    ccd = CCDData(LIGHT, unit="nmgy", wcs=wcs)[4:36, 4:36]
+    assert read_cutout(ccd).pixel_scale == pytest.approx(0.36, rel=1e-5)

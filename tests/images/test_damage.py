@@ -1,0 +1,145 @@
+"""Damage is damage, and a passing error of the system is none."""
+import builtins
+import errno
+import gzip
+import io
+import os
+
+import numpy as np
+import pytest
+import simplejpeg
+from astropy.io import fits
+from PIL import Image
+
+from astromorph.flags import MorphFlag
+from astromorph.galaxies.given import GivenImages
+from astromorph.images import CutoutError, read_cutout
+
+PIXELS = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+
+
+def picture(kind="JPEG", mode="RGB", side=64, **options):
+    file = io.BytesIO()
+    Image.fromarray(PIXELS[:side, :side]).convert(mode).save(file, kind, **options)
+    return file.getvalue()
+
+
+def flag_of(source):
+    try:
+        read_cutout(source)
+    except CutoutError as error:
+        return error.flag
+    return None
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("seed", range(20))
+def test_what_the_decoder_calls_damaged_is_not_read(seed, mode):
+    rng, data = np.random.default_rng(seed), bytearray(picture(mode=mode))
+    for place in rng.integers(700, len(data), rng.integers(1, 20)):
+        data[place] ^= 0x55
+    try:
+        simplejpeg.decode_jpeg(data, {"L": "GRAY", "CMYK": "CMYK"}.get(mode, "RGB"))
+    except ValueError:
+        assert flag_of(bytes(data)) == MorphFlag.UNREADABLE
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_flipped_byte_of_a_png_is_found(seed):
+    data = bytearray(picture("PNG"))
+    place = np.random.default_rng(seed).integers(8, 60 if seed % 2 else len(data))
+    data[place] ^= 0x55
+    assert flag_of(bytes(data)) in (MorphFlag.UNREADABLE, MorphFlag.BAD_SHAPE)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_half_a_jpeg_with_an_end_marker(mode):
+    data = picture(mode=mode)
+    assert flag_of(data) is None
+    assert flag_of(data[:len(data) // 2] + b"\xff\xd9") == MorphFlag.UNREADABLE
+    assert flag_of(data[:-2] + bytes(50) + b"\xff\xd9") == MorphFlag.UNREADABLE
+
+
+@pytest.mark.parametrize("side, flag", [(5000, "UNREADABLE"), (40000, "BAD_SHAPE")])
+def test_jpeg_of_another_size_than_it_says(side, flag):
+    data = bytearray(picture(side=16))
+    at = data.find(b"\xff\xc0")
+    data[at + 5:at + 9] = side.to_bytes(2, "big") * 2
+    assert flag_of(bytes(data)) == MorphFlag[flag]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "LA", "P", "I;16"])
+def test_modes_of_png(mode):
+    array = PIXELS[..., 0].astype("u2") * 257 if mode == "I;16" else None
+    image = Image.fromarray(PIXELS if array is None else array)
+    image = image if mode == "I;16" else image.convert(mode)
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    expected = (array / 65535)[..., None] if mode == "I;16" else np.asarray(
+        image.convert("L" if mode in ("L", "LA") else "RGB")).reshape(64, 64, -1) / 255
+    cutout = read_cutout(file.getvalue())
+    np.testing.assert_allclose(cutout.pixels, np.broadcast_to(expected, (64, 64, 3)), atol=1e-6)
+    assert cutout.flag == (MorphFlag.MISSING_BAND if expected.shape[2] == 1 else 0)
+
+
+def test_clear_pixels_are_black():
+    pixels = np.dstack([PIXELS, np.full((64, 64), 255, np.uint8)])
+    pixels[:9, :, :] = (255, 255, 255, 0)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    cutout = read_cutout(file.getvalue())
+    assert not cutout.pixels[:9].any()
+    np.testing.assert_allclose(cutout.pixels[9:], PIXELS[9:] / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "i4", "f4", "f8"])
+def test_byte_order_changes_nothing(kind):
+    one, other = (read_cutout(PIXELS.astype(order + kind)) for order in "<>")
+    np.testing.assert_array_equal(one.pixels, other.pixels)
+
+
+def compressed():
+    file = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(PIXELS[..., 0].astype("f4"))]).writeto(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_only_the_last_padding_may_be_missing(plain):
+    file = io.BytesIO()
+    fits.PrimaryHDU(PIXELS[..., 0].astype("f4") + 1).writeto(file)
+    data = file.getvalue() if plain else compressed()
+    end = 2880 + 4 * 64**2 if plain else len(data.rstrip(b"\0"))
+    assert end < len(data)
+    for size in (end, end + 1, len(data) - 1):
+        np.testing.assert_array_equal(read_cutout(data[:size]).pixels, read_cutout(data).pixels)
+    assert flag_of(data[:end - 500]) == MorphFlag.UNREADABLE
+
+
+def test_sizes_are_checked_before_anything_is_unpacked():
+    header = fits.Header([("SIMPLE", True), ("BITPIX", -32), ("NAXIS", 2), ("NAXIS1", 10**5),
+                          ("NAXIS2", 10**5)]).tostring().encode()
+    assert flag_of(gzip.compress(header + bytes(2880))) == MorphFlag.BAD_SHAPE
+    assert flag_of(gzip.compress(bytes(10**6))) == MorphFlag.UNREADABLE
+
+
+def test_pipes_and_folders_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    for name in (tmp_path / "a.jpg", tmp_path, "/dev/zero", {"g": tmp_path / "a.jpg"}):
+        assert flag_of(name) == MorphFlag.UNREADABLE
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM,
+                                    errno.ESTALE, errno.EINTR, errno.EAGAIN])
+def test_a_passing_error_of_the_system_may_be_tried_again(number, tmp_path, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(picture())
+
+    def fail(*args, **options):
+        raise OSError(number, os.strerror(number), str(args[0]))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(builtins, "open", fail)
+        found = [flag_of(tmp_path / "a.jpg"), flag_of({"g": tmp_path / "a.jpg"})]
+    assert found == [MorphFlag.READ_ERROR] * 2
+    assert GivenImages.retryable & MorphFlag.READ_ERROR
+    assert MorphFlag.READ_ERROR in MorphFlag.UNCLASSIFIED
