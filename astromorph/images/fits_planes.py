@@ -19,7 +19,7 @@ from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
 from astromorph.images.bands import (band_names, header_band, light_planes, parse_band,
                                      split_bands)
-from astromorph.images.flux_units import to_nanomaggies
+from astromorph.images.flux_units import linear_flux, to_nanomaggies
 from astromorph.surveys import SURVEYS, get_survey
 
 __all__ = ["MAX_PIXELS", "FluxPlanes", "band_names", "open_regular", "read_planes"]
@@ -216,7 +216,18 @@ def _from_hdu(hdu, primary, band=None):
     if primary is not header:
         header = primary.copy()
         header.update(hdu.header)
-    return _Image(_as_flux(hdu.data), header, _plain_wcs(hdu.header, primary), name=band)
+    flux = linear_flux(_as_flux(*_stored(hdu)), header)
+    return _Image(flux, header, _plain_wcs(hdu.header, primary), name=band)
+
+
+def _stored(hdu):
+    """The data of an HDU, and where its integers are BLANK, which Astropy leaves if unsigned."""
+    blank, zero, scale = (hdu.header.get(key) for key in ("BLANK", "BZERO", "BSCALE"))
+    data = hdu.data
+    if data.dtype.kind not in "iu" or not isinstance(blank, int):
+        return data, None
+    value = blank * (1 if scale is None else scale) + (zero or 0)
+    return data, data == value
 
 
 def _plain_wcs(header, primary):

@@ -1,19 +1,33 @@
 """Flux units: whatever a header says -> nanomaggies."""
+import re
+
 import numpy as np
 from astropy import units as u
 
-__all__ = ["to_nanomaggies"]
+from astromorph.errors import CutoutError
+from astromorph.flags import MorphFlag
+
+__all__ = ["linear_flux", "to_nanomaggies"]
 
 _AB = u.zero_point_flux(3631 * u.Jy)
+_UNKNOWN, _NO_UNIT = "unknown", None  # a unit that is no flux; no unit at all
+_PREFIXES = {"": "", "n": "n", "nano": "n", "u": "u", "\u00b5": "u", "\u03bc": "u", "micro": "u",
+             "milli": "m", "mega": "M"}
+_WORDS = {prefix + word: short + unit for prefix, short in _PREFIXES.items() for unit, words in {
+    "mgy": ("mgy", "mgys", "maggy", "maggys", "maggie", "maggies"),
+    "Jy": ("jy", "jansky", "janskys", "janskies")}.items() for word in words}
+_WORDS |= dict.fromkeys(("pix", "pixel", "pixels", "px"), "pix") | dict.fromkeys(
+    ("sr", "ster", "steradian", "steradians"), "sr") | dict.fromkeys(
+    ("arcsec", "arcsecs", "arcsecond", "arcseconds", "asec"), "arcsec")
 
 
 def to_nanomaggies(planes, units, survey, pixel_scale):
     """Convert the planes of one image to nanomaggies per pixel.
 
-    Flux without a unit is taken for nanomaggies when its noise could be that of a survey, as in
+    Flux without any unit is taken for nanomaggies when its noise could be that of a survey, as in
     cutouts of the Legacy Surveys viewer. With a zero point (``FLUXMAG0``, ``MAGZERO``) it is
-    converted. Anything else is scaled, less the median of its border, so that its noise is that of
-    the survey's sky in a native pixel.
+    converted. Anything else, also in a unit that is none of flux (counts, electrons/s), is scaled,
+    less the median of its border, so that its noise is that of the survey's sky in a native pixel.
 
     Parameters
     ----------
@@ -32,37 +46,102 @@ def to_nanomaggies(planes, units, survey, pixel_scale):
         False where brightness comes from the noise alone.
     """
     factors = [_nanomaggies(unit, header, pixel_scale) for unit, header in units]
-    if set(factors) == {None} and _plausible(planes, survey):
+    if set(factors) == {_NO_UNIT} and _plausible(planes, survey):
         return planes, True
-    if None in factors:
+    if _NO_UNIT in factors or _UNKNOWN in factors:
         return _scaled_by_noise(planes, survey), False
     return {name: plane * np.float32(factor)
             for (name, plane), factor in zip(planes.items(), factors)}, True
 
 
 def _nanomaggies(unit, header, pixel_scale):
-    """Nanomaggies in one unit of flux; None if unknown."""
-    text = str(unit or header.get("BUNIT", "")).strip()
-    try:
-        unit = u.nmgy if text.lower().startswith("nanomagg") else u.Unit(text)
-    except ValueError:
-        unit = u.dimensionless_unscaled
-    areas = [u.dimensionless_unscaled, u.pix]
+    """Nanomaggies in one unit of flux, _NO_UNIT or _UNKNOWN."""
+    text = str(header.get("BUNIT", "") if unit is None else unit).strip()
+    unit = _parsed(text)
+    areas = [u.dimensionless_unscaled, u.pix, u.pix**2]
     if pixel_scale is not None:
         areas.append(u.Unit((pixel_scale * u.arcsec) ** 2))
-    for whole in (unit * area for area in areas):
+    for whole in (unit * area for area in areas if unit is not None):
         if whole.is_equivalent(u.nmgy, _AB):
             return whole.to(u.nmgy, equivalencies=_AB)
-    return _zero_point(header)
+    factor = _zero_point(header)
+    return _UNKNOWN if factor is _NO_UNIT and text else factor
+
+
+def _parsed(text):
+    """The unit that a text means as a whole, in the spellings of surveys; None if there is none."""
+    words = re.sub(r"\bper\b", "/", text.strip("[] "))
+    words = re.sub(r"\b(?:square|sq\.?)[ _-]*([A-Za-z]+)", r"\1**2", words).replace("^", "**")
+    words = re.sub(r"[A-Za-z\u00b5\u03bc]+", _spelled, words)
+    for one in (words, text):
+        try:
+            unit = u.Unit(one)
+        except (ValueError, TypeError):
+            continue
+        if isinstance(unit, u.UnitBase):
+            return unit
+    return None
+
+
+def _spelled(match):
+    """One word of a unit as Astropy spells it; milli or mega is told by the case of its M."""
+    word = match.group()
+    if word in ("mJy", "MJy", "mmgy"):
+        return word
+    if word == "MJY":  # capital letters only: mega, as of surface brightness
+        return "MJy" if "sr" in match.string.lower() else word
+    return _WORDS.get(word.lower(), word)
 
 
 def _zero_point(header):
+    """Nanomaggies in one count by the zero point; _UNKNOWN if that is no positive number."""
     try:
         if "FLUXMAG0" in header:  # flux of an AB magnitude 0, as HSC has it
-            return 1e9 / float(header["FLUXMAG0"])
-        return 10 ** ((22.5 - float(header["MAGZERO"])) / 2.5)  # as DES has it
+            flux = float(header["FLUXMAG0"])
+            return 1e9 / flux if 0 < flux < np.inf else _UNKNOWN
+        if "MAGZERO" in header:  # as DES and Euclid have it
+            zero = float(header["MAGZERO"])
+            return 10 ** ((22.5 - zero) / 2.5) if 0 < zero < 100 else _UNKNOWN
+        if "BSOFTEN" in header and 0 < float(header["EXPTIME"]) < np.inf:  # Pan-STARRS
+            zero = float(header.get("FPA.ZP", 25))
+            return 10 ** ((22.5 - zero) / 2.5) / float(header["EXPTIME"])
     except (KeyError, ValueError, TypeError, ArithmeticError):
-        return None
+        return _UNKNOWN
+    return _NO_UNIT
+
+
+def linear_flux(values, header):
+    """Undo the asinh scaling of Pan-STARRS, where the header has ``BSOFTEN``.
+
+    Parameters
+    ----------
+    values : `~numpy.ndarray`
+        Pixels.
+    header : mapping
+        Cards of their image.
+
+    Returns
+    -------
+    `~numpy.ndarray`, float32
+        Flux.
+
+    Raises
+    ------
+    CutoutError
+        If the cards are no numbers.
+    """
+    if "BSOFTEN" not in header:
+        return values
+    try:
+        soft, offset = float(header["BSOFTEN"]), float(header.get("BOFFSET", 0))
+    except (ValueError, TypeError):
+        soft = offset = np.nan
+    if not (0 < soft < np.inf and np.isfinite(offset)):
+        raise CutoutError("the cards BSOFTEN and BOFFSET of its asinh scale are no numbers that "
+                          "can be; get it again", MorphFlag.UNREADABLE)
+    with np.errstate(over="ignore"):
+        flux = (offset + 2 * soft * np.sinh(values.astype(float) * (np.log(10) / 2.5))).astype("f4")
+    return np.where(np.isfinite(flux), flux, np.float32(np.nan))
 
 
 def _plausible(planes, survey):
@@ -76,7 +155,8 @@ def _noise_and_peak(planes):
     """Noise from the differences of neighbors (median of bands), and the brightest 0.1 %."""
     noise, peak = [0.0], [0.0]
     for plane in planes.values():
-        steps = np.abs(np.diff(plane, axis=1))
+        with np.errstate(over="ignore"):  # of damaged values, left out below
+            steps = np.abs(np.diff(plane, axis=1))
         steps = steps[np.isfinite(steps)]
         finite = plane[np.isfinite(plane)]
         if steps.size:

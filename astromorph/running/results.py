@@ -10,6 +10,8 @@ from astromorph.questions import probability_asked
 
 __all__ = ["Results", "add_provenance", "now", "probabilities"]
 
+_FORMAT = ".4f"  # how probabilities are shown; the numbers stay whole
+
 
 class Results:
     """What comes of n rows.
@@ -112,7 +114,7 @@ def now():
 
 def _add(table, name, values, description, ucd):
     table[name] = MaskedColumn(values, mask=np.isnan(values), description=description,
-                               meta={"ucd": ucd})
+                               format=_FORMAT, meta={"ucd": ucd})
 
 
 def add_provenance(table, columns, rows):

@@ -42,9 +42,10 @@ def read_csv(path):
 
 def write_csv(table, path):
     """Write a CSV file."""
-    table = plain(table)
+    table = plain(table).copy(copy_data=False)
     for name in table.colnames:
         check_cells(table[name], "CSV", arrays="", control="\0")
+        table[name].info.format = None  # which would round the numbers
     table.write(path, format="ascii.csv", overwrite=True)
 
 

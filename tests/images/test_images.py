@@ -590,7 +590,9 @@ REAL_FITS = {  # flag of the image, or of the error
     "decals_six_hdus.fits": 0,
     "decals_grz_424px_bad_pix.fits": MorphFlag.BAD_PIXELS,
     "decals_grz_truncated.fits": MorphFlag.UNREADABLE,
-    "legacysurvey_brick_g.fits.fz": MorphFlag.UNREADABLE,  # shorter than its header says
+    # lacks only padding; its values are damaged, which no header tells
+    "legacysurvey_brick_g.fits.fz": (MorphFlag.MISSING_BAND | MorphFlag.BAD_PIXELS
+                                     | MorphFlag.UNKNOWN_UNIT),
     "hsc_star_25px.fits": MorphFlag.MISSING_BAND,
     "sdss_frame_i.fits": MorphFlag.MISSING_BAND, "sdss_frame_r.fits": MorphFlag.MISSING_BAND,
     "sdss_r_256px.fit": MorphFlag.MISSING_BAND | MorphFlag.BAD_PIXELS,

@@ -13,7 +13,7 @@ from astropy.time import Time
 from astropy.utils.masked import Masked
 
 from astromorph.cutouts import PROVENANCE as CUTOUT_PROVENANCE
-from astromorph.running.results import add_provenance
+from astromorph.running.results import Results, add_provenance
 from astromorph.errors import AstromorphWarning
 from astromorph.questions import QUESTIONS
 from astromorph.tables import (FORMATS, PROVENANCE, check_columns, check_destination, read_table,
@@ -480,3 +480,15 @@ def test_dates_and_missing_dates_become_text(tmp_path):
         result = read_table(tmp_path / NAMES[name])
         assert result["when"][0] == "2026-01-02T03:04:05", name
         assert np.ma.getmaskarray(result["when"]).tolist() == [False, True], name
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_probabilities_are_shown_with_four_digits_and_kept_whole(tmp_path, name, recwarn):
+    results = Results(2, len(QUESTIONS))
+    results.answers[0] = 9.5392985e-05
+    table = results.to_table(Table({"id": [1, 2]}), QUESTIONS)
+    assert [line.strip() for line in table["P_disk"].pformat(show_name=False)][-2:] == [
+        "0.0001", "--"]
+    write_table(table, tmp_path / NAMES[name])
+    assert np.float32(read_table(tmp_path / NAMES[name])["P_disk"][0]) == np.float32(9.5392985e-05)
+    assert not recwarn

@@ -1,0 +1,78 @@
+"""Units of flux, and cards that change what pixels mean."""
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.io import fits
+from astropy.nddata import NDData
+
+from astromorph.flags import MorphFlag
+from astromorph.images import CutoutError, read_cutout
+from astromorph.images.fits_planes import read_planes
+
+FLUX = np.random.default_rng(1).normal(0.1, 0.02, (40, 40)).astype("f4")
+SCALE = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CDELT1": -1e-4, "CDELT2": 1e-4}
+AREA = 0.36**2  # square arcseconds in a pixel
+
+
+def read(flux=FLUX, **cards):
+    return read_planes(fits.PrimaryHDU(flux.copy(), fits.Header(SCALE | {"FILTER": "r"} | cards)))
+
+
+@pytest.mark.parametrize("unit, factor", [
+    ("nanomaggies", 1), ("Nanomaggy", 1), ("nanomaggie", 1), ("NMGY", 1), ("nmgy/pixel", 1),
+    ("nanomaggies/arcsec^2", AREA), ("nanomaggies per square arcsecond", AREA),
+    ("nanomaggy arcsec-2", AREA), ("nmgy/arcsec**2", AREA), ("10**-9 maggies", 1), ("maggy", 1e9),
+    ("uJy", 1 / 3.631), ("microJy", 1 / 3.631), ("UJY", 1 / 3.631), ("nJy", 1 / 3631),
+    ("mJy", 1e3 / 3.631), ("Jy", 1e6 / 3.631), ("10*nJy", 10 / 3631), ("nJy / pix", 1 / 3631),
+    ("MJy/sr", 1e12 / 3.631 * AREA / 206264.806**2),
+    ("MJY/SR", 1e12 / 3.631 * AREA / 206264.806**2),
+    ("erg / (s cm2 Hz)", 1e29 / 3.631)])
+def test_units_are_read_whole(unit, factor):
+    flux = read(BUNIT=unit)
+    assert flux.flag == 0
+    np.testing.assert_allclose(flux.planes["r"], FLUX * factor, rtol=1e-4)
+
+
+@pytest.mark.parametrize("unit", [
+    "electrons", "ELECTRONS/S", "counts", "counts/sec", "adu", "DN", "e-", "nanomaggies/s", "MJY",
+    "nanomaggies_of_old", "mag/arcsec2", "erg/s/cm2/Angstrom", "Jy/beam", "K"])
+def test_other_units_are_flagged(unit):
+    assert read(BUNIT=unit).flag == MorphFlag.UNKNOWN_UNIT
+    np.testing.assert_allclose(read(BUNIT=unit, MAGZERO=25.0).planes["r"], FLUX / 10, rtol=1e-4)
+
+
+def test_units_of_nddata():
+    assert read_planes(NDData(FLUX, unit=u.electron / u.s)).flag == MorphFlag.UNKNOWN_UNIT
+    assert read_planes(NDData(FLUX, unit=u.nmgy)).flag == 0
+    assert read_planes(NDData(FLUX)).flag == 0
+
+
+@pytest.mark.parametrize("cards", [{"FLUXMAG0": -1e9}, {"FLUXMAG0": 0.0}, {"MAGZERO": -5.0},
+                                   {"MAGZERO": 0.0}, {"MAGZERO": "none"}])
+def test_zero_points_that_cannot_be(cards):
+    assert read(**cards).flag == MorphFlag.UNKNOWN_UNIT
+
+
+def test_asinh_scale_of_pan_starrs():
+    flux, cards = FLUX * 1200, {"BSOFTEN": 200.0, "BOFFSET": 0.5}
+    stored = 2.5 / np.log(10) * np.arcsinh((flux - 0.5) / 400)
+    found = read(stored.astype("f4"), EXPTIME=120.0, **cards)
+    assert found.flag == 0
+    np.testing.assert_allclose(found.planes["r"], flux / 1200, rtol=1e-3, atol=1e-5)
+    assert read(stored.astype("f4"), **cards).flag == MorphFlag.UNKNOWN_UNIT
+    with pytest.raises(CutoutError, match="BSOFTEN"):
+        read(BSOFTEN=-1.0)
+
+
+@pytest.mark.parametrize("kind, cards", [
+    ("u2", {"BLANK": -32768}), ("i2", {"BLANK": -32768}), ("i4", {"BLANK": -99}),
+    ("u4", {"BLANK": -(2**31)})])
+def test_blank_is_a_value_as_stored(kind, cards):
+    values = (np.random.default_rng(0).integers(900, 1100, (40, 40))).astype(kind)
+    values[:5] = 0 if kind[0] == "u" else cards["BLANK"]
+    hdu = fits.PrimaryHDU(values)
+    hdu.header["BUNIT"] = "nmgy"
+    hdu.header["BLANK"] = cards["BLANK"]
+    cutout = read_cutout(fits.HDUList([hdu]))
+    assert cutout.flag & MorphFlag.BAD_PIXELS
+    assert not np.isfinite(read_planes(hdu).planes["r"][:5]).any()
