@@ -3,6 +3,7 @@ from astropy.table import Table
 
 from astromorph import running
 from astromorph.galaxies import open_source
+from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels
 from astromorph.metrics import score_table
 from astromorph.model import TrainedModel
@@ -162,12 +163,13 @@ class MorphologyClassifier:
 
         Parameters
         ----------
-        data : `~astropy.table.Table`, `~astropy.coordinates.SkyCoord`, list or `~numpy.ndarray`
-            A table with positions (a SkyCoord column, or right ascension and declination in any
-            usual spelling), a SkyCoord, a table with a column of images (usually file names), or
-            the images themselves: paths, bytes, HDULists, NDData, CCDData, Cutout2D, dictionaries
-            of one file per band, or arrays (y, x, 3). Images of positions are downloaded from the
-            survey's services, see `~astromorph.cutouts.fetch_cutouts`.
+        data : `~astropy.table.Table`, `~astropy.coordinates.SkyCoord`, iterable or path
+            A table (also of pandas) with positions (a SkyCoord column, or right ascension and
+            declination in any usual spelling), a SkyCoord, a table with a column of images
+            (usually file names), a folder of images, a pattern such as ``"cutouts/*.fits"``,
+            or the images themselves: paths, bytes, HDULists, NDData, CCDData, Cutout2D, pictures
+            of Pillow, dictionaries of one file per band, or arrays (y, x, 3). Images of positions
+            are downloaded from the survey's services, see `~astromorph.cutouts.fetch_cutouts`.
         images : str, optional
             For a table, the column that holds the images. Without it the positions are used.
         cutout_r90 : float, array-like or str, optional
@@ -354,8 +356,8 @@ class MorphologyClassifier:
         return suggest(self.model, open_source(self.model, data, **options), n, seed=seed,
                        batch_size=batch_size, threads=threads, progress=progress)
 
-    def calibrate(self, data, labels=None, *, method="platt", survey=None, batch_size=128,
-                  threads=None, progress=None, **options):
+    def calibrate(self, data, labels=None, *, key=None, method="platt", survey=None,
+                  batch_size=128, threads=None, progress=None, **options):
         """Return a new classifier whose probabilities are right for galaxies like these.
 
         The galaxies must not have trained the weights: a network is surer of those it has seen.
@@ -372,7 +374,7 @@ class MorphologyClassifier:
         ----------
         data : as for `classify`
             The galaxies.
-        labels : array-like or `~astromorph.learning.labels.Labels`, shape (n, questions), optional
+        labels, key
             As for `adapt`; by default from the columns of the table. Not for ``"prior"``.
         method : str
             ``"platt"``, ``"temperature"`` or ``"prior"``.
@@ -394,8 +396,9 @@ class MorphologyClassifier:
         """
         from astromorph.learning.calibrating import calibrate
 
+        data = as_galaxies(data)
         if method in METHODS:  # those that take labels
-            labels = read_labels(data, labels, self.questions)
+            labels = read_labels(data, labels, self.questions, key=key)
         source = open_source(self.model, data, survey=survey, **options)
         return type(self)(calibrate(self.model, source, labels, method=method, survey=survey,
                                     batch_size=batch_size, threads=threads, progress=progress))
@@ -448,7 +451,7 @@ class MorphologyClassifier:
         return type(self)(align(self.model, source, survey=survey, blur=blur, threads=threads,
                                 progress=progress))
 
-    def adapt(self, data, labels=None, *, survey=None, train="all", epochs=None,
+    def adapt(self, data, labels=None, *, key=None, survey=None, train="all", epochs=None,
               validation_fraction=0.2, folds=None, seed=0, align=True, learning_curve=(),
               threads=None, progress=None, **options):
         """Return a new classifier, taught by labeled galaxies, for the survey they come from.
@@ -463,9 +466,15 @@ class MorphologyClassifier:
         data : as for `classify`
             Galaxies framed as they will be classified. For positions, somewhat wider cutouts
             (``cutout_r90``) than needed leave fewer edges in images that are turned.
-        labels : array-like or `~astromorph.learning.labels.Labels`, shape (n, questions), optional
-            1, 0 or NaN (unknown); by default from the columns of the table, labels or votes, as
-            `~astromorph.make_labels` understands them.
+        labels : array-like, Table or `~astromorph.learning.labels.Labels`, optional
+            An array (n, questions) of 1, 0 and NaN (unknown), in the order of the rows; a table of
+            labels or votes, as `~astromorph.make_labels` understands them, or what this made of
+            one. Tables are matched by the names of the galaxies and may hold some of them only;
+            the order of the rows counts where no column tells. By default, the columns of
+            ``data``.
+        key : str, optional
+            The column of names in ``data`` and ``labels``, by default one that both have and that
+            has a usual name: ``file``, ``name``, ``id``, ``objid`` or similar.
         survey : str or `~astromorph.surveys.Survey`, optional
             Whose images they are, by default the survey of the weights.
         train : str
@@ -501,11 +510,12 @@ class MorphologyClassifier:
         """
         from astromorph.learning.adapting import adapt
 
+        data = as_galaxies(data)
         return type(self)(adapt(
             self.model, open_source(self.model, data, survey=survey, **options),
-            read_labels(data, labels, self.questions), survey=survey, train=train, epochs=epochs,
-            validation_fraction=validation_fraction, folds=folds, seed=seed, aligned=align,
-            learning_curve=learning_curve, threads=threads, progress=progress))
+            read_labels(data, labels, self.questions, key=key), survey=survey, train=train,
+            epochs=epochs, validation_fraction=validation_fraction, folds=folds, seed=seed,
+            aligned=align, learning_curve=learning_curve, threads=threads, progress=progress))
 
     @property
     def report(self):
@@ -515,7 +525,7 @@ class MorphologyClassifier:
         adapted = self.model.card.adapted
         return adapted and AdaptationReport.from_dict(adapted["report"])
 
-    def evaluate(self, data, labels=None, *, threshold=0.5, intervals=True, **options):
+    def evaluate(self, data, labels=None, *, key=None, threshold=0.5, intervals=True, **options):
         """Score the classifier on galaxies with known answers.
 
         Parameters
@@ -523,7 +533,7 @@ class MorphologyClassifier:
         data : `~astropy.table.Table` or images
             As for `classify`; a table that already has the probability columns is not classified
             again.
-        labels : array-like or `~astromorph.learning.labels.Labels`, shape (n, questions), optional
+        labels, key
             As for `adapt`; by default from the columns of the table.
         threshold : float
             Probability from which the answer counts as positive.
@@ -543,7 +553,8 @@ class MorphologyClassifier:
             If there are no labels, or not one row of them for each galaxy.
         """
         columns = {question.column for question in self.questions}
-        labels = read_labels(data, labels, self.questions)
+        data = as_galaxies(data)
+        labels = read_labels(data, labels, self.questions, key=key)
         done = isinstance(data, Table) and columns <= set(data.colnames)
         table = data if done else self.classify(data, **options)
         return score_table(labels, running.probabilities(table, self.questions), self.questions,

@@ -1,4 +1,5 @@
 """Positions -> images: from the cache, else from the survey's image services in their order."""
+import errno
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from astromorph.cutouts.options import FetchOptions
 from astromorph.errors import FetchError, wrong
 from astromorph.flags import MorphFlag
 from astromorph.images.fits_planes import band_names
+from astromorph.names import as_names, file_stem
 from astromorph.running.results import add_provenance
 from astromorph.running.streaming import Outcomes, read_ahead, thread_pool
 from astromorph.services import check_image_service, get_image_service
@@ -279,9 +281,11 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
     survey : str or `~astromorph.surveys.Survey`
         Survey to get images of.
     ids : sequence of str, optional
-        Identifiers, which name the files in ``folder`` and find those of a local folder.
+        Identifiers, which name the files in ``folder`` (rows without one: their number) and find
+        those of a local folder.
     folder : path, optional
-        Copy the images there. Without it, the files listed are those in the cache.
+        Copy the images there; each row needs a file name of its own. Without it, the files listed
+        are those in the cache.
     progress : bool, optional
         Show a progress bar; by default when on a terminal.
     **options
@@ -320,6 +324,9 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
     ra, dec = find_positions(coords)
     widths = arcseconds(coords, width, "width")
     ids = check_ids(ids, ra.size)
+    stems = [file_stem(name or str(number)) for number, name in enumerate(ids)]
+    if folder is not None:
+        _check_stems(stems)
     with CutoutFetcher(survey, **options) as fetcher, thread_pool(fetcher.threads) as pool, \
             Outcomes(ra.size, progress, "images") as outcomes:
         if folder is not None:
@@ -332,9 +339,9 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
             number, (*frame, name) = row
             try:
                 cutout = fetcher.fetch(fetcher.request(*frame, name))
+                file = cutout.path if folder is None else _save(cutout, folder, stems[number])
             except FetchError as error:
                 return _Row("", error.flag, None, error)
-            file = cutout.path if folder is None else _save(cutout, folder, name or str(number))
             return _Row(str(file or ""), cutout.image.flag, cutout.provenance, None)
 
         rows = enumerate(zip(ra, dec, widths, ids))
@@ -355,15 +362,31 @@ class _Row(NamedTuple):
 
 
 def check_ids(ids, n):
-    """Give identifiers of n positions as strings."""
+    """Give identifiers of n positions as strings, None where they are missing."""
     if ids is None:
         return [None] * n
-    if isinstance(ids, str) or len(ids) != n:
+    if isinstance(ids, (str, bytes)) or not hasattr(ids, "__len__") or len(ids) != n:
         raise wrong("ids", f"{n} identifiers, one per position", f"{ids!r:.60}")
-    return [each.decode() if isinstance(each, bytes) else str(each) for each in ids]
+    return as_names(ids)
 
 
-def _save(cutout, folder, name):
-    path = folder / f"{name.replace('/', '_')}{_suffix(cutout.image.data)}"
-    write_file(path, cutout.image.data)
+def _check_stems(stems):
+    """Raise where two rows would write one file; some file systems ignore the case."""
+    rows = {}
+    for row, stem in enumerate(stems):
+        first = rows.setdefault(stem.casefold(), row)
+        if first != row:
+            raise wrong("ids", "a file name of its own for each row",
+                        f"{stem!r:.60} for rows {first} and {row}")
+
+
+def _save(cutout, folder, stem):
+    path = folder / f"{stem}{_suffix(cutout.image.data)}"
+    try:
+        write_file(path, cutout.image.data)
+    except (OSError, UnicodeEncodeError) as error:
+        if getattr(error, "errno", errno.ENAMETOOLONG) != errno.ENAMETOOLONG:
+            raise
+        raise FetchError(f"the name {stem!r:.60} cannot be that of a file; shorten it",
+                         MorphFlag.MISSING_FILE) from error
     return path

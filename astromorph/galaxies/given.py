@@ -1,15 +1,14 @@
 """Galaxies whose images the user holds."""
 import os
-from pathlib import Path
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.io.fits import HDUList
 from astropy.table import Table
 
 from astromorph.errors import CutoutError, wrong
 from astromorph.flags import MorphFlag
 from astromorph.galaxies.frames import FrameOptions
+from astromorph.galaxies.kinds import as_galaxies, as_image
 from astromorph.galaxies.loaded import Loaded
 from astromorph.images import load_frame
 from astromorph.images.fits_planes import band_names
@@ -24,8 +23,8 @@ class GivenImages:
 
     Parameters
     ----------
-    data : `~astropy.table.Table` or sequence
-        A table, or the images themselves.
+    data : object
+        A table, or images as `~astromorph.galaxies.kinds.as_galaxies` takes them.
     images : str, optional
         For a table, its column of images.
     frames : FrameOptions
@@ -47,6 +46,7 @@ class GivenImages:
     def __init__(self, data, images=None, *, frames=FrameOptions(), survey=None, bands=None):
         if bands is not None:
             band_names(bands, survey)
+        data = as_galaxies(data)
         self.table, self._images = _table_and_images(data, images)
         n = len(self._images)
         self._sizes = frames.of_images(data if isinstance(data, Table) else self._images, n)
@@ -82,33 +82,31 @@ class GivenImages:
             return Loaded.failed(error)
 
 
-def _images(data):
-    """A list of images from whatever holds them."""
-    if isinstance(data, SkyCoord):
-        raise wrong("data", "images", "positions", "`classify` takes these.")
-    if isinstance(data, np.ndarray) and data.ndim == 3:
-        raise wrong("data", "images, an array of which has 4 dimensions (n, y, x, 3)",
-                    f"shape {data.shape}", "Pass [image] for a single one.")
-    single = isinstance(data, (str, Path, bytes, HDUList, dict)) or not hasattr(data, "__len__")
-    return [data] if single or hasattr(data, "wcs") else list(data)
-
-
 def _table_and_images(data, images):
     """The table to fill (a copy) and its images."""
     if isinstance(data, Table):
-        return data.copy(), list(named_images(data, images))
+        return data.copy(), [as_image(each) for each in named_images(data, images)]
+    if isinstance(data, SkyCoord):
+        raise wrong("data", "images", "positions", "`classify` takes these.")
     if images is not None:
         raise wrong("images", "no column without a table", f"data of type {type(data).__name__}")
-    found = _images(data)
-    names = [str(image) for image in found if isinstance(image, (str, Path))]
-    return Table({"file": names} if names and len(names) == len(found) else None), found
+    names = [_printable(image) for image in data if isinstance(image, (str, os.PathLike))]
+    return Table({"file": names} if names and len(names) == len(data) else None), data
+
+
+def _printable(name):
+    """A file's name as text that can be written, whatever its bytes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def named_images(table, name):
     """The column of a table that holds images, usually names of files."""
     files = named_column(table, name, "images")
-    if files.dtype.kind == "S":  # names as FITS tables have them, not the bytes of images
-        files = np.char.decode(np.ma.filled(files, b""), "utf-8")
+    if getattr(files, "ndim", 1) == 1 and getattr(files, "dtype", np.dtype("V")).kind not in "SUOV":
+        raise wrong("images", "a column of file names or images",
+                    f"{name!r} of type {files.dtype}")
+    if getattr(files, "dtype", np.dtype("V")).kind == "S":  # names as FITS tables have them
+        files = np.char.decode(np.ma.filled(files, b""), "utf-8", "surrogateescape")
     return files
 
 

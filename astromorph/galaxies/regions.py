@@ -40,8 +40,11 @@ def bounding_circle(region):
     TypeError
         If it is another kind of region.
     ValueError
-        If it is a polygon of a hemisphere or more.
+        If it is a polygon of a hemisphere or more, or excluded (with a minus sign in DS9).
     """
+    if (getattr(region, "meta", None) or {}).get("include", True) in (False, "-"):
+        raise wrong("region", "a region to search", "an excluded one, with a minus sign",
+                    "Leave out the sign.")
     if isinstance(region, PolygonSkyRegion):
         return _around(region.vertices.icrs)
     if isinstance(region, CircleSkyRegion):

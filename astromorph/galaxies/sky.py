@@ -7,16 +7,19 @@ from astropy import units as u
 from astropy.table import Table
 
 from astromorph.cutouts.fetching import PREFETCH, PROVENANCE, CutoutFetcher, check_ids
-from astromorph.errors import ImageError, wrong
+from astromorph.errors import ImageError, warn, wrong
 from astromorph.flags import MorphFlag
 from astromorph.galaxies.frames import MEASURE, MEASURE_WIDTHS, FrameOptions, column
 from astromorph.galaxies.given import describe_survey
 from astromorph.galaxies.loaded import Loaded
 from astromorph.images import load_frame
+from astromorph.names import file_stem
 from astromorph.running.fingerprints import fingerprint
 from astromorph.tables.positions import find_positions
 
 __all__ = ["SkyPositions"]
+
+_SAME = 1 / 3600  # degrees
 
 
 class SkyPositions:
@@ -35,7 +38,8 @@ class SkyPositions:
     frames : FrameOptions
         What is known of sizes.
     ids : str, optional
-        The column of identifiers that a local folder of images goes by.
+        The column of identifiers that a local folder of images goes by. One that stands for
+        several positions, or whose file would be that of another, finds none.
     provenance : bool
         Whether to say where the images come from.
     ra, dec : str, optional
@@ -68,7 +72,7 @@ class SkyPositions:
                         f"one without ({error})") from error
         self.table = data.copy() if isinstance(data, Table) else Table(
             {"ra": self._ra * u.deg, "dec": self._dec * u.deg})
-        self._ids = check_ids(column(data, ids, "ids"), len(self))
+        self._ids = _told_apart(check_ids(column(data, ids, "ids"), len(self)), self._ra, self._dec)
         self._widths, self._r90 = frames.of_positions(data, len(self), frame_r90)
         self._fetcher = CutoutFetcher(survey, **fetch)
         self.provenance_columns = PROVENANCE if provenance else {}
@@ -155,3 +159,18 @@ class SkyPositions:
         """
         return self._fetcher.fetch(self._fetcher.request(
             self._ra[number], self._dec[number], self._widths[number], self._ids[number]))
+
+
+def _told_apart(names, ra, dec):
+    """The names, None where the file of that name may be that of a galaxy elsewhere."""
+    first, shared = {}, set()
+    for name, *position in zip(names, ra, dec):
+        if name is not None:
+            stem = file_stem(name)
+            other, place = first.setdefault(stem, (name, position))
+            if other != name or np.max(np.abs(np.subtract(place, position))) > _SAME:
+                shared.add(stem)
+    if shared:
+        warn(f"{len(shared)} identifiers stand for several galaxies, such as "
+             f"{min(shared)!r:.60}: these get no local images; make them unique")
+    return [None if name is None or file_stem(name) in shared else name for name in names]

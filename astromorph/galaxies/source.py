@@ -9,6 +9,7 @@ from astromorph.errors import wrong
 from astromorph.flags import MorphFlag
 from astromorph.galaxies.frames import FrameOptions
 from astromorph.galaxies.given import GivenImages
+from astromorph.galaxies.kinds import as_galaxies
 from astromorph.galaxies.loaded import Loaded
 from astromorph.surveys import get_survey
 
@@ -95,6 +96,7 @@ def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=No
     TypeError, ValueError
         If an argument is not as described.
     """
+    data = as_galaxies(data)
     frames = FrameOptions(cutout_r90, r90, width)
     survey = survey if survey is None else get_survey(survey)
     if fetch:

@@ -1,12 +1,13 @@
 """From the votes of volunteers to training labels: 1, 0, or NaN where the votes do not tell."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy.table import Table
 
-from astromorph.arguments import as_labels, as_probabilities, check_number
+from astromorph.arguments import as_floats, as_labels, as_probabilities, check_number
 from astromorph.errors import ArgumentTypeError, wrong
-from astromorph.learning.votes import PLAIN, VoteColumns
+from astromorph.learning.matching import identifiers, match_labels
+from astromorph.learning.votes import PLAIN, VoteColumns, as_unknown
 from astromorph.questions import QUESTIONS
 
 __all__ = ["MIN_PER_ANSWER", "Labels", "find_trained", "make_labels", "read_labels",
@@ -30,11 +31,14 @@ class Labels:
         One row per question: how many galaxies are positive and negative, how many have no label
         and why (each galaxy counts once), whether votes were counted, and the columns of the
         positive answer. What was asked for is in its ``meta``.
+    names : dict of str to list, optional
+        The columns that name the galaxies, see `~astromorph.learning.matching.identifiers`.
     """
 
     values: np.ndarray
     keys: tuple[str, ...]
     report: Table
+    names: dict | None = None
 
     def select(self, questions) -> np.ndarray:
         """Take the labels of some questions.
@@ -97,7 +101,8 @@ def make_labels(table, *, questions=QUESTIONS, threshold: float = 0.7, min_votes
         [1]_, in any case and with ``-`` or ``_``: vote fractions (weighted ones are preferred),
         numbers of votes, or both. Or with labels of 1, 0 and missing, in columns named after the
         questions: ``disk``, ``edge_on``, ``bar`` (or ``q1``, ``q2``, ``q3``), else ``P_disk``,
-        ``P_edge_on``, ``P_bar``. Masked and text columns will do.
+        ``P_edge_on``, ``P_bar``. Masked and text columns will do; yes and no, true and false are
+        labels too, and -1, "unknown" and "" none.
     questions : sequence of `~astromorph.questions.Question`
         The questions to make labels of. One whose parent is not among them is taken as asked.
     threshold : float
@@ -165,21 +170,29 @@ def make_labels(table, *, questions=QUESTIONS, threshold: float = 0.7, min_votes
                                                            "columns": cast.columns})
     criterion = {"threshold": threshold} if agreement is None else {"agreement": agreement}
     meta = {"dialect": columns.dialect, **criterion, "min_votes": min_votes, "debiased": debiased}
-    return Labels(np.stack(values, axis=1), tuple(votes), Table(rows, meta=meta))
+    return Labels(np.stack(values, axis=1), tuple(votes), Table(rows, meta=meta),
+                  identifiers(table))
 
 
-def read_labels(data, labels, questions):
+def read_labels(data, labels, questions, *, key=None):
     """Give labels as an array: they come as one, as `Labels`, or in the columns of a table.
+
+    Those of another table, and `Labels`, are matched by the names of the galaxies, in a column
+    that both have: files, or identifiers. Only where there is none are rows taken in their order.
 
     Parameters
     ----------
     data : `~astropy.table.Table` or sequence
         The galaxies.
-    labels : array-like or Labels or None
-        `Labels` may hold those of more questions. None to take them from the table, see
-        `make_labels`; probabilities of `classify` in it are not taken for labels.
+    labels : array-like or `~astropy.table.Table` or Labels or None
+        A table of labels or votes may have rows of some of the galaxies only. `Labels` may hold
+        those of more questions. None to take them from the table of galaxies, see `make_labels`;
+        probabilities of `classify` in it are not taken for labels.
     questions : sequence of `~astromorph.questions.Question`
         The columns.
+    key : str, optional
+        The column by which a table of labels is matched; by default one with a usual name, such
+        as ``file``, ``name``, ``id`` or ``objid``.
 
     Returns
     -------
@@ -190,17 +203,39 @@ def read_labels(data, labels, questions):
     TypeError, ValueError
         If there are none, or they are not 1, 0 and NaN, one row a galaxy.
     """
+    if not isinstance(labels, Table) and hasattr(labels, "iloc") and hasattr(labels, "columns"):
+        labels = Table.from_pandas(labels, index=labels.index.name is not None)
+    if key is not None and not isinstance(labels, Table):
+        raise wrong("key", "a table of labels to go with", type(labels).__name__)
     if labels is None:
         if not isinstance(data, Table):
             raise wrong("labels", f"an array (n, {len(questions)}) of 1, 0 and NaN, or data that "
                         f"are a table with columns {[question.key for question in questions]} or "
                         f"votes", f"none, and data of type {type(data).__name__}")
         labels = make_labels(without_answers(data, questions), questions=_with_parents(questions))
-    labels = as_labels(labels.select(questions) if isinstance(labels, Labels) else labels)
+    elif isinstance(labels, Table):
+        names = identifiers(labels, key)
+        labels = replace(make_labels(without_answers(labels, questions),
+                                     questions=_with_parents(questions)), names=names)
+    if isinstance(labels, Labels):
+        labels = _of_galaxies(data, labels, questions, key)
+    else:
+        labels = as_labels(as_unknown(as_floats(labels, "labels")))
     if labels.shape != (len(data), len(questions)):
         raise wrong("labels", f"shape ({len(data)}, {len(questions)}), one row per galaxy and one "
                     "column per question", labels.shape)
     return labels
+
+
+def _of_galaxies(data, labels, questions, key):
+    """Labels of the galaxies: by their names, else in the order of the rows."""
+    values, theirs = labels.select(questions), labels.names or {}
+    mine = identifiers(data, key)
+    shared = mine.keys() & theirs.keys()
+    if shared and all(mine[name] == theirs[name] for name in shared):
+        return values  # the same rows
+    matched = match_labels(mine, theirs, values)
+    return values if matched is None else matched
 
 
 def _with_parents(questions):
@@ -292,7 +327,8 @@ def _judge(votes, asked, agrees, min_votes):
     """Labels of one question, and how many galaxies got which, or none for which reason."""
     leading = np.maximum(votes.positive, votes.negative)
     number = np.inf if votes.number is None else votes.number
-    unfit = {"not_applicable": ~asked, "too_few_votes": number < min_votes,
+    few = (number < min_votes) | (number == 0)
+    unfit = {"not_applicable": ~asked, "too_few_votes": few,
              "missing": np.isnan(leading + number), "not_robust": ~agrees(leading)}
     reason = np.select([np.broadcast_to(rows, asked.shape) for rows in unfit.values()],
                        list(unfit), "")

@@ -5,16 +5,23 @@ import numpy as np
 from astropy import units as u
 
 from astromorph.arguments import as_floats
-from astromorph.errors import wrong
+from astromorph.errors import ArgumentTypeError, wrong
+from astromorph.names import as_names
 from astromorph.questions import DIALECTS
 
-__all__ = ["PLAIN", "VoteColumns", "VoteFractions", "has_votes"]
+__all__ = ["PLAIN", "VoteColumns", "VoteFractions", "as_unknown", "has_votes"]
 
 PLAIN = "labels"
 """Name of the dialect of tables that hold labels instead of votes."""
 
 # What stands for a missing number: in tables of SDSS, and in text.
-_NO_NUMBER, _NO_TEXT = -9999, ("", "--", "nan", "none", "null")
+_NO_NUMBER, _NO_TEXT = -9999, ("", "--", "nan", "none", "null", "<na>", "n/a", "na", "masked")
+# What people write for labels.
+_NO_LABEL = (-1, -9, -99, -999, _NO_NUMBER)
+_WORDS = {**dict.fromkeys(("yes", "y", "true", "t"), "1"),
+          **dict.fromkeys(("no", "n", "false", "f"), "0"),
+          **dict.fromkeys(("unknown", "unsure", "uncertain", "unclear", "maybe", "?", "-",
+                           "not sure", "don't know"), "nan")}
 # Catalogs round fractions: those of one question may add up to a little over 1 (debiased ones,
 # which are corrected answer by answer, to more).
 _ROUNDING = 0.01
@@ -192,7 +199,7 @@ class VoteColumns:
             return self._nothing()
         if len(columns) > 1:
             raise wrong("table", f"one column of labels for {question.key}", columns)
-        labels = self._numbers(columns[0], 1)
+        labels = self._numbers(columns[0], 1, labels=True)
         others = labels[(labels > 0) & (labels < 1)]
         if others.size:
             raise wrong("table", f"labels 1, 0 or missing in column {columns[0]!r}",
@@ -202,9 +209,10 @@ class VoteColumns:
     def _nothing(self):
         return VoteFractions(*np.full((2, len(self._table)), np.nan), None, "")
 
-    def _numbers(self, name, top=np.inf):
+    def _numbers(self, name, top=np.inf, labels=False):
         """Numbers of a column, NaN where missing, of which all must lie in 0..top."""
-        values = _as_numbers(self._table[name], name)
+        values = _as_numbers(self._table[name], name, _WORDS if labels else {})
+        values = as_unknown(values) if labels else values
         if values.shape != (len(self._table),):
             raise wrong("table", f"one number per row in column {name!r}", f"shape {values.shape}")
         others = values[(values < 0) | (values > top) | np.isinf(values)]
@@ -226,14 +234,43 @@ def _form(name):
     return name.lower().replace("-", "_")
 
 
-def _as_numbers(column, name):
+def as_unknown(labels):
+    """Give NaN in place of the numbers that people write for a label they do not know, as -1.
+
+    Parameters
+    ----------
+    labels : `~numpy.ndarray`, float
+
+    Returns
+    -------
+    `~numpy.ndarray`
+    """
+    return np.where(np.isin(labels, _NO_LABEL), np.nan, labels)
+
+
+def _as_numbers(column, name, words):
     """Numbers of a column of any type, NaN where missing."""
     if isinstance(column, u.Quantity):
         if not column.unit.is_equivalent(u.dimensionless_unscaled):
             raise wrong("table", f"votes, without a unit, in column {name!r}", column.unit)
         column = column.to_value(u.dimensionless_unscaled)
-    if column.dtype.kind in "SU":
-        text = np.char.lower(np.char.strip(np.ma.filled(np.ma.asarray(column), "").astype(str)))
-        column = np.where(np.isin(text, _NO_TEXT), "nan", text)
+    if getattr(column, "dtype", np.dtype("V")).kind in "SUO" and column.ndim == 1:
+        column = _from_text(column, name, words)
     values = as_floats(column, f"table[{name!r}]")
     return np.where(values == _NO_NUMBER, np.nan, values)
+
+
+def _from_text(column, name, words):
+    """Numbers of a column of text, or of Python objects."""
+    values, others = np.full(len(column), np.nan), []
+    for row, text in enumerate(as_names(column)):
+        text = "" if text is None else text.strip().lower()
+        try:
+            values[row] = float("nan" if text in _NO_TEXT else words.get(text, text))
+        except ValueError:
+            others.append(text)
+    if others:
+        raise wrong(f"table[{name!r}]", "an array of numbers" + (
+            ", or of yes, no and unknown" if words else ""),
+            f"{others[0]!r:.40} and the like in {len(others)} rows", error=ArgumentTypeError)
+    return values

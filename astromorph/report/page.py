@@ -3,6 +3,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
+from astropy.table import Column
 
 from astromorph import plots
 from astromorph.arguments import as_probabilities
@@ -12,6 +13,7 @@ from astromorph.flags import MorphFlag, flag_meanings
 from astromorph.learning.labels import read_labels
 from astromorph.learning.votes import has_votes
 from astromorph.metrics import score_table, valid_pairs
+from astromorph.names import as_names, is_missing
 from astromorph.questions import QUESTIONS, probability_asked
 from astromorph.report.pictures import ImageSource, draw
 
@@ -51,8 +53,9 @@ def write_report(table, path, *, classifier=None, images=None, labels=None,
         that holds them (usually file names), one image per row, or a function that takes the number
         of a row and returns its image, or None. An image is anything that
         `~astromorph.images.reading.read_cutout` reads.
-    labels : array-like or `~astromorph.learning.labels.Labels`, shape (n, questions), optional
-        1, 0 or NaN; by default from the columns of the table, where it has labels or votes.
+    labels : array-like, Table or `~astromorph.learning.labels.Labels`, optional
+        As for `~astromorph.MorphologyClassifier.adapt`; by default from the columns of the table,
+        where it has labels or votes.
     overwrite : bool
         Replace an existing file.
 
@@ -222,8 +225,8 @@ class _Captions:
 
     def __init__(self, table, questions, answers, reached):
         ours = {*(question.column for question in questions), "morph_flag"}
-        self._names = next((column for column in table.itercols() if column.ndim == 1 and
-                            column.dtype.kind in "SUiuO" and column.name not in ours), None)
+        self._names = next((table[name] for name in table.colnames
+                            if name not in ours and _holds_names(table[name])), None)
         self._questions, self._answers, self._likely = questions, answers, reached > 0.5
 
     def of(self, row, source):
@@ -233,11 +236,18 @@ class _Captions:
                                  self._answers[:, row].tolist(), self._likely[:, row].tolist()))}
 
     def _name(self, row):
-        if self._names is None:
+        name, = as_names([None if self._names is None else self._names[row]])
+        if name is None:
             return f"row {row}"
-        name = self._names[row]
-        name = name.decode() if isinstance(name, bytes) else str(name)
         return Path(name).stem if name.lower().endswith(_SUFFIXES) else name
+
+
+def _holds_names(column):
+    """Whether a column may name galaxies; positions, times and other mixins do not."""
+    return (isinstance(column, Column) and column.ndim == 1 and column.dtype.kind in "SUiuO"
+            and (column.dtype.kind != "O"
+                 or all(isinstance(name, (str, bytes, int)) or is_missing(name)
+                        for name in column)))
 
 
 def _scored(labels, answers, questions):

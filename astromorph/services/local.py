@@ -1,10 +1,9 @@
 """Images that are already there: a folder of files."""
-import glob
 import os
 import re
 from bisect import bisect_left
 from dataclasses import replace
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from functools import lru_cache
 from itertools import islice, takewhile
 from pathlib import Path
@@ -17,6 +16,7 @@ from PIL import Image
 from astromorph.errors import CutoutError, FetchError, wrong
 from astromorph.flags import MorphFlag
 from astromorph.images.fits_planes import read_planes
+from astromorph.names import IMAGE_ENDINGS, file_stem
 from astromorph.services.base import ServiceImage
 from astromorph.services.cubes import cube_bytes
 from astromorph.services.framing import frame_wcs
@@ -38,8 +38,9 @@ class LocalFolder:
     folder : path
     pattern : str
         File name, where ``{name}`` stands for the galaxy's name ("/" in it for "_"), and ``*`` and
-        ``?`` for any characters. With ``{band}``, as in ``"{name}_{band}.fits"``, there is a FITS
-        file for each band.
+        ``?`` for any characters, but for those that would make the name a longer one: ``{name}.*``
+        finds ``10.fits`` for the name 10, not ``10.5.fits``. With ``{band}``, as in
+        ``"{name}_{band}.fits"``, there is a FITS file for each band. Only regular files count.
     width : `~astropy.units.Quantity`, optional
         Angle that the smaller side of pictures, and of FITS files without a WCS, shows. For
         pictures that are some number of R90 wide, pass their files to
@@ -121,20 +122,50 @@ class LocalFolder:
 
     def _find(self, name, band):
         """The file of a galaxy, or None."""
-        name = name.replace("/", "_")
+        name = file_stem(name)
         head, tail = os.path.split(self.pattern)
-        folder = self.folder / head.format(name=name, band=band)
+        inner = head.format(name=name, band=band)
+        if _leaves(inner, head):
+            return None
+        folder = self.folder / inner
         start, *wild = re.split(_WILD, tail, maxsplit=1)
         start = start.format(name=name, band=band)
         if not wild:
-            return folder / start if (folder / start).is_file() else None
-        pattern = tail.format(name=glob.escape(name), band=band)
-        found = [file for file in _starting_with(folder, start) if fnmatchcase(file, pattern)]
+            return folder / start if os.path.isfile(folder / start) else None
+        pattern = _file_pattern(tail, name, band)
+        found = [file for file in _starting_with(folder, start)
+                 if pattern.fullmatch(file) and os.path.isfile(folder / file)]
         if len(found) > 1:
             raise FetchError(f"{folder} has {len(found)} files for {name!r}, as {found[0]} "
                              f"and {found[1]}; make the pattern tell which",
                              MorphFlag.MISSING_FILE)
         return folder / found[0] if found else None
+
+
+def _leaves(inner, pattern):
+    """Whether the name of a galaxy leads out of the folder, as ".." does."""
+    return any(part in (".", "..") and part != given
+               for part, given in zip(inner.split(os.sep), pattern.split(os.sep)))
+
+
+def _file_pattern(tail, name, band):
+    """What the files of a galaxy match; wild characters beside its name do not make it longer."""
+    texts = tail.format(name="\0", band=band).split("\0")
+    pieces = [re.sub(r"\\[zZ]$", "", translate(text)) for text in texts]
+    whole = pieces[0]
+    for before, after, piece in zip(texts, texts[1:], pieces[1:]):
+        if re.match(_WILD, before[-1:]):
+            whole += r"(?<![0-9A-Za-z.+])"
+        whole += re.escape(name)
+        if after == ".*":
+            whole += f"(?i:{'|'.join(map(re.escape, IMAGE_ENDINGS))})"
+            continue
+        if re.match(_WILD, after):
+            whole += r"(?![0-9A-Za-z])(?![-+._][0-9])"
+        elif after.startswith(".*"):
+            whole += r"(?!\.[0-9])"
+        whole += piece
+    return re.compile(whole)
 
 
 def _arcseconds(width):
@@ -155,7 +186,7 @@ def _starting_with(folder, start):
     """Names of the files that start so, without reading the folder each time."""
     try:
         names = _listing(folder, folder.stat().st_mtime_ns)
-    except FileNotFoundError:
+    except (OSError, ValueError):  # no folder, a file in its place, a name too long
         return []
     first = bisect_left(names, start)
     return takewhile(lambda name: name.startswith(start), islice(names, first, None))

@@ -133,8 +133,11 @@ class _Map:
 
 def _properties(folder):
     try:
-        lines = (folder / "properties").read_text(encoding="utf-8").splitlines()
-    except OSError:
+        file = folder / "properties"
+        if not file.is_file():  # a FIFO would wait for good
+            raise FileNotFoundError(file)
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
         raise wrong("path", "the folder of a HiPS, with its file properties",
                     repr(str(folder))) from None
     pairs = (line.partition("=") for line in lines if not line.startswith("#"))
@@ -150,6 +153,8 @@ def _even_bits(number, count):
 def _tile(path):
     """A tile, (y, x, channel) with row 0 at the bottom, and its header; None if there is none."""
     try:
+        if path.exists() and not path.is_file():  # a FIFO would wait for good
+            raise OSError("no regular file")
         if path.suffix == ".fits":
             planes, header = read_fits(path.read_bytes())
             return planes[0, ..., None], dict(header)

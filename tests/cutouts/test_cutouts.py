@@ -166,6 +166,28 @@ def test_local_services_need_no_cache_and_work_offline(fetch, tmp_path):
     assert set(service.asked.values()) == {2}
 
 
+@pytest.mark.parametrize("ids", [["x/1", "x_1", "a"], ["a", "b", "A"], ["1", None, "b"]])
+def test_no_image_replaces_that_of_another_row(ids, fetch, tmp_path):
+    with pytest.raises(ValueError, match="ids: expected a file name of its own for each row"):
+        fetch(FakeService("one"), folder=tmp_path / "out", ids=ids)
+
+
+def test_names_that_cannot_be_those_of_files(fetch, tmp_path):
+    ids = np.ma.array(["..", "b" * 300, "--"], mask=[False, False, True])
+    table = fetch(FakeService("one"), folder=tmp_path / "out", ids=ids)
+    assert table["morph_flag"].tolist() == [0, MorphFlag.MISSING_FILE, 0]
+    assert [path.name for path in sorted((tmp_path / "out").iterdir())] == ["...jpg", "2.jpg"]
+
+
+def test_missing_names_find_no_local_file(fetch):
+    def service(request, transport):
+        names.append(request.name)
+        return FakeService("one")(request, transport)
+    service.local, names = True, []
+    fetch(service, ids=np.ma.array(["a", "--", ""], mask=[False, True, False]), cache=True)
+    assert sorted(names, key=str) == [None, None, "a"]
+
+
 def test_without_a_cache(fetch, tmp_path):
     table = fetch(FakeService("one"), cache=False, folder=tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [

@@ -167,3 +167,10 @@ def test_what_the_table_lacks(classified):
     with pytest.raises(ValueError, match="radius: expected an angle.* no column of R90"):
         to_regions(classified)
     assert len(to_regions(classified[:0], radius=1 * u.arcsec)) == 0
+
+
+def test_an_excluded_region_is_refused():
+    region, = Regions.parse("icrs;-circle(194.95,27.98,0.17)", format="ds9")
+    for search in (bounding_circle, lambda region: inside(region, 194.95, 27.98)):
+        with pytest.raises(ValueError, match="region: .* Received an excluded one"):
+            search(region)

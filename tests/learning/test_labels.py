@@ -6,6 +6,7 @@ from astropy.table import MaskedColumn, QTable, Table
 from astropy.utils.masked import Masked
 from numpy.testing import assert_allclose, assert_array_equal
 
+from astromorph.errors import AstromorphWarning
 from astromorph.learning.labels import make_labels, read_labels, vote_agreement
 from astromorph.questions import QUESTIONS, Question
 
@@ -329,3 +330,84 @@ def test_real_votes_give_the_labels_of_their_set(real_data):
         assert_array_equal(found[both], wanted[both])
         assert both.sum() == np.isfinite(wanted).sum()
         assert np.isfinite(found).sum() == both.sum()
+
+
+@pytest.fixture
+def labeled():
+    return Table({"objid": [7, 5, 6], "disk": [1, 0, -1]})
+
+
+@pytest.mark.parametrize("galaxies", [
+    Table({"objid": [5, 6, 7, 8]}), Table({"OBJID": ["5", "6", "7", "8"]}),
+    Table({"ObjID": [b"5", b"6", b"7", b"8"]}), Table({"obj_id": [5.0, 6.0, 7.0, 8.0]}),
+    ["a/5.jpg", "b/6.jpg", "7.fits.fz", "8.jpg"]])
+def test_labels_are_matched_by_name(galaxies, labeled):
+    for labels in (labeled, make_labels(labeled, questions=[DISK])):
+        assert_array_equal(read_labels(galaxies, labels, [DISK])[:, 0], [0, NAN, 1, NAN])
+
+
+def test_labels_are_matched_by_file_name():
+    labels = Table({"file": ["b.fits", "c.fits", "a.fits"], "disk": [1, 0, 1]})
+    galaxies = [f"cutouts/{name}.fits" for name in "abc"]
+    assert_array_equal(read_labels(galaxies, labels, [DISK])[:, 0], [1, 1, 0])
+    labels["file"] = ["x/a.fits", "c.fits", "a.fits"]
+    with pytest.raises(ValueError, match="tell the galaxies apart.*'x/a.fits' and 'a.fits'"):
+        read_labels(galaxies, labels, [DISK])
+
+
+def test_labels_are_matched_by_a_column_of_choice(labeled):
+    galaxies = Table({"mine": [5, 7], "objid": [7, 6]})
+    labeled["mine"] = labeled["objid"]
+    assert_array_equal(read_labels(galaxies, labeled, [DISK], key="mine")[:, 0], [0, 1])
+    assert_array_equal(read_labels(galaxies, labeled, [DISK])[:, 0], [1, NAN])
+    with pytest.raises(ValueError, match="key: expected the name of a column.*'yours'"):
+        read_labels(galaxies, labeled, [DISK], key="yours")
+    with pytest.raises(ValueError, match="key: expected a table of labels"):
+        read_labels(galaxies, None, [DISK], key="mine")
+
+
+def test_labels_of_galaxies_without_names(labeled):
+    masked = Table({"objid": MaskedColumn([5, 7, 6], mask=[True, False, False])})
+    assert_array_equal(read_labels(masked, labeled, [DISK])[:, 0], [NAN, 1, NAN])
+    bare = Table({"x": [1.0, 2, 3]})
+    assert_array_equal(read_labels(bare, labeled, [DISK])[:, 0], [1, 0, NAN])  # by row
+    with pytest.raises(ValueError, match=r"labels: expected shape \(2, 1\)"):
+        read_labels(bare[:2], labeled, [DISK])
+
+
+def test_labels_that_disagree_are_said(labeled):
+    with pytest.raises(ValueError, match="names .* the galaxies have.*'15'.*none of them, as '7'"):
+        read_labels(Table({"objid": [15, 16, 17]}), labeled, [DISK])
+    twice = Table({"objid": [5, 5, 6, 6, 7], "disk": [1, 0, 1, NAN, 0]})
+    with pytest.warns(AstromorphWarning, match="1 galaxies have several rows .* disagree"):
+        assert_array_equal(read_labels(labeled, twice, [DISK])[:, 0], [0, NAN, 1])
+    labeled["name"] = ["a", "b", "c"]
+    galaxies = Table({"objid": [5, 6, 7], "name": ["a", "b", "c"]})
+    with pytest.raises(ValueError, match="columns of names that agree"):
+        read_labels(galaxies, labeled, [DISK])
+    assert_array_equal(read_labels(galaxies, labeled, [DISK], key="name")[:, 0], [1, 0, NAN])
+
+
+@pytest.mark.parametrize("words", [
+    ["yes", "no", "unknown", ""], ["Y", "N", "?", "--"], [True, False, None, -1],
+    [1, 0, -1, -9999], ["1", "0.0", "-1", "nan"], ["TRUE", "false", "unsure", "N/A"]])
+def test_labels_in_words(words):
+    for column in (words, np.array(words, object)):
+        assert_array_equal(make_labels(Table({"disk": column})).values[:, 0], [1, 0, NAN, NAN])
+
+
+def test_labels_of_other_words_are_refused_in_a_line():
+    with pytest.raises(TypeError) as caught:
+        make_labels(Table({"disk": ["spiral", "elliptical", "yes"] * 60}))
+    assert str(caught.value) == ("table['disk']: expected an array of numbers, or of yes, no and "
+                                 "unknown. Received 'spiral' and the like in 120 rows.")
+
+
+def test_unknown_labels_of_an_array():
+    assert_array_equal(read_labels([1, 2], [[-1.0], [1]], [DISK]), [[NAN], [1]])
+
+
+def test_no_votes_are_no_label():
+    table = Table({"bar_yes_fraction": [1.0, 1], "bar_no_fraction": [0.0, 0],
+                   "bar_total-votes": [0, 1]})
+    assert_array_equal(make_labels(table, min_votes=0).values[:, 2], [NAN, 1])

@@ -8,7 +8,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
+from astropy.time import Time
 from PIL import Image
 
 from astromorph.flags import MorphFlag
@@ -280,3 +283,20 @@ def test_without_jinja2(many, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ImportError, match=r'pip install "astromorph\[report\]"'):
         write_report(many, tmp_path / "report.html")
+
+
+@pytest.mark.parametrize("first", [
+    SkyCoord([1.0, 2], [1, 2], unit="deg"), Time(["2026-01-01", "2026-01-02"]), [1, 2] * u.deg])
+def test_positions_and_times_are_no_names(first, tmp_path):
+    table = classified(np.full((2, 3), 0.7), first=first, name=["NGC 1", "NGC 2"])
+    images = {"images": lambda row: None}
+    assert "NGC 1" in written(tmp_path, table, **images).text
+    table.remove_column("name")
+    assert "row 0" in written(tmp_path, table, overwrite=True, **images).text
+
+
+def test_a_masked_name_is_none(tmp_path):
+    names = MaskedColumn(["NGC 1", "NGC 2"], mask=[False, True])
+    table = classified(np.full((2, 3), 0.7), name=names)
+    text = written(tmp_path, table, images=lambda row: None).text
+    assert "NGC 1" in text and "row 1" in text

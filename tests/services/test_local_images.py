@@ -265,3 +265,42 @@ def test_a_hips_written_by_reproject(tmp_path, galaxy_planes, galaxy_wcs):
     plane, = read_planes(image.data, bands=["r"]).planes.values()
     truth = resample(galaxy_planes["r"][28:62, 33:67, None], len(plane))
     assert np.corrcoef(plane.ravel(), truth.ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("pattern, name, file", [
+    ("{name}.*", "10", "10.5.jpg"), ("{name}.*", "J1014", "J1014.88-0019.fits"),
+    ("{name}*", "10", "10.5.jpg"), ("{name}*", "J1014", "J1014-0019.jpg"),
+    ("{name}*", "10", "101.jpg"), ("*{name}.jpg", "10", "110.jpg"),
+    ("{name}.*.jpg", "10", "10.5.g.jpg"), ("{name}/x.jpg", "..", "x.jpg"),
+    ("{name}.jpg", "b" * 300, "b.jpg"), ("{name}.*", "b" * 300, "b.jpg"),
+    ("{name}/x-*.jpg", "b" * 300, "b.jpg"), ("{name}/x-*.jpg", "file", "file"),
+    ("{name}/*.jpg", "a\0", "a.png")])
+def test_no_name_finds_the_file_of_another(pattern, name, file, folder, tmp_path_factory):
+    inner = tmp_path_factory.mktemp("above") / "in"
+    inner.mkdir()
+    for place in (inner, inner.parent):
+        os.link(folder / "picture.jpg", place / file)
+    with pytest.raises(FetchError, match="no file for") as caught:
+        LocalFolder(inner, pattern)(make_request(name))
+    assert caught.value.flag == MorphFlag.MISSING_FILE
+
+
+@pytest.mark.parametrize("pattern, name, file", [
+    ("{name}.*", "10.5", "10.5.jpg"), ("{name}.*", "a", "a.FITS.gz"), ("{name}.*", "a", "a.JPG"),
+    ("{name}*", "10", "10_view.jpg"), ("*{name}.jpg", "10", "cutout-10.jpg"),
+    ("{name}5*", "10", "105.jpg"), ("{name}/*.jpg", "a", "a/x.jpg")])
+def test_patterns_find_the_file_of_the_name(pattern, name, file, folder):
+    (folder / file).parent.mkdir(exist_ok=True)
+    os.link(folder / ("picture.jpg" if "jpg" in file.lower() else "cube.fits"), folder / file)
+    assert LocalFolder(folder, pattern)(make_request(name)).url.endswith(file)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no FIFOs")
+def test_only_regular_files_are_opened(folder):
+    for name in ("pipe.jpg", "properties"):
+        os.mkfifo(folder / name)
+    for pattern in ("{name}.*", "{name}.jpg"):
+        with pytest.raises(FetchError, match="no file for"):
+            LocalFolder(folder, pattern)(make_request("pipe"))
+    with pytest.raises(ValueError, match="path: expected the folder of a HiPS"):
+        LocalHips(folder)

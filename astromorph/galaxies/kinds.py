@@ -1,0 +1,162 @@
+"""What a user may give as galaxies: a table, positions, images, their names, a folder of them."""
+import glob
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.io.fits import HDUList
+from astropy.table import Table
+
+from astromorph.errors import ArgumentTypeError, wrong
+from astromorph.names import is_image_name, is_missing
+from astromorph.tables import table_format
+
+__all__ = ["as_galaxies", "as_image"]
+
+_EXPECTED = ("a table, positions (SkyCoord), images or their file names, or the name of a folder "
+             "of images")
+_BYTES = (bytes, bytearray, memoryview)
+
+
+def as_galaxies(data):
+    """Give what the user passed as one of three: a table, positions, or a list of images.
+
+    Parameters
+    ----------
+    data : object
+        A table (also of pandas or pyarrow), a SkyCoord, an image in any form that
+        `~astromorph.read_cutout` takes, an iterable of images or file names, the name of a folder
+        of images, or a pattern of file names such as ``"cutouts/*.jpg"``.
+
+    Returns
+    -------
+    `~astropy.table.Table`, `~astropy.coordinates.SkyCoord` or list
+        The list has file names, images, and None where there is none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is anything else, or a folder or pattern without images.
+    """
+    if isinstance(data, (Table, SkyCoord)):
+        return data
+    if hasattr(data, "to_pandas") and hasattr(data, "schema"):  # pyarrow, polars
+        data = data.to_pandas()
+    if hasattr(data, "columns") and hasattr(data, "iloc"):
+        return Table.from_pandas(data, index=data.index.name is not None)
+    if isinstance(data, (str, os.PathLike)):
+        return _named(data)
+    if isinstance(data, np.ndarray) and data.dtype.kind in "buifcmM":
+        return _stack(data)
+    if _is_image(data):
+        return [as_image(data)]
+    if not isinstance(data, Iterable):
+        raise _no_galaxies(data)
+    return [_checked(each) for each in (
+        data.to_pylist() if hasattr(data, "to_pylist") else data)]
+
+
+def as_image(value):
+    """Give one image, or entry of a column of images, as `~astromorph.read_cutout` takes it.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    object
+        None where there is none; pictures of Pillow as arrays.
+    """
+    value = value.as_py() if hasattr(value, "as_py") else value  # of pyarrow
+    if value is np.ma.masked or not isinstance(value, (np.ndarray, *_BYTES)) and is_missing(value):
+        return None
+    if _is_pillow(value):
+        try:
+            plain = value.mode in ("L", "RGB") or value.mode.startswith("I;16")
+            return np.asarray(value if plain else value.convert("RGB"))
+        except Exception:  # damaged; whoever reads it says so in its row
+            return value
+    return value
+
+
+def _checked(value):
+    """An element of a list, if it can be an image."""
+    value = as_image(value)
+    if value is None or isinstance(value, (str, os.PathLike)) or _is_image(value):
+        return value
+    if isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "buif":
+        return value
+    raise _no_galaxies(value, "a list of ")
+
+
+def _is_image(value):
+    """Whether a value is one image in memory, of a form other than an array of numbers."""
+    if isinstance(value, (SkyCoord, Table)):
+        return False
+    return (isinstance(value, (*_BYTES, HDUList, Mapping)) or _is_pillow(value)
+            or "data" in dir(value) and not {"wcs", "header"}.isdisjoint(dir(value)))
+
+
+def _is_pillow(value):
+    return hasattr(value, "convert") and hasattr(value, "mode") and hasattr(value, "getbands")
+
+
+def _no_galaxies(data, of=""):
+    hint = "`classify` takes positions as one SkyCoord." if isinstance(data, SkyCoord) else None
+    return wrong("data", _EXPECTED, f"{of}{type(data).__name__}", hint, error=ArgumentTypeError)
+
+
+def _stack(array):
+    if array.ndim == 4:
+        return list(array)
+    if array.size == 0 and array.ndim == 1:
+        return []
+    if array.ndim < 2:
+        raise wrong("data", _EXPECTED, "numbers", error=ArgumentTypeError)
+    raise wrong("data", "images, an array of which has 4 dimensions (n, y, x, 3)",
+                f"shape {array.shape}", "Pass [image] for a single one.")
+
+
+def _named(name):
+    """The images that a name stands for."""
+    path = Path(os.path.expanduser(name))
+    if path.is_dir():
+        found = sorted(str(file) for file in path.iterdir()
+                       if is_image_name(file.name) and not file.name.startswith("."))
+        if not found:
+            raise wrong("data", "a folder with images (JPEG, PNG, FITS)", repr(str(name)),
+                        "Read a catalog by astromorph.tables.read_table.")
+        return found
+    if glob.has_magic(str(name)) and not os.path.lexists(path):
+        found = sorted(glob.glob(str(path), recursive=True))
+        found = [file for file in found if not os.path.isdir(file)]
+        if not found:
+            raise wrong("data", "a pattern that fits the names of some files", repr(str(name)))
+        return found
+    if _holds_table(path):
+        raise wrong("data", _EXPECTED, f"the name of a table, {str(name)!r}",
+                    "Read it first: Table.read, or astromorph.tables.read_table.")
+    return [name]
+
+
+def _holds_table(path):
+    """Whether a file is a table rather than an image."""
+    try:
+        if table_format(path) != "fits":
+            return True
+    except ValueError:
+        return False
+    if not os.path.isfile(path):
+        return False
+    try:
+        with fits.open(path) as hdus:
+            tables = [hdu for hdu in hdus if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))
+                      and not isinstance(hdu, fits.CompImageHDU)]
+            return bool(tables) and not any(
+                hdu.is_image and hdu.header.get("NAXIS", 0) > 1 for hdu in hdus)
+    except Exception:  # damaged: its row says so
+        return False

@@ -1,0 +1,183 @@
+"""Which row of a table of labels is whose: matched by the names of the galaxies."""
+import os
+import re
+from itertools import product
+
+import numpy as np
+from astropy.table import Table
+
+from astromorph.errors import warn, wrong
+from astromorph.names import IMAGE_ENDINGS, as_names
+
+__all__ = ["identifiers", "match_labels"]
+
+# Columns that name a galaxy, without case and separators; those of files are matched by the file's
+# own name where the whole paths differ.
+_FILES = ("file", "filename", "filepath", "fileloc", "path", "image", "imagefile")
+_IDS = ("name", "id", "objid", "objname", "object", "objectid", "galaxy", "galaxyid", "galaxyname",
+        "idstr", "iauname", "sourceid", "targetid", "dr7objid", "dr8objid", "specobjid", "lsid",
+        "coaddobjectid", "assetid", "zooniverseid")
+
+
+def identifiers(data, key=None):
+    """Find the columns that tell which galaxy a row is about.
+
+    Parameters
+    ----------
+    data : `~astropy.table.Table` or sequence
+        A table, or file names.
+    key : str, optional
+        The name of the only column to take.
+
+    Returns
+    -------
+    dict of str to list
+        By the name in lower case and without separators, the identifiers as text, None where
+        missing.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column.
+    """
+    if not isinstance(data, Table):
+        names = data if isinstance(data, (list, tuple)) else ()
+        if not names or not all(isinstance(name, (str, os.PathLike)) for name in names):
+            return {}
+        data = Table({"file": [os.fspath(name) for name in names]})
+    if key is not None and key not in data.colnames:
+        raise wrong("key", f"the name of a column, one of {data.colnames}", repr(key))
+    return {_form(name): [_plain(each) for each in as_names(data[name])]
+            for name in ([key] if key is not None else data.colnames)
+            if (key is not None or _form(name) in _FILES + _IDS)
+            and getattr(data[name], "ndim", 0) == 1
+            and getattr(getattr(data[name], "dtype", None), "kind", "V") in "SUOiuf"}
+
+
+def match_labels(galaxies, labeled, values):
+    """Give each galaxy the labels of its name.
+
+    Parameters
+    ----------
+    galaxies, labeled : dict of str to list
+        The `identifiers` of the galaxies, and of the rows of the labels.
+    values : `~numpy.ndarray`, float, shape (n, questions)
+        Labels, NaN where unknown.
+
+    Returns
+    -------
+    `~numpy.ndarray`, float, shape (galaxies, questions), or None
+        NaN where there is no row, or several that disagree; None where no column tells.
+
+    Raises
+    ------
+    ValueError
+        If there are such columns, but no name in common, or two columns disagree.
+
+    Warns
+    -----
+    AstromorphWarning
+        If rows of one name have different labels.
+    """
+    pairs = [(mine, theirs) for mine, theirs in product(galaxies, labeled)
+             if mine == theirs or mine in _FILES and theirs in _FILES + _IDS
+             or theirs in _FILES and mine in _IDS]
+    exact = [(mine, theirs) for mine, theirs in pairs
+             if mine == theirs or mine in _FILES and theirs in _FILES]
+    found = _matches(exact, galaxies, labeled) or _matches(
+        [pair for pair in pairs if pair not in exact], galaxies, labeled)
+    if not found:
+        if not exact:
+            return None
+        mine, theirs = exact[0]
+        raise wrong("labels", f"names that the galaxies have in the column {theirs!r}, as "
+                    f"{_first(galaxies[mine])}", f"none of them, as {_first(labeled[theirs])}")
+    rows = found[0]
+    for others in found[1:]:
+        clash = [n for n, (one, other) in enumerate(zip(rows, others))
+                 if one and other and not set(one) & set(other)]
+        if clash:
+            raise wrong("labels", "columns of names that agree with each other",
+                        f"two that name different rows for galaxy {clash[0]}",
+                        "Choose one by key.")
+        rows = [one or other for one, other in zip(rows, others)]
+    return _gathered(rows, values)
+
+
+def _matches(pairs, galaxies, labeled):
+    """Per pair of columns with names in common, the rows of labels of each galaxy."""
+    found = []
+    for mine, theirs in pairs:
+        forms = _PATHS if mine in _FILES or theirs in _FILES else (str,)
+        for form in forms:
+            rows = {}
+            for row, name in enumerate(labeled[theirs]):
+                if name is not None:
+                    rows.setdefault(form(name), []).append(row)
+            here = [rows.get(form(name), []) if name is not None else []
+                    for name in galaxies[mine]]
+            if any(here):
+                _check_forms(form, galaxies[mine], labeled[theirs])
+                found.append(here)
+                break
+    return found
+
+
+def _check_forms(form, *columns):
+    """Raise where two files of one column are the same but for their folders or endings."""
+    for names in columns:
+        whole = {}
+        for name in names:
+            if name is not None and whole.setdefault(form(name), name) != name:
+                raise wrong("labels", "file names that tell the galaxies apart, in full as in the "
+                            "table of galaxies", f"{whole[form(name)]!r} and {name!r}")
+
+
+def _gathered(rows, values):
+    """Labels of each galaxy from its rows; NaN, with a warning, where these disagree."""
+    labels, clash = np.full((len(rows), values.shape[1]), np.nan), 0
+    for number, mine in enumerate(rows):
+        if mine:
+            known = ~np.isnan(values[mine])
+            best = np.max(np.where(known, values[mine], -1), axis=0)
+            same = ~known | (values[mine] == best)
+            labels[number] = np.where(same.all(axis=0) & (best >= 0), best, np.nan)
+            clash += not same.all()
+    if clash:
+        warn(f"{clash} galaxies have several rows of labels that disagree; such answers count as "
+             "unknown")
+    return labels
+
+
+def _whole(name):
+    return os.path.normpath(name)
+
+
+def _base(name):
+    return os.path.basename(name.replace("\\", "/"))
+
+
+def _stem(name):
+    base = _base(name)
+    ending = next((end for end in sorted(IMAGE_ENDINGS, key=len, reverse=True)
+                   if base.lower().endswith(end)), "")
+    return base[:len(base) - len(ending)]
+
+
+_PATHS = (_whole, _base, _stem)
+
+
+def _form(name):
+    return re.sub("[-_. ]", "", name.lower())
+
+
+def _plain(name):
+    """A name without what formats add: blanks around it, .0 after a whole number."""
+    if name is None:
+        return None
+    name = name.strip()
+    return name[:-2] if re.fullmatch(r"[0-9]{1,15}\.0", name) else name
+
+
+def _first(names):
+    return repr(next((name for name in names if name is not None), None))
