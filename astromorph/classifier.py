@@ -175,8 +175,7 @@ class MorphologyClassifier:
         cutout_r90 : float, array-like or str, optional
             Width of the cutouts in Petrosian R90 of their galaxies: a number, one per row, or the
             name of a column. By default the cutouts are taken to be framed as the weights expect
-            (`frame_r90`), unless ``r90`` is given. For positions, the width of the cutouts to
-            download.
+            (`frame_r90`), unless ``r90`` is given. For positions, the width to download.
         r90 : `~astropy.units.Quantity` or str, optional
             Petrosian R90 as an angle, one or one per row, or the name of a column with an angular
             unit; images must then have a celestial WCS. For positions, by default the column with
@@ -200,19 +199,16 @@ class MorphologyClassifier:
             Add columns ``P_disk_err`` and so on: the standard deviation of the calibrated
             probability over the eight rotations and reflections of the image (``"views"``,
             eight passes of the network), or with parts of the last layer's inputs dropped at
-            random (``"dropout"``: Monte-Carlo dropout, two passes). They rank the answers by how
-            likely they are wrong about as well as the distance of the probability from 0 and 1.
+            random (``"dropout"``: Monte-Carlo dropout, two passes).
         joint : bool
-            ``P_edge_on`` and ``P_bar`` hold for galaxies of which the question is asked: with a
-            disk or features, and for bars not edge-on. Add columns ``P_edge_on_joint`` and
-            ``P_bar_joint``, the probabilities of all of it together: of a disk that is edge-on,
-            and of a disk that is not edge-on and has a bar.
+            ``P_edge_on`` and ``P_bar`` hold for galaxies of which the question is asked. Add
+            columns ``P_edge_on_joint`` and ``P_bar_joint``: the probabilities of a disk that is
+            edge-on, and of a disk that is not edge-on and has a bar.
         batch_size : int
             Galaxies in one pass of the network.
         precision : str, optional
-            ``"float32"``, or ``"bfloat16"``, faster on processors that have it. By default
-            bfloat16 only on such, and only with weights for whose validation galaxies it changed no
-            probability by more than 0.003 (``bfloat16_change`` on the card).
+            ``"float32"``, or ``"bfloat16"``, faster on processors that have it. By default the one
+            that `~astromorph.model.TrainedModel.in_precision` chooses.
         threads : int, optional
             Threads that download and read images; by default one per core for images, and twice
             the requests that are allowed at a time for positions.
@@ -220,8 +216,7 @@ class MorphologyClassifier:
             Show a progress bar; by default when on a terminal.
         checkpoint : path, optional
             A folder that keeps what is done, 1,024 rows at a time. However the run ends, the same
-            call goes on from there; what another call would answer otherwise is refused. Rows
-            that a service failed are tried again. See `~astromorph.running.checkpoint.Checkpoint`.
+            call goes on from there. See `~astromorph.running.checkpoint.Checkpoint`.
         **fetch
             For positions, ``ra`` and ``dec``, the names of their columns where they cannot be told,
             and the options of `~astromorph.cutouts.FetchOptions`: ``services``, ``cache``,
@@ -286,9 +281,8 @@ class MorphologyClassifier:
     def classify_catalog(self, catalog, *, ra=None, dec=None, workers=None, **options):
         """Classify a HATS catalog of LSDB, partition by partition, on all workers of Dask.
 
-        Nothing is computed before the result is: write it by its ``write_catalog``, which resumes
-        an interrupted run (``resume=True``), or by `~astromorph.partitions.write_extension`. Needs
-        the extra ``astromorph[lsdb]``.
+        Nothing is computed before the result is: write it by its ``write_catalog``, or by
+        `~astromorph.partitions.write_extension`. Needs the extra ``astromorph[lsdb]``.
 
         Parameters
         ----------
@@ -407,8 +401,7 @@ class MorphologyClassifier:
     def calibration_report(self):
         """What `calibrate` changed, a `~astropy.table.Table` of one row per question; else None.
 
-        See `~astromorph.model.calibration.recalibrate` and
-        `~astromorph.model.calibration.shift_priors`.
+        Its columns are those of `~astromorph.model.calibration.recalibrate`.
         """
         done = self.model.card.calibrated
         return done and Table(done["report"], meta={"method": done["method"]})
@@ -429,8 +422,7 @@ class MorphologyClassifier:
             Whose images they are, by default the survey of the weights.
         blur : float, optional
             Standard deviation of the Gaussian blur as a fraction of the frame, by default
-            `~astromorph.model.alignment.BLUR`; 0 for images that are no sharper than those of the
-            source.
+            `~astromorph.model.alignment.BLUR`; 0 for images that are no sharper.
         threads, progress, **options
             As for `classify`.
 
@@ -458,8 +450,7 @@ class MorphologyClassifier:
 
         The new classifier is calibrated anew, on galaxies that its training did not see; what
         adapting brought is in its `report`. Questions with fewer than 10 galaxies of either answer
-        keep the old answers. Ctrl-C ends the training and keeps the best weights so far. (This is
-        not `keras.layers.Layer.adapt`.)
+        keep the old answers. Ctrl-C ends the training and keeps the best weights so far.
 
         Parameters
         ----------
@@ -467,11 +458,9 @@ class MorphologyClassifier:
             Galaxies framed as they will be classified. For positions, somewhat wider cutouts
             (``cutout_r90``) than needed leave fewer edges in images that are turned.
         labels : array-like, Table or `~astromorph.learning.labels.Labels`, optional
-            An array (n, questions) of 1, 0 and NaN (unknown), in the order of the rows; a table of
-            labels or votes, as `~astromorph.make_labels` understands them, or what this made of
-            one. Tables are matched by the names of the galaxies and may hold some of them only;
-            the order of the rows counts where no column tells. By default, the columns of
-            ``data``.
+            An array (n, questions) of 1, 0 and NaN (unknown); or a table of labels or votes, or
+            what `~astromorph.make_labels` made of one. Tables are matched by the names of the
+            galaxies, else by the order of the rows. By default, the columns of ``data``.
         key : str, optional
             The column of names in ``data`` and ``labels``, by default one that both have and that
             has a usual name: ``file``, ``name``, ``id``, ``objid`` or similar.
