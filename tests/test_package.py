@@ -1,4 +1,5 @@
-"""The front door: what it offers, and what it does not load."""
+"""The front door: what it offers and does not load; floors of the house."""
+import ast
 import subprocess
 import sys
 import tomllib
@@ -83,3 +84,27 @@ def test_every_folder_of_code_is_a_package():
 
 def test_version():
     assert astromorph.__version__.split(".")[0].isdigit()
+
+
+FLOORS = (  # from the ground; a room imports from its own floor and from those below
+    "flags errors arguments atomic names questions surveys", "images tables metrics curves",
+    "networks services plots", "model", "running learning", "cutouts", "galaxies partitions",
+    "classifier report datasets", "cli")
+
+
+def test_imports_go_down_and_take_no_private_names():
+    level = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
+    wrong = []
+    for path in sorted((ROOT / "astromorph").rglob("*.py")):
+        room = path.relative_to(ROOT / "astromorph").parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("astromorph"):
+                names = [each.name for each in node.names]
+                to = node.module.split(".")[1:2] or names
+                wrong += [f"{path}:{node.lineno} imports {name}" for name in to
+                          if level.get(name, 0) > level.get(room, 99)]
+                wrong += [f"{path}:{node.lineno} imports {name}" for name in names
+                          if name.startswith("_") and not name.startswith("__")]
+    assert {path.name.removesuffix(".py") for path in (ROOT / "astromorph").iterdir()
+            if not path.name.startswith("_") and path.name != "py.typed"} == set(level)
+    assert not wrong, "\n".join(wrong)
