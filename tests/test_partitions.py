@@ -1,4 +1,5 @@
 """HATS catalogs of LSDB: partitions, workers that die, runs that resume, extensions."""
+import inspect
 import os
 import pickle
 import signal
@@ -18,6 +19,7 @@ from PIL import Image
 from astromorph import MorphFlag, MorphologyClassifier, networks, services
 from astromorph.cutouts.cache import CutoutCache
 from astromorph.datasets import load_sample
+from astromorph.galaxies.given import GivenImages
 from astromorph.images import read_cutout, resample
 from astromorph.model.calibration import PlattScaling
 from astromorph.partitions import KEEP_MEMORY, classify_partition, write_extension
@@ -40,8 +42,12 @@ ARROW = {"float32": "float[pyarrow]", "int32": "int32[pyarrow]", "float64": "dou
 COLUMNS = ["P_disk", "P_edge_on", "P_bar"]
 OPTIONS = {"images": "file", "cutout_r90": 4.24, "batch_size": 16}
 UNFINISHED = """
-import sys, dask, lsdb
+import sys, time, dask, lsdb
+from pathlib import Path
 from astromorph import MorphologyClassifier
+from astromorph.galaxies.given import GivenImages
+{hold}
+hold(*sys.argv[3:])
 dask.config.set(scheduler="synchronous")
 catalog = lsdb.open_catalog(sys.argv[1])
 classifier = MorphologyClassifier.from_pretrained("sdss")
@@ -280,37 +286,55 @@ def test_workers_share_what_services_are_asked(client, classifier, catalog, tabl
         classifier.classify_catalog(catalog, per_host=1)
 
 
-def test_a_killed_worker_loses_nothing(client, classifier, catalog, table, plain, folder):
-    """It is killed while it waits for a file that nobody writes."""
-    path = folder / "named" / "g40.jpg"
-    spare = path.rename(folder / "spare.jpg")
-    os.mkfifo(path)
+def hold(path, held, reached):
+    """Have this process wait at one image for as long as the file ``held`` is there."""
+    load = GivenImages.load
+
+    def waiting(self, item, *args):
+        if str(item[0]) == str(path):
+            Path(reached).touch()
+            while Path(held).exists():
+                time.sleep(0.02)
+        return load(self, item, *args)
+
+    GivenImages.load = waiting
+
+
+@pytest.fixture
+def signs(tmp_path):
+    """The file that holds a process, and the one that tells that it waits."""
+    held, reached = tmp_path / "held", tmp_path / "reached"
+    held.touch()
+    yield held, reached
+    held.unlink(missing_ok=True)
+
+
+def test_a_killed_worker_loses_nothing(client, classifier, catalog, table, plain, folder, signs):
+    """It is killed while it waits at an image."""
+    held, reached = signs
+    client.run(hold, folder / "named" / "g40.jpg", held, reached)
     result = classifier.classify_catalog(catalog, **OPTIONS)
     pids = client.run(os.getpid)
     with ThreadPoolExecutor(1) as pool:
         frame = pool.submit(computed, result)
-        writer = _when_read(path)
+        _wait_for(reached.exists)
         _wait_for(lambda: sum(map(len, client.processing().values())) == 1)
         busy = next(name for name, keys in client.processing().items() if keys)
-        spare.rename(path)
         os.kill(pids[busy], signal.SIGKILL)
-        os.close(writer)
+        held.unlink()
         assert_equal(frame.result(), plain)
     assert pids[busy] not in client.run(os.getpid).values()
 
 
 @pytest.mark.slow
 def test_a_killed_run_is_resumed(in_process, classifier, catalog, plain, folder, tmp_path,
-                                 monkeypatch):
-    middle = Path(computed(catalog.partitions[2])["file"].iloc[-1])
-    spare = middle.rename(folder / "spare.jpg")
-    os.mkfifo(middle)
-    out = tmp_path / "out"
-    with subprocess.Popen([sys.executable, "-c", UNFINISHED, folder / "toy", out]) as process:
-        writer = _when_read(middle)
+                                 monkeypatch, signs):
+    middle, out = computed(catalog.partitions[2])["file"].iloc[-1], tmp_path / "out"
+    code = UNFINISHED.replace("{hold}", inspect.getsource(hold))
+    with subprocess.Popen([sys.executable, "-c", code, folder / "toy", out, middle,
+                           *signs]) as process:
+        _wait_for(signs[1].exists)
         process.kill()
-    os.close(writer)
-    spare.rename(middle)
     done = {path: path.stat().st_mtime_ns for path in out.rglob("Npix=*.parquet")}
     assert 0 < len(done) < catalog.npartitions
     seen = []
@@ -385,21 +409,6 @@ def test_other_catalogs_are_refused(classifier, table, monkeypatch):
     monkeypatch.setitem(sys.modules, "lsdb.catalog", None)
     with pytest.raises(ImportError, match=r"pip install 'astromorph\[lsdb\]'"):
         classifier.classify_catalog(table)
-
-
-def _when_read(path):
-    """Open a pipe to write as soon as somebody reads it."""
-    found = []
-
-    def opened():
-        try:
-            found.append(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
-        except OSError:  # nobody reads it
-            return False
-        return True
-
-    _wait_for(opened)
-    return found[0]
 
 
 def _wait_for(condition):

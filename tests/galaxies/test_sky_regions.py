@@ -141,7 +141,7 @@ def test_threshold_and_radius(classified):
     first, *others = to_regions(classified, radius=4 * u.arcmin, threshold=0.05)
     assert first.meta["text"] == "edge-on 0.90"
     assert u.allclose([region.radius for region in others], 4 * u.arcmin)
-    with pytest.raises(ValueError, match="radius: expected an angle.*Received unit None"):
+    with pytest.raises(ValueError, match="radius: expected an angle with its unit.*number 3"):
         to_regions(classified, radius=3)
 
 
