@@ -105,6 +105,7 @@ def test_imports_go_down_and_take_no_private_names():
                           if level.get(name, 0) > level.get(room, 99)]
                 wrong += [f"{path}:{node.lineno} imports {name}" for name in names
                           if name.startswith("_") and not name.startswith("__")]
-    assert {path.name.removesuffix(".py") for path in (ROOT / "astromorph").iterdir()
-            if not path.name.startswith("_") and path.name != "py.typed"} == set(level)
+    rooms = {path.relative_to(ROOT / "astromorph").parts[0].removesuffix(".py")
+             for path in (ROOT / "astromorph").rglob("*.py")}
+    assert {room for room in rooms if not room.startswith("_")} == set(level)
     assert not wrong, "\n".join(wrong)
