@@ -9,8 +9,6 @@ from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, give
 __all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "load_classifier",
            "open_galaxies", "read_galaxies", "read_given_labels"]
 
-_PICTURES = (".jpg", ".jpeg", ".png", *(end + packed for end in (".fits", ".fit", ".fts")
-                                        for packed in ("", ".gz", ".fz", ".bz2")))
 _SKY = ("ra", "dec", "width", "ids", "local", "services", "pixels", "cache", "offline", "max_age",
         "per_host", "timeout", "retries", "provenance")
 """Options for positions only."""
@@ -208,8 +206,10 @@ def _is_folder_of_cutouts(name, args):
 
 
 def _pictures_in(folder):
+    from astromorph.names import is_image_name
+
     return sorted(str(path) for path in Path(folder).iterdir()
-                  if path.name.lower().endswith(_PICTURES) and not path.name.startswith("."))
+                  if is_image_name(path.name) and not path.name.startswith("."))
 
 
 def _holds_table(path, input_format):
