@@ -89,13 +89,12 @@ class CutoutCache:
 
     def __init__(self, folder=None, *, max_size=10 * 10 ** 9):
         check_number(max_size, "max_size", "a positive number of bytes", lambda value: value > 0)
+        self._problem, self._warned = None, False
         folder = folder or os.environ.get("ASTROMORPH_CACHE")
-        self.folder = (Path(folder).expanduser() if folder
-                       else Path(get_cache_dir_path("astromorph")) / "cutouts")
+        self.folder = Path(folder).expanduser() if folder else self._usual_folder()
         self.max_size = max_size
         self._sizes = {}  # of shards: bytes, and files written since they were measured
         self._lock = threading.Lock()
-        self._problem, self._warned = None, False
 
     def __repr__(self):
         return f"CutoutCache({str(self.folder)!r}, max_size={self.max_size})"
@@ -254,6 +253,14 @@ class CutoutCache:
         with self._lock:
             self._sizes.clear()
         return removed
+
+    def _usual_folder(self):
+        """In Astropy's cache directory, which Astropy makes where it can."""
+        try:
+            return get_cache_dir_path("astromorph") / "cutouts"
+        except OSError as error:
+            self._problem = error
+            return Path("~/.cache/astromorph/cutouts").expanduser()
 
     def _sidecar(self, key):
         return self.folder / key[:2] / f"{key}.json"
