@@ -24,6 +24,8 @@ import warnings
 
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astromorph.printing import printable
+
 __all__ = ["ArgumentError", "ArgumentTypeError", "AstromorphWarning", "CutoutError",
            "DestinationError", "FetchError", "ImageError", "warn", "wrong"]
 
@@ -42,7 +44,7 @@ class ImageError(Exception):
     """
 
     def __init__(self, message, flag):
-        super().__init__(message)
+        super().__init__(printable(message))
         self.flag = flag
 
     def __reduce__(self):
@@ -77,11 +79,15 @@ class FetchError(ImageError):
         Seconds that the service asks to wait.
     final : bool
         Whether no other service can do better: the position is outside the survey's footprint.
+    unreachable : bool
+        Whether nobody answered: there may be no network.
     """
 
-    def __init__(self, message, flag, *, retry=False, retry_after=None, final=False):
+    def __init__(self, message, flag, *, retry=False, retry_after=None, final=False,
+                 unreachable=False):
         super().__init__(message, flag)
         self.retry, self.retry_after, self.final = retry, retry_after, final
+        self.unreachable = unreachable
 
 
 class ArgumentError(ValueError):
@@ -103,7 +109,8 @@ class ArgumentError(ValueError):
 
     def __str__(self):
         hint = f" {self.hint}" if self.hint else ""
-        return f"{self.argument}: expected {self.expected}. Received {self.received}.{hint}"
+        return printable(f"{self.argument}: expected {self.expected}. Received {self.received}."
+                         f"{hint}")
 
 
 class ArgumentTypeError(ArgumentError, TypeError):
@@ -175,4 +182,4 @@ def warn(message):
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_HOME):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, AstromorphWarning, stacklevel=level)
+    warnings.warn(printable(message), AstromorphWarning, stacklevel=level)

@@ -22,6 +22,14 @@ def test_argument_errors(error, also):
         "n", "a positive integer", "-3", "Count again.")
 
 
+def test_controls_of_names_do_not_reach_the_terminal(recwarn):
+    name = "a\x1b[31m\x07é.fits"
+    warn(f"{name} is odd")
+    for error in (wrong("data", "a file", name), CutoutError(name, MorphFlag.UNREADABLE),
+                  FetchError(name, MorphFlag.TIMED_OUT), recwarn[0].message):
+        assert "a\\x1b[31m\\x07é.fits" in str(error)
+
+
 def test_what_was_received_is_text():
     assert str(wrong("n", "one", (1, 2))) == "n: expected one. Received (1, 2)."
 

@@ -3,6 +3,7 @@
 Heavy imports stay inside the functions, so that ``--help`` and a mistyped argument answer at once.
 """
 import json
+import logging
 import os
 import sys
 import time
@@ -11,7 +12,8 @@ from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 
 from astromorph import __version__
 from astromorph.cli import adapt, cache, classify, demo, evaluate, info, suggest
-from astromorph.cli.parsing import Parser, explain, printable
+from astromorph.cli.parsing import Parser, explain
+from astromorph.printing import printable
 
 __all__ = ["build_parser", "main"]
 
@@ -112,18 +114,29 @@ def _speaking(args):
     """Say as much as is asked for; all but the summary of ``--json`` goes to stderr."""
     from astropy import log
 
-    before = log.level
-    log.addFilter(_without_controls)
-    log.setLevel("DEBUG" if args.verbose else "ERROR" if args.quiet else before)
+    level, make = log.level, logging.getLogRecordFactory()
+    disabled = logging.root.manager.disable
+    logging.setLogRecordFactory(_in_our_words(make, args.parser))
+    log.setLevel("DEBUG" if args.verbose else level)
+    if args.quiet:
+        logging.disable(logging.WARNING)  # whichever logger shows the warnings
     try:
         with redirect_stdout(sys.stderr) if args.json else nullcontext():
             yield
     finally:
-        log.removeFilter(_without_controls)
-        log.setLevel(before)
+        logging.setLogRecordFactory(make)
+        log.setLevel(level)
+        logging.disable(disabled)
 
 
-def _without_controls(record):
-    """Names and what services say come as warnings, too."""
-    record.msg, record.args = printable(record.getMessage()), ()
-    return True
+def _in_our_words(make, parser):
+    """A maker of what is logged, by whichever logger: warnings, too, of Astropy and astroquery.
+
+    Advice names options; what names and services send cannot control the terminal.
+    """
+    def words(*args, **more):
+        record = make(*args, **more)
+        record.msg, record.args = printable(parser.spell(record.getMessage())), ()
+        return record
+
+    return words

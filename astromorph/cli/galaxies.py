@@ -3,8 +3,8 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, given, number_or_word,
-                                    survey_name)
+from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, explain, given,
+                                    number_or_word, survey_name)
 
 __all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "load_classifier",
            "open_galaxies", "read_galaxies", "read_given_labels"]
@@ -155,7 +155,7 @@ def load_classifier(args):
     try:
         return MorphologyClassifier.from_pretrained(args.survey or "sdss", network=args.network)
     except ValueError as error:
-        args.parser.error(str(error))
+        args.parser.error(explain(args, error))
 
 
 def read_given_labels(args, data, questions):

@@ -4,7 +4,8 @@ import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from astromorph.cli.parsing import printable
+from astromorph.cli.parsing import explain
+from astromorph.printing import printable
 
 __all__ = ["add_output", "check_file", "check_input", "check_output", "check_page",
            "count_outcomes", "print_table", "say", "write_output"]
@@ -80,16 +81,14 @@ def check_page(args, path):
 @contextmanager
 def _refusing(args, place):
     """Make what cannot be written to a wrong argument; ``place`` stands for the path."""
-    from astromorph.atomic import REPLACE_HINT
     from astromorph.errors import ArgumentError
 
     try:
         yield
     except ArgumentError as error:
-        argument = {"path": place, "table": place, "format": "--output-format"}.get(
+        error.argument = {"path": place, "table": place, "format": "--output-format"}.get(
             error.argument, error.argument)
-        hint = "Pass --overwrite to replace it." if error.hint == REPLACE_HINT else error.hint
-        args.parser.error(str(ArgumentError(argument, error.expected, error.received, hint)))
+        args.parser.error(explain(args, error))
     except OSError as error:
         args.parser.error(str(error))
 

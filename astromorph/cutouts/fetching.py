@@ -206,8 +206,8 @@ class CutoutFetcher:
         if is_local(service):
             return FetchedCutout(service(request, self._transport), service.name)
         if self.offline:
-            raise FetchError("working offline, and the cache has no such image; run once with "
-                             "offline=False", MorphFlag.NOT_CACHED)
+            raise FetchError("working offline, and the cache has no such image; run once without "
+                             "offline=True", MorphFlag.NOT_CACHED)
         if self.cache is None:
             return FetchedCutout(service(request, self._transport), service.name)
         key = cache_key(request, service.name)
@@ -263,9 +263,11 @@ def _combined(errors):
         flag |= error.flag
     if not flag & MorphFlag.UNCLASSIFIED:
         flag |= MorphFlag.SERVER_ERROR
-    if len({str(error) for _, error in errors}) == 1:
-        return FetchError(str(errors[0][1]), flag)
-    return FetchError("; ".join(f"{service.name}: {error}" for service, error in errors), flag)
+    told = {str(error): service.name for service, error in reversed(errors)}
+    told = [text if len(told) == 1 else f"{name}: {text}" for text, name in reversed(told.items())]
+    if all(error.unreachable for _, error in errors):
+        told.append("without a network, offline=True takes what the cache holds")
+    return FetchError("; ".join(told), flag)
 
 
 def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progress=None,
