@@ -49,7 +49,7 @@ def run(args):
     labels = read_given_labels(args, galaxies.data, classifier.questions)
     adapted = classifier.adapt(
         galaxies.data, labels, **galaxies.options,
-        **given(args, "train", "epochs", "validation_fraction", "folds", "seed", "align",
+        **given(args, "key", "train", "epochs", "validation_fraction", "folds", "seed", "align",
                 "learning_curve"))
     adapted.write(args.output, overwrite=args.overwrite)
     print(adapted.report)

@@ -35,7 +35,7 @@ def run(args):
     classifier = load_classifier(args)
     labels = read_given_labels(args, galaxies.data, classifier.questions)
     scores = classifier.evaluate(galaxies.data, labels, **galaxies.options,
-                                 **given(args, "threshold", "intervals"))
+                                 **given(args, "key", "threshold", "intervals"))
     write_output(args, scores)
     return 0, {"output": args.output,
                "scores": [dict(zip(scores.colnames, map(_plain, row))) for row in scores]}

@@ -109,8 +109,11 @@ def add_labels(parser):
     """Add the options that say where labels are."""
     add = parser.add_argument_group("labels").add_argument
     add("--labels", type=Path, metavar="TABLE",
-        help="table of labels (disk, edge_on, bar: 1, 0 or missing) or of Galaxy Zoo votes, one "
-             "row per galaxy in the same order; default: columns of the table of galaxies")
+        help="table of labels (disk, edge_on, bar: 1, 0 or missing) or of Galaxy Zoo votes, "
+             "matched by the names of the galaxies, else row by row; default: columns of the table "
+             "of galaxies")
+    add("--key", metavar="COLUMN", help="column of --labels that names the galaxies, also in their "
+        "table; default: one with a usual name, as file, name, id or objid")
     add("--vote-threshold", type=float, metavar="F",
         help="fraction of the votes that an answer must exceed to be a label (0.7)")
     add("--min-votes", type=float, metavar="N", help="votes that a question needs (5)")
@@ -160,15 +163,17 @@ def load_classifier(args):
 
 def read_given_labels(args, data, questions):
     """Labels as the arguments want them; None to take those of the data as they are."""
-    from astromorph.learning.labels import make_labels, without_answers
+    from astromorph.learning.labels import labels_of
 
     choices = given(args, "min_votes", "agreement", "dialect")
     if args.vote_threshold is not None:
         choices["threshold"] = args.vote_threshold
+    if args.key is not None and args.labels is None:
+        args.parser.error("--key goes with --labels")
     if args.labels is None and not choices:
         return None
     table = data if args.labels is None else _read(args.labels)
-    return make_labels(without_answers(table, questions), questions=questions, **choices)
+    return labels_of(table, questions, key=args.key, **choices)
 
 
 def _read(path, format=None, hdu=None):

@@ -270,7 +270,7 @@ def test_table_of_votes_and_bad_rows(classifier, sample, tmp_path):
     (np.full((96, 3), 2), "labels: expected 1, 0, or NaN"),
     (np.ones((95, 3)), r"expected shape \(96, 3\).*\(95, 3\)"),
     (np.ones(96), r"expected shape \(96, 3\).*\(96,\)"),
-    (None, "labels: expected an array"),
+    (None, "labels: expected a table of them, an array"),
 ])
 def test_wrong_labels(classifier, sample, labels, message):
     with pytest.raises(ValueError, match=message):
