@@ -2,6 +2,7 @@
 from astropy.table import Table
 
 from astromorph import running
+from astromorph.errors import keeps_result
 from astromorph.galaxies import open_source
 from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels
@@ -155,6 +156,7 @@ class MorphologyClassifier:
         """
         return running.predict(self.model, open_source(self.model, data, **options))
 
+    @keeps_result
     def classify(self, data, *, images=None, cutout_r90=None, r90=None, width=None, survey=None,
                  bands=None, ids=None, provenance=False, uncertainty=None, joint=False,
                  batch_size=128, precision=None, threads=None, progress=None, checkpoint=None,
@@ -315,6 +317,7 @@ class MorphologyClassifier:
 
         return classify_catalog(self, catalog, ra=ra, dec=dec, workers=workers, **options)
 
+    @keeps_result
     def suggest(self, data, n=300, *, seed=0, batch_size=64, threads=None, progress=None,
                 **options):
         """Suggest galaxies to label: those whose labels would teach this classifier most.
@@ -350,6 +353,7 @@ class MorphologyClassifier:
         return suggest(self.model, open_source(self.model, data, **options), n, seed=seed,
                        batch_size=batch_size, threads=threads, progress=progress)
 
+    @keeps_result
     def calibrate(self, data, labels=None, *, key=None, method="platt", survey=None,
                   batch_size=128, threads=None, progress=None, **options):
         """Return a new classifier whose probabilities are right for galaxies like these.
@@ -406,6 +410,7 @@ class MorphologyClassifier:
         done = self.model.card.calibrated
         return done and Table(done["report"], meta={"method": done["method"]})
 
+    @keeps_result
     def align(self, data, *, survey=None, blur=None, threads=None, progress=None, **options):
         """Return a new classifier for images of another survey, from images without labels.
 
@@ -443,6 +448,7 @@ class MorphologyClassifier:
         return type(self)(align(self.model, source, survey=survey, blur=blur, threads=threads,
                                 progress=progress))
 
+    @keeps_result
     def adapt(self, data, labels=None, *, key=None, survey=None, train="all", epochs=None,
               validation_fraction=0.2, folds=None, seed=0, align=True, learning_curve=(),
               threads=None, progress=None, **options):
@@ -514,6 +520,7 @@ class MorphologyClassifier:
         adapted = self.model.card.adapted
         return adapted and AdaptationReport.from_dict(adapted["report"])
 
+    @keeps_result
     def evaluate(self, data, labels=None, *, key=None, threshold=0.5, intervals=True, **options):
         """Score the classifier on galaxies with known answers.
 

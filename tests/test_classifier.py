@@ -1,5 +1,6 @@
 """`MorphologyClassifier` through its public API, on the embedded simulated galaxies."""
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +159,18 @@ def test_one_warning_counts_the_bad_rows(classifier, jpegs):
     assert said[0].filename == __file__  # so that it points at the user's code
     assert warning.startswith("2 of 3 galaxies could not be classified (2 MISSING_FILE)")
     assert "row 1" in warning and "nowhere.jpg" in warning
+
+
+def test_where_warnings_are_errors_the_table_is_kept(classifier, jpegs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AstromorphWarning)
+        with pytest.raises(AstromorphWarning, match="1 of 2 galaxies could not") as raised:
+            classifier.classify([jpegs[0][0], "nowhere.jpg"])
+        table = raised.value.result
+        assert table["P_disk"].mask.tolist() == [False, True]
+        with pytest.raises(AstromorphWarning) as raised:
+            classifier.evaluate(["nowhere.jpg", jpegs[0][0]], np.eye(2, 3), intervals=False)
+    assert raised.value.result["n"].tolist() == [1, 1, 1]
 
 
 def test_predict_raises_on_a_bad_image(classifier):

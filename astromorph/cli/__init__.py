@@ -84,7 +84,10 @@ def build_parser():
 def _run(args):
     """Exit status and summary of a command; errors that are for people are said in a line."""
     try:
-        return args.run(args)
+        status, summary = args.run(args)
+        if args.warning is not None:  # warnings are errors; what was computed is written
+            return FAILED, summary | _complain(args, explain(args, args.warning))
+        return status, summary
     except KeyboardInterrupt:
         return INTERRUPTED, _complain(args, "interrupted" + getattr(args, "if_interrupted", ""))
     except Exception as error:

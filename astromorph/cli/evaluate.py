@@ -2,7 +2,7 @@
 from astromorph.cli.galaxies import (add_galaxies, add_labels, add_network, load_classifier,
                                      read_galaxies, read_given_labels)
 from astromorph.cli.output import add_output, check_output, write_output
-from astromorph.cli.parsing import add_command, given
+from astromorph.cli.parsing import add_command, given, result_of
 
 __all__ = ["add_parser", "run"]
 
@@ -34,8 +34,8 @@ def run(args):
     galaxies = read_galaxies(args)
     classifier = load_classifier(args)
     labels = read_given_labels(args, galaxies.data, classifier.questions)
-    scores = classifier.evaluate(galaxies.data, labels, **galaxies.options,
-                                 **given(args, "key", "threshold", "intervals"))
+    scores = result_of(args, classifier.evaluate, galaxies.data, labels, **galaxies.options,
+                       **given(args, "key", "threshold", "intervals"))
     write_output(args, scores)
     return 0, {"output": args.output,
                "scores": [dict(zip(scores.colnames, map(_plain, row))) for row in scores]}

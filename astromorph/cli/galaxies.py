@@ -152,11 +152,20 @@ def open_galaxies(galaxies, classifier, **options):
 def load_classifier(args):
     """The classifier that the arguments tell."""
     from astromorph import MorphologyClassifier
+    from astromorph.surveys import SURVEYS
 
-    if args.weights is not None:
-        return MorphologyClassifier.read(args.weights)
+    start = getattr(args, "start", None)
+    if start is not None and args.weights is not None:
+        args.parser.error("--from and --weights exclude each other")
+    path = args.weights if start is None or start.lower() in SURVEYS else start
+    if start is not None and path == start and not Path(start).exists():
+        args.parser.error(f"--from: expected a weights file, or one of {', '.join(SURVEYS)}. "
+                          f"Received {start!r}; there is no such file.")
+    if path is not None:
+        return MorphologyClassifier.read(path)
     try:
-        return MorphologyClassifier.from_pretrained(args.survey or "sdss", network=args.network)
+        return MorphologyClassifier.from_pretrained(start or args.survey or "sdss",
+                                                    network=args.network)
     except ValueError as error:
         args.parser.error(explain(args, error))
 

@@ -13,8 +13,8 @@ __all__ = ["classify_hats"]
 
 # What makes no difference to the result.
 _INDIFFERENT = {"run", "parser", "verbose", "quiet", "json", "if_interrupted", "resume",
-                "overwrite", "workers", "threads", "batch_size", "progress", "per_host", "timeout",
-                "retries", "output_format", "report", "checkpoint", "dry_run"}
+                "overwrite", "workers", "warning", "threads", "batch_size", "progress", "per_host",
+                "timeout", "retries", "output_format", "report", "checkpoint", "dry_run"}
 
 
 def classify_hats(args):

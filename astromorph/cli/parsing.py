@@ -7,7 +7,7 @@ from typing import NamedTuple
 from astromorph.printing import printable
 
 __all__ = ["ColumnWithUnit", "Parser", "add_command", "angle", "angle_or_column", "explain",
-           "given", "number_or_word", "survey_name"]
+           "given", "number_or_word", "result_of", "survey_name"]
 
 # An argument as advice for Python has it: its name, and its value if one is said.
 _ARGUMENT = re.compile(r"""\b([a-z]\w*)=("[^"\s]*"|'[^'\s]*'|[\w.+-]*\w(?: \* u\.\w+)?)?""")
@@ -71,7 +71,7 @@ def add_command(commands, name, run, help_text, examples):
         name, help=help_text, description=help_text,
         epilog="examples:\n" + "".join(f"  {line}\n" for line in examples.strip().splitlines()),
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.set_defaults(run=run, parser=parser)
+    parser.set_defaults(run=run, parser=parser, warning=None)
     says = parser.add_argument_group("what it says")
     says.add_argument("-v", "--verbose", action="store_true", help="say more")
     says.add_argument("-q", "--quiet", action="store_true",
@@ -85,6 +85,22 @@ def given(args, *names):
     """The options that were given, by name."""
     values = {name: getattr(args, name, None) for name in names}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def result_of(args, function, *data, **options):
+    """What a function gives; a late warning, where warnings are errors, waits in ``args.warning``.
+
+    See `~astromorph.errors.keeps_result`.
+    """
+    from astromorph.errors import AstromorphWarning
+
+    try:
+        return function(*data, **options)
+    except AstromorphWarning as warning:
+        if warning.result is None:
+            raise
+        args.warning = warning
+        return warning.result
 
 
 def explain(args, error):

@@ -179,15 +179,11 @@ class CutoutCache:
         return CacheEntry(data, record["meta"], path, 0.0)
 
     def warn_of_failures(self):
-        """Warn if an image could not be stored, once for each cache.
-
-        For the end of the work, in the thread that does it: where warnings are errors, one in a
-        thread that gets images would lose them.
-        """
+        """Warn if an image could not be stored, once for each cache, at the end of the work."""
         if self._problem is not None and not self._warned:
             self._warned = True
             warn(f"Images are not kept, as they cannot be written to {self.folder} "
-                 f"({self._problem}); free space there, or set another cache.")
+                 f"({self._problem}); free space there, or set another cache.", late=True)
 
     @contextmanager
     def claim(self, key):

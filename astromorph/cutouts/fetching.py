@@ -13,7 +13,7 @@ from astromorph.arguments import check_count
 from astromorph.atomic import write_file
 from astromorph.cutouts.cache import CutoutCache, cache_key
 from astromorph.cutouts.options import FetchOptions
-from astromorph.errors import FetchError, wrong
+from astromorph.errors import FetchError, keeps_result, wrong
 from astromorph.flags import MorphFlag
 from astromorph.images.fits_planes import band_names
 from astromorph.names import as_names, file_stem
@@ -270,6 +270,7 @@ def _combined(errors):
     return FetchError("; ".join(told), flag)
 
 
+@keeps_result
 def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progress=None,
                   **options) -> Table:
     """Get images of positions, from the cache where it has them, else from the survey's services.

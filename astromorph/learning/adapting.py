@@ -109,7 +109,9 @@ def adapt(model, source, labels, *, survey=None, train="all", epochs=None,
     start = align_frames(model, inner, survey, BLUR) if aligned else model
     images = np.stack([as_bytes(start.align(frame)) for frame in frames])
     trainer = Trainer(start, images, labels, train, epochs, seed, progress)
-    return trainer.adapt(before, survey, validation_fraction, folds, learning_curve)
+    return trainer.adapt(before, survey, validation_fraction, folds, learning_curve,
+                         started_from=f"{model.card.network} for {model.survey.title}, weights "
+                         f"{model.card.sha256[:16]}")
 
 
 class Trainer:
@@ -149,7 +151,8 @@ class Trainer:
             warn(f"adapt: {keys} have fewer than {MIN_PER_ANSWER} galaxies of either answer and "
                  "keep the old answers and calibration; label more to teach them.")
 
-    def adapt(self, before, survey, validation_fraction=0.2, folds=None, learning_curve=()):
+    def adapt(self, before, survey, validation_fraction=0.2, folds=None, learning_curve=(),
+              started_from=""):
         """Train on most galaxies, test on others, calibrate, report.
 
         Parameters
@@ -160,6 +163,8 @@ class Trainer:
             Whose images they are.
         validation_fraction, folds, learning_curve
             As for `adapt`.
+        started_from : str
+            What to call the weights that it began with.
 
         Returns
         -------
@@ -183,10 +188,16 @@ class Trainer:
         curve = sum((self.learn_from(n, rest, validation) for n in learning_curve), [])
         if self.interrupted:
             warn("adapt was interrupted: the best weights so far are kept, and scored as far as "
-                 "possible.")
+                 "possible.", late=True)
         calibrations, after = self.calibrate(raw)
         report = AdaptationReport.compare(self.labels, before, after, self.model.questions,
-                                          self.trained, tested_by, vstack(curve) if curve else None)
+                                          self.trained, tested_by, vstack(curve) if curve else None,
+                                          started_from)
+        if (changes := report.changes()) and not report.better:
+            warn(f"adapt: no question got better than with the weights it started from "
+                 f"({started_from}). Area under the ROC curve before and after: "
+                 f"{'; '.join(changes)}. Label more galaxies, or calibrate those weights.",
+                 late=True)
         return self.model.replace(arrays=arrays, survey=survey,
                                   **self.card(calibrations, report, folds))
 

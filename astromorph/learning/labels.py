@@ -263,12 +263,12 @@ def _of_galaxies(data, labels, questions, key):
 
 def _check_labeled(data, questions):
     """Raise unless a table has labels, votes, or probabilities that may stand for labels."""
-    keys = ", ".join(question.key for question in questions)
+    keys = [question.key for question in questions]
     names = without_answers(data, questions).colnames if isinstance(data, Table) else None
     if names is None or not (has_votes(data, questions) or {
             question.column for question in questions} & set(names)):
         found = "data that are no table" if names is None else f"the columns {', '.join(names)}"
-        raise wrong("labels", f"a table of them, an array (n, {len(questions)}) of 1, 0 and NaN, "
+        raise wrong("labels", f"an array (n, {len(questions)}) of 1, 0 and NaN, a table of labels, "
                     f"or data that are a table with columns {keys} (1, 0 or missing) or votes",
                     f"none, and {found:.150}")
 

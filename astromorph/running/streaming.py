@@ -122,7 +122,7 @@ class Outcomes:
             listed = ", ".join(f"{n} {name}" for name, n in bad.most_common())
             example = f"; for example {'; '.join(self._first.values())}" if self._first else ""
             warn(f"{bad.total()} of {self.counts.total()} {self.unit} could not be {what} "
-                 f"({listed}){example}")
+                 f"({listed}){example}", late=True)
 
 
 def _outcome(flag):

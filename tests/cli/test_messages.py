@@ -1,6 +1,8 @@
 """Manners of the command line: advice in its own words, and nobody's control characters."""
+import json
 import logging
 import sys
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -8,7 +10,7 @@ from astropy.table import Table
 
 from astromorph import cli
 from astromorph.cli.parsing import explain
-from astromorph.errors import FetchError, wrong
+from astromorph.errors import AstromorphWarning, FetchError, wrong
 from astromorph.flags import MorphFlag
 from astromorph.services import IMAGE_SERVICES
 from astromorph.surveys import SURVEYS
@@ -105,3 +107,13 @@ def test_quiet_is_quiet_whoever_shows_warnings(catalog, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
     assert cli.main([*catalog, "-o", "o.csv"]) == 1 and "busy" in capsys.readouterr().err
     assert logging.root.manager.disable == logging.NOTSET
+
+
+def test_where_warnings_are_errors_the_output_is_written(catalog, monkeypatch, capsys):
+    serve(monkeypatch, FetchError("busy", MorphFlag.SERVER_ERROR))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AstromorphWarning)
+        assert cli.main([*catalog, "-o", "o.csv", "--json"]) == 1
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["rows"] == 2 and "2 of 2 galaxies could not" in summary["error"]
+    assert len(Table.read("o.csv")) == 2
