@@ -215,7 +215,8 @@ class MorphologyClassifier:
             Threads that download and read images; by default one per core for images, and twice
             the requests that are allowed at a time for positions.
         progress : bool, optional
-            Show a progress bar; by default when on a terminal.
+            Show a progress bar; by default on a terminal and in a notebook. Elsewhere, unless it is
+            False, a line goes to stderr every half minute or so.
         checkpoint : path, optional
             A folder that keeps what is done, 1,024 rows at a time. However the run ends, the same
             call goes on from there. See `~astromorph.running.checkpoint.Checkpoint`.

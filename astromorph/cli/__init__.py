@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import traceback
-from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 
 from astromorph import __version__
 from astromorph.cli import adapt, cache, classify, demo, evaluate, info, suggest
@@ -64,6 +64,24 @@ def _open_streams():
             setattr(sys, name, open(os.devnull, "w"))  # for the rest of the process
 
 
+class _Patient:
+    """Stderr, but that nobody who cannot write there is stopped by it: a message is no result."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def write(self, text):
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self):
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def _let_go(stream):
     """Have what a stream still holds go nowhere, lest Python fail on it at its end."""
     with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
@@ -100,8 +118,7 @@ def _run(args):
 
 def _complain(args, error):
     line = printable(" ".join(str(error).split())) or type(error).__name__
-    with suppress(OSError):
-        print(f"{args.parser.prog}: error: {line}", file=sys.stderr)
+    print(f"{args.parser.prog}: error: {line}", file=sys.stderr)
     return {"error": line}
 
 
@@ -124,7 +141,8 @@ def _speaking(args):
     if args.quiet:
         logging.disable(logging.WARNING)  # whichever logger shows the warnings
     try:
-        with redirect_stdout(sys.stderr) if args.json else nullcontext():
+        with redirect_stderr(_Patient(sys.stderr)), \
+                redirect_stdout(sys.stderr) if args.json else nullcontext():
             yield
     finally:
         logging.setLogRecordFactory(make)

@@ -44,7 +44,8 @@ def add_galaxies(parser, *, batches=True):
         run.add_argument("--batch-size", type=int, metavar="N",
                          help="galaxies in one pass of the network")
     run.add_argument("--progress", action=argparse.BooleanOptionalAction,
-                     help="show a progress bar; default: on a terminal")
+                     help="show a progress bar; default: on a terminal, elsewhere a line now and "
+                          "then")
 
 
 def _add_columns(parser):

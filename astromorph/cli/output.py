@@ -1,7 +1,7 @@
 """Where results go: a table file, a report, the terminal."""
 import sys
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from astromorph.cli.parsing import explain
@@ -137,5 +137,4 @@ def count_outcomes(flags, counts=1):
 def say(args, line):
     """A line for people, on stderr."""
     if not args.quiet:
-        with suppress(OSError):
-            print(printable(line), file=sys.stderr)
+        print(printable(line), file=sys.stderr)

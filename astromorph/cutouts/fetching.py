@@ -290,7 +290,8 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
         Copy the images there; each row needs a file name of its own. Without it, the files listed
         are those in the cache.
     progress : bool, optional
-        Show a progress bar; by default when on a terminal.
+        Show a progress bar; by default on a terminal and in a notebook. Elsewhere, unless it is
+        False, a line goes to stderr every half minute or so.
     **options
         How to fetch: see `~astromorph.cutouts.FetchOptions`.
 

@@ -12,7 +12,6 @@ from datetime import date
 
 import numpy as np
 from astropy.table import vstack
-from tqdm.auto import tqdm
 
 from astromorph import networks
 from astromorph.arguments import check_choice, check_count, check_number
@@ -24,6 +23,7 @@ from astromorph.metrics import score_table
 from astromorph.model.alignment import BLUR, MIN_IMAGES, measure_brightness
 from astromorph.model.calibration import PlattScaling, fit_platt
 from astromorph.model.domain import measure_domain
+from astromorph.progress import progress_bar
 from astromorph.questions import probability_asked
 from astromorph.running import read_frames
 from astromorph.surveys import get_survey
@@ -229,8 +229,8 @@ class Trainer:
             rate=recipe.rate, epochs=epochs, batch_size=recipe.batch_size, seed=self.seed,
             options=recipe.options)
         best, arrays, waited = np.inf, None, 0
-        bar = tqdm(tuning, total=epochs, desc=name, unit=" epochs", leave=None,
-                   disable=None if self.progress is None else not self.progress)
+        bar = progress_bar(tuning, progress=self.progress, total=epochs, desc=name, unit=" epochs",
+                           leave=None)
         try:
             for answers in bar:
                 score = self._entropy(answers, validation) if len(validation) else 1.0

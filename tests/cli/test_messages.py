@@ -1,15 +1,18 @@
 """Manners of the command line: advice in its own words, and nobody's control characters."""
 import json
 import logging
+import subprocess
 import sys
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from astropy.table import Table
 
 from astromorph import cli
 from astromorph.cli.parsing import explain
+from astromorph.datasets import load_sample
 from astromorph.errors import AstromorphWarning, FetchError, wrong
 from astromorph.flags import MorphFlag
 from astromorph.services import IMAGE_SERVICES
@@ -117,3 +120,15 @@ def test_where_warnings_are_errors_the_output_is_written(catalog, monkeypatch, c
     summary = json.loads(capsys.readouterr().out)
     assert summary["rows"] == 2 and "2 of 2 galaxies could not" in summary["error"]
     assert len(Table.read("o.csv")) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("redirect", ["2> /dev/full", "2>&-"])
+def test_where_nothing_can_be_said_the_output_is_written(tmp_path, redirect):
+    (tmp_path / "bad.jpg").touch()
+    code = "import sys; from astromorph.cli import main; sys.exit(main(sys.argv[1:]))"
+    words = f"classify bad.jpg {load_sample()['file'][0]} -o o.csv --json {redirect}"
+    run = subprocess.run(f"{sys.executable} -c '{code}' {words}", shell=True, cwd=tmp_path,
+                         capture_output=True, text=True)
+    assert run.returncode == 0 and json.loads(run.stdout)["classified"] == 1
+    assert len(Table.read(tmp_path / "o.csv")) == 2
