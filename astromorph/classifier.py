@@ -4,6 +4,7 @@ from astropy.table import Table
 from astromorph import running
 from astromorph.errors import keeps_result
 from astromorph.galaxies import open_source
+from astromorph.galaxies.source import check_options
 from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels
 from astromorph.metrics import score_table
@@ -240,6 +241,7 @@ class MorphologyClassifier:
         OSError
             If ``checkpoint`` is in use by another process, or cannot be written to.
         """
+        check_options(fetch, self.classify)
         source = open_source(
             self.model, data, images=images, cutout_r90=cutout_r90, r90=r90, width=width,
             survey=survey, bands=bands, ids=ids, provenance=provenance, **fetch)
@@ -351,6 +353,7 @@ class MorphologyClassifier:
         """
         from astromorph.learning.suggesting import suggest
 
+        check_options(options, self.suggest)
         return suggest(self.model, open_source(self.model, data, **options), n, seed=seed,
                        batch_size=batch_size, threads=threads, progress=progress)
 
@@ -395,6 +398,7 @@ class MorphologyClassifier:
         """
         from astromorph.learning.calibrating import calibrate
 
+        check_options(options, self.calibrate)
         data = as_galaxies(data)
         if method in METHODS:  # those that take labels
             labels = read_labels(data, labels, self.questions, key=key)
@@ -445,6 +449,7 @@ class MorphologyClassifier:
         """
         from astromorph.learning.aligning import align
 
+        check_options(options, self.align)
         source = open_source(self.model, data, survey=survey, **options)
         return type(self)(align(self.model, source, survey=survey, blur=blur, threads=threads,
                                 progress=progress))
@@ -506,6 +511,7 @@ class MorphologyClassifier:
         """
         from astromorph.learning.adapting import adapt
 
+        check_options(options, self.adapt)
         data = as_galaxies(data)
         return type(self)(adapt(
             self.model, open_source(self.model, data, survey=survey, **options),
@@ -549,6 +555,7 @@ class MorphologyClassifier:
         ValueError
             If there are no labels, or not one row of them for each galaxy.
         """
+        check_options(options, self.evaluate, self.classify)
         columns = {question.column for question in self.questions}
         data = as_galaxies(data)
         labels = read_labels(data, labels, self.questions, key=key)

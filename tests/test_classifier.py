@@ -235,6 +235,18 @@ def test_wrong_arguments(classifier, data, options, message):
         classifier.classify(data, **options)
 
 
+@pytest.mark.parametrize("method, typed, meant", [
+    ("classify", "image", "images"), ("classify", "batch_sise", "batch_size"),
+    ("predict", "cutout_r9", "cutout_r90"), ("adapt", "epoch", "epochs"),
+    ("suggest", "sed", "seed"), ("calibrate", "methods", "method"), ("align", "blurr", "blur"),
+    ("evaluate", "treshold", "threshold"), ("evaluate", "joined", "joint"),
+    ("classify", "epochs", None), ("suggest", "uncertainty", None)])
+def test_misspelt_options(classifier, method, typed, meant):
+    message = f"{typed}: expected a known option.*" + (f"Did you mean {meant}=" if meant else "")
+    with pytest.raises(TypeError, match=message):
+        getattr(classifier, method)(["a.jpg"], **{typed: 1})
+
+
 def test_unknown_weights():
     with pytest.raises(ValueError, match="bundled weights, .*'sdss' with network='ds18'"):
         MorphologyClassifier.from_pretrained("hsc")

@@ -10,7 +10,10 @@ __all__ = ["ColumnWithUnit", "Parser", "add_command", "angle", "angle_or_column"
            "given", "number_or_word", "result_of", "survey_name"]
 
 # An argument as advice for Python has it: its name, and its value if one is said.
-_ARGUMENT = re.compile(r"""\b([a-z]\w*)=("[^"\s]*"|'[^'\s]*'|[\w.+-]*\w(?: \* u\.\w+)?)?""")
+_ARGUMENT = re.compile(r"""\b([a-z]\w*)=("[^"\s]*"|'[^'\s]*'|[\w.+-]*\w)?""")
+# Units as Python has them, and as they are typed.
+_UNITS = ((re.compile(r"\b([\d.]+) \* u\.(\w+)"), r"\1\2"),
+          (re.compile(r"table\['(.+?)'\]\.unit = '(\w+)'"), r"\1:\2"))
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,13 +36,15 @@ class Parser(argparse.ArgumentParser):
 
     def spell(self, text):
         """Advice for Python as the command line has it: ``offline=True`` becomes --offline."""
+        for python, typed in _UNITS:
+            text = python.sub(typed, text)
         return _ARGUMENT.sub(self._spelled, text)
 
     def _by_name(self):
         return {action.dest: action for action in self._actions if action.option_strings}
 
     def _spelled(self, argument):
-        name, value = argument[1], (argument[2] or "").strip("\"'").replace(" * u.", "")
+        name, value = argument[1], (argument[2] or "").strip("\"'")
         action = self._by_name().get(name)
         if action is None:
             return argument[0]

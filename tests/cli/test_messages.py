@@ -60,6 +60,9 @@ def serve(monkeypatch, error):
     ("a column of images (images=).", "a column of images (--images)."),
     ("r90=8.0 * u.arcsec", "--r90 8.0arcsec"), ("Try cutout_r90=4.24.", "Try --cutout-r90 4.24."),
     ("make_labels(questions=...)", "make_labels(questions=...)"),
+    ("A table's column 'size' gets one by table['size'].unit = 'arcsec'.",
+     "A table's column 'size' gets one by size:arcsec."),
+    ("an angle, as 5 * u.arcsec", "an angle, as 5arcsec"),
     ("align=False leaves it", "--no-align leaves it")])
 def test_advice_names_options(advice, told):
     command = "adapt" if "align" in advice else "classify"
