@@ -76,7 +76,7 @@ def add_command(commands, name, run, help_text, examples):
         name, help=help_text, description=help_text,
         epilog="examples:\n" + "".join(f"  {line}\n" for line in examples.strip().splitlines()),
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.set_defaults(run=run, parser=parser, warning=None)
+    parser.set_defaults(run=run, parser=parser, warning=None, empty=())
     says = parser.add_argument_group("what it says")
     says.add_argument("-v", "--verbose", action="store_true", help="say more")
     says.add_argument("-q", "--quiet", action="store_true",

@@ -30,7 +30,8 @@ def run(args):
     check_input(args, galaxies.data, output_format)
     table = result_of(args, load_classifier(args).suggest, galaxies.data, args.number,
                       **given(args, "seed"), **galaxies.options)
-    write_output(args, table)
+    if len(table):
+        write_output(args, table)
     say(args, f"Suggested {len(table)} of {len(galaxies.data)} galaxies.")
     return int(len(table) == 0), {"rows": len(galaxies.data), "suggested": len(table),
                                   "output": args.output}
