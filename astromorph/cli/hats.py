@@ -14,7 +14,8 @@ __all__ = ["classify_hats"]
 # What makes no difference to the result.
 _INDIFFERENT = {"run", "parser", "verbose", "quiet", "json", "if_interrupted", "resume",
                 "overwrite", "workers", "warning", "empty", "threads", "batch_size", "progress",
-                "per_host", "timeout", "retries", "output_format", "report", "checkpoint", "dry_run"}
+                "per_host", "timeout", "retries", "output_format", "report", "checkpoint",
+                "dry_run"}
 
 
 def classify_hats(args):
