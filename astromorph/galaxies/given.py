@@ -2,13 +2,12 @@
 import os
 
 import numpy as np
-from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from astromorph.errors import CutoutError, wrong
 from astromorph.flags import MorphFlag
 from astromorph.galaxies.frames import FrameOptions
-from astromorph.galaxies.kinds import as_galaxies, as_image
+from astromorph.galaxies.kinds import as_galaxies
 from astromorph.galaxies.loaded import Loaded
 from astromorph.images import load_frame
 from astromorph.images.fits_planes import band_names
@@ -25,8 +24,8 @@ class GivenImages:
     ----------
     data : object
         A table, or images as `~astromorph.galaxies.kinds.as_galaxies` takes them.
-    images : str, optional
-        For a table, its column of images.
+    images : list, optional
+        For a table, the image of each row.
     frames : FrameOptions
         What is known of sizes.
     survey : `~astromorph.surveys.Survey`, optional
@@ -65,10 +64,17 @@ class GivenImages:
     def __iter__(self):
         return zip(self._images, *self._sizes, strict=True)
 
+    def picture(self, row):
+        """The image of one row, to look at."""
+        return self._images[row]
+
     def identity(self):
         """Tell what the rows are, by name: equal for the same files in the same frames."""
+        return self._identity(self._images)
+
+    def _identity(self, images):
         cutout_r90, r90 = map(_sizes_fingerprint, self._sizes)
-        return {"data": "images", "rows": len(self), "images": fingerprint(self._images),
+        return {"data": "images", "rows": len(self), "images": fingerprint(images),
                 "cutout_r90": cutout_r90, "r90": r90, "bands": self._options["bands"],
                 "survey": describe_survey(self._options["survey"])}
 
@@ -85,9 +91,7 @@ class GivenImages:
 def _table_and_images(data, images):
     """The table to fill (a copy) and its images."""
     if isinstance(data, Table):
-        return data.copy(), [as_image(each) for each in named_images(data, images)]
-    if isinstance(data, SkyCoord):
-        raise wrong("data", "images", "positions", "`classify` takes these.")
+        return data.copy(), images
     if images is not None:
         raise wrong("images", "no column without a table", f"data of type {type(data).__name__}")
     names = [_printable(image) for image in data if isinstance(image, (str, os.PathLike))]
