@@ -7,14 +7,14 @@ from astropy.table import Table
 from astromorph.errors import CutoutError, wrong
 from astromorph.flags import MorphFlag
 from astromorph.galaxies.frames import FrameOptions
-from astromorph.galaxies.kinds import as_galaxies
+from astromorph.galaxies.kinds import as_galaxies, as_image
 from astromorph.galaxies.loaded import Loaded
 from astromorph.images import load_frame
 from astromorph.images.fits_planes import band_names
 from astromorph.running.fingerprints import fingerprint
 from astromorph.tables.positions import named_column
 
-__all__ = ["GivenImages", "describe_survey", "named_images"]
+__all__ = ["GivenImages", "describe_survey", "images_of"]
 
 
 class GivenImages:
@@ -24,8 +24,8 @@ class GivenImages:
     ----------
     data : object
         A table, or images as `~astromorph.galaxies.kinds.as_galaxies` takes them.
-    images : list, optional
-        For a table, the image of each row.
+    images : str or list, optional
+        For a table, its column of images, or the image of each row.
     frames : FrameOptions
         What is known of sizes.
     survey : `~astromorph.surveys.Survey`, optional
@@ -91,7 +91,7 @@ class GivenImages:
 def _table_and_images(data, images):
     """The table to fill (a copy) and its images."""
     if isinstance(data, Table):
-        return data.copy(), images
+        return data.copy(), images_of(data, images) if isinstance(images, str) else images
     if images is not None:
         raise wrong("images", "no column without a table", f"data of type {type(data).__name__}")
     names = [_printable(image) for image in data if isinstance(image, (str, os.PathLike))]
@@ -103,15 +103,15 @@ def _printable(name):
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def named_images(table, name):
-    """The column of a table that holds images, usually names of files."""
+def images_of(table, name):
+    """The images of a table's column, which usually holds names of files."""
     files = named_column(table, name, "images")
     if getattr(files, "ndim", 1) == 1 and getattr(files, "dtype", np.dtype("V")).kind not in "SUOV":
         raise wrong("images", "a column of file names or images",
                     f"{name!r} of type {files.dtype}")
     if getattr(files, "dtype", np.dtype("V")).kind == "S":  # names as FITS tables have them
         files = np.char.decode(np.ma.filled(files, b""), "utf-8", "surrogateescape")
-    return files
+    return [as_image(each) for each in files]
 
 
 def describe_survey(survey):

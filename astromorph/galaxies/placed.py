@@ -13,7 +13,7 @@ from astropy.table import Table
 from astromorph.errors import CutoutError, wrong
 from astromorph.flags import MorphFlag
 from astromorph.galaxies.frames import MEASURE, FrameOptions
-from astromorph.galaxies.given import GivenImages, named_images
+from astromorph.galaxies.given import GivenImages, images_of
 from astromorph.galaxies.kinds import as_image, is_image
 from astromorph.galaxies.loaded import Loaded, measured_twice
 from astromorph.images import load_frame
@@ -185,8 +185,7 @@ def open_images(data, images=None, *, ra=None, dec=None, frame_r90, frames=Frame
     if isinstance(data, SkyCoord):
         data = Table(dict(zip(("ra", "dec"), find_positions(data) * u.deg)))
     is_column = isinstance(images, str) and (images in data.colnames or not os.path.isfile(images))
-    given = ([as_image(each) for each in named_images(data, images)] if is_column
-             else [_one_image(images)] * len(data))
+    given = images_of(data, images) if is_column else [_one_image(images)] * len(data)
     place = _positions(data, ra, dec, given, needed=not is_column)
     if place is None:
         if frames.width is not None:
@@ -235,11 +234,11 @@ def _key(image):
 
 def _side(opened, x, y, width, wider):
     """Pixels of the square to read: odd, so that its middle is that of the galaxy's pixel."""
-    side = width / opened.pixel_scale * (wider or 1)
-    if not np.isfinite(side + x):
+    half = width / opened.pixel_scale * (wider or 1) / 2
+    if not np.isfinite(half + x):
         return 0
     if wider is None:  # to be measured on as much as there is
-        to_edge = min(x, y, opened.shape[1] - 1 - x, opened.shape[0] - 1 - y)
-        side = min(side, *opened.shape)
-        side = min(side, 2 * to_edge) if 2 * to_edge > 0.8 * side else side
-    return 2 * int(np.ceil(side / 2)) + 1
+        half = min(half, *(n / 2 for n in opened.shape))
+        to_edge = int(min(x, y, opened.shape[1] - 1 - x, opened.shape[0] - 1 - y))
+        half = min(half, to_edge) if to_edge > 0.8 * half else half
+    return 2 * int(np.ceil(half)) + 1

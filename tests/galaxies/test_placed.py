@@ -375,3 +375,15 @@ def test_reports_show_the_galaxies(classifier, tmp_path, flux):
     shown = [ImageSource.of(table, "file").read(row)[0] for row in range(3)]
     assert len(set(shown)) == 3
     assert ImageSource.of(table, tmp_path / "m.fits").read(1)[0] == shown[1]
+
+
+def test_whole_cutouts_are_measured_without_padding():
+    """A position at the middle of an image of even side leaves nothing to fill."""
+    flux = np.zeros((100, 100), "f4")
+    flux += np.random.default_rng(0).normal(0, 0.01, flux.shape)
+    y, x = np.mgrid[:100, :100] - 49.5
+    flux += 2 * np.exp(-np.hypot(x / 5, y / 3))
+    header = make_header(CRPIX1=50.5, CRPIX2=50.5)
+    table = Table({"ra": [150.0], "dec": [2.2]})
+    (_, flag), = frames(table, fits.PrimaryHDU(flux.astype("f4"), header), r90=None)
+    assert flag == MorphFlag.MISSING_BAND | MorphFlag.MEASURED_SIZE
