@@ -62,7 +62,8 @@ class ImageSource:
         if images is None:
             return None
         if isinstance(images, (str, os.PathLike)):
-            images = open_images(table, images, frame_r90=1, frames=FrameOptions(r90=MEASURE)).picture
+            images = open_images(table, images, frame_r90=1,
+                                 frames=FrameOptions(r90=MEASURE)).picture
         elif not isinstance(images, Callable) and len(images) != len(table):
             raise wrong("images", f"{len(table)}, one per row of the table", len(images))
         return cls(images)

@@ -189,8 +189,8 @@ def test_distortions_count(flux):
                          A_2_0=1e-3, B_0_2=-2e-3)
     table = catalog(header)
     for k, (pixels, _) in enumerate(frames(table, fits.PrimaryHDU(flux, header))):
-        expected, _ = load_frame(fits.PrimaryHDU(
-            Cutout2D(flux, PLACES[k], 61).data, make_header()), SIZE, frame_r90=FRAME, r90=R90.value)
+        cut = fits.PrimaryHDU(Cutout2D(flux, PLACES[k], 61).data, make_header())
+        expected, _ = load_frame(cut, SIZE, frame_r90=FRAME, r90=R90.value)
         np.testing.assert_array_equal(pixels, expected)
 
 
