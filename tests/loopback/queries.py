@@ -63,7 +63,7 @@ class Selection:
         if missing:
             raise QueryError(f"Invalid column name '{min(missing)}'.")
         limits = self._comparisons() + [
-            (name, lambda value, chosen: value.strip() in chosen, re.findall(r"'(\w*)'", values.upper()))
+            (name, _is_one_of, re.findall(r"'(\w*)'", values.upper()))
             for name, values in re.findall(_IN, self.conditions)]
         return [tuple(row[name] for name in self.columns.values()) for row in rows
                 if all(compare(row[name], value) for name, compare, value in limits
@@ -86,6 +86,10 @@ class Selection:
 
     def _numbers(self, pattern):
         return [tuple(map(float, one)) for one in re.findall(pattern, self.conditions)]
+
+
+def _is_one_of(value, texts):
+    return value.strip() in texts
 
 
 def row_of(galaxy, survey):
