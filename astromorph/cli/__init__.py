@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import traceback
-from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 
 from astromorph import __version__
 from astromorph.cli import adapt, cache, classify, demo, evaluate, info, suggest
@@ -64,14 +64,25 @@ def _open_streams():
             setattr(sys, name, open(os.devnull, "w"))  # for the rest of the process
 
 
-class _Patient:
-    """Stderr, but that nobody who cannot write there is stopped by it: a message is no result."""
+class _Stream:
+    """A standard stream as it is, but for what a subclass says."""
 
     def __init__(self, stream):
         self._stream = stream
 
     def __getattr__(self, name):
         return getattr(self._stream, name)
+
+
+class _Safe(_Stream):
+    """Shows control characters, of names and of files of others, in place of obeying them."""
+
+    def write(self, text):
+        self._stream.write(printable(text))
+
+
+class _Patient(_Stream):
+    """Stops nobody who cannot write there: a message is no result."""
 
     def write(self, text):
         with suppress(OSError):
@@ -112,7 +123,7 @@ def _run(args):
         if not _is_for_people(error):
             raise
         if args.verbose:
-            traceback.print_exc()
+            print(printable(traceback.format_exc()), file=sys.stderr)
         return FAILED, _complain(args, explain(args, error))
 
 
@@ -142,7 +153,7 @@ def _speaking(args):
         logging.disable(logging.WARNING)  # whichever logger shows the warnings
     try:
         with redirect_stderr(_Patient(sys.stderr)), \
-                redirect_stdout(sys.stderr) if args.json else nullcontext():
+                redirect_stdout(_Safe(sys.stderr if args.json else sys.stdout)):
             yield
     finally:
         logging.setLogRecordFactory(make)

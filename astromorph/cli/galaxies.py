@@ -166,6 +166,8 @@ def load_classifier(args):
         args.parser.error(f"--from: expected a weights file, or one of {', '.join(SURVEYS)}. "
                           f"Received {start!r}; there is no such file.")
     if path is not None:
+        if args.network is not None:
+            args.parser.error("--network goes with the weights of a survey, not with a file")
         return MorphologyClassifier.read(path)
     try:
         return MorphologyClassifier.from_pretrained(start or args.survey or "sdss",
@@ -176,6 +178,7 @@ def load_classifier(args):
 
 def read_given_labels(args, data, questions):
     """Labels as the arguments want them; None to take those of the data as they are."""
+    from astromorph.errors import ArgumentError
     from astromorph.learning.labels import labels_of
 
     choices = given(args, "min_votes", "agreement", "dialect")
@@ -186,7 +189,12 @@ def read_given_labels(args, data, questions):
     if args.labels is None and not choices:
         return None
     table = data if args.labels is None else _read(args.labels)
-    return labels_of(table, questions, key=args.key, **choices)
+    try:
+        return labels_of(table, questions, key=args.key, **choices)
+    except ArgumentError as error:
+        if error.argument == "threshold":  # which here is that of probabilities
+            error.argument = "vote_threshold"
+        raise
 
 
 def _read(path, format=None, hdu=None):

@@ -8,6 +8,7 @@ from astromorph.arguments import as_floats, as_labels, as_probabilities, check_n
 from astromorph.errors import ArgumentTypeError, wrong
 from astromorph.learning.matching import find_identifiers, identifiers, match_labels
 from astromorph.learning.votes import PLAIN, VoteColumns, as_unknown, has_votes
+from astromorph.printing import printable
 from astromorph.questions import QUESTIONS
 
 __all__ = ["MIN_PER_ANSWER", "Labels", "find_trained", "labels_of", "make_labels", "read_labels",
@@ -80,7 +81,7 @@ class Labels:
         uncounted = self.report["question"][~self.report["counted"]]
         if len(uncounted) and self.report.meta["dialect"] != PLAIN:
             lines.append(f"No numbers of votes for {', '.join(uncounted)}: min_votes not applied.")
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
 
 def make_labels(table, *, questions=QUESTIONS, threshold: float = 0.7, min_votes: float = 5,

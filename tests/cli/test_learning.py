@@ -46,6 +46,8 @@ def test_labels_are_joined_by_a_column_of_choice(galaxies, labels, capsys):
     (["galaxies.fits", "--images", "file", "--key", "no"], 2, "--key goes with --labels"),
     (["galaxies.fits", "--images", "file", "--labels", "labels.csv", "--key", "whom"], 1,
      "--key: expected the name of a column"),
+    (["galaxies.fits", "--images", "file", "--labels", "labels.csv", "--vote-threshold", "2"], 1,
+     "--vote-threshold: expected one number, at least 0.5"),
     (["galaxies.fits", "--images", "file", "--r90", "measure"], 1,
      "--labels: expected an array")])
 def test_labels_that_are_not_there(galaxies, labels, capsys, arguments, status, message):
@@ -67,10 +69,14 @@ def test_the_parents_of_a_question_are_asked(galaxies, monkeypatch, capsys):
     one = MorphologyClassifier(clf.model)
     monkeypatch.setattr(MorphologyClassifier, "questions", clf.questions[1:2])
     seen = []
-    monkeypatch.setattr(MorphologyClassifier, "evaluate",
-                        lambda self, data, labels, **options: seen.append(labels) or Table())
+
+    def evaluate(self, data, labels, **options):
+        seen.append(labels)
+        return Table({"n": [1]})
+
+    monkeypatch.setattr(MorphologyClassifier, "evaluate", evaluate)
     monkeypatch.setattr("astromorph.cli.evaluate.load_classifier", lambda args: one)
-    cli.main(["evaluate", "votes.fits", "--images", "file", "--r90", "measure", "--min-votes", "3"])
+    cli.main(["evaluate", "votes.fits", "--images", "file", "--min-votes", "3"])
     assert np.isnan(seen[0].select(clf.questions[1:2])).all()
 
 
@@ -96,6 +102,7 @@ def test_adapt_from_chosen_weights(galaxies, monkeypatch, capsys, arguments, beg
 @pytest.mark.parametrize("arguments, message", [
     (["--from", "nowhere.safetensors"], "there is no such file"),
     (["--from", "hubble"], "one of sdss, legacy, des. Received 'hubble'"),
+    (["--from", "galaxies.fits", "--network", "ds18"], "--network goes with"),
     (["--from", "sdss", "--weights", "mine.safetensors"], "exclude each other")])
 def test_weights_that_are_not_there(galaxies, capsys, arguments, message):
     with pytest.raises(SystemExit) as refusal:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from astropy.table import Table
 
-from astromorph import cli
+from astromorph import MorphologyClassifier, cli
 from astromorph.cli.parsing import explain
 from astromorph.datasets import load_sample
 from astromorph.errors import AstromorphWarning, FetchError, wrong
@@ -105,6 +105,21 @@ def test_services_cannot_control_the_terminal(catalog, monkeypatch, capsys):
         captured = capsys.readouterr()
         assert not {"\x1b", "\x07"} & set(captured.out + captured.err)
         assert "\\x1b[31m" in captured.err
+
+
+@pytest.mark.parametrize("command", [
+    ["info", "mine.safetensors"], ["info", "mine.safetensors", "--json"],
+    ["classify", "no\x1b[31m.jpg", "-v"], ["cache", "info", "--folder", "a\x1b[31m"]])
+def test_files_of_others_cannot_control_the_terminal(tmp_path, monkeypatch, capsys, command,
+                                                     classifier):
+    monkeypatch.chdir(tmp_path)
+    model = classifier.model
+    MorphologyClassifier(model.replace(more=model.card.more | {"license": "free\x1b[31m"})).write(
+        "mine.safetensors")
+    cli.main(command)
+    captured = capsys.readouterr()
+    assert "\x1b" not in captured.out + captured.err
+    assert "\\x1b[31m" in captured.out + captured.err
 
 
 def test_quiet_is_quiet_whoever_shows_warnings(catalog, monkeypatch, capsys):
