@@ -64,7 +64,7 @@ class LogLines:
             self.update()
 
     def update(self, n=1):
-        """Count, and say so if the last line is long ago."""
+        """Count, if only 0, and say so if the last line is long ago."""
         self.n += n
         now = time.monotonic()
         if now - self._said >= max(PAUSE, (now - self._began) / 20):

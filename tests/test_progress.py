@@ -43,6 +43,18 @@ def test_lines_of_long_runs_become_rare(clock, capsys):
     assert 50 < capsys.readouterr().err.count("\n") < 120
 
 
+def test_a_long_item_is_no_silence(clock, capsys):
+    bar = progress_bar(range(2), total=2, unit=" epochs")
+    for _ in bar:
+        for _ in range(100):  # batches
+            clock.now += 1
+            bar.update(0)
+    assert capsys.readouterr().err.splitlines() == [
+        f"{done} of 2 epochs, {gone} gone, {left} to go" for done, gone, left in [
+            (0, "00:30", "?"), (0, "01:00", "?"), (0, "01:30", "?"), (1, "02:00", "02:00"),
+            (1, "02:30", "02:30"), (1, "03:00", "03:00")]]
+
+
 def test_short_steps_say_nothing(clock, capsys):
     for _ in progress_bar(range(5), total=5):
         clock.now += PAUSE / 6

@@ -9,6 +9,7 @@ base rates.
 """
 from dataclasses import asdict
 from datetime import date
+from functools import partial
 
 import numpy as np
 from astropy.table import vstack
@@ -231,6 +232,7 @@ class Trainer:
         best, arrays, waited = np.inf, None, 0
         bar = progress_bar(tuning, progress=self.progress, total=epochs, desc=name, unit=" epochs",
                            leave=None)
+        tuning.on_batch = partial(bar.update, 0)  # a line is due within a long epoch, too
         try:
             for answers in bar:
                 score = self._entropy(answers, validation) if len(validation) else 1.0
