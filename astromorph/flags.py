@@ -44,6 +44,8 @@ _BITS = (
     (19, "UNUSUAL", _WARNING, "The image looks unlike those that the weights were trained on."),
     (20, "READ_ERROR", _FAILED,
      "The system kept the file from being read; another attempt may succeed."),
+    (21, "OTHER_COLORS", _WARNING,
+     "The picture has another color mapping than the others of its survey."),
 )
 
 MorphFlag = enum.IntFlag("MorphFlag", [

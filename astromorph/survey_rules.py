@@ -67,6 +67,7 @@ RULES = {  # field: what is expected, whether a value is that
     "hips_zero_point": ("a magnitude, 'unknown', or None", lambda value: value is None
                         or value == "unknown" or _is_number(value, 0)),
     "layer": ("text, or None", _is_text_or_none),
+    "flux_layer": ("text, or None", _is_text_or_none),
     "sia": ("text, or None", _is_text_or_none),
     "catalog": ("text, or None", _is_text_or_none),
     "releases": ("a dict of service to release", _is_text_by_text),

@@ -150,7 +150,7 @@ def _sdss(release, center, radius, max_rows, faint_limit):
     sql = (f"SELECT TOP {max_rows} p.objID, p.ra, p.dec, p.petroR90_r, p.petroMag_r AS mag_r, "
            "p.expAB_r AS axis_ratio, p.expPhi_r AS position_angle FROM Galaxy AS p "
            f"JOIN dbo.fGetNearbyObjEq({center.ra.deg:.8f}, {center.dec.deg:.8f}, "
-           f"{radius.arcmin:.6f}) AS n ON n.objID = p.objID WHERE p.petroR90_r > 0"
+           f"{radius.arcmin:.6f}) AS n ON n.objID = p.objID WHERE p.clean = 1 AND p.petroR90_r > 0"
            + _fainter("p.petroMag_r", faint_limit))
     number = int(release.removeprefix("DR"))
     sdss = SDSSClass()

@@ -77,7 +77,8 @@ class SkyPositions:
         self._fetcher = CutoutFetcher(survey, **fetch)
         self.provenance_columns = PROVENANCE if provenance else {}
         self.survey, self.services = self._fetcher.survey, self._fetcher.services
-        self.table.meta["MORPHIMG"] = f"{self.survey.title} {self.survey.release}".strip()
+        release = self.survey.releases.get(self.services[0].name, self.survey.release)
+        self.table.meta["MORPHIMG"] = f"{self.survey.title} {release}".strip()
         self.threads = self._fetcher.threads
 
     def __enter__(self):

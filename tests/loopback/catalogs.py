@@ -48,7 +48,7 @@ def tap(request, sky, faults):
         galaxies = selection.galaxies(sky, survey)
         rows = selection.answer([row_of(galaxy, survey) for galaxy in galaxies])
     except QueryError as error:
-        return text(votable_error(str(error)), 400, "application/x-votable+xml")
+        return text(votable_error(str(error)), content_type="application/x-votable+xml")
     most = min(int(request.number("maxrec", faults.max_rows)), faults.max_rows)
     table = Table(rows=rows[:most] or None, names=list(selection.columns),
                   dtype=None if rows[:most] else [float] * len(selection.columns))
