@@ -15,7 +15,7 @@ from astromorph.cutouts.cache import CutoutCache, cache_key
 from astromorph.cutouts.options import FetchOptions
 from astromorph.errors import FetchError, wrong
 from astromorph.flags import MorphFlag
-from astromorph.images.fits_planes import band_names
+from astromorph.images.bands import band_names, band_text
 from astromorph.names import as_names, file_stem
 from astromorph.running.results import add_provenance
 from astromorph.running.streaming import Outcomes, read_ahead, thread_pool
@@ -81,7 +81,7 @@ class CutoutFetcher:
         self.bands = tuple(band_names(options.bands or self.survey.rgb[::-1], self.survey))
         unknown = set(self.bands) - {band.lower() for band in self.survey.bands}
         if unknown:
-            raise wrong("bands", f"some of {self.survey.title}, {''.join(self.survey.bands)}",
+            raise wrong("bands", f"some of {self.survey.title}, {band_text(self.survey.bands)}",
                         f"others, {', '.join(sorted(unknown))}")
         if options.pixels is not None:
             check_count(options.pixels, "pixels")

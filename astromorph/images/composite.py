@@ -34,7 +34,7 @@ def color_composite(planes, survey, *, pixel_scale=None):
         takes the brightness of its nearest neighbor; small holes in all bands are filled with the
         mean around them, large ones with sky.
     """
-    survey = get_survey(survey)
+    survey, planes = get_survey(survey), {band.lower(): each for band, each in planes.items()}
     native = survey.pixel_scale.to_value("arcsec")
     area = 1 if pixel_scale is None else (native / pixel_scale) ** 2
     shape = next(iter(planes.values())).shape

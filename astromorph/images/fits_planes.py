@@ -162,7 +162,7 @@ class OpenImage:
 class _Files(ExitStack):
     """Files that are open, and the names of bands that they may have besides."""
 
-    def __init__(self, own):
+    def __init__(self, own=()):
         super().__init__()
         self.own = own
 

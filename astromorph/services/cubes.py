@@ -10,7 +10,7 @@ from astromorph.services.base import ServiceImage
 from astromorph.services.checks import check_planes
 from astromorph.services.framing import frame_wcs
 
-__all__ = ["cube_bytes", "cube_image"]
+__all__ = ["cube_bytes", "cube_image", "with_zero_point"]
 
 
 def cube_image(planes, headers, request, url):
@@ -49,4 +49,13 @@ def cube_bytes(planes, header):
         header[f"BAND{number}"] = band
     file = io.BytesIO()
     fits.PrimaryHDU(np.stack(list(planes.values())).astype(np.float32), header).writeto(file)
+    return file.getvalue()
+
+
+def with_zero_point(data, zero_point):
+    """The same FITS file, whose first header tells the AB magnitude of flux 1."""
+    with fits.open(io.BytesIO(data)) as hdus:
+        hdus[0].header["MAGZERO"] = zero_point
+        file = io.BytesIO()
+        hdus.writeto(file)
     return file.getvalue()
