@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, given, number_or_word,
-                                    survey_name)
+                                    survey_record)
 
 __all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "load_classifier",
            "open_galaxies", "read_galaxies", "read_given_labels"]
@@ -78,9 +78,10 @@ def _add_columns(parser):
 
 def _add_services(parser):
     add = parser.add_argument_group("images").add_argument
-    add("--survey", type=survey_name, metavar="NAME",
-        help="survey of the images, whose weights are taken: sdss (default), des or legacy; the "
-             "colors of FITS images are by default told from their bands")
+    add("--survey", type=survey_record, metavar="NAME",
+        help="survey of the images, whose weights are taken: sdss (default), one that 'astromorph "
+             "info surveys' lists, or a TOML file with the record of another; the colors of FITS "
+             "images are by default told from their bands")
     add("--bands", metavar="LETTERS", help="bands of FITS planes in their order, as grz")
     add("--offline", action="store_const", const=True,
         help="ask no service: use only images that the cache or --local holds")

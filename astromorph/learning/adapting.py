@@ -187,7 +187,7 @@ class Trainer:
         calibrations, after = self.calibrate(raw)
         report = AdaptationReport.compare(self.labels, before, after, self.model.questions,
                                           self.trained, tested_by, vstack(curve) if curve else None)
-        return self.model.replace(arrays=arrays, survey=survey,
+        return self.model.replace(arrays=arrays, survey=survey, weights_of=None,
                                   **self.card(calibrations, report, folds))
 
     def _pixels(self, rows):
