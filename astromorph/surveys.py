@@ -287,7 +287,7 @@ def _read(value, kind):
     if kind is u.Quantity and isinstance(value, str):
         try:
             return u.Quantity(value)
-        except TypeError:
+        except (TypeError, ValueError):
             return value
     return value
 
