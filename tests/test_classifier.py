@@ -224,7 +224,7 @@ def test_wrong_arguments(classifier, data, options, message):
 
 def test_unknown_weights():
     with pytest.raises(ValueError, match="bundled weights, .*'sdss' with network='ds18'"):
-        MorphologyClassifier.from_pretrained("hsc")
+        MorphologyClassifier.from_pretrained("2mass")
 
 
 @pytest.mark.parametrize("network", ["pinwheel", "ds18"])

@@ -54,9 +54,9 @@ def _overview(files, surveys):
     print("Surveys:")
     width = max(map(len, surveys))
     for survey in surveys.values():
-        networks = _networks(files, survey)
+        networks = _weights(files, survey)
         print(f"  {survey.name:{width}} {survey.title} {survey.release}: bands "
-              f"{_listed(survey.bands)}; weights {', '.join(networks) or 'of another survey'}")
+              f"{_listed(survey.bands)}; weights {networks}")
     print(f"Where no network is named, {DEFAULT} is taken. 'astromorph info surveys', "
           "'astromorph info SURVEY' and 'astromorph info FILE' tell more.")
     return {"surveys": {name: _summary(files, survey) for name, survey in surveys.items()}}
@@ -69,21 +69,33 @@ def _surveys(files, surveys):
     lines = [{"survey": survey.name, "release": survey.release, "bands": _listed(survey.bands),
               "shown": _listed(survey.rgb), "services": ", ".join(survey.services),
               "declinations": "{:g} to {:g}".format(*survey.declinations),
-              "weights": ", ".join(_networks(files, survey)) or "-"}
+              "weights": _weights(files, survey)}
              for survey in surveys.values()]
     print("\n".join(Table(lines).pformat(max_lines=-1, max_width=-1, align="<")))
-    print("Without weights of its own a survey gets those of the nearest one, with a warning.")
+    print("Weights of another survey, the nearest one, must be adapted or confirmed.")
     return {"surveys": {name: _summary(files, survey) for name, survey in surveys.items()}}
 
 
 def _summary(files, survey):
     return {"title": survey.title, "release": survey.release, "bands": survey.bands,
             "services": survey.services, "declinations": survey.declinations,
-            "networks": _networks(files, survey)}
+            "networks": _networks(files, survey), "weights_of": _owner(survey)}
 
 
 def _networks(files, survey):
     return [network for owner, network in files if owner == survey.name]
+
+
+def _owner(survey):
+    """Name of the survey whose weights stand in, or None."""
+    from astromorph.model.files import find_bundled
+
+    owner = find_bundled(survey)[2]
+    return owner and owner.name
+
+
+def _weights(files, survey):
+    return ", ".join(_networks(files, survey)) or f"of {_owner(survey)}"
 
 
 def _listed(bands):
