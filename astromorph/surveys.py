@@ -1,5 +1,4 @@
 """What a survey is: its bands, pixels, point-spread function and color mapping, one record each."""
-import re
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
@@ -263,7 +262,8 @@ class Survey:
             if name not in known:
                 near = get_close_matches(name, known, 1)
                 raise wrong(f"{name} in {path}", "a field of a Survey", "an unknown one",
-                            f"Did you mean {near[0]}?" if near else f"There are {', '.join(known)}.")
+                            f"Did you mean {near[0]}?" if near else
+                            f"There are {', '.join(known)}.")
         for name, each in known.items():
             if name not in given and _default(each) is MISSING:
                 raise wrong(f"{name} in {path}", "a value, for it has no default", "none")

@@ -1,6 +1,6 @@
 """Write the table of docs/surveys.rst from the records.
 
-    python benchmarks/surveys.py docs
+   python benchmarks/surveys.py docs
 """
 import argparse
 import textwrap

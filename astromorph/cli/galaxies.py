@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, given, number_or_word,
-                                    survey_record)
+                                    survey_or_record)
 
 __all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "load_classifier",
            "open_galaxies", "read_galaxies", "read_given_labels"]
@@ -78,7 +78,7 @@ def _add_columns(parser):
 
 def _add_services(parser):
     add = parser.add_argument_group("images").add_argument
-    add("--survey", type=survey_record, metavar="NAME",
+    add("--survey", type=survey_or_record, metavar="NAME",
         help="survey of the images, whose weights are taken: sdss (default), one that 'astromorph "
              "info surveys' lists, or a TOML file with the record of another; the colors of FITS "
              "images are by default told from their bands")

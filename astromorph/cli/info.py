@@ -1,7 +1,7 @@
 """``astromorph info``: what surveys and weights there are, and what a weights file is."""
 from pathlib import Path
 
-from astromorph.cli.parsing import add_command, survey_record
+from astromorph.cli.parsing import add_command, survey_or_record
 
 __all__ = ["add_parser", "run"]
 
@@ -38,7 +38,7 @@ def run(args):
     if args.what.lower() == "surveys":
         return 0, _surveys(weights.bundled(), SURVEYS)
     if args.what.lower() in SURVEYS or args.what.lower().endswith(".toml"):
-        survey, path, owner = weights.find_bundled(survey_record(args.what), args.network)
+        survey, path, owner = weights.find_bundled(survey_or_record(args.what), args.network)
         _show(_survey_lines(survey))
         print()
         return 0, _card(path, (owner or survey).name)

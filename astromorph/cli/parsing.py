@@ -3,7 +3,7 @@ import argparse
 from typing import NamedTuple
 
 __all__ = ["ColumnWithUnit", "Parser", "add_command", "angle", "angle_or_column", "explain",
-           "given", "number_or_word", "printable", "survey_record"]
+           "given", "number_or_word", "printable", "survey_or_record"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -80,13 +80,13 @@ def number_or_word(text):
         return text
 
 
-def survey_record(text):
-    """Give the record of a survey: by its name, or from a TOML file."""
+def survey_or_record(text):
+    """Give the name of a survey as its record has it, or the record of a TOML file."""
     from astromorph.surveys import Survey, get_survey
 
     if not text.lower().endswith(".toml"):
         try:
-            return get_survey(text)
+            return get_survey(text).name
         except ValueError as error:
             raise argparse.ArgumentTypeError(f"{error} A file's name ends in .toml.") from None
     from astromorph.services import check_image_service
