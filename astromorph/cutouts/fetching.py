@@ -65,7 +65,8 @@ class FetchedCutout:
     def provenance(self):
         """Values of the columns `PROVENANCE`."""
         image = self.image
-        return (self.service, image.url, image.release, image.bands, image.pixel_scale, image.coverage,
+        return (self.service, image.url, image.release, image.bands, image.pixel_scale,
+                image.coverage,
                 hashlib.sha256(image.data).hexdigest())
 
 

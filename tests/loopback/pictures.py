@@ -22,7 +22,8 @@ def img_cutout(request, sky, faults):
         raise BadRequest(f"width and height must be between 64 and 2048, not {width}, {height}")
     scale = request.number("scale", 0.396127)
     if not _SCALES[0] <= scale <= _SCALES[1]:
-        return _words("scale must be between 0.015 and 60", 500, "INTERNAL SERVER ERROR", (256, 256))
+        return _words("scale must be between 0.015 and 60", 500, "INTERNAL SERVER ERROR",
+                      (256, 256))
     if not sky.covers("sdss", dec):
         status = 200 if faults.black_tile else 404
         return _words(_OUTSIDE, status, "OK" if status == 200 else "NOT FOUND", (width, height))

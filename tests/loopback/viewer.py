@@ -17,7 +17,7 @@ _SERVER_ERROR = "<!doctype html>\n<html><body><h1>Server Error (500)</h1></body>
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """A layer: ``shown`` draws planes; ``whole_sky`` says that its list of bricks has all the sky."""
+    """A layer: ``shown`` draws planes; with ``whole_sky`` its list of bricks has all the sky."""
 
     survey: str
     bands: str

@@ -258,6 +258,52 @@ def test_flux_is_where_the_wcs_says_and_in_the_service_s_unit(service, factor, g
     np.testing.assert_allclose(blue(0, 0), factor * truth[74:76, 74:76].mean(), rtol=0.15)
 
 
+# One test for each row of the contract that no other test here holds
+
+
+@pytest.mark.parametrize("layer, gray", [("ls-dr10-grz", 32), ("ls-dr9", 32), ("ls-dr10", 32),
+                                         ("des-dr1", 32), ("sdss", 22)])
+def test_viewer_shows_one_gray_where_there_is_nothing(get, server, layer, gray):
+    for survey in ("legacy", "des", "sdss"):
+        server.sky.footprints[survey] = (80, 85)
+    answer = get(JPEG, ra=RA, dec=DEC, layer=layer, size=80)
+    assert answer.status_code == 200
+    assert np.ptp(picture(answer.content)) == 0
+    assert picture(answer.content).max() == pytest.approx(gray, abs=1)
+
+
+@pytest.mark.parametrize("layer, status", [("ls-dr10", 200), ("ls-dr10-grz", 200),
+                                           ("des-dr1", 500), ("sdss", 500)])
+def test_viewer_flux_where_there_is_nothing(get, server, layer, status):
+    """Zeros, or the bare page of any failure: nothing tells them apart."""
+    for survey in ("legacy", "des", "sdss"):
+        server.sky.footprints[survey] = (80, 85)
+    answer = get(FITS, ra=RA, dec=DEC, layer=layer, size=80)
+    assert answer.status_code == status
+    if status == 200:
+        assert not hdus(answer.content)[0].data.any()
+    else:
+        assert "Server Error (500)" in answer.text and "overlap" not in answer.text.lower()
+
+
+def test_viewer_without_a_position(get):
+    answer = get(JPEG, layer="sdss")
+    assert (answer.status_code, answer.text) == (400, "Need ra,dec keywords")
+
+
+def test_skyserver_has_a_finest_scale(get):
+    answer = get(SKYSERVER, ra=RA, dec=DEC, scale=0.014, width=212, height=212)
+    assert answer.status_code == 500 and answer.reason.startswith("INTERNAL SERVER ERROR.")
+    assert answer.content.startswith(b"\xff\xd8")
+
+
+def test_tap_errors_have_status_200(server):
+    """The reason is in the VOTable."""
+    answer = requests.get(server.url + "/tap/sync", timeout=10, params={
+        "QUERY": "SELECT nothing FROM nowhere", "LANG": "ADQL"})
+    assert answer.status_code == 200 and 'value="ERROR"' in answer.text
+
+
 # SkyServer's pictures
 
 
