@@ -1,7 +1,4 @@
-"""Write the table of docs/surveys.rst from the records.
-
-   python benchmarks/surveys.py docs
-"""
+"""Write the table of docs/surveys.rst from the records: ``python benchmarks/surveys.py docs``."""
 import argparse
 import textwrap
 from pathlib import Path

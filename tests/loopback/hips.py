@@ -26,7 +26,7 @@ _FORMATS = {"fits": "image/fits", "jpg": "image/jpeg", "png": "image/png"}
 def _known():
     """HiPS identifier -> survey and its band, or None for a color HiPS."""
     known = {hips: (survey, None if band == "color" else band)
-             for survey in SURVEYS.values() for band, hips in survey.hips.items()}
+             for survey in reversed(SURVEYS.values()) for band, hips in survey.hips.items()}
     irg = replace(SURVEYS["des"], rgb=("i", "r", "g"))
     return known | {"CDS/P/DES-DR2/ColorIRG": (irg, None)}
 
