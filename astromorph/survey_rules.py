@@ -76,6 +76,7 @@ RULES = {  # field: what is expected, whether a value is that
     "layer_zero_point": ("a magnitude, or None", lambda value: value is None
                          or _is_number(value, 0)),
     "hips_rgb": ("a tuple of bands", _are_texts),
+    "moc": ("text, or None", _is_text_or_none),
     "reported": ("text", _is_text),
 }
 """Field of `~astromorph.surveys.Survey`: what is expected, and a test for it (`dict`)."""

@@ -78,6 +78,9 @@ class Survey:
         AB magnitude of flux 1 in the viewer's FITS of the layer; by default nanomaggies.
     hips_rgb : tuple of str
         What the color HiPS shows as red, green and blue, where that is not ``rgb``.
+    moc : str, optional
+        Identifier of its coverage map (MOC) at the CDS, by which rows that are surely outside ask
+        for nothing, where that is wanted.
     reported : str
         What of the record is only reported or estimated, and has not been read in the service's
         source or an official page.
@@ -125,6 +128,7 @@ class Survey:
     camera: str = ""
     layer_zero_point: float | None = None
     hips_rgb: tuple = ()
+    moc: str | None = None
     reported: str = ""
 
     def __post_init__(self):
@@ -312,7 +316,7 @@ def _restored(value, kind):
 # SDSS: the viewer's scales, a fifth as bright, which gives simulated galaxies the sky, noise and
 # cores that SkyServer's JPEGs (those of Galaxy Zoo 2) show. DECam: the viewer's own since DR2.
 _SDSS = {"scales": {"g": 0.5, "r": 0.3, "i": 0.2, "z": 0.08}, "offset": 0.004, "softening": 20.0,
-         "camera": "SDSS"}
+         "camera": "SDSS", "moc": "CDS/P/SDSS9/color"}
 _DECAM = {"camera": "DECam",
           "scales": {"g": 6.0, "r": 3.4, "i": 3.0, "z": 2.2}, "offset": 0.03, "softening": 20.0,
           "pixel_scale": 0.262 * u.arcsec, "sky_noise": 0.004 * u.nmgy}
@@ -340,7 +344,7 @@ SURVEYS = {survey.name: survey for survey in (
            psf_fwhm=0.96 * u.arcsec, release="DR2", depth=24.9, declinations=(-70, 7),
            services=("viewer", "viewer-fits", "hips2fits-fits", "sia"), hips_zero_point=30.0,
            hips=_hips("DES-DR2", "grizY"), layer="des-dr1", sia="des_dr2", catalog="des",
-           releases={"viewer": "DR1", "viewer-fits": "DR1"},
+           releases={"viewer": "DR1", "viewer-fits": "DR1"}, moc="CDS/P/DES-DR2/r",
            **_DECAM),
 )}
 SURVEYS |= {survey.name: survey for survey in map(Survey.from_toml, sorted(

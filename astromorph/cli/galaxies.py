@@ -10,7 +10,7 @@ __all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "load_classi
            "open_galaxies", "read_galaxies", "read_given_labels"]
 
 _SKY = ("ra", "dec", "width", "ids", "local", "services", "pixels", "cache", "offline", "max_age",
-        "per_host", "timeout", "retries", "provenance")
+        "footprint", "per_host", "timeout", "retries", "provenance")
 """Options for positions only."""
 _OF_RUNS = ("threads", "batch_size", "progress")
 
@@ -95,6 +95,8 @@ def _add_services(parser):
     add("--pixels", type=int, metavar="N", help="pixels of the images on a side")
     add("--cache", metavar="DIR", help="folder that keeps images, or 'no'; default: the usual one")
     add("--max-age", type=float, metavar="DAYS", help="ask again for images older than this")
+    add("--footprint", action="store_const", const=True,
+        help="ask for nothing outside of the survey's coverage map, which is got from the CDS once")
     add("--per-host", type=int, metavar="N", help="most requests at a time to a host (16)")
     add("--timeout", type=float, metavar="SECONDS", help="time to wait for an answer (30)")
     add("--retries", type=int, metavar="N", help="attempts after a first one that failed (6)")
