@@ -1,7 +1,5 @@
 """What a survey is: its bands, pixels, point-spread function and color mapping, one record each."""
-import tomllib
-from dataclasses import MISSING, dataclass, field, fields
-from difflib import get_close_matches
+from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -9,6 +7,7 @@ from types import MappingProxyType
 from astropy import units as u
 
 from astromorph.errors import ArgumentError, wrong
+from astromorph.survey_files import default_of, read_toml, toml_text
 from astromorph.survey_rules import RULES
 
 __all__ = ["BUNDLED", "SURVEYS", "Survey", "get_survey"]
@@ -194,7 +193,7 @@ class Survey:
         """
         record = {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
         for each in fields(self)[_FIRST_FIELDS:]:  # the checksums of older cards stay the same
-            if getattr(self, each.name) == _default(each):
+            if getattr(self, each.name) == default_of(each):
                 del record[each.name]
         return record
 
@@ -257,43 +256,30 @@ class Survey:
         'Kilo-Degree Survey'
         """
         try:
-            given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except ValueError as error:  # no TOML, no UTF-8
-            raise wrong("survey", "a TOML file with the fields of a Survey",
-                        f"{path}, which is not one ({error})") from error
-        known = {each.name: each for each in fields(cls)}
-        for name in given:
-            if name not in known:
-                near = get_close_matches(name, known, 1)
-                raise wrong(f"{name} in {path}", "a field of a Survey", "an unknown one",
-                            f"Did you mean {near[0]}?" if near else
-                            f"There are {', '.join(known)}.")
-        for name, each in known.items():
-            if name not in given and _default(each) is MISSING:
-                raise wrong(f"{name} in {path}", "a value, for it has no default", "none")
-        try:
-            return cls(**{name: _read(value, known[name].type) for name, value in given.items()})
+            return cls(**read_toml(path, fields(cls)))
         except ArgumentError as error:
+            if str(path) in str(error):
+                raise
             raise wrong(f"{error.argument} in {path}", error.expected, error.received,
                         error.hint) from error
 
+    def to_toml(self) -> str:
+        """Give the record as a TOML file holds it.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> from astromorph import get_survey
+        >>> print(get_survey("kids").to_toml().splitlines()[4])
+        pixel_scale = "0.2 arcsec"
+        """
+        return toml_text(self.to_json())
+
 
 _FIRST_FIELDS = 19  # those that every card has had
-
-
-def _default(each):
-    """Default of a field, MISSING if it has none."""
-    return each.default if each.default_factory is MISSING else each.default_factory()
-
-
-def _read(value, kind):
-    """A value of TOML as a field of this kind has it; if it cannot be, as it is."""
-    if kind is u.Quantity and isinstance(value, str):
-        try:
-            return u.Quantity(value)
-        except (TypeError, ValueError):
-            return value
-    return value
 
 
 def _plain(value):

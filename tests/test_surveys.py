@@ -112,6 +112,14 @@ def test_a_record_in_a_toml_file(tmp_path):
     assert Survey.from_json(json.loads(json.dumps(survey.to_json()))) == survey
 
 
+@pytest.mark.parametrize("survey", SURVEYS.values(), ids=lambda survey: survey.name)
+def test_records_go_through_toml(tmp_path, survey):
+    odd = replace(survey, title='A "survey" of \\ and \x7f \u2603', psf_fwhm=survey.psf_fwhm / 3)
+    for each in (survey, odd):
+        (tmp_path / "it.toml").write_text(each.to_toml(), encoding="utf-8")
+        assert Survey.from_toml(tmp_path / "it.toml") == each
+
+
 @pytest.mark.parametrize("old, new, message", [
     ('"0.1 arcsec"', "0.1", "pixel_scale in .*mine.toml: expected a positive angle"),
     ('"0.1 arcsec"', '"0.1 arcsecs or so"', "pixel_scale in .*mine.toml: .*'0.1 arcsecs or so'"),
@@ -135,7 +143,7 @@ def test_no_toml_file(tmp_path):
 
 def test_records_of_older_cards():
     """The fields that came later are left out where they have their defaults."""
-    bare = replace(SURVEYS["sdss"], releases={}, camera="")
+    bare = replace(SURVEYS["sdss"], releases={}, camera="", moc=None)
     assert list(bare.to_json()) == [
         "name", "title", "bands", "rgb", "pixel_scale", "psf_fwhm", "scales", "offset",
         "softening", "sky_noise", "release", "depth", "declinations", "services", "hips",

@@ -34,7 +34,7 @@ def at(dec, width=40.0):
 
 def test_rows_outside_ask_for_nothing(server, tmp_path):
     positions = SkyCoord(np.full(60, 10.0), np.linspace(-24, 30, 60), unit="deg")
-    for attempt in range(2):
+    for _ in range(2):
         table = fetch_cutouts(positions, 40 * u.arcsec, survey="sdss", cache=tmp_path,
                               footprint=True, progress=False)
         outside = (table["morph_flag"] & MorphFlag.OUTSIDE_FOOTPRINT) > 0
