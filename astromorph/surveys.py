@@ -60,17 +60,17 @@ class Survey:
         Where it is unknown, brightness comes from the noise, and rows are flagged.
     layer : str, optional
         Layer of the Legacy Surveys viewer whose pictures have this color mapping.
-    flux_layer : str, optional
-        Layer that has all bands, where ``layer`` only has those of ``rgb``.
     sia : str, optional
         Collection of NOIRLab's Simple Image Access service.
+    catalog : str, optional
+        Catalog of its galaxies; see `~astromorph.galaxies.catalogs.CATALOGS`.
+    flux_layer : str, optional
+        Layer that has all bands, where ``layer`` only has those of ``rgb``.
     releases : dict
         Service name to its data release, for services with another one than ``release``.
     other_colors : tuple of str
         Services whose pictures have another color mapping than this one: their rows are flagged
         ``OTHER_COLORS``.
-    catalog : str, optional
-        Catalog of its galaxies; see `~astromorph.galaxies.catalogs.CATALOGS`.
     camera : str
         The camera, by which weights of another survey are chosen where it has none of its own.
     layer_zero_point : float, optional
