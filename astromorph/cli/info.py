@@ -1,4 +1,5 @@
 """``astromorph info``: what surveys and weights there are, and what a weights file is."""
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 from astromorph.cli.parsing import add_command, survey_or_record
@@ -38,7 +39,7 @@ def run(args):
     if args.what.lower() == "surveys":
         return 0, _surveys(weights.bundled(), SURVEYS)
     if args.what.lower() in SURVEYS or args.what.lower().endswith(".toml"):
-        survey, path, owner = weights.find_bundled(survey_or_record(args.what), args.network)
+        survey, path, owner = weights.find_bundled(_record(args), args.network)
         _show(_survey_lines(survey))
         print()
         return 0, _card(path, (owner or survey).name)
@@ -46,6 +47,13 @@ def run(args):
         raise wrong("FILE|SURVEY", f"a weights file, 'surveys', or one of {', '.join(SURVEYS)}",
                     f"{args.what!r}; there is no such file")
     return 0, _card(args.what)
+
+
+def _record(args):
+    try:
+        return survey_or_record(args.what)
+    except ArgumentTypeError as error:
+        args.parser.error(str(error))
 
 
 def _overview(files, surveys):

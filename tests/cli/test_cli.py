@@ -158,6 +158,29 @@ def test_a_run_that_classified_nothing_can_be_repeated(capsys, tmp_path, stub):
         assert output.read_bytes() == before
 
 
+def test_what_classified_nothing_leaves_nothing_in_the_way(capsys, tmp_path, loaded):
+    """A report that may be replaced, no suggestions, no scores."""
+    Table({"file": ["bad.jpg"], "disk": [1.0]}).write(tmp_path / "t.csv")
+    given = [str(tmp_path / "t.csv"), "--images", "file", "--json"]
+    for command, told in (("suggest", "Suggested 0 of 1"), ("evaluate", "nothing to score")):
+        output = tmp_path / f"{command}.csv"
+        assert cli.main([command, *given, "-o", str(output)]) == 1
+        assert told in capsys.readouterr().err and not output.exists()
+    page = tmp_path / "report.html"
+    for number in range(2):
+        assert cli.main(["classify", *given, "--report", str(page)]) == 1 and page.exists()
+        assert ("it will be replaced" in capsys.readouterr().err) == (number == 1)
+    files = [str(load_sample()["file"][0]), "--report", str(page)]
+    assert cli.main(["classify", *files]) == 0
+    before = page.read_bytes()
+    capsys.readouterr()
+    assert "--overwrite" in _refused(capsys, ["classify", "bad.jpg", "--report", page])[1]
+    write_table(read_table(tmp_path / "t.csv"), tmp_path / "old.csv")  # to be refused, too
+    refused = _refused(capsys, ["classify", *files[:1], "-o", tmp_path / "old.csv"])[1]
+    assert "--overwrite" in refused
+    assert page.read_bytes() == before
+
+
 def test_columns_are_checked_before_the_run(capsys, tmp_path, stub):
     source, output = tmp_path / "in.parquet", tmp_path / "out.csv"
     pq = pytest.importorskip("pyarrow.parquet")
@@ -255,6 +278,8 @@ def test_info_of_surveys(capsys, tmp_path):
     out = capsys.readouterr().out
     assert "Kilo-Degree Survey DR5 (mine)" in out and "for survey     sdss" in out
     assert "only reported  The HiPS is only reported" in out
+    status, line = _refused(capsys, ["info", str(tmp_path / "none.toml")])
+    assert status == 2 and "No such file" in line
     assert cli.main(["info", "surveys", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["surveys"]
     assert told["kids"]["weights_of"] == "sdss" and told["sdss"]["networks"] == ["ds18", "pinwheel"]
