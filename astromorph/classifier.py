@@ -52,9 +52,11 @@ class MorphologyClassifier:
 
         Parameters
         ----------
-        survey : str
+        survey : str or `~astromorph.surveys.Survey`
             The survey whose images will be classified, in upper or lower case: ``"sdss"``, or
-            ``"legacy"`` and ``"des"``, which share weights adapted to DECam images.
+            ``"legacy"`` and ``"des"``, which share weights adapted to DECam images. Any other
+            survey gets the weights for one of the same camera, else for the one whose pixels are
+            the nearest in units of its seeing, with a warning that says which.
         network : str, optional
             ``"pinwheel"`` (the default), or ``"ds18"``, the network of the paper.
 
@@ -65,7 +67,13 @@ class MorphologyClassifier:
         Raises
         ------
         ValueError
-            If there are no such weights; the message lists those that there are.
+            If there is no such survey or network; the message lists the weights that there are.
+
+        Warns
+        -----
+        AstromorphWarning
+            If the weights are those for another survey: `adapt`, or the check of the domain, must
+            confirm them.
         """
         return cls(TrainedModel.bundled(survey, network))
 

@@ -57,6 +57,10 @@ def files(tmp_path_factory):
     table["petroR90_r"], table["radius"] = 6.0, 0.1
     table["file"] = labeled["file"][:12]
     table.write(folder / "galaxies.csv")
+    record, = re.findall(r"^\.\. code-block:: toml\n\n((?:    .*\n|\n)+)",
+                         (ROOT / "docs" / "new_survey.rst").read_text(), re.MULTILINE)
+    (folder / "my_survey.toml").write_text(textwrap.dedent(record).replace(
+        "CDS/P/MySurvey/color", "CDS/P/KiDS/DR5/color-gri"))  # one that the services know
     hips = folder / "hips" / "legacy-color"
     hips.mkdir(parents=True)
     (hips / "properties").write_text("hips_order = 3\nhips_tile_width = 512\n"

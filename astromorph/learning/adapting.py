@@ -199,7 +199,7 @@ class Trainer:
                  f"({started_from}). Area under the ROC curve before and after: "
                  f"{'; '.join(changes)}. Label more galaxies, or calibrate those weights.",
                  late=True)
-        return self.model.replace(arrays=arrays, survey=survey,
+        return self.model.replace(arrays=arrays, survey=survey, weights_of=None,
                                   **self.card(calibrations, report, folds))
 
     def _pixels(self, rows):
