@@ -126,8 +126,7 @@ class SkyPositions:
             cutout.image.data, size, frame_r90=frame_r90, survey=self.survey,
             r90=MEASURE if r90 is None else r90, pixel_scale=cutout.image.pixel_scale,
             margin=margin)
-        measured = MorphFlag.MEASURED_SIZE if r90 is None else MorphFlag(0)
-        return Loaded(pixels, flag | cutout.image.flag | measured,
+        return Loaded(pixels, flag | cutout.image.flag,
                       cutout.provenance if self.provenance_columns else None)
 
     def forecast(self):

@@ -71,20 +71,23 @@ class GalaxySource(Protocol):
         """Tell what the rows are, by name: equal for the same images in the same frames."""
 
 
-_OPTIONS = ("images", "cutout_r90", "r90", "width", "survey", "bands", "ids", "provenance", "ra",
-            "dec", "uncertainty", "joint", "batch_size", "precision", "threads", "progress",
-            "checkpoint")
+_OPTIONS = ("images", "cutout_r90", "r90", "width", "pixel_scale", "survey", "bands", "ids",
+            "provenance", "ra", "dec", "uncertainty", "joint", "batch_size", "precision",
+            "threads", "progress", "checkpoint")
 
 
-def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=None, survey=None,
-                bands=None, ids=None, provenance=False, ra=None, dec=None, **fetch):
+def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=None,
+                pixel_scale=None, survey=None, bands=None, ids=None, provenance=False, ra=None,
+                dec=None, **fetch):
     """Find the source that fits the data.
 
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
         Its survey is that of the images of positions by default, its frame how wide they are.
-    data, images, cutout_r90, r90, width, survey, bands, ids, provenance, ra, dec, **fetch
+    data, images, cutout_r90, r90, width, pixel_scale, survey, bands, ids, provenance, ra, dec
+        See `~astromorph.classifier.MorphologyClassifier.classify`.
+    **fetch
         See `~astromorph.classifier.MorphologyClassifier.classify`.
 
     Returns
@@ -97,7 +100,7 @@ def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=No
         If an argument is not as described.
     """
     data = as_galaxies(data)
-    frames = FrameOptions(cutout_r90, r90, width)
+    frames = FrameOptions(cutout_r90, r90, width, pixel_scale)
     survey = survey if survey is None else get_survey(survey)
     if fetch:
         from astromorph.cutouts.options import FetchOptions
