@@ -24,8 +24,8 @@ _BITS = (
      "No usable size was given, and R90 as measured on the image is not to be trusted (the galaxy "
      "fills the image, or is not at its center); the image was framed as given."),
     (8, "NO_WCS", _WARNING,
-     "R90 came in arcseconds but the image has no celestial WCS, nor a pixel scale was given; that "
-     "R90 was not used."),
+     "R90 came in arcseconds and could not be used: the image has no celestial WCS, and no pixel "
+     "scale was given."),
     (9, "UNKNOWN_UNIT", _WARNING,
      "The flux unit is unknown; brightness was scaled by the image's own noise."),
     (10, "SATURATED", _WARNING,

@@ -50,6 +50,7 @@ class GivenImages:
         self.table, self._images = _table_and_images(data, images)
         n = len(self._images)
         self._sizes = frames.of_images(data if isinstance(data, Table) else self._images, n)
+        # Nobody asked for a column that was found: where it cannot be used, nothing went wrong.
         self._unsaid = MorphFlag.NO_WCS if frames.r90 is None else MorphFlag(0)
         self._options = {"survey": survey, "bands": bands}
         self.threads = os.cpu_count()
