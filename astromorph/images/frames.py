@@ -64,9 +64,7 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=Fa
     ((32, 32, 3), 0)
     """
     _check_sizes(cutout_r90, r90)
-    # At half the resolution there should still be two pixels for each of the network's.
-    known = r90 is None and not margin and not (measure and cutout_r90 is None)
-    enough = 2 * size * _wider(cutout_r90, frame_r90) if known else None
+    enough = None if margin or r90 is not None else _enough(size, cutout_r90, frame_r90, measure)
     cutout = open_cutout(source, survey=survey, bands=bands, enough=enough)
     if cutout.pixel_scale is None and pixel_scale is not None and np.isfinite(pixel_scale):
         cutout = replace(cutout, pixel_scale=pixel_scale)
@@ -96,10 +94,12 @@ def _check_sizes(cutout_r90, r90):
         raise wrong("r90", 'a number of arcseconds, "measure" or None', repr(r90))
 
 
-def _wider(cutout_r90, frame_r90):
-    """How many times wider than the frame a cutout is; 1 where that is not known."""
-    ratio = 1 if cutout_r90 is None else _number(cutout_r90) / frame_r90
-    return ratio if 0 < ratio < np.inf else 1
+def _enough(size, cutout_r90, frame_r90, measure):
+    """Pixels on a side that the frame needs of an image: two for each of the network's."""
+    ratio = np.nan if cutout_r90 is None else _number(cutout_r90) / frame_r90
+    if 0 < ratio < np.inf:
+        return 2 * size * ratio
+    return None if measure else 2 * size
 
 
 def _resample_wider(image, size, width, margin):
@@ -117,10 +117,10 @@ def _r90_pixels(cutout, side, cutout_r90, r90):
     if r90 is None:
         with np.errstate(divide="ignore"):
             radius = np.float64(side) / _number(cutout_r90)
-    elif cutout.pixel_scale is None:
+    elif cutout.pixel_scale is None and 0 < _number(r90) < np.inf:
         return np.nan, MorphFlag.NO_WCS
     else:
-        radius = _number(r90) / cutout.pixel_scale
+        radius = _number(r90) / (cutout.pixel_scale or np.nan)
     return (radius, MorphFlag(0)) if 0 < radius < np.inf else (np.nan, MorphFlag.NO_SIZE)
 
 

@@ -1,10 +1,13 @@
 """How images are framed, by what is told of their sizes and by default."""
+import io
+
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.table import Column, MaskedColumn, QTable, Table
 from numpy.testing import assert_array_equal
+from PIL import Image
 
 from astromorph import MorphFlag, measure_r90, read_cutout
 from astromorph.datasets import load_sample
@@ -85,6 +88,19 @@ def test_a_row_without_a_size_is_measured(options):
     pixels, flags = loaded(table, "file", **options)
     assert flags == [0, MEASURED, MEASURED]
     assert_array_equal(pixels[1:], loaded([SAMPLE[0]] * 2, r90="measure")[0])
+
+
+@pytest.mark.parametrize("options", [{}, {"r90": "R90"}, {"cutout_r90": "width"}])
+def test_a_jpeg_is_measured_whole(pictures, options):
+    """Of a picture that is much wider than the frame no half is measured."""
+    file = io.BytesIO()
+    large = Image.fromarray(np.uint8(255 * pictures[0])).resize((800, 800))
+    large.save(file, "JPEG", quality=95)
+    table = table_of([file.getvalue()], R90=MaskedColumn([1.0], mask=[True], unit="arcsec"),
+                     width=[np.nan])
+    found, flags = loaded(table, "image", **options)
+    assert flags == [MEASURED]
+    assert_array_equal(found, loaded([file.getvalue()], r90="measure")[0])
 
 
 def test_a_galaxy_that_fills_its_image_is_framed_as_given(pictures):
