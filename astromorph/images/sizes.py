@@ -111,7 +111,7 @@ def measure_size(pixels, *, stretch=PICTURE_STRETCH):
     GalaxySize
         All NaN where no source is at the center.
     """
-    gray = np.asarray(pixels, np.float64).mean(axis=-1)
+    gray = _gray(np.asarray(pixels))
     step = max(min(gray.shape) // _WORKING_SIDE, 1)
     flux = _block_mean(np.sinh(stretch * gray) / stretch, step)
     corners = _corners(flux)
@@ -129,6 +129,14 @@ def measure_size(pixels, *, stretch=PICTURE_STRETCH):
     r90 = _petrosian_r90(flux, (labels == 0) | galaxy, x, y)
     edge = np.concatenate([galaxy[0], galaxy[-1], galaxy[:, 0], galaxy[:, -1]])
     return GalaxySize(step * r90, _share_beyond(r90, flux, galaxy, x, y), edge.mean())
+
+
+def _gray(pixels):
+    """The mean of the bands; band by band NumPy is several times faster."""
+    total = pixels[..., 0].astype(np.float64)
+    for band in range(1, pixels.shape[-1]):
+        total += pixels[..., band]
+    return total / pixels.shape[-1]
 
 
 def _block_mean(image, step):
