@@ -2,7 +2,9 @@
 from astropy.table import Table
 
 from astromorph import running
+from astromorph.errors import keeps_result
 from astromorph.galaxies import open_source
+from astromorph.galaxies.source import check_options
 from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels
 from astromorph.metrics import score_table
@@ -155,6 +157,7 @@ class MorphologyClassifier:
         """
         return running.predict(self.model, open_source(self.model, data, **options))
 
+    @keeps_result
     def classify(self, data, *, images=None, cutout_r90=None, r90=None, width=None,
                  pixel_scale=None, survey=None, bands=None, ids=None, provenance=False,
                  uncertainty=None, joint=False, batch_size=128, precision=None, threads=None,
@@ -170,8 +173,10 @@ class MorphologyClassifier:
             or the images themselves: paths, bytes, HDULists, NDData, CCDData, Cutout2D, pictures
             of Pillow, dictionaries of one file per band, or arrays (y, x, 3). Images of positions
             are downloaded from the survey's services, see `~astromorph.cutouts.fetch_cutouts`.
-        images : str, optional
-            For a table, the column that holds the images. Without it the positions are used.
+        images : object, optional
+            For a table, the column that holds the images, or one image that shows all galaxies.
+            Cutouts are made at the positions of the table, where it has some and an image a WCS.
+            Without ``images``, those of the positions are downloaded.
         cutout_r90 : float, array-like or str, optional
             Width of the cutouts in Petrosian R90 of their galaxies: a number, one per row, or the
             name of a column; `frame_r90` takes them as they are. By default according to ``r90``.
@@ -184,8 +189,8 @@ class MorphologyClassifier:
             where that cannot be trusted, the image is framed as given (``NO_SIZE``).
             ``"measure"`` measures R90 on every image.
         width : `~astropy.units.Quantity` or str, optional
-            For positions, the width of the cutouts to download as an angle, one or one per row, or
-            the name of a column; without ``r90``, also that of the frame to classify.
+            For positions, the width of the cutouts to make as an angle, one or one per row, or the
+            name of a column; without ``r90``, also that of the frame to classify.
         pixel_scale : `~astropy.units.Quantity` or str, optional
             For images without a celestial WCS, the angle of a pixel, as ``0.262 * u.arcsec``, one
             or one per row, or the name of a column.
@@ -218,7 +223,8 @@ class MorphologyClassifier:
             Threads that download and read images; by default one per core for images, and twice
             the requests that are allowed at a time for positions.
         progress : bool, optional
-            Show a progress bar; by default when on a terminal.
+            Show a progress bar; by default on a terminal and in a notebook. Elsewhere, unless it is
+            False, a line goes to stderr every half minute or so.
         checkpoint : path, optional
             A folder that keeps what is done, 1,024 rows at a time. However the run ends, the same
             call goes on from there. See `~astromorph.running.checkpoint.Checkpoint`.
@@ -242,6 +248,7 @@ class MorphologyClassifier:
         OSError
             If ``checkpoint`` is in use by another process, or cannot be written to.
         """
+        check_options(fetch, self.classify)
         source = open_source(
             self.model, data, images=images, cutout_r90=cutout_r90, r90=r90, width=width,
             pixel_scale=pixel_scale, survey=survey, bands=bands, ids=ids, provenance=provenance,
@@ -321,6 +328,7 @@ class MorphologyClassifier:
 
         return classify_catalog(self, catalog, ra=ra, dec=dec, workers=workers, **options)
 
+    @keeps_result
     def suggest(self, data, n=300, *, seed=0, batch_size=64, threads=None, progress=None,
                 **options):
         """Suggest galaxies to label: those whose labels would teach this classifier most.
@@ -353,9 +361,11 @@ class MorphologyClassifier:
         """
         from astromorph.learning.suggesting import suggest
 
+        check_options(options, self.suggest)
         return suggest(self.model, open_source(self.model, data, **options), n, seed=seed,
                        batch_size=batch_size, threads=threads, progress=progress)
 
+    @keeps_result
     def calibrate(self, data, labels=None, *, key=None, method="platt", survey=None,
                   batch_size=128, threads=None, progress=None, **options):
         """Return a new classifier whose probabilities are right for galaxies like these.
@@ -396,6 +406,7 @@ class MorphologyClassifier:
         """
         from astromorph.learning.calibrating import calibrate
 
+        check_options(options, self.calibrate)
         data = as_galaxies(data)
         if method in METHODS:  # those that take labels
             labels = read_labels(data, labels, self.questions, key=key)
@@ -412,6 +423,7 @@ class MorphologyClassifier:
         done = self.model.card.calibrated
         return done and Table(done["report"], meta={"method": done["method"]})
 
+    @keeps_result
     def align(self, data, *, survey=None, blur=None, threads=None, progress=None, **options):
         """Return a new classifier for images of another survey, from images without labels.
 
@@ -445,10 +457,12 @@ class MorphologyClassifier:
         """
         from astromorph.learning.aligning import align
 
+        check_options(options, self.align)
         source = open_source(self.model, data, survey=survey, **options)
         return type(self)(align(self.model, source, survey=survey, blur=blur, threads=threads,
                                 progress=progress))
 
+    @keeps_result
     def adapt(self, data, labels=None, *, key=None, survey=None, train="all", epochs=None,
               validation_fraction=0.2, folds=None, seed=0, align=True, learning_curve=(),
               threads=None, progress=None, **options):
@@ -505,6 +519,7 @@ class MorphologyClassifier:
         """
         from astromorph.learning.adapting import adapt
 
+        check_options(options, self.adapt)
         data = as_galaxies(data)
         return type(self)(adapt(
             self.model, open_source(self.model, data, survey=survey, **options),
@@ -520,6 +535,7 @@ class MorphologyClassifier:
         adapted = self.model.card.adapted
         return adapted and AdaptationReport.from_dict(adapted["report"])
 
+    @keeps_result
     def evaluate(self, data, labels=None, *, key=None, threshold=0.5, intervals=True, **options):
         """Score the classifier on galaxies with known answers.
 
@@ -547,6 +563,7 @@ class MorphologyClassifier:
         ValueError
             If there are no labels, or not one row of them for each galaxy.
         """
+        check_options(options, self.evaluate, self.classify)
         columns = {question.column for question in self.questions}
         data = as_galaxies(data)
         labels = read_labels(data, labels, self.questions, key=key)

@@ -11,7 +11,7 @@ from astropy.table import Column, Table
 from astromorph.arguments import check_count
 from astromorph.errors import ArgumentTypeError, wrong
 from astromorph.galaxies.frames import MEASURE
-from astromorph.tables.positions import position_columns, size_column
+from astromorph.tables.positions import has_positions, position_columns, size_column
 
 __all__ = ["KEEP_MEMORY", "classify_catalog", "classify_partition", "write_extension"]
 
@@ -31,7 +31,7 @@ _turn = Lock()
 
 
 def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, threads=None,
-                       **options):
+                       progress=False, **options):
     """Classify the galaxies of a partition: the function for ``Catalog.map_partitions`` of LSDB.
 
     Use it where `classify_catalog` does not fit, on catalogs without a margin: of a margin the
@@ -51,6 +51,8 @@ def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, 
         degrees where nothing else is said.
     threads : int, optional
         Threads that get and read images; by default, for images, those of the worker.
+    progress : bool
+        Show a progress bar, of this partition.
     **options
         Of `~astromorph.classifier.MorphologyClassifier.classify`. Columns are given by their names;
         that of ``images`` holds paths, the bytes of image files, or arrays as nested lists.
@@ -74,7 +76,7 @@ def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, 
                 _models.append(classifier.model)
             if options.get("images") is not None:
                 threads = threads or cores
-        done = classifier.classify(table, threads=threads, progress=False, **options)
+        done = classifier.classify(table, threads=threads, progress=bool(progress), **options)
     result = partition.copy(deep=False)
     for name in done.colnames[len(table.colnames):]:
         result[name] = _as_arrow(done[name])
@@ -100,10 +102,13 @@ def classify_catalog(classifier, catalog, *, ra=None, dec=None, workers=None, **
         See `~astromorph.classifier.MorphologyClassifier.classify_catalog`.
     """
     _check_catalog(catalog, "catalog")
+    if options.pop("checkpoint", None) is not None:
+        raise wrong("checkpoint", "none for a catalog", "some",
+                    "write_catalog(..., resume=True) goes on after an interruption.")
     info = catalog.hc_structure.catalog_info
+    options |= {"ra": ra or info.ra_column, "dec": dec or info.dec_column}
     if options.get("images") is None:
-        options |= {"ra": ra or info.ra_column, "dec": dec or info.dec_column,
-                    "per_host": _share(workers, **options)}
+        options["per_host"] = _share(workers, **options)
     if catalog.margin is not None:
         catalog = copy.copy(catalog)
         catalog.margin = None
@@ -234,7 +239,7 @@ def _table(partition, ra, dec, units, options):
     sizes = size_column(empty) if options.get("r90") is None else None
     if sizes:
         columns[sizes] = _column(partition, sizes, "r90")
-    if options.get("images") is None:
+    if options.get("images") is None or ra or dec or has_positions(empty):
         if ra is None or dec is None:
             ra, dec = position_columns(empty)
         units = {"ra": units.get(ra), "dec": units.get(dec)} | units

@@ -3,8 +3,8 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, given, number_or_word,
-                                    survey_name)
+from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, explain, given,
+                                    number_or_word, survey_name)
 
 __all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "load_classifier",
            "open_galaxies", "read_galaxies", "read_given_labels"]
@@ -44,7 +44,8 @@ def add_galaxies(parser, *, batches=True):
         run.add_argument("--batch-size", type=int, metavar="N",
                          help="galaxies in one pass of the network")
     run.add_argument("--progress", action=argparse.BooleanOptionalAction,
-                     help="show a progress bar; default: on a terminal")
+                     help="show a progress bar; default: on a terminal, elsewhere a line now and "
+                          "then")
 
 
 def _add_columns(parser):
@@ -56,7 +57,10 @@ def _add_columns(parser):
         "fits, votable, ecsv, parquet, csv or hats")
     add("--hdu", metavar="NAME", help="HDU of the table in a FITS file, its name or number; "
         "default: the first one with positions")
-    add("--images", metavar="COLUMN", help="column of the table that holds the cutouts' file names")
+    add("--images", metavar="COLUMN",
+        help="column of the table that holds the images' file names, or the name of one image that "
+             "shows all galaxies; where the table has positions and an image a WCS, the cutout is "
+             "made at the position")
     add("--positions", action="store_true",
         help="get images of the table's positions; default for a table without --images")
     add("--ra", metavar="COLUMN", help="right ascension, or a column of positions; default: the "
@@ -113,8 +117,11 @@ def add_labels(parser):
     """Add the options that say where labels are."""
     add = parser.add_argument_group("labels").add_argument
     add("--labels", type=Path, metavar="TABLE",
-        help="table of labels (disk, edge_on, bar: 1, 0 or missing) or of Galaxy Zoo votes, one "
-             "row per galaxy in the same order; default: columns of the table of galaxies")
+        help="table of labels (disk, edge_on, bar: 1, 0 or missing) or of Galaxy Zoo votes, "
+             "matched by the names of the galaxies, else row by row; default: columns of the table "
+             "of galaxies")
+    add("--key", metavar="COLUMN", help="column of --labels that names the galaxies, also in their "
+        "table; default: one with a usual name, as file, name, id or objid")
     add("--vote-threshold", type=float, metavar="F",
         help="fraction of the votes that an answer must exceed to be a label (0.7)")
     add("--min-votes", type=float, metavar="N", help="votes that a question needs (5)")
@@ -153,26 +160,45 @@ def open_galaxies(galaxies, classifier, **options):
 def load_classifier(args):
     """The classifier that the arguments tell."""
     from astromorph import MorphologyClassifier
+    from astromorph.surveys import SURVEYS
 
-    if args.weights is not None:
-        return MorphologyClassifier.read(args.weights)
+    start = getattr(args, "start", None)
+    if start is not None and args.weights is not None:
+        args.parser.error("--from and --weights exclude each other")
+    path = args.weights if start is None or start.lower() in SURVEYS else start
+    if start is not None and path == start and not Path(start).exists():
+        args.parser.error(f"--from: expected a weights file, or one of {', '.join(SURVEYS)}. "
+                          f"Received {start!r}; there is no such file.")
+    if path is not None:
+        if args.network is not None:
+            args.parser.error("--network goes with the weights of a survey, not with a file")
+        return MorphologyClassifier.read(path)
     try:
-        return MorphologyClassifier.from_pretrained(args.survey or "sdss", network=args.network)
+        return MorphologyClassifier.from_pretrained(start or args.survey or "sdss",
+                                                    network=args.network)
     except ValueError as error:
-        args.parser.error(str(error))
+        args.parser.error(explain(args, error))
 
 
 def read_given_labels(args, data, questions):
     """Labels as the arguments want them; None to take those of the data as they are."""
-    from astromorph.learning.labels import make_labels, without_answers
+    from astromorph.errors import ArgumentError
+    from astromorph.learning.labels import labels_of
 
     choices = given(args, "min_votes", "agreement", "dialect")
     if args.vote_threshold is not None:
         choices["threshold"] = args.vote_threshold
+    if args.key is not None and args.labels is None:
+        args.parser.error("--key goes with --labels")
     if args.labels is None and not choices:
         return None
     table = data if args.labels is None else _read(args.labels)
-    return make_labels(without_answers(table, questions), questions=questions, **choices)
+    try:
+        return labels_of(table, questions, key=args.key, **choices)
+    except ArgumentError as error:
+        if error.argument == "threshold":  # which here is that of probabilities
+            error.argument = "vote_threshold"
+        raise
 
 
 def _read(path, format=None, hdu=None):

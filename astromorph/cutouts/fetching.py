@@ -13,7 +13,7 @@ from astromorph.arguments import check_count
 from astromorph.atomic import write_file
 from astromorph.cutouts.cache import CutoutCache, cache_key
 from astromorph.cutouts.options import FetchOptions
-from astromorph.errors import FetchError, wrong
+from astromorph.errors import FetchError, keeps_result, wrong
 from astromorph.flags import MorphFlag
 from astromorph.images.fits_planes import band_names
 from astromorph.names import as_names, file_stem
@@ -35,6 +35,7 @@ PREFETCH = 1024
 PROVENANCE = {  # column: (type, unit, description, UCD)
     "cutout_service": (str, None, "Image service that gave the image", "meta.id;meta.dataset"),
     "cutout_url": (str, None, "Where the image came from", "meta.ref.url"),
+    "cutout_release": (str, None, "Data release of the image", "meta.version"),
     "cutout_bands": (str, None, "Bands of the image", "instr.bandpass"),
     "cutout_scale": (float, u.arcsec / u.pix, "Pixel scale of the image", "instr.scale"),
     "cutout_coverage": (float, None, "Fraction of the image with data", "stat.filling"),
@@ -64,7 +65,8 @@ class FetchedCutout:
     def provenance(self):
         """Values of the columns `PROVENANCE`."""
         image = self.image
-        return (self.service, image.url, image.bands, image.pixel_scale, image.coverage,
+        return (self.service, image.url, image.release, image.bands, image.pixel_scale,
+                image.coverage,
                 hashlib.sha256(image.data).hexdigest())
 
 
@@ -206,8 +208,8 @@ class CutoutFetcher:
         if is_local(service):
             return FetchedCutout(service(request, self._transport), service.name)
         if self.offline:
-            raise FetchError("working offline, and the cache has no such image; run once with "
-                             "offline=False", MorphFlag.NOT_CACHED)
+            raise FetchError("working offline, and the cache has no such image; run once without "
+                             "offline=True", MorphFlag.NOT_CACHED)
         if self.cache is None:
             return FetchedCutout(service(request, self._transport), service.name)
         key = cache_key(request, service.name)
@@ -246,13 +248,14 @@ def _meta(image, service, request):
     return {"service": service, "url": image.url, "bands": image.bands,
             "pixel_scale": image.pixel_scale, "coverage": image.coverage, "flag": int(image.flag),
             "ra": request.ra, "dec": request.dec, "width": request.width,
-            "survey": request.survey.name, "release": request.survey.release}
+            "survey": request.survey.name, "release": image.release}
 
 
 def _from_entry(entry, flag=MorphFlag(0)):
     meta = entry.meta
     image = ServiceImage(entry.data, meta["url"], meta["bands"], meta["pixel_scale"],
-                         meta["coverage"], MorphFlag(meta["flag"]) | flag)
+                         meta["coverage"], MorphFlag(meta["flag"]) | flag,
+                         meta.get("release", ""))
     return FetchedCutout(image, meta["service"], entry.path)
 
 
@@ -263,11 +266,14 @@ def _combined(errors):
         flag |= error.flag
     if not flag & MorphFlag.UNCLASSIFIED:
         flag |= MorphFlag.SERVER_ERROR
-    if len({str(error) for _, error in errors}) == 1:
-        return FetchError(str(errors[0][1]), flag)
-    return FetchError("; ".join(f"{service.name}: {error}" for service, error in errors), flag)
+    told = {str(error): service.name for service, error in reversed(errors)}
+    told = [text if len(told) == 1 else f"{name}: {text}" for text, name in reversed(told.items())]
+    if all(error.unreachable for _, error in errors):
+        told.append("without a network, offline=True takes what the cache holds")
+    return FetchError("; ".join(told), flag)
 
 
+@keeps_result
 def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progress=None,
                   **options) -> Table:
     """Get images of positions, from the cache where it has them, else from the survey's services.
@@ -287,7 +293,8 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
         Copy the images there; each row needs a file name of its own. Without it, the files listed
         are those in the cache.
     progress : bool, optional
-        Show a progress bar; by default when on a terminal.
+        Show a progress bar; by default on a terminal and in a notebook. Elsewhere, unless it is
+        False, a line goes to stderr every half minute or so.
     **options
         How to fetch: see `~astromorph.cutouts.FetchOptions`.
 

@@ -112,8 +112,6 @@ class FrameOptions:
         ValueError
             If an option is not as described, or nothing tells the sizes.
         """
-        if self.pixel_scale is not None:
-            raise wrong("pixel_scale", "images, which have pixels, to go with", "positions")
         if self.measured:
             wide = MEASURE_WIDTHS[0] * u.arcsec if self.width is None else self.width
             return arcseconds(data, wide, "width"), [None] * n

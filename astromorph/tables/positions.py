@@ -12,7 +12,8 @@ from astropy.table import Table
 from astromorph.arguments import as_floats
 from astromorph.errors import ArgumentTypeError, wrong
 
-__all__ = ["angle_unit", "find_positions", "find_sizes", "position_columns", "size_column"]
+__all__ = ["angle_unit", "find_positions", "find_sizes", "has_positions", "position_columns",
+           "size_column"]
 
 # Names of right ascension and declination, in any case and with any of "_-. " within. VizieR adds
 # _RAJ2000 and _DEJ2000, in degrees, to tables of any kind.
@@ -219,18 +220,9 @@ def position_columns(table):
     ValueError
         If there are none, or several.
     """
-    skycoords = [(name,) for name in table.colnames if isinstance(table[name], SkyCoord)]
-    if len(skycoords) == 1:
-        return skycoords[0]
-    forms = {_form(name): name for name in sorted(table.colnames)}  # "ra" after "RA": it wins
-    spelled = {pair: tuple(forms[form] for form in pair) for pair in _SPELLINGS
-               if forms.keys() >= set(pair)}
-    described = _by_ucd(table)
-    main = _by_ucd(table, "main")
-    for best in (spelled.get(_SPELLINGS[0]), main, *map(spelled.get, _SPELLINGS[1:3])):
-        if best:
-            return best
-    found = list(dict.fromkeys([*skycoords, *spelled.values(), *filter(None, [described])]))
+    found, best = _candidates(table)
+    if best:
+        return best
     if not found:
         raise wrong("data", f"positions: {_UNDERSTOOD}", f"no positions in the columns "
                     f"{table.colnames}", "Rename others to those, or name them by ra and dec.")
@@ -239,6 +231,34 @@ def position_columns(table):
                     f"{', '.join(' and '.join(names) for names in found)}",
                     "Choose by ra and dec.")
     return found[0]
+
+
+def has_positions(table):
+    """Tell whether a table has columns of positions, one or several.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+
+    Returns
+    -------
+    bool
+    """
+    found, best = _candidates(table)
+    return bool(found or best)
+
+
+def _candidates(table):
+    """All columns of positions, and those that are better than the others, if any."""
+    skycoords = [(name,) for name in table.colnames if isinstance(table[name], SkyCoord)]
+    forms = {_form(name): name for name in sorted(table.colnames)}  # "ra" after "RA": it wins
+    spelled = {pair: tuple(forms[form] for form in pair) for pair in _SPELLINGS
+               if forms.keys() >= set(pair)}
+    main, described = _by_ucd(table, "main"), _by_ucd(table)
+    best = [skycoords[0] if len(skycoords) == 1 else None, spelled.get(_SPELLINGS[0]), main,
+            *map(spelled.get, _SPELLINGS[1:3])]
+    found = list(dict.fromkeys([*skycoords, *spelled.values(), *filter(None, [described])]))
+    return found, next(filter(None, best), None)
 
 
 def _by_ucd(table, word=""):

@@ -159,6 +159,29 @@ def test_a_run_that_classified_nothing_can_be_repeated(capsys, tmp_path, stub):
         assert output.read_bytes() == before
 
 
+def test_what_classified_nothing_leaves_nothing_in_the_way(capsys, tmp_path, loaded):
+    """A report that may be replaced, no suggestions, no scores."""
+    Table({"file": ["bad.jpg"], "disk": [1.0]}).write(tmp_path / "t.csv")
+    given = [str(tmp_path / "t.csv"), "--images", "file", "--json"]
+    for command, told in (("suggest", "Suggested 0 of 1"), ("evaluate", "nothing to score")):
+        output = tmp_path / f"{command}.csv"
+        assert cli.main([command, *given, "-o", str(output)]) == 1
+        assert told in capsys.readouterr().err and not output.exists()
+    page = tmp_path / "report.html"
+    for number in range(2):
+        assert cli.main(["classify", *given, "--report", str(page)]) == 1 and page.exists()
+        assert ("it will be replaced" in capsys.readouterr().err) == (number == 1)
+    files = [str(load_sample()["file"][0]), "--report", str(page)]
+    assert cli.main(["classify", *files]) == 0
+    before = page.read_bytes()
+    capsys.readouterr()
+    assert "--overwrite" in _refused(capsys, ["classify", "bad.jpg", "--report", page])[1]
+    write_table(read_table(tmp_path / "t.csv"), tmp_path / "old.csv")  # to be refused, too
+    refused = _refused(capsys, ["classify", *files[:1], "-o", tmp_path / "old.csv"])[1]
+    assert "--overwrite" in refused
+    assert page.read_bytes() == before
+
+
 def test_columns_are_checked_before_the_run(capsys, tmp_path, stub):
     source, output = tmp_path / "in.parquet", tmp_path / "out.csv"
     pq = pytest.importorskip("pyarrow.parquet")
@@ -315,8 +338,9 @@ def sample(tmp_path):
     paths = list(load_sample()["file"])
     kinds = {"disk": ("barred", "edge-on", "simulated_spiral"), "edge_on": ("edge-on",),
              "bar": ("barred",)}
-    table = Table({"objid": range(12), "file": paths, "ra": np.linspace(1, 300, 12),
-                   "dec": np.linspace(-60, 60, 12)})
+    headers = [fits.getheader(path) for path in paths]
+    table = Table({"objid": range(12), "file": paths, "ra": [header["RA"] for header in headers],
+                   "dec": [header["DEC"] for header in headers]})
     for key, names in kinds.items():
         table[key] = [float(any(name in path for name in names)) for path in paths]
     table.write(tmp_path / "sample.fits")

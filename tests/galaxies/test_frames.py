@@ -137,10 +137,10 @@ def test_wrong_sizes(options, message):
         loaded(SAMPLE, **options)
 
 
-def test_positions_have_no_pixel_scale():
+def test_positions_have_no_pixel_scale(classifier):
     table = Table({"ra": [1.0], "dec": [2.0], "petroR90_r": [3.0]})
     with pytest.raises(ValueError, match="pixel_scale: expected images"):
-        FrameOptions(pixel_scale=0.3 * u.arcsec).of_positions(table, 1, 4.24)
+        classifier.classify(table, pixel_scale=0.3 * u.arcsec)
 
 
 def test_the_frame_is_part_of_what_the_rows_are(pictures):
