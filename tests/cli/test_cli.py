@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy import log
+from astropy import units as u
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 from PIL import Image
@@ -398,7 +399,7 @@ def test_classify_evaluate_suggest(sample, tmp_path, loaded, capsys):
     output = tmp_path / "out.vot"
     summary = _json(capsys, ["classify", sample, *IMAGES, "--joint", "-o", output])
     assert (summary["rows"], summary["classified"]) == (12, 12)
-    assert summary["flags"] == {"MEASURED_SIZE": 12}
+    assert summary["flags"] == {"MEASURED_SIZE": 12}  # as IMAGES asks
     assert summary["output"] == str(output) and summary["network"] == "pinwheel"
     table = read_table(output)
     assert list(table["objid"]) == list(range(12)) and "P_bar_joint" in table.colnames
@@ -482,6 +483,25 @@ def test_tables_of_positions_are_told_from_images(tmp_path, capsys, loaded, name
     assert summary["flags"] == {"NOT_CACHED": 1, "BAD_COORDINATE": 1}
     assert summary["images"] == "Sloan Digital Sky Survey DR17"
     assert Table.read(tmp_path / "out.ecsv")["radius"].unit == "arcsec"
+
+
+@pytest.mark.parametrize("scale, expected", [
+    ("0.4arcsec", 0.4 * u.arcsec), ("pixel:arcmin", "pixel"), ("pixel", "pixel")])
+def test_pixel_scale(sample, tmp_path, stub, scale, expected):
+    table = read_table(sample)
+    table["pixel"] = 0.01
+    write_table(table, tmp_path / "scaled.fits")
+    cli.main(["classify", str(tmp_path / "scaled.fits"), "--images", "file", "--pixel-scale",
+              scale, "-o", str(tmp_path / "out.fits")])
+    assert stub.options["pixel_scale"] == expected
+
+
+def test_a_wrong_pixel_scale(sample, capsys, stub):
+    status, line = _refused(capsys, ["classify", sample, *IMAGES, "--pixel-scale", "0.4"])
+    assert status == 2 and "--pixel-scale: expected an angle with its unit" in line
+    arguments = ["classify", str(sample), *IMAGES, "--pixel-scale", "none:arcsec"]
+    assert cli.main(arguments) == 1
+    assert "--pixel-scale: there is no column 'none'" in capsys.readouterr().err
 
 
 def test_folder_of_cutouts(cutouts, capsys, stub):
