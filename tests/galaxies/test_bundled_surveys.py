@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.io import fits
 from astropy.table import Table
 
 from astromorph import MorphFlag, cli
@@ -16,7 +17,7 @@ from loopback import LoopbackServer, Sky
 from loopback.redirect import redirected
 
 PLACES = {name: (10.0, round(np.mean(np.clip(survey.declinations, -60, 60)), 2))
-          for name, survey in BUNDLED.items()}
+          for name, survey in BUNDLED.items() if survey.services}
 EACH_WAY = [(name, service) for name in PLACES for service in BUNDLED[name].services]
 PICTURES = ("skyserver", "viewer", "hips2fits")
 # What is said of every image: shown in gray, or as another camera's colors, or of unknown flux.
@@ -101,6 +102,19 @@ def test_positions_to_probabilities(server, classifier, tmp_path, name):
     assert not table["P_disk"].mask.any()
     assert table["cutout_service"][0] == survey.services[0]
     assert table.meta["MORPHIMG"].startswith(survey.title)
+
+
+def test_rubin_files_are_classified_and_positions_refused(server, classifier):
+    y, x = np.indices((60, 60)) - 29.5
+    light = np.exp(-np.hypot(x, y) / 5) + np.random.default_rng(0).normal(0, 0.01, x.shape)
+    planes = {band: fits.ImageHDU(np.float32(2000 * light), fits.Header({"BUNIT": "nJy"}))
+              for band in "grz"}
+    table = classifier.classify([planes], survey="rubin", progress=False, cutout_r90=4.24)
+    assert not table["P_disk"].mask.any()
+    assert table["morph_flag"][0] & MorphFlag.UNKNOWN_UNIT == 0
+    positions = Table({"ra": [53.1], "dec": [-28.1], "petroR90_r": [4.0] * u.arcsec})
+    with pytest.raises(ValueError, match="none for Rubin Observatory.*classify files"):
+        classifier.classify(positions, survey="rubin")
 
 
 def test_the_command_line_takes_a_bundled_survey_and_one_in_a_file(server, tmp_path, capsys):

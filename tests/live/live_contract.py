@@ -22,6 +22,7 @@ RECORDS = {  # bright and in the footprint
     "legacy-dr9": (194.8988, 27.9594), "legacy-dr10": (194.8988, 27.9594),  # NGC 4874
     "legacy-dr11": (194.8988, 27.9594), "ps1": (194.8988, 27.9594),
     "skymapper": (53.4015, -36.1404),  # NGC 1365
+    # "rubin" has no service that is asked
 }
 
 
