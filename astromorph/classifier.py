@@ -399,7 +399,7 @@ class MorphologyClassifier:
         -------
         MorphologyClassifier
             Its `calibration_report` tells what changed. Questions with too few galaxies keep
-            their calibration, with a warning.
+            their calibration, with a warning; another one names those whose error did not fall.
 
         Raises
         ------
@@ -471,8 +471,9 @@ class MorphologyClassifier:
         """Return a new classifier, taught by labeled galaxies, for the survey they come from.
 
         The new classifier is calibrated anew, on galaxies that its training did not see; what
-        adapting brought is in its `report`. Questions with fewer than 10 galaxies of either answer
-        keep the old answers. Ctrl-C ends the training and keeps the best weights so far.
+        adapting brought is in its `report`, and a warning says if no question got better. Questions
+        with fewer than 10 galaxies of either answer keep the old answers. Ctrl-C ends the training
+        and keeps the best weights so far.
 
         Parameters
         ----------
