@@ -80,6 +80,8 @@ class Survey:
     moc : str, optional
         Identifier of its coverage map (MOC) at the CDS, by which rows that are surely outside ask
         for nothing, where that is wanted.
+    rsp : str, optional
+        Data preview of the Rubin Science Platform, as ``"dp1"``.
     reported : str
         What of the record is only reported or estimated, and has not been read in the service's
         source or an official page.
@@ -128,6 +130,7 @@ class Survey:
     layer_zero_point: float | None = None
     hips_rgb: tuple = ()
     moc: str | None = None
+    rsp: str | None = None
     reported: str = ""
 
     def __post_init__(self):

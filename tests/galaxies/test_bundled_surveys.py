@@ -4,20 +4,21 @@ import json
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.io import fits
 from astropy.table import Table
 
 from astromorph import MorphFlag, cli
 from astromorph.images import read_cutout, resample
 from astromorph.images.fits_planes import read_planes
 from astromorph.services import CutoutRequest, get_image_service
+from astromorph.services.rubin import TOKEN
 from astromorph.services.transport import Transport
 from astromorph.surveys import BUNDLED, get_survey
 from loopback import LoopbackServer, Sky
 from loopback.redirect import redirected
+from loopback.rubin import RUBIN_TOKEN
 
 PLACES = {name: (10.0, round(np.mean(np.clip(survey.declinations, -60, 60)), 2))
-          for name, survey in BUNDLED.items() if survey.services}
+          for name, survey in BUNDLED.items()}
 EACH_WAY = [(name, service) for name in PLACES for service in BUNDLED[name].services]
 PICTURES = ("skyserver", "viewer", "hips2fits")
 # What is said of every image: shown in gray, or as another camera's colors, or of unknown flux.
@@ -26,8 +27,10 @@ SAID = {("euclid", "hips2fits-fits"): MorphFlag.UNKNOWN_UNIT | MorphFlag.MISSING
 
 @pytest.fixture(scope="module")
 def server():
-    with LoopbackServer(Sky([(ra, dec, 1) for ra, dec in PLACES.values()])) as server, \
+    with pytest.MonkeyPatch.context() as patch, \
+            LoopbackServer(Sky([(ra, dec, 1) for ra, dec in PLACES.values()])) as server, \
             redirected(server.url):
+        patch.setenv(TOKEN, RUBIN_TOKEN)
         yield server
         assert server.stats.errors == []
 
@@ -102,19 +105,6 @@ def test_positions_to_probabilities(server, classifier, tmp_path, name):
     assert not table["P_disk"].mask.any()
     assert table["cutout_service"][0] == survey.services[0]
     assert table.meta["MORPHIMG"].startswith(survey.title)
-
-
-def test_rubin_files_are_classified_and_positions_refused(server, classifier):
-    y, x = np.indices((60, 60)) - 29.5
-    light = np.exp(-np.hypot(x, y) / 5) + np.random.default_rng(0).normal(0, 0.01, x.shape)
-    planes = {band: fits.ImageHDU(np.float32(2000 * light), fits.Header({"BUNIT": "nJy"}))
-              for band in "grz"}
-    table = classifier.classify([planes], survey="rubin", progress=False, cutout_r90=4.24)
-    assert not table["P_disk"].mask.any()
-    assert table["morph_flag"][0] & MorphFlag.UNKNOWN_UNIT == 0
-    positions = Table({"ra": [53.1], "dec": [-28.1], "petroR90_r": [4.0] * u.arcsec})
-    with pytest.raises(ValueError, match="none for Rubin Observatory.*classify files"):
-        classifier.classify(positions, survey="rubin")
 
 
 def test_the_command_line_takes_a_bundled_survey_and_one_in_a_file(server, tmp_path, capsys):

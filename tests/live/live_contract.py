@@ -1,4 +1,5 @@
 """What the real services of every survey must do; each test_live_*.py fills it in."""
+import os
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from regions import CircleSkyRegion
 from astromorph import MorphFlag, MorphologyClassifier, fetch_cutouts, query_galaxies, read_cutout
 from astromorph.flags import decode_flags
 from astromorph.images import resample
+from astromorph.services.rubin import TOKEN
 from astromorph.surveys import SURVEYS
 
 _SIDE = 53  # pixels to compare colors on: JPEG moves those of single ones
@@ -22,7 +24,7 @@ RECORDS = {  # bright and in the footprint
     "legacy-dr9": (194.8988, 27.9594), "legacy-dr10": (194.8988, 27.9594),  # NGC 4874
     "legacy-dr11": (194.8988, 27.9594), "ps1": (194.8988, 27.9594),
     "skymapper": (53.4015, -36.1404),  # NGC 1365
-    # "rubin" has no service that is asked
+    "rubin": (53.1625, -27.7914),  # in the Extended Chandra Deep Field South, with a token
 }
 
 
@@ -84,9 +86,16 @@ class RecordContract(LiveContract):
 
     test_outside_the_footprint = None
 
+    @pytest.fixture
+    def token(self):
+        """Rubin's, from the environment."""
+        return os.environ.get(TOKEN)
+
     @pytest.fixture(autouse=True, params=RECORDS)
-    def record(self, request):
+    def record(self, request, token):
         self.survey = request.param
+        if self.survey == "rubin" and not token:
+            pytest.skip(f"{TOKEN} is not set")
         self.galaxy = SkyCoord(*RECORDS[self.survey], unit="deg")
 
     def test_galaxy_is_in_the_middle(self, tmp_path, live_report):
