@@ -144,11 +144,8 @@ class Survey:
                 raise wrong(name, expected, f"{value!r:.200}")
         if not set(self.rgb) <= set(self.bands):
             raise wrong("rgb", f"one to three of the bands {', '.join(self.bands)}", repr(self.rgb))
-        if not set(self.rgb) <= set(self.scales) <= set(self.bands):
-            raise wrong("scales", f"the brightness of {', '.join(self.rgb)}, and of others of the "
-                        f"bands {', '.join(self.bands)}", repr(self.scales))
-        if not set(self.hips) <= {*self.bands, "color"}:
-            raise wrong("hips", f"identifiers by {', '.join(self.bands)} or color", repr(self.hips))
+        if not set(self.rgb) <= set(self.scales):
+            raise wrong("scales", f"the brightness of {', '.join(self.rgb)}", repr(self.scales))
 
     def preview(self, image, *, bands=None, ax=None):
         """Draw an image as the record shows it, with its stretch: brightness against flux.
