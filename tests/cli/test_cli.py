@@ -244,7 +244,7 @@ def test_weights_are_those_of_the_survey(monkeypatch):
 
 def test_a_record_in_a_file(tmp_path, monkeypatch, capsys):
     record = tmp_path / "mine.toml"
-    text = (Path(cli.__file__).parents[1] / "records" / "kids.toml").read_text()
+    text = KIDS
     asked = []
     monkeypatch.setattr("astromorph.MorphologyClassifier.from_pretrained",
                         lambda survey, network: asked.append(survey) or _StubClassifier())
@@ -273,7 +273,7 @@ def test_info_of_surveys(capsys, tmp_path):
     assert any(line.startswith("sdss ") and line.rstrip().endswith("ds18, pinwheel")
                for line in lines)
     record = tmp_path / "mine.toml"
-    record.write_text((Path(cli.__file__).parents[1] / "records" / "kids.toml").read_text().replace(
+    record.write_text(KIDS.replace(
         '"kids"', '"mine"'))
     assert cli.main(["info", str(record)]) == 0
     out = capsys.readouterr().out
@@ -841,7 +841,12 @@ def _is_whole(arguments):
     return len(arguments) > 1 or arguments[0] in ("info", "demo")
 
 
-def test_documented_commands_are_understood(capsys):
+KIDS = (Path(cli.__file__).parents[1] / "records" / "kids.toml").read_text()
+
+
+def test_documented_commands_are_understood(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("my_survey.toml").write_text(KIDS)
     lines = list(_documented())
     commands = {line.split()[1] for _, line in lines}
     assert {"classify", "adapt", "evaluate", "suggest", "info", "cache", "demo"} <= commands
@@ -880,6 +885,7 @@ def documented_files(tmp_path_factory, classifier):
         write_table(classified, folder / name)
     classifier.write(folder / "mine.safetensors")
     (folder / "coma.reg").write_text(f"{REGION}\n")
+    (folder / "my_survey.toml").write_text(KIDS)
     return folder
 
 
