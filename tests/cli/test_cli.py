@@ -607,7 +607,8 @@ def test_costs_of_ways_are_as_documented():
         known = IMAGE_SERVICES[service.strip("`")]
         assert known.requests == float(requests)
         assert 0.7 * known.kilobytes <= float(kilobytes) <= known.kilobytes
-    assert {row[1].strip("`") for row in rows} == set(IMAGE_SERVICES)
+    assert {row[1].strip("`") for row in rows} == {
+        name for name, service in IMAGE_SERVICES.items() if service.kilobytes is not None}
 
 
 class _Resumable(_StubClassifier):
