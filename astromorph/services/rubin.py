@@ -60,9 +60,14 @@ def _ask(transport, url, params, read):
         return transport.call(url, lambda: transport.session.get(
             url, params=params, headers={"Authorization": f"Bearer {token}"}),
             lambda response: read(response.content))
-    except StatusError as error:  # without the answer, whose request has the token
+    except StatusError as error:
         refused = f"; is {TOKEN} valid?" if error.status in (401, 403) else ""
-        raise FetchError(f"{error}{refused}", error.flag, retry_after=error.retry_after) from None
+        failure = FetchError(f"{error}{refused}", error.flag, retry_after=error.retry_after)
+    except FetchError as error:
+        failure = error
+    # Without what it came from: the request, which has the token.
+    failure.__cause__ = failure.__context__ = None
+    raise failure
 
 
 def _images(data):

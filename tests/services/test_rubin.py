@@ -63,8 +63,16 @@ def test_a_refused_token(server, monkeypatch):
     with pytest.raises(FetchError, match=f"status 401.*is {TOKEN} valid") as error:
         fetch()
     assert b"gt-wrong-one" not in pickle.dumps(error.value)
-    assert error.value.__context__ is None or error.value.__suppress_context__
+    assert error.value.__context__ is None and error.value.__cause__ is None
     assert "gt-wrong-one" not in repr(vars(error.value))
+
+
+def test_no_error_holds_the_request(server):
+    """Whatever fails: exceptions may travel with what they came from."""
+    server.faults.set(rates={"reset": 1.0}, only="/rubin")
+    with pytest.raises(FetchError) as error:
+        fetch()
+    assert error.value.__context__ is None and error.value.__cause__ is None
 
 
 def test_without_a_token_nothing_is_asked(server, monkeypatch, classifier):
