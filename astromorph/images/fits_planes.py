@@ -16,6 +16,7 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
 
 from astromorph.errors import CutoutError
+from astromorph.fits_layout import layout_fault
 from astromorph.flags import MorphFlag
 from astromorph.images.bands import (band_names, header_band, light_planes, parse_band,
                                      split_bands)
@@ -155,11 +156,12 @@ def _(source: bytes):
 def _(source: io.IOBase):
     source = _uncompressed(source)
     size = source.seek(0, os.SEEK_END)
-    source.seek(0)
+    if (fault := layout_fault(source)) is not None:
+        raise CutoutError(f"the FITS file cannot be read: {fault}; get it again",
+                          MorphFlag.UNREADABLE)
     if size % 2880 and size < _MAX_BYTES:  # the last padding may be missing
         source = io.BytesIO(source.read() + bytes(-size % 2880))
     with fits.open(source, memmap=False) as hdus:
-        _check_length(hdus, source, size)
         return _images(hdus)
 
 
@@ -210,6 +212,9 @@ def _(source: dict):
 def _from_hdu(hdu, primary, band=None):
     _check_shape(hdu.shape)
     header = hdu.header
+    if isinstance(hdu, fits.CompImageHDU) and 4 * np.prod(hdu.shape, dtype=float) > _MAX_BYTES:
+        raise CutoutError(f"the compressed image has shape {hdu.shape}, more than {_MAX_BYTES} "
+                          "bytes; cut out the galaxy first", MorphFlag.BAD_SHAPE)
     if header["BITPIX"] == 8 and len(hdu.shape) == 3:
         raise CutoutError("a FITS cube of 8-bit planes is a picture, not flux; get it as JPEG or "
                           "PNG, or pass its array as (y, x, 3)", MorphFlag.BAD_SHAPE)
@@ -238,8 +243,11 @@ def _plain_wcs(header, primary):
     if "CTYPE1" not in header and "CTYPE1" in primary and header.get("INHERIT", True) and (
             primary.get("NAXIS") == 0 or header.get("INHERIT")):
         header = primary
+    cards = [card for card in header.cards if _WCS_KEY.match(card.keyword)]
+    for card in cards:
+        card.value  # raises where the card itself is damaged
     try:
-        plain = fits.Header([card for card in header.cards if _WCS_KEY.match(card.keyword)])
+        plain = fits.Header(cards)
         for key in ("CTYPE1", "CTYPE2"):
             plain[key] = re.sub(r"^(.{4}-)[A-Z]{3}.*", r"\1TAN", plain[key])
         return WCS(plain)
@@ -312,22 +320,8 @@ def _uncompressed(file):
     return io.BytesIO(data)
 
 
-def _check_length(hdus, file, size):
-    """Compare the bytes there are with those the headers promise: astropy only warns."""
-    info = hdus[len(hdus) - 1].fileinfo()
-    end = info["datLoc"] + info["datSpan"]
-    if end > size:
-        file.seek(info["hdrLoc"])
-        end = info["datLoc"] + fits.Header.fromfile(file).data_size  # without its padding
-    file.seek(min(end, size))
-    if end > size or file.read(8) == b"XTENSION":
-        raise CutoutError(f"the FITS file is truncated or damaged: it has {size} bytes, its "
-                          f"headers promise {'more' if end <= size else end}; get it again",
-                          MorphFlag.UNREADABLE)
-
-
 def _name_planes(images, count, survey, bands):
-    """Names of the planes: the argument, the dict's keys, the headers, else the survey's order."""
+    """Names of the planes: the argument, the dict's keys, the headers; a single one may lack it."""
     record = survey and get_survey(survey)
     own = record.bands if record else ()
     if bands is None and images[0].name is not None:
@@ -339,19 +333,13 @@ def _name_planes(images, count, survey, bands):
             bands = split_bands(str(header.get("BANDS", "")), own)
     elif bands is None:
         bands = [header_band(image.header, own) for image in images]
-    if not bands or None in bands:
-        bands = _assumed_bands(count, get_survey(survey or SURVEYS["sdss"]))
+    if count == 1 and (not bands or None in bands):
+        bands = [get_survey(survey or SURVEYS["sdss"]).rgb[1]]
     names = [parse_band(band, own) for band in bands]
     if None in names or len(set(names)) < len(names) or len(names) != count:
         raise CutoutError(f"found {count} plane(s) for the bands {list(bands)}; name each plane "
                           "once with bands=, e.g. bands='grz'", MorphFlag.BAD_SHAPE)
     return names
-
-
-def _assumed_bands(count, survey):
-    """Bands of planes without a name: the survey's record, by their number."""
-    shown = survey.rgb[::-1]
-    return {1: (survey.rgb[1],), 2: shown[:2], 3: shown}.get(count, survey.bands)
 
 
 def _pixel_scale(wcs, shape):

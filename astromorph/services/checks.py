@@ -7,6 +7,7 @@ from astropy.io import fits
 from scipy import ndimage
 
 from astromorph.errors import FetchError
+from astromorph.fits_layout import layout_fault
 from astromorph.flags import MorphFlag
 from astromorph.images import decode_picture
 from astromorph.services.framing import celestial, frame_wcs
@@ -126,9 +127,8 @@ def read_fits(data):
     """
     _check_start(data, (b"SIMPLE  =",))
     try:
-        header = fits.Header.fromstring(data)
-        if len(data) < len(header.tostring()) + header.data_size:
-            raise EOFError("it is truncated")
+        if (fault := layout_fault(io.BytesIO(data))) is not None:
+            raise EOFError(fault)
         with fits.open(io.BytesIO(data), memmap=False) as hdus:
             hdu = next((hdu for hdu in hdus if hdu.is_image and len(hdu.shape) in (2, 3)), None)
             if hdu is None:
