@@ -1,18 +1,23 @@
 """How a FITS file is laid out: told from its headers, before anything else trusts them."""
+import bz2
+import gzip
 import math
 import os
 import re
 
-__all__ = ["layout_fault"]
+__all__ = ["PACKED", "layout_fault"]
+
+PACKED = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
+"""What opens a compressed file, by its first two bytes (dict)."""
 
 _BLOCK, _CARD, _MAX_HEADER = 2880, 80, 2**21
-_SIZES = re.compile("BITPIX|NAXIS[0-9]*|PCOUNT|GCOUNT")
+_SIZES = re.compile("Z?BITPIX|Z?NAXIS[0-9]*|ZTILE[0-9]+|PCOUNT|GCOUNT|TFIELDS")
 _DEPTHS = (8, 16, 32, 64, -32, -64)
 # Cards that change what pixels, or columns, mean: they must be plain text.
 _MEANING = re.compile(
     "BSCALE|BZERO|BLANK|BUNIT|BAND(S|[0-9]+)?|FILTER|EXTNAME|EXTTYPE|IMAGETYP|MAGZERO|FLUXMAG0|"
     "BSOFTEN|BOFFSET|SOFTBIAS|EXPTIME|INHERIT|C(TYPE|DELT|UNIT|RVAL|ROTA)[12]|(CD|PC)[12]_[12]|"
-    "T(TYPE|FORM|UNIT|NULL|SCAL|ZERO)[0-9]+|Z[A-Z]+[0-9]*")
+    "T(FORM|NULL|SCAL|ZERO)[0-9]+|Z[A-Z]+[0-9]*")
 
 
 def layout_fault(file):
@@ -97,8 +102,10 @@ def _data_size(sizes):
     """Bytes of the data without padding."""
     sides = [sizes.get(f"NAXIS{n}", -1) for n in range(1, min(sizes.get("NAXIS", -1), 999) + 1)]
     extra, groups = sizes.get("PCOUNT", 0), sizes.get("GCOUNT", 1)
-    if (sizes.get("BITPIX") not in _DEPTHS or not 0 <= sizes.get("NAXIS", -1) <= 999
-            or min([*sides, extra, groups]) < 0):
+    signed = ("BITPIX", "ZBITPIX")
+    if (sizes.get("BITPIX") not in _DEPTHS or "NAXIS" not in sizes or min([0, *sides]) < 0
+            or any(value < 0 for key, value in sizes.items() if key not in signed)
+            or max(sizes.get(key, 0) for key in ("NAXIS", "ZNAXIS", "TFIELDS")) > 999):
         raise ValueError("it is damaged: BITPIX, NAXIS or another size cannot be")
     if sizes.get("GROUPS") and sides and not sides[0]:
         sides = sides[1:]

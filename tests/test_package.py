@@ -87,8 +87,8 @@ def test_version():
 
 
 FLOORS = (  # from the ground; a room imports from its own floor and from those below
-    "flags errors arguments atomic names questions surveys fits_layout", "images tables metrics curves",
-    "networks services plots", "model", "running learning", "cutouts", "galaxies partitions",
+    "flags errors arguments atomic names questions surveys fits_layout",
+    "images tables metrics curves", "networks services plots", "model", "running learning", "cutouts", "galaxies partitions",
     "classifier report datasets", "cli")
 
 

@@ -1,6 +1,4 @@
 """FITS files and their in-memory forms -> one flux plane a band, in nanomaggies."""
-import bz2
-import gzip
 import io
 import os
 import re
@@ -16,7 +14,7 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
 
 from astromorph.errors import CutoutError
-from astromorph.fits_layout import layout_fault
+from astromorph.fits_layout import PACKED, layout_fault
 from astromorph.flags import MorphFlag
 from astromorph.images.bands import (band_names, header_band, light_planes, parse_band,
                                      split_bands)
@@ -229,8 +227,11 @@ def _stored(hdu):
     """The data of an HDU, and where its integers are BLANK, which Astropy leaves if unsigned."""
     blank, zero, scale = (hdu.header.get(key) for key in ("BLANK", "BZERO", "BSCALE"))
     data = hdu.data
-    if data.dtype.kind not in "iu" or not isinstance(blank, int):
+    if data.dtype.kind not in "iu" or blank is None:
         return data, None
+    if not isinstance(blank, int):
+        raise CutoutError(f"its card BLANK, {blank!r}, is no integer; get it again",
+                          MorphFlag.UNREADABLE)
     value = blank * (1 if scale is None else scale) + (zero or 0)
     return data, data == value
 
@@ -244,10 +245,9 @@ def _plain_wcs(header, primary):
             primary.get("NAXIS") == 0 or header.get("INHERIT")):
         header = primary
     cards = [card for card in header.cards if _WCS_KEY.match(card.keyword)]
-    for card in cards:
-        card.value  # raises where the card itself is damaged
+    known = all(card.value is not None for card in cards)  # raises where a card is damaged
     try:
-        plain = fits.Header(cards)
+        plain = fits.Header(cards if known else [])
         for key in ("CTYPE1", "CTYPE2"):
             plain[key] = re.sub(r"^(.{4}-)[A-Z]{3}.*", r"\1TAN", plain[key])
         return WCS(plain)
@@ -301,7 +301,7 @@ def _without_empty(plane):
 def _uncompressed(file):
     head = file.read(3)
     file.seek(0)
-    opener = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}.get(head[:2])
+    opener = PACKED.get(head[:2])
     if opener is None:
         return file
     with opener(file) as packed:

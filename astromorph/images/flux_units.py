@@ -71,6 +71,8 @@ def _nanomaggies(unit, header, pixel_scale):
         areas.append(u.Unit((pixel_scale * u.arcsec) ** 2))
     for whole in (unit * area for area in areas if unit is not None):
         if whole.is_equivalent(u.nmgy, _AB):
+            if not 0 < whole.decompose().scale < np.inf:
+                return _UNKNOWN
             return whole.to(u.nmgy, equivalencies=_AB)
     factor = _zero_point(header)
     return _UNKNOWN if factor is _NO_UNIT and text else factor

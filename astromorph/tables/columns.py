@@ -1,4 +1,5 @@
 """Columns as every file format can hold them."""
+from itertools import chain
 from numbers import Real
 
 import numpy as np
@@ -45,6 +46,8 @@ def plain(table, *, objects=False):
             raise _refused(column, name, f"type {type(column).__name__}")
         elif column.dtype.kind == "O":
             result[name] = _of_objects(column, objects)
+        elif column.dtype.kind == "S" and np.any(np.ma.filled(column, b"") > b"\x7f"):
+            result[name] = as_text(column.astype(object))
         elif column.dtype.kind == "M":
             result[name] = _dates(column)
         elif column.dtype == np.float16:
@@ -189,8 +192,8 @@ def _with_null(column):
     taken = set(np.ma.getdata(column)[~np.ma.getmaskarray(column)].ravel().tolist())
     limits = np.iinfo(column.dtype)
     ends = [limits.min, limits.max] if limits.min < 0 else [limits.max, limits.min]
-    free = next((value for value in [*ends, *range(ends[0], ends[0] - 300, -1)]
-                 if limits.min <= value <= limits.max and value not in taken), None)
+    free = next((value for value in chain(ends, range(limits.max, limits.min, -1))
+                 if value not in taken), None)
     if free is None:
         return _with_null(column.astype("int16" if limits.max < 256 else "int64"))
     column.fill_value = free

@@ -7,12 +7,13 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import Angle, ConvertError, SkyCoord
 from astropy.coordinates.angles import IllegalMinuteWarning, IllegalSecondWarning
-from astropy.table import Table
+from astropy.table import Column, Table
 
-from astromorph.arguments import as_floats
+from astromorph.arguments import as_float, as_floats
 from astromorph.errors import ArgumentTypeError, wrong
 
-__all__ = ["angle_unit", "find_positions", "find_sizes", "position_columns", "size_column"]
+__all__ = ["angle_unit", "find_positions", "find_sizes", "has_positions", "position_columns",
+           "size_column"]
 
 # Names of right ascension and declination, in any case and with any of "_-. " within. VizieR adds
 # _RAJ2000 and _DEJ2000, in degrees, to tables of any kind.
@@ -134,8 +135,8 @@ def angle_unit(unit):
         if form in _HOURS:
             return u.hour
     if isinstance(unit, str):
-        return u.Unit(unit, parse_strict="silent")
-    return unit
+        unit = u.Unit(unit, parse_strict="silent")
+    return unit if isinstance(unit, u.UnitBase) else u.UnrecognizedUnit(str(unit))
 
 
 def _form(name):
@@ -183,7 +184,7 @@ def _numbers(column, name):
 def _number(value):
     """The number that a cell holds, else NaN."""
     try:
-        return float(value)
+        return as_float(value)
     except (TypeError, ValueError):
         return np.nan
 
@@ -239,6 +240,27 @@ def position_columns(table):
     return found[0]
 
 
+def has_positions(columns):
+    """Tell from its columns whether a table has positions.
+
+    Parameters
+    ----------
+    columns : list of (str, str or None)
+        Names and UCDs.
+
+    Returns
+    -------
+    bool
+        Also where there are several.
+    """
+    try:
+        position_columns(Table([Column([], name, meta={"ucd": ucd or ""})
+                                for name, ucd in columns]))
+    except ValueError as error:
+        return "several" in str(error)
+    return True
+
+
 def _by_ucd(table, word=""):
     """Names of the only columns with UCDs pos.eq.ra and pos.eq.dec that hold a word, or None."""
     found = {"ra": [], "dec": []}
@@ -267,6 +289,8 @@ def _from_skycoord(coordinates, name):
 
 def _degrees(column, name, sexagesimal):
     """A column of angles in degrees, NaN where missing or unreadable."""
+    if not hasattr(column, "dtype"):
+        raise wrong(name, "a column of angles", f"one of type {type(column).__name__}")
     text = column.dtype.kind in "SUO"
     unit = angle_unit(getattr(column, "unit", None))
     # Declared as "h:m:s" and the like, text needs no more than the usual reading.
@@ -292,7 +316,7 @@ def _read(column, decimal, sexagesimal):
         value = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
         value = value.strip(" \t\"'")
         try:
-            return float(value) * decimal.to(u.deg)
+            return as_float(value) * decimal.to(u.deg)
         except ValueError:
             pass
         try:
