@@ -28,13 +28,14 @@ IN_MEMORY = 0.15  # of the inputs
 INTERLACED = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
               (0, 1, 1, 2))
 DJPEG = shutil.which("djpeg")
-KEYS = ("BITPIX NAXIS NAXIS1 NAXIS2 NAXIS3 BZERO BSCALE BLANK BUNIT FILTER BAND BANDS BAND0 EXTNAME "
-        "MAGZERO FLUXMAG0 BSOFTEN BOFFSET EXPTIME CTYPE1 CTYPE2 CD1_1 CDELT1 CUNIT1 CRVAL1 PCOUNT "
+KEYS = ("BITPIX NAXIS NAXIS1 NAXIS2 NAXIS3 BZERO BSCALE BLANK BUNIT FILTER BAND BANDS BAND0 "
+        "EXTNAME MAGZERO FLUXMAG0 BSOFTEN BOFFSET EXPTIME CTYPE1 CTYPE2 CD1_1 CDELT1 CUNIT1 CRVAL1 PCOUNT "
         "GCOUNT GROUPS EXTEND INHERIT ZBITPIX ZNAXIS ZNAXIS1 ZTILE1 ZTILE2 ZCMPTYPE ZQUANTIZ ZVAL1 "
         "ZSCALE ZZERO ZBLANK TFORM1 TTYPE1 TFIELDS THEAP XTENSION SIMPLE IMAGETYP EXTTYPE OBJECT "
         "SOFTBIAS WCSAXES INSTRUME SURVEY").split()
-VALUES = ("-1 0 1 2 3 7 8 16 -32 -64 65535 99999999 2147483648 9999999999999 1E400 -1E30 1.5 NaN T F "
-          "'' 'abc' 'r' 'g' 'WHT' 'RICE_1' 'GZIP_1' 'nmgy' 'Jy/beam' 'RA---TAN' '1PB' (1,2)").split()
+VALUES = ("-1 0 1 2 3 7 8 16 -32 -64 65535 99999999 2147483648 9999999999999 1E400 -1E30 1.5 NaN T "
+          "F '' 'abc' 'r' 'g' 'WHT' 'RICE_1' 'GZIP_1' 'nmgy' 'Jy/beam' 'RA---TAN' '1PB' "
+          "(1,2)").split()
 
 
 # What Astropy says of missing padding, of which the file is complete, and of all cards alike.
@@ -70,11 +71,13 @@ class Images:
         warnings.simplefilter("ignore")
         self.seed, self.originals, self.frames = seed, originals(seed, data), {}
         self.folder = tempfile.TemporaryDirectory()
-        for number, (form, original) in enumerate(self.originals):
+        for number, (form, _) in enumerate(self.originals):
             if self.frame(number, 0) is None and data is None:
                 raise RuntimeError(f"the whole {form} is not read")
 
     def make(self, n):
+        if n < len(BOMBS):
+            return Damaged("bomb", BOMBS[n]())
         rng = np.random.default_rng([self.seed, 1, n])
         options = int(rng.integers(len(OPTIONS)))
         if rng.random() < IN_MEMORY:
@@ -210,7 +213,8 @@ def fits_files(planes, number):
         "RICE_1", "GZIP_1", "GZIP_2", "HCOMPRESS_1")[number % 4])
     files = {"fits cube": [cube], "fits HDU per band": [fits.PrimaryHDU(), *bands],
              "fits single": [single], "fits unsigned": [integer], "fits BLANK": [signed],
-             "fits companions": [fits.PrimaryHDU(), fits.ImageHDU(red, cards, name="SCI"), *weights],
+             "fits companions": [fits.PrimaryHDU(), fits.ImageHDU(red, cards, name="SCI"),
+                                 *weights],
              "fits CCDData": list(ccd), "fits.fz": [fits.PrimaryHDU(), packed]}
     made = [(name, fits_bytes(hdus)) for name, hdus in files.items()]
     made += [("fits.fz", fits_bytes([fits.PrimaryHDU(), fits.CompImageHDU(
@@ -223,6 +227,29 @@ def fits_bytes(hdus):
     file = io.BytesIO()
     fits.HDUList(hdus).writeto(file)
     return file.getvalue()
+
+
+def empty_png(depth, color):
+    """A small file of very many black pixels."""
+    row = bytes(1 + SIDE * depth // 8 * {0: 1, 2: 3, 6: 4}[color])
+    head = struct.pack(">IIBBBBB", SIDE, SIDE, depth, color, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(map(chunk, (b"IHDR", b"IDAT", b"IEND"), (
+        head, zlib.compress(row * SIDE), b"")))
+
+
+def empty_jpeg(**options):
+    return saved(Image.new("RGB", (SIDE, SIDE)), "JPEG", **options)
+
+
+def empty_fits(kind, **options):
+    return fits_bytes([fits.PrimaryHDU(), kind(np.zeros((SIDE, SIDE), "f4"), **options)])
+
+
+SIDE = 5000
+BOMBS = (lambda: empty_png(8, 0), lambda: empty_png(8, 2), lambda: empty_png(16, 6), empty_jpeg,
+         lambda: empty_jpeg(progressive=True), lambda: gzip.compress(empty_fits(fits.ImageHDU), 1),
+         lambda: bz2.compress(empty_fits(fits.ImageHDU), 1), lambda: empty_fits(fits.CompImageHDU),
+         lambda: empty_fits(fits.CompImageHDU, tile_shape=(SIDE, SIDE)))
 
 
 def damage(rng, form, data):

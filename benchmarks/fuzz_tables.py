@@ -15,28 +15,35 @@ from astropy.table import Column, MaskedColumn, Table
 from astropy.time import Time
 from fuzz_images import damage
 
-from astromorph.errors import ArgumentError, AstromorphWarning
+from astromorph.errors import ArgumentError, AstromorphWarning, FetchError
+from astromorph.flags import MorphFlag
+from astromorph.galaxies.given import GivenImages
 from astromorph.images import CutoutError
 from astromorph.images.bands import band_names, parse_band
 from astromorph.images.flux_units import to_nanomaggies
-from astromorph.learning.labels import make_labels
+from astromorph.learning.labels import make_labels, read_labels
 from astromorph.learning.matching import identifiers
 from astromorph.names import as_names, file_stem
+from astromorph.questions import QUESTIONS
+from astromorph.services.base import CutoutRequest
+from astromorph.services.local import LocalFolder
 from astromorph.surveys import SURVEYS
 from astromorph.tables import FORMATS, check_columns, read_table, write_table
 from astromorph.tables.positions import angle_unit, find_positions, find_sizes
 
 ROWS, CELLS = 30, 10
-WORDS = ("", " ", "null", "NULL", "nan", "-9999", "-9999.0", "1e400", "-inf", "inf", "--", "N/A", "1,5",
-         "10h", "10:61:00", "10:20", "+-3", "1_000", "0x10", "True", "\u221e", "\uff11\uff12", "1.2.3",
-         "\t", '"', "'", "\\", "1e5", "0010", "9" * 40, "\u00a01", "12d", "12\u00b0", "12 34 56",
-         "12h34m56s", "24:00:00", "-00:00:01", "-1", "yes", "no", "unknown", "maybe", "0.5", "2", "..",
-         "../x", "a/b", "a\\b", "a\x1bb", "x" * 3000, "\ufffd", "id", "#", "1;2", "5 arcsec", "[3]",
-         "1e-5", "-0", "00", "1.0", "1e0", ".5", "5.", "b'x'", "{}", "\ud7ff", "9007199254740993",
-         "18446744073709551616", "-9223372036854775809", "1e15", "1d5", "NaN", "masked", "None")
-UNITS = ("deg", "ARCSEC", "arcsecs", "[deg]", "RADIANS", "h:m:s", "'arcsec'", "nanomaggy", "nmgy/pix",
-         "MJy/sr", "10**-9 maggies", "mag", "e-/s", "Jy/beam", "erg/s/cm2/Hz", "per sr", "arcsec**-2",
-         "10^-29 W/m2/Hz", "counts", "1e400 Jy", "0 Jy", "-1 nmgy", "nmgy**2", "sqrt(nmgy)")
+WORDS = ("", " ", "null", "NULL", "nan", "-9999", "-9999.0", "1e400", "-inf", "inf", "--", "N/A",
+         "1,5", "10h", "10:61:00", "10:20", "+-3", "1_000", "0x10", "True", "\u221e", "\uff11\uff12",
+         "1.2.3", "\t", '"', "'", "\\", "1e5", "0010", "9" * 40, "\u00a01", "12d", "12\u00b0",
+         "12 34 56", "12h34m56s", "24:00:00", "-00:00:01", "-1", "yes", "no", "unknown", "maybe",
+         "0.5", "2", "..", "../x", "a/b", "a\\b", "a\x1bb", "x" * 3000, "\ufffd", "id", "#", "#1",
+         "1;2", "5 arcsec", "[3]", "1e-5", "-0", "00", "1.0", "1e0", ".5", "5.", "b'x'", "{}",
+         "\ud7ff", "9007199254740993", "18446744073709551616", "-9223372036854775809", "1e15", "1d5",
+         "NaN", "masked", "None", "a\rb", "a\nb", "a\x0cb", "\x85", "*", "?", "[a]", "{name}")
+UNITS = ("deg", "ARCSEC", "arcsecs", "[deg]", "RADIANS", "h:m:s", "'arcsec'", "nanomaggy",
+         "nmgy/pix", "MJy/sr", "10**-9 maggies", "mag", "e-/s", "Jy/beam", "erg/s/cm2/Hz", "per sr",
+         "arcsec**-2", "10^-29 W/m2/Hz", "counts", "1e400 Jy", "0 Jy", "-1 nmgy", "nmgy**2",
+         "sqrt(nmgy)")
 BANDS = ("g", "SDSS g", "HSC-R2", "des_z", "r DECam SDSS c0002", "grz", "g,r", "Y", "sky", "g r z")
 TEXT = "0123456789 .,:;+-eE_hdms'\"#/\\()[]*^xnulNaA\u00b0\u00b5\u00e9\t"
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -70,7 +77,7 @@ class Tables:
 
     def make(self, n):
         rng = np.random.default_rng([self.seed, 2, n])
-        if n % 2:
+        if n % 7 < 2:
             kind = list(CELL_KINDS)[rng.integers(len(CELL_KINDS))]
             return Made(f"cells {kind}", (n, CELL_KINDS[kind][0](rng)))
         if rng.random() < 0.2:
@@ -171,13 +178,15 @@ def written(table, rng, folder):
 
 def plain_table(rng):
     ra, dec = rng.uniform(0, 360, ROWS).round(6), rng.uniform(-90, 90, ROWS).round(6)
-    table = Table({"objid": rng.integers(10**17, 10**18, ROWS), "ra": ra * u.deg, "dec": dec * u.deg,
+    table = Table({"objid": rng.integers(10**17, 10**18, ROWS), "ra": ra * u.deg,
+                   "dec": dec * u.deg,
                    "petroR90_r": rng.uniform(1, 30, ROWS).round(3) * u.arcsec,
                    "name": [f"NGC {n}" for n in rng.integers(1, 8000, ROWS)],
                    "file": [f"cutouts/{n}.jpg" for n in range(ROWS)],
                    "disk": rng.integers(0, 2, ROWS), "bar": rng.integers(0, 2, ROWS),
                    "z": rng.uniform(0, 0.2, ROWS).astype("f4"), "good": rng.random(ROWS) < 0.5})
-    table["field"] = MaskedColumn(rng.integers(0, 999, ROWS).astype("i2"), mask=rng.random(ROWS) < .2)
+    table["field"] = MaskedColumn(rng.integers(0, 999, ROWS).astype("i2"),
+                                  mask=rng.random(ROWS) < 0.2)
     table["z"].description, table["ra"].meta["ucd"] = "Redshift", "pos.eq.ra;meta.main"
     return Table(table)
 
@@ -205,8 +214,8 @@ def originals(rng, folder):
     import pyarrow
     from pyarrow import parquet
 
-    frame = {"ra": np.asarray(table["ra"]), "dec": np.asarray(table["dec"]), "name": list(table["name"]),
-             "image": [b"\xff\xd8" + bytes(9)] * ROWS, "tags": [["a", "b"]] * ROWS}
+    frame = {"ra": np.asarray(table["ra"]), "dec": np.asarray(table["dec"]),
+             "name": list(table["name"]), "image": [b"\xff\xd8" + bytes(9)] * ROWS, "tags": [["a", "b"]] * ROWS}
     parquet.write_table(pyarrow.table(frame), folder / "p.parquet")
     return made + [("parquet plain", (folder / "p.parquet").read_bytes())]
 
@@ -373,6 +382,46 @@ def labels_hold(made, read):
     return others_moved(found, np.array(good, float), rows) or no_labels(labels)
 
 
+def joins_hold(made, read):
+    """Labels go to the galaxies of their name, whatever the other names are."""
+    cells, rows, in_file, good = made
+    answers = np.arange(len(cells)) % 2.0
+    table = as_table("name", cells, in_file, read, disk=answers)
+    found = read_labels(Table({"name": good}), table, QUESTIONS[:1])[:, 0]
+    kept = np.setdiff1d(np.arange(len(good)), rows)
+    wrong = ~np.isin(found, (0, 1)) & ~np.isnan(found)
+    return "labels of other galaxies" if wrong.any() or (found[kept] != answers[kept]).any() else None
+
+
+def files_hold(made, read):
+    """Names of files that are not there, or lead elsewhere, are flags; no other's file is taken."""
+    cells, rows, in_file, good = made
+    source = GivenImages(Table({"file": cells}), "file")
+    for cell, item in zip(cells, source, strict=True):
+        loaded = source.load(item, 32, 4.24)
+        if loaded.pixels is not None or not loaded.flag & MorphFlag.UNCLASSIFIED:
+            return f"the file {cell!r} has the flag {loaded.flag!r}"
+    with tempfile.TemporaryDirectory() as outer:
+        folder = Path(outer, "images")
+        folder.mkdir()
+        for name in (*good, "1.5", "10.5"):
+            Path(folder, f"{name}.jpg").write_bytes(b"of " + name.encode())
+        Path(outer, "x.jpg").write_bytes(b"of another")
+        service = LocalFolder(folder)
+        for cell in cells:
+            request = CutoutRequest(1.0, 2.0, 30.0, 64, SURVEYS["sdss"], ("g", "r", "i"), cell)
+            try:
+                service(request)
+            except FetchError as error:
+                text = str(error)
+                if "cannot identify" not in text and "unreadable" not in text and (
+                        error.flag != MorphFlag.MISSING_FILE):
+                    return f"the name {cell!r}: {text}"
+                if error.flag != MorphFlag.MISSING_FILE and cell not in (*good, "1.5", "10.5"):
+                    return f"the name {cell!r} is given another's file: {text}"
+    return None
+
+
 def units_hold(made, read):
     planes = {"r": np.random.default_rng(0).normal(0.1, 0.02, (20, 20)).astype("f4")}
     for cell in made[0]:
@@ -415,6 +464,7 @@ def bands_hold(made, read):
 
 CELL_KINDS = {"decimal": (decimals, positions_hold), "sexagesimal": (sexagesimal, positions_hold),
               "sizes": (decimals, sizes_hold), "ids": (ids, ids_hold),
-              "labels": (zeros_and_ones, labels_hold), "units": (units, units_hold),
+              "labels": (zeros_and_ones, labels_hold), "joins": (ids, joins_hold),
+              "files": (ids, files_hold), "units": (units, units_hold),
               "bands": (bands, bands_hold)}
 assert set(SUFFIX) < set(FORMATS)

@@ -289,8 +289,10 @@ def _without_empty(plane):
     """
     zero = plane == 0
     block = zero[:-1, :-1] & zero[:-1, 1:] & zero[1:, :-1] & zero[1:, 1:]
+    if not block.any():
+        return plane
     finite = plane[np.isfinite(plane)]
-    if not block.any() or np.array_equal(finite, np.rint(finite)) and finite.any():
+    if np.array_equal(finite, np.rint(finite)) and finite.any():
         return plane
     empty = np.zeros_like(zero)
     for y, x in ((0, 0), (0, 1), (1, 0), (1, 1)):

@@ -11,6 +11,8 @@ __all__ = ["linear_flux", "to_nanomaggies"]
 
 _AB = u.zero_point_flux(3631 * u.Jy)
 _BRIGHTEST = 1e20  # nanomaggies: the Sun has 5e19; a damaged bit of an exponent gives more
+_LIMITS = 1e-38, 1e38  # of factors that 32 bits hold
+_ENOUGH = 2**22  # pixels that tell the noise
 _UNKNOWN, _NO_UNIT = "unknown", None  # a unit that is no flux; no unit at all
 _PREFIXES = {"": "", "n": "n", "nano": "n", "u": "u", "\u00b5": "u", "\u03bc": "u", "micro": "u",
              "milli": "m", "mega": "M"}
@@ -71,9 +73,8 @@ def _nanomaggies(unit, header, pixel_scale):
         areas.append(u.Unit((pixel_scale * u.arcsec) ** 2))
     for whole in (unit * area for area in areas if unit is not None):
         if whole.is_equivalent(u.nmgy, _AB):
-            if not 0 < whole.decompose().scale < np.inf:
-                return _UNKNOWN
-            return whole.to(u.nmgy, equivalencies=_AB)
+            factor = whole.to(u.nmgy, equivalencies=_AB) if whole.decompose().scale else 0
+            return factor if _LIMITS[0] < factor < _LIMITS[1] else _UNKNOWN
     factor = _zero_point(header)
     return _UNKNOWN if factor is _NO_UNIT and text else factor
 
@@ -171,6 +172,7 @@ def _noise_and_peak(planes):
     """Noise from the differences of neighbors (median of bands), and the brightest 0.1 %."""
     noise, peak = [0.0], [0.0]
     for plane in planes.values():
+        plane = plane[::max(plane.size // _ENOUGH, 1)]  # some rows of a large image
         with np.errstate(over="ignore"):  # of damaged values, left out below
             steps = np.abs(np.diff(plane, axis=1))
         steps = steps[np.isfinite(steps)]

@@ -349,6 +349,9 @@ def _white(dtype, pixels):
 
 def _from_flux(source, survey, bands):
     flux = read_planes(source, survey=survey, bands=bands)
+    if not any(np.ptp(plane[np.isfinite(plane)]) for plane in flux.planes.values()
+               if np.isfinite(plane).any()):
+        raise _blank()
     shown = shown_bands(flux.planes, flux.survey)
     flag = flux.flag
     if len(set(shown) & {band.lower() for band in flux.survey.scales}) < 3:
@@ -366,8 +369,12 @@ def _check(pixels):
         raise CutoutError(f"the image has {pixels.shape[1]} x {pixels.shape[0]} pixels; at least "
                           f"{_MIN_SIDE} a side are needed", MorphFlag.BAD_SHAPE)
     if is_blank(pixels):
-        raise CutoutError("the image is blank: no signal; is the galaxy in the survey's footprint?",
-                          MorphFlag.BLANK)
+        raise _blank()
+
+
+def _blank():
+    return CutoutError("the image is blank: no signal; is the galaxy in the survey's footprint?",
+                       MorphFlag.BLANK)
 
 
 def is_blank(pixels):
