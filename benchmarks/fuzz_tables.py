@@ -32,14 +32,15 @@ from astromorph.tables import FORMATS, check_columns, read_table, write_table
 from astromorph.tables.positions import angle_unit, find_positions, find_sizes
 
 ROWS, CELLS = 30, 10
-WORDS = ("", " ", "null", "NULL", "nan", "-9999", "-9999.0", "1e400", "-inf", "inf", "--", "N/A",
-         "1,5", "10h", "10:61:00", "10:20", "+-3", "1_000", "0x10", "True", "\u221e", "\uff11\uff12",
-         "1.2.3", "\t", '"', "'", "\\", "1e5", "0010", "9" * 40, "\u00a01", "12d", "12\u00b0",
-         "12 34 56", "12h34m56s", "24:00:00", "-00:00:01", "-1", "yes", "no", "unknown", "maybe",
-         "0.5", "2", "..", "../x", "a/b", "a\\b", "a\x1bb", "x" * 3000, "\ufffd", "id", "#", "#1",
-         "1;2", "5 arcsec", "[3]", "1e-5", "-0", "00", "1.0", "1e0", ".5", "5.", "b'x'", "{}",
-         "\ud7ff", "9007199254740993", "18446744073709551616", "-9223372036854775809", "1e15", "1d5",
-         "NaN", "masked", "None", "a\rb", "a\nb", "a\x0cb", "\x85", "*", "?", "[a]", "{name}")
+WORDS = ("", " ", "null", "NULL", "nan", "-9999", "-9999.0", "1e400", "-inf", "inf", "--",
+         "N/A", "1,5", "10h", "10:61:00", "10:20", "+-3", "1_000", "0x10", "True", "\u221e",
+         "\uff11\uff12", "1.2.3", "\t", '"', "'", "\\", "1e5", "0010", "9" * 40, "\u00a01",
+         "12d", "12\u00b0", "12 34 56", "12h34m56s", "24:00:00", "-00:00:01", "-1", "yes", "no",
+         "unknown", "maybe", "0.5", "2", "..", "../x", "a/b", "a\\b", "a\x1bb", "x" * 3000,
+         "\ufffd", "id", "#", "#1", "1;2", "5 arcsec", "[3]", "1e-5", "-0", "00", "1.0", "1e0",
+         ".5", "5.", "b'x'", "{}", "\ud7ff", "9007199254740993", "18446744073709551616",
+         "-9223372036854775809", "1e15", "1d5", "NaN", "masked", "None", "a\rb", "a\nb",
+         "a\x0cb", "\x85", "*", "?", "[a]", "{name}")
 UNITS = ("deg", "ARCSEC", "arcsecs", "[deg]", "RADIANS", "h:m:s", "'arcsec'", "nanomaggy",
          "nmgy/pix", "MJy/sr", "10**-9 maggies", "mag", "e-/s", "Jy/beam", "erg/s/cm2/Hz", "per sr",
          "arcsec**-2", "10^-29 W/m2/Hz", "counts", "1e400 Jy", "0 Jy", "-1 nmgy", "nmgy**2",
@@ -215,7 +216,8 @@ def originals(rng, folder):
     from pyarrow import parquet
 
     frame = {"ra": np.asarray(table["ra"]), "dec": np.asarray(table["dec"]),
-             "name": list(table["name"]), "image": [b"\xff\xd8" + bytes(9)] * ROWS, "tags": [["a", "b"]] * ROWS}
+             "name": list(table["name"]), "image": [b"\xff\xd8" + bytes(9)] * ROWS,
+             "tags": [["a", "b"]] * ROWS}
     parquet.write_table(pyarrow.table(frame), folder / "p.parquet")
     return made + [("parquet plain", (folder / "p.parquet").read_bytes())]
 
@@ -390,7 +392,8 @@ def joins_hold(made, read):
     found = read_labels(Table({"name": good}), table, QUESTIONS[:1])[:, 0]
     kept = np.setdiff1d(np.arange(len(good)), rows)
     wrong = ~np.isin(found, (0, 1)) & ~np.isnan(found)
-    return "labels of other galaxies" if wrong.any() or (found[kept] != answers[kept]).any() else None
+    moved = wrong.any() or (found[kept] != answers[kept]).any()
+    return "labels of other galaxies" if moved else None
 
 
 def files_hold(made, read):
@@ -413,12 +416,9 @@ def files_hold(made, read):
             try:
                 service(request)
             except FetchError as error:
-                text = str(error)
-                if "cannot identify" not in text and "unreadable" not in text and (
-                        error.flag != MorphFlag.MISSING_FILE):
-                    return f"the name {cell!r}: {text}"
-                if error.flag != MorphFlag.MISSING_FILE and cell not in (*good, "1.5", "10.5"):
-                    return f"the name {cell!r} is given another's file: {text}"
+                if error.flag == MorphFlag.UNREADABLE and cell not in (*good, "1.5", "10.5") or (
+                        error.flag not in (MorphFlag.UNREADABLE, MorphFlag.MISSING_FILE)):
+                    return f"the name {cell!r} is given another's file: {error}"
     return None
 
 

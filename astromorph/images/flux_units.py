@@ -73,10 +73,17 @@ def _nanomaggies(unit, header, pixel_scale):
         areas.append(u.Unit((pixel_scale * u.arcsec) ** 2))
     for whole in (unit * area for area in areas if unit is not None):
         if whole.is_equivalent(u.nmgy, _AB):
-            factor = whole.to(u.nmgy, equivalencies=_AB) if whole.decompose().scale else 0
+            factor = _in_nanomaggies(whole)
             return factor if _LIMITS[0] < factor < _LIMITS[1] else _UNKNOWN
     factor = _zero_point(header)
     return _UNKNOWN if factor is _NO_UNIT and text else factor
+
+
+def _in_nanomaggies(unit):
+    try:
+        return unit.to(u.nmgy, equivalencies=_AB)
+    except ArithmeticError:  # of a scale like 1e-400
+        return 0
 
 
 def _parsed(text):

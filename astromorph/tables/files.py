@@ -261,7 +261,7 @@ def _telling_rows(table):
             texts = np.ma.filled(table[name], "").ravel().tolist()
             first = next((text for text in texts if text.startswith("#")), f"x{texts[0]}")
             cells = np.ma.filled(few[name], "").astype(object)
-            cells.flat[0] = first + "".join(set("".join(texts)))
+            cells.flat[0] = f"{first}{''.join(set(''.join(texts)))}x"  # a last NUL would be lost
             few[name] = like(few[name], cells.astype(str), np.ma.getmaskarray(few[name]))
     return few
 
