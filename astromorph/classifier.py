@@ -170,8 +170,10 @@ class MorphologyClassifier:
             or the images themselves: paths, bytes, HDULists, NDData, CCDData, Cutout2D, pictures
             of Pillow, dictionaries of one file per band, or arrays (y, x, 3). Images of positions
             are downloaded from the survey's services, see `~astromorph.cutouts.fetch_cutouts`.
-        images : str, optional
-            For a table, the column that holds the images. Without it the positions are used.
+        images : object, optional
+            For a table, the column that holds the images, or one image that shows all galaxies.
+            Cutouts are made at the positions of the table, where it has some and an image a WCS.
+            Without ``images``, those of the positions are downloaded.
         cutout_r90 : float, array-like or str, optional
             Width of the cutouts in Petrosian R90 of their galaxies: a number, one per row, or the
             name of a column. By default the cutouts are taken to be framed as the weights expect
@@ -182,8 +184,8 @@ class MorphologyClassifier:
             one of the usual names, as ``petroR90_r`` or ``petro_th90``. ``"measure"`` measures R90
             in each image.
         width : `~astropy.units.Quantity` or str, optional
-            For positions, the width of the cutouts to download as an angle, one or one per row, or
-            the name of a column; without ``r90``, also that of the frame to classify.
+            For positions, the width of the cutouts to make as an angle, one or one per row, or the
+            name of a column; without ``r90``, also that of the frame to classify.
         survey : str or `~astromorph.surveys.Survey`, optional
             For positions, the survey whose images are downloaded, by default that of the weights.
             For images, the survey whose color mapping FITS fluxes go through, by default guessed

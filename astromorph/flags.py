@@ -23,7 +23,8 @@ _BITS = (
     (7, "NO_SIZE", _WARNING,
      "R90 was to be measured on the image and could not be; the image was framed as given."),
     (8, "NO_WCS", _WARNING,
-     "R90 came in arcseconds but the image has no celestial WCS; it was framed as given."),
+     "R90 or a position on the sky was given, but the image has no celestial WCS; it was framed as "
+     "given, around its center."),
     (9, "UNKNOWN_UNIT", _WARNING,
      "The flux unit is unknown; brightness was scaled by the image's own noise."),
     (10, "SATURATED", _WARNING,
@@ -31,7 +32,7 @@ _BITS = (
     (11, "MEASURED_SIZE", _WARNING, "R90 was measured on the image, as no catalog gave it."),
     (12, "STALE", _WARNING,
      "The image is an old copy from the cache, as the service did not answer."),
-    (13, "OUTSIDE_FOOTPRINT", _FAILED, "The survey has not observed this position."),
+    (13, "OUTSIDE_FOOTPRINT", _FAILED, "The survey, or the image, does not show this position."),
     (14, "SERVER_ERROR", _FAILED,
      "The image service answered with an error, or refused, at every attempt."),
     (15, "TIMED_OUT", _FAILED, "The image service did not answer in time, at every attempt."),
@@ -43,6 +44,8 @@ _BITS = (
     (19, "UNUSUAL", _WARNING, "The image looks unlike those that the weights were trained on."),
     (20, "READ_ERROR", _FAILED,
      "The system kept the file from being read; another attempt may succeed."),
+    (21, "OTHER_COLORS", _WARNING,
+     "The picture has another color mapping than the others of its survey."),
 )
 
 MorphFlag = enum.IntFlag("MorphFlag", [

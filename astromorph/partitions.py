@@ -11,7 +11,7 @@ from astropy.table import Column, Table
 from astromorph.arguments import check_count
 from astromorph.errors import ArgumentTypeError, wrong
 from astromorph.galaxies.frames import MEASURE
-from astromorph.tables.positions import position_columns, size_column
+from astromorph.tables.positions import has_positions, position_columns, size_column
 
 __all__ = ["KEEP_MEMORY", "classify_catalog", "classify_partition", "write_extension"]
 
@@ -100,9 +100,9 @@ def classify_catalog(classifier, catalog, *, ra=None, dec=None, workers=None, **
     """
     _check_catalog(catalog, "catalog")
     info = catalog.hc_structure.catalog_info
+    options |= {"ra": ra or info.ra_column, "dec": dec or info.dec_column}
     if options.get("images") is None:
-        options |= {"ra": ra or info.ra_column, "dec": dec or info.dec_column,
-                    "per_host": _share(workers, **options)}
+        options["per_host"] = _share(workers, **options)
     if catalog.margin is not None:
         catalog = copy.copy(catalog)
         catalog.margin = None
@@ -229,8 +229,8 @@ def _table(partition, ra, dec, units, options):
     names = {options.get(argument): argument for argument in _COLUMNS
              if isinstance(options.get(argument), str) and options[argument] != MEASURE}
     columns = {name: _column(partition, name, argument) for name, argument in names.items()}
-    if options.get("images") is None:
-        empty = Table({name: [] for name in partition.columns})
+    empty = Table({name: [] for name in partition.columns})
+    if options.get("images") is None or ra or dec or has_positions(empty):
         if ra is None or dec is None:
             ra, dec = position_columns(empty)
         sizes = size_column(empty) if options.get("r90") is None else None

@@ -53,9 +53,16 @@ class Survey:
     hips_zero_point : float, optional
         AB magnitude of flux 1 in the HiPS of single bands, where their headers do not tell.
     layer : str, optional
-        Layer of the Legacy Surveys viewer.
+        Layer of the Legacy Surveys viewer whose pictures have this color mapping.
+    flux_layer : str, optional
+        Layer that has all bands, where ``layer`` only has those of ``rgb``.
     sia : str, optional
         Collection of NOIRLab's Simple Image Access service.
+    releases : dict
+        Service name to its data release, for services with another one than ``release``.
+    other_colors : tuple of str
+        Services whose pictures have another color mapping than this one: their rows are flagged
+        ``OTHER_COLORS``.
     catalog : str, optional
         Catalog of its galaxies; see `~astromorph.galaxies.catalogs.CATALOGS`.
 
@@ -96,6 +103,9 @@ class Survey:
     layer: str | None = None
     sia: str | None = None
     catalog: str | None = None
+    flux_layer: str | None = None
+    releases: dict = field(default_factory=dict)
+    other_colors: tuple = ()
 
     def __post_init__(self):
         if not re.fullmatch(r"\w[\w.+-]{0,31}", str(self.name)):
@@ -187,17 +197,20 @@ SURVEYS = {survey.name: survey for survey in (
     Survey("sdss", "Sloan Digital Sky Survey", ("u", "g", "r", "i", "z"), ("i", "r", "g"),
            pixel_scale=0.396127 * u.arcsec, psf_fwhm=1.32 * u.arcsec, sky_noise=0.028 * u.nmgy,
            release="DR17", depth=22.7, declinations=(-26, 86),
+           releases=dict.fromkeys(("viewer-fits", "hips2fits", "hips2fits-fits"), "DR9-DR13"),
            services=("skyserver", "viewer-fits", "hips2fits", "hips2fits-fits", "sdss-frames"),
            hips=_hips("SDSS9", "ugriz", color="color"), layer="sdss", catalog="sdss", **_SDSS),
     Survey("legacy", "DESI Legacy Imaging Surveys", ("g", "r", "i", "z"), ("z", "r", "g"),
            psf_fwhm=1.18 * u.arcsec, release="DR10", depth=23.9, declinations=(-90, 85),
-           services=("viewer", "viewer-fits", "hips2fits", "hips2fits-fits"),
-           hips=_hips("DESI-Legacy-Surveys/DR10", "griz", color="color"), layer="ls-dr10",
-           catalog="legacy", **_DECAM),
+           services=("viewer", "viewer-fits", "hips2fits-fits", "hips2fits"),
+           other_colors=("hips2fits",),  # drawn by the CDS, from griz
+           hips=_hips("DESI-Legacy-Surveys/DR10", "griz", color="color"), layer="ls-dr10-grz",
+           flux_layer="ls-dr10", catalog="legacy", **_DECAM),
     Survey("des", "Dark Energy Survey", ("g", "r", "i", "z", "Y"), ("z", "r", "g"),
            psf_fwhm=0.96 * u.arcsec, release="DR2", depth=24.9, declinations=(-70, 7),
            services=("viewer", "viewer-fits", "hips2fits-fits", "sia"), hips_zero_point=30.0,
            hips=_hips("DES-DR2", "grizY"), layer="des-dr1", sia="des_dr2", catalog="des",
+           releases={"viewer": "DR1", "viewer-fits": "DR1"},
            **_DECAM),
 )}
 

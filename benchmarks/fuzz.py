@@ -27,7 +27,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 KINDS = ("images", "tables", "runs")
-SECONDS, MEGABYTES = 20, 1000  # one input may take, in memory besides what the process has
+SECONDS, MEGABYTES = 60, 1000  # one input may take, in memory besides what the process has
 STARTING = 120
 INPUTS = {"tables": 7 / 25}  # of 25 tables and cells: two inputs of seven are ten cells each
 

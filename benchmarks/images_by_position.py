@@ -2,6 +2,7 @@
 
     python benchmarks/images_by_position.py --out docs
     python benchmarks/images_by_position.py --galaxies 10000 --latency 0.1
+    python benchmarks/images_by_position.py --requests
 
 The services are simulated on this machine (tests/loopback), in a process of their own, with a
 latency added to every answer. The sequential loop calls astroquery's hips2fits for one galaxy after
@@ -47,6 +48,8 @@ def simulated_services(latency):
         for name in ("skyserver", "viewer", "hips2fits", "sia", "tap"):
             path = "" if name == "skyserver" else f"/{name}"
             stack.enter_context(services.conf.set_temp(f"{name}_url", url + path))
+        stack.enter_context(services.conf.set_temp("hips2fits_mirror_url",
+                                                   url + "/hips2fits-mirror"))
         stack.enter_context(astroquery.sdss.conf.set_temp("skyserver_baseurl", url))
         stack.enter_context(astroquery.sdss.conf.set_temp("sas_baseurl", url + "/sas"))
         yield url
@@ -153,6 +156,28 @@ def cost_of_services(n):
                        stats["bytes"] / n / 1024, 1000 * seconds / n)
 
 
+def requests_of_rows(n=100):
+    """Requests by path for n galaxies of each survey, and for n positions outside its footprint."""
+    from dataclasses import replace
+
+    from astromorph.cutouts import fetch_cutouts
+    from astromorph.surveys import SURVEYS
+
+    with simulated_services(0) as url:
+        for name in CENTERS:
+            anywhere = replace(SURVEYS[name], declinations=(-90, 90))
+            for place, dec in (("inside", None), ("outside", 89.0)):
+                table = catalog(name, n)
+                if dec is not None:
+                    table["dec"] = dec
+                ask(url, "/_reset")
+                with tempfile.TemporaryDirectory() as cache:
+                    found = fetch_cutouts(table, 34 * u.arcsec, survey=anywhere, cache=cache,
+                                          progress=False)
+                paths = ask(url, "/_stats")["paths"]
+                yield name, place, paths, int((found["file"] != "").sum())
+
+
 def csv_table(header, rows):
     lines = [".. csv-table::", f"   :header: {header}", ""]
     return "\n".join(lines + [f"   {row}" for row in rows]) + "\n"
@@ -186,10 +211,15 @@ def main():
     parser.add_argument("--latency", type=float, default=0.1, help="seconds")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--memory", type=int, metavar="N", help="only peak memory at N positions")
+    parser.add_argument("--requests", action="store_true",
+                        help="only the requests for 100 rows inside and outside of footprints")
     parser.add_argument("--out", type=Path, help="folder for the tables of the documentation")
     args = parser.parse_args()
     if args.memory:
         peak_memory(args.memory, args.latency)
+    elif args.requests:
+        for survey, place, paths, images in requests_of_rows():
+            print(f"{survey:8} {place:8} {images:4} images  {paths}")
     elif args.out:
         write_docs(args.out, args.galaxies, args.latency, args.repeats)
     else:

@@ -88,10 +88,13 @@ def _of_images(galaxies, total):
         return {"rows": total, "to_classify": total, "requests": 0, "megabytes": 0,
                 "assumes": assumes}
     data, column = galaxies.data, galaxies.options.get("images")
-    paths = [Path(str(path)) for path in (data if column is None else data[column])]
-    sizes = [path.stat().st_size for path in paths if path.is_file()]
-    return {"rows": len(paths), "to_classify": len(sizes), "missing_files": len(paths) - len(sizes),
-            "requests": 0, "megabytes": 0, "megabytes_read": round(sum(sizes) / 1e6, 1),
+    names = data if column is None else data[column] if column in data.colnames else (
+        [column] * len(data))
+    sizes = {name: path.stat().st_size for name in set(map(str, names))
+             if (path := Path(name)).is_file()}
+    there = sum(str(name) in sizes for name in names)
+    return {"rows": len(names), "to_classify": there, "missing_files": len(names) - there,
+            "requests": 0, "megabytes": 0, "megabytes_read": round(sum(sizes.values()) / 1e6, 1),
             "assumes": assumes}
 
 

@@ -56,7 +56,10 @@ def _add_columns(parser):
         "fits, votable, ecsv, parquet, csv or hats")
     add("--hdu", metavar="NAME", help="HDU of the table in a FITS file, its name or number; "
         "default: the first one with positions")
-    add("--images", metavar="COLUMN", help="column of the table that holds the cutouts' file names")
+    add("--images", metavar="COLUMN",
+        help="column of the table that holds the images' file names, or the name of one image that "
+             "shows all galaxies; where the table has positions and an image a WCS, the cutout is "
+             "made at the position")
     add("--positions", action="store_true",
         help="get images of the table's positions; default for a table without --images")
     add("--ra", metavar="COLUMN", help="right ascension, or a column of positions; default: the "

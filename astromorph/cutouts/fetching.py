@@ -35,6 +35,7 @@ PREFETCH = 1024
 PROVENANCE = {  # column: (type, unit, description, UCD)
     "cutout_service": (str, None, "Image service that gave the image", "meta.id;meta.dataset"),
     "cutout_url": (str, None, "Where the image came from", "meta.ref.url"),
+    "cutout_release": (str, None, "Data release of the image", "meta.version"),
     "cutout_bands": (str, None, "Bands of the image", "instr.bandpass"),
     "cutout_scale": (float, u.arcsec / u.pix, "Pixel scale of the image", "instr.scale"),
     "cutout_coverage": (float, None, "Fraction of the image with data", "stat.filling"),
@@ -64,7 +65,8 @@ class FetchedCutout:
     def provenance(self):
         """Values of the columns `PROVENANCE`."""
         image = self.image
-        return (self.service, image.url, image.bands, image.pixel_scale, image.coverage,
+        return (self.service, image.url, image.release, image.bands, image.pixel_scale,
+                image.coverage,
                 hashlib.sha256(image.data).hexdigest())
 
 
@@ -246,13 +248,14 @@ def _meta(image, service, request):
     return {"service": service, "url": image.url, "bands": image.bands,
             "pixel_scale": image.pixel_scale, "coverage": image.coverage, "flag": int(image.flag),
             "ra": request.ra, "dec": request.dec, "width": request.width,
-            "survey": request.survey.name, "release": request.survey.release}
+            "survey": request.survey.name, "release": image.release}
 
 
 def _from_entry(entry, flag=MorphFlag(0)):
     meta = entry.meta
     image = ServiceImage(entry.data, meta["url"], meta["bands"], meta["pixel_scale"],
-                         meta["coverage"], MorphFlag(meta["flag"]) | flag)
+                         meta["coverage"], MorphFlag(meta["flag"]) | flag,
+                         meta.get("release", ""))
     return FetchedCutout(image, meta["service"], entry.path)
 
 

@@ -150,7 +150,7 @@ def _sdss(release, center, radius, max_rows, faint_limit):
     sql = (f"SELECT TOP {max_rows} p.objID, p.ra, p.dec, p.petroR90_r, p.petroMag_r AS mag_r, "
            "p.expAB_r AS axis_ratio, p.expPhi_r AS position_angle FROM Galaxy AS p "
            f"JOIN dbo.fGetNearbyObjEq({center.ra.deg:.8f}, {center.dec.deg:.8f}, "
-           f"{radius.arcmin:.6f}) AS n ON n.objID = p.objID WHERE p.petroR90_r > 0"
+           f"{radius.arcmin:.6f}) AS n ON n.objID = p.objID WHERE p.clean = 1 AND p.petroR90_r > 0"
            + _fainter("p.petroMag_r", faint_limit))
     number = int(release.removeprefix("DR"))
     sdss = SDSSClass()
@@ -167,10 +167,12 @@ def _sdss(release, center, radius, max_rows, faint_limit):
 
 def _legacy(release, center, radius, max_rows, faint_limit):
     """Galaxies of the Legacy Surveys' Tractor catalog, with R90 of the model fitted."""
+    tractor = f"ls_{release.lower()}.tractor"
+    kind = _type_column(tractor) if release.upper() == "DR11" else "type"
     rows = _ask_tap(
-        f"SELECT TOP {max_rows} ls_id, ra, dec, type, sersic, shape_r, shape_e1, shape_e2, mag_r "
-        f"FROM ls_{release.lower()}.tractor WHERE {_circle(center, radius)} "
-        "AND brick_primary = 1 AND type IN ('REX', 'EXP', 'DEV', 'SER') AND shape_r > 0"
+        f"SELECT TOP {max_rows} ls_id, ra, dec, {kind} AS type, sersic, shape_r, shape_e1, "
+        f"shape_e2, mag_r FROM {tractor} WHERE {_circle(center, radius)} "
+        f"AND brick_primary = 1 AND {kind} IN ('REX', 'EXP', 'DEV', 'SER') AND shape_r > 0"
         + _fainter("mag_r", faint_limit), max_rows)
     types = [str(kind).strip() for kind in rows["type"]]
     index = [_TYPES.get(kind, n) for kind, n in zip(types, rows["sersic"])]
@@ -179,6 +181,16 @@ def _legacy(release, center, radius, max_rows, faint_limit):
     angle = np.degrees(np.arctan2(rows["shape_e2"], rows["shape_e1"])) / 2 % 180
     return _table("ls_id", rows, petroR90_r=petrosian_r90(rows["shape_r"], index, ratio),
                   axis_ratio=ratio, position_angle=angle)
+
+
+def _type_column(tractor):
+    """The column that holds the types of models: some tables have it exchanged with ref_cat."""
+    row, = _ask_tap(f"SELECT TOP 1 type, ref_cat FROM {tractor} WHERE shape_r > 0", 2)
+    for name in ("type", "ref_cat"):
+        if str(row[name]).strip() in {*_TYPES, "SER"}:
+            return name
+    raise FetchError(f"no column of {tractor} holds types of models: {tuple(row)}",
+                     MorphFlag.UNREADABLE)
 
 
 def _des(release, center, radius, max_rows, faint_limit):

@@ -2,7 +2,6 @@
 import os
 
 import numpy as np
-from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from astromorph.errors import CutoutError, wrong
@@ -15,7 +14,7 @@ from astromorph.images.fits_planes import band_names
 from astromorph.running.fingerprints import fingerprint
 from astromorph.tables.positions import named_column
 
-__all__ = ["GivenImages", "describe_survey", "named_images"]
+__all__ = ["GivenImages", "describe_survey", "images_of"]
 
 
 class GivenImages:
@@ -25,8 +24,8 @@ class GivenImages:
     ----------
     data : object
         A table, or images as `~astromorph.galaxies.kinds.as_galaxies` takes them.
-    images : str, optional
-        For a table, its column of images.
+    images : str or list, optional
+        For a table, its column of images, or the image of each row.
     frames : FrameOptions
         What is known of sizes.
     survey : `~astromorph.surveys.Survey`, optional
@@ -65,10 +64,17 @@ class GivenImages:
     def __iter__(self):
         return zip(self._images, *self._sizes, strict=True)
 
+    def picture(self, row):
+        """The image of one row, to look at."""
+        return self._images[row]
+
     def identity(self):
         """Tell what the rows are, by name: equal for the same files in the same frames."""
+        return self._identity(self._images)
+
+    def _identity(self, images):
         cutout_r90, r90 = map(_sizes_fingerprint, self._sizes)
-        return {"data": "images", "rows": len(self), "images": fingerprint(self._images),
+        return {"data": "images", "rows": len(self), "images": fingerprint(images),
                 "cutout_r90": cutout_r90, "r90": r90, "bands": self._options["bands"],
                 "survey": describe_survey(self._options["survey"])}
 
@@ -85,9 +91,7 @@ class GivenImages:
 def _table_and_images(data, images):
     """The table to fill (a copy) and its images."""
     if isinstance(data, Table):
-        return data.copy(), [as_image(each) for each in named_images(data, images)]
-    if isinstance(data, SkyCoord):
-        raise wrong("data", "images", "positions", "`classify` takes these.")
+        return data.copy(), images_of(data, images) if isinstance(images, str) else images
     if images is not None:
         raise wrong("images", "no column without a table", f"data of type {type(data).__name__}")
     names = [_printable(image) for image in data if isinstance(image, (str, os.PathLike))]
@@ -99,15 +103,15 @@ def _printable(name):
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def named_images(table, name):
-    """The column of a table that holds images, usually names of files."""
+def images_of(table, name):
+    """The images of a table's column, which usually holds names of files."""
     files = named_column(table, name, "images")
     if getattr(files, "ndim", 1) == 1 and getattr(files, "dtype", np.dtype("V")).kind not in "SUOV":
         raise wrong("images", "a column of file names or images",
                     f"{name!r} of type {files.dtype}")
     if getattr(files, "dtype", np.dtype("V")).kind == "S":  # names as FITS tables have them
         files = np.char.decode(np.ma.filled(files, b""), "utf-8", "surrogateescape")
-    return files
+    return [as_image(each) for each in files]
 
 
 def describe_survey(survey):

@@ -14,7 +14,7 @@ from astromorph.names import is_image_name, is_missing
 from astromorph.tables import table_format
 from astromorph.tables.fits_tables import holds_table
 
-__all__ = ["as_galaxies", "as_image", "is_table_file"]
+__all__ = ["as_galaxies", "as_image", "is_image", "is_table_file"]
 
 _EXPECTED = ("a table, positions (SkyCoord), images or their file names, or the name of a folder "
              "of images")
@@ -51,7 +51,7 @@ def as_galaxies(data):
         return _named(data)
     if isinstance(data, np.ndarray) and data.dtype.kind in "buifcmM":
         return _stack(data)
-    if _is_image(data):
+    if is_image(data):
         return [as_image(data)]
     if not isinstance(data, Iterable):
         raise _no_galaxies(data)
@@ -86,15 +86,24 @@ def as_image(value):
 def _checked(value):
     """An element of a list, if it can be an image."""
     value = as_image(value)
-    if value is None or isinstance(value, (str, os.PathLike)) or _is_image(value):
+    if value is None or isinstance(value, (str, os.PathLike)) or is_image(value):
         return value
     if isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "buif":
         return value
     raise _no_galaxies(value, "a list of ")
 
 
-def _is_image(value):
-    """Whether a value is one image in memory, of a form other than an array of numbers."""
+def is_image(value):
+    """Tell whether a value is one image in memory, of a form other than an array of numbers.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    bool
+    """
     if isinstance(value, (SkyCoord, Table)):
         return False
     return (isinstance(value, (*_BYTES, HDUList, Mapping)) or _is_pillow(value)

@@ -5,8 +5,9 @@ import numpy as np
 
 from astromorph.errors import ImageError
 from astromorph.flags import MorphFlag
+from astromorph.galaxies.frames import MEASURE_WIDTHS
 
-__all__ = ["Loaded"]
+__all__ = ["Loaded", "measured_twice"]
 
 
 class Loaded(NamedTuple):
@@ -43,3 +44,26 @@ class Loaded(NamedTuple):
         Loaded
         """
         return cls(None, error.flag, None, error)
+
+
+def measured_twice(load, width):
+    """Load a row whose R90 is to be measured: a large galaxy needs a wide image.
+
+    Parameters
+    ----------
+    load : callable
+        Takes the width of an image in arcseconds, returns `Loaded`.
+    width : float
+        That of the first attempt.
+
+    Returns
+    -------
+    Loaded
+        Of the second attempt, in the wider of `~astromorph.galaxies.frames.MEASURE_WIDTHS`, where
+        the first leaves the size open and the second does not.
+    """
+    loaded = load(width)
+    if loaded.flag & MorphFlag.NO_SIZE and width < MEASURE_WIDTHS[1]:
+        wider = load(MEASURE_WIDTHS[1])
+        loaded = loaded if wider.flag & MorphFlag.NO_SIZE else wider
+    return loaded._replace(flag=loaded.flag | MorphFlag.MEASURED_SIZE)

@@ -9,9 +9,9 @@ from astropy.table import Table
 from astromorph.cutouts.fetching import PREFETCH, PROVENANCE, CutoutFetcher, check_ids
 from astromorph.errors import ImageError, warn, wrong
 from astromorph.flags import MorphFlag
-from astromorph.galaxies.frames import MEASURE, MEASURE_WIDTHS, FrameOptions, column
+from astromorph.galaxies.frames import MEASURE, FrameOptions, column
 from astromorph.galaxies.given import describe_survey
-from astromorph.galaxies.loaded import Loaded
+from astromorph.galaxies.loaded import Loaded, measured_twice
 from astromorph.images import load_frame
 from astromorph.names import file_stem
 from astromorph.running.fingerprints import fingerprint
@@ -77,7 +77,8 @@ class SkyPositions:
         self._fetcher = CutoutFetcher(survey, **fetch)
         self.provenance_columns = PROVENANCE if provenance else {}
         self.survey, self.services = self._fetcher.survey, self._fetcher.services
-        self.table.meta["MORPHIMG"] = f"{self.survey.title} {self.survey.release}".strip()
+        release = self.survey.releases.get(self.services[0].name, self.survey.release)
+        self.table.meta["MORPHIMG"] = f"{self.survey.title} {release}".strip()
         self.threads = self._fetcher.threads
 
     def __enter__(self):
@@ -108,27 +109,20 @@ class SkyPositions:
     def load(self, item, size, frame_r90, margin=0):
         """Load one row; see `~astromorph.galaxies.GalaxySource`."""
         request, r90 = item
+
+        def load(width):
+            cutout = self._fetcher.fetch(replace(request, width=width))
+            pixels, flag = load_frame(
+                cutout.image.data, size, frame_r90=frame_r90, survey=self.survey,
+                r90=MEASURE if r90 is None else r90, pixel_scale=cutout.image.pixel_scale,
+                margin=margin)
+            return Loaded(pixels, flag | cutout.image.flag,
+                          cutout.provenance if self.provenance_columns else None)
+
         try:
-            loaded = self._load(request, r90, size, frame_r90, margin)
-            # Where R90 is to be measured, a large galaxy needs a wide image.
-            if (r90 is None and loaded.flag & MorphFlag.NO_SIZE
-                    and request.width < MEASURE_WIDTHS[1]):
-                wide = replace(request, width=MEASURE_WIDTHS[1])
-                wider = self._load(wide, r90, size, frame_r90, margin)
-                loaded = loaded if wider.flag & MorphFlag.NO_SIZE else wider
+            return measured_twice(load, request.width) if r90 is None else load(request.width)
         except ImageError as error:
             return Loaded.failed(error)
-        return loaded
-
-    def _load(self, request, r90, size, frame_r90, margin):
-        cutout = self._fetcher.fetch(request)
-        pixels, flag = load_frame(
-            cutout.image.data, size, frame_r90=frame_r90, survey=self.survey,
-            r90=MEASURE if r90 is None else r90, pixel_scale=cutout.image.pixel_scale,
-            margin=margin)
-        measured = MorphFlag.MEASURED_SIZE if r90 is None else MorphFlag(0)
-        return Loaded(pixels, flag | cutout.image.flag | measured,
-                      cutout.provenance if self.provenance_columns else None)
 
     def forecast(self):
         """Tell how many rows `load` would have what to do for.

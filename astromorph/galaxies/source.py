@@ -8,9 +8,9 @@ from astromorph.arguments import check_names
 from astromorph.errors import wrong
 from astromorph.flags import MorphFlag
 from astromorph.galaxies.frames import FrameOptions
-from astromorph.galaxies.given import GivenImages
 from astromorph.galaxies.kinds import as_galaxies
 from astromorph.galaxies.loaded import Loaded
+from astromorph.galaxies.placed import open_images
 from astromorph.surveys import get_survey
 
 __all__ = ["GalaxySource", "open_source"]
@@ -108,9 +108,12 @@ def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=No
 
         return SkyPositions(data, survey or model.survey, frame_r90=model.frame_r90, frames=frames,
                             bands=bands, ids=ids, provenance=provenance, ra=ra, dec=dec, **fetch)
-    others = {"width": width, "ids": ids, "provenance": provenance or None, "ra": ra, "dec": dec}
+    others = {"ids": ids, "provenance": provenance or None}
+    if not isinstance(data, (SkyCoord, Table)):
+        others |= {"width": width, "ra": ra, "dec": dec}
     others = [name for name, value in (others | fetch).items() if value is not None]
     if others:
         raise wrong(", ".join(others), "positions, a table or SkyCoord without images=, to go with",
                     "images")
-    return GivenImages(data, images, frames=frames, survey=survey, bands=bands)
+    return open_images(data, images, ra=ra, dec=dec, frame_r90=model.frame_r90, frames=frames,
+                       survey=survey, bands=bands)

@@ -3,32 +3,33 @@ import io
 import os
 import re
 import stat
-from dataclasses import dataclass, field
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import singledispatch
 
 import numpy as np
-from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import Cutout2D, NDData
-from astropy.wcs import WCS
-from astropy.wcs.utils import proj_plane_pixel_area
+from astropy.nddata.utils import overlap_slices
 
 from astromorph.errors import CutoutError
 from astromorph.fits_layout import PACKED, layout_fault
 from astromorph.flags import MorphFlag
 from astromorph.images.bands import (band_names, header_band, light_planes, parse_band,
                                      split_bands)
+from astromorph.images.celestial import linear_wcs, pixel_scale, pixels_of, wcs_header
 from astromorph.images.flux_units import linear_flux, to_nanomaggies
 from astromorph.surveys import SURVEYS, get_survey
 
-__all__ = ["MAX_PIXELS", "FluxPlanes", "band_names", "open_regular", "read_planes"]
+__all__ = ["MAX_PIXELS", "FluxPlanes", "ImagePart", "OpenImage", "band_names", "open_regular",
+           "read_planes"]
 
 MAX_PIXELS = 2**27  # a DES tile has 10^8; more is a damaged header or a decompression bomb
 _MAX_BYTES, _MAX_HEADER = 2**30, 2**21
 _END = re.compile(rb"END {77}")
-_CELESTIAL = (("pos.eq.ra", "pos.eq.dec"), ("pos.galactic.lon", "pos.galactic.lat"),
-              ("pos.ecliptic.lon", "pos.ecliptic.lat"))
-_WCS_KEY = re.compile(r"(CTYPE|CRVAL|CRPIX|CUNIT|CDELT|CROTA)[12]$|(CD|PC)[12]_[12]$")
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,145 @@ class FluxPlanes:
 
 @dataclass(frozen=True)
 class _Image:
-    """A 2-D or (band, y, x) array and what came along with it."""
+    """A 2-D or (band, y, x) image that is to be read, and what came along with it."""
 
-    data: np.ndarray
-    header: dict = field(default_factory=dict)
+    shape: tuple
+    read: Callable  # of None or the slices of y and x; gives flux, NaN where there is no data
+    header: Mapping = field(default_factory=dict)
     wcs: object = None
+    sky: object = None  # what `pixels_of` takes, if not the WCS
     unit: object = None
     name: str | None = None
+
+
+class OpenImage:
+    """An image that is opened once, to be read whole or in parts; a context manager.
+
+    Threads may share it. It is closed when nobody holds it any more.
+
+    Parameters
+    ----------
+    source : object
+        See `read_planes`.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (y, x).
+    pixel_scale : float or None
+        Arcseconds per pixel.
+
+    Raises
+    ------
+    CutoutError, OSError
+        If the image cannot be used.
+    """
+
+    def __init__(self, source):
+        with ExitStack() as files:
+            self._images = _images(source, files)
+            self.shape = _one_shape(self._images)
+            self.pixel_scale = pixel_scale(self._images[0].wcs, self.shape)
+            self._lock = threading.Lock()
+            self.close = weakref.finalize(self, files.pop_all().close)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def pixels_of(self, ra, dec):
+        """Find the pixels that show positions.
+
+        Parameters
+        ----------
+        ra, dec : `~numpy.ndarray`, shape (n,)
+            ICRS, degrees.
+
+        Returns
+        -------
+        x, y : `~numpy.ndarray`, shape (n,)
+            NaN for positions outside the image.
+
+        Raises
+        ------
+        ValueError
+            If the image has no celestial WCS.
+        """
+        image = self._images[0]
+        return pixels_of(image.wcs if image.sky is None else image.sky, self.shape, ra, dec)
+
+    def read(self, part=None, *, survey=None, bands=None):
+        """Read the bands.
+
+        Parameters
+        ----------
+        part : tuple of slice, optional
+            Of y and x; by default the whole image.
+        survey, bands
+            See `read_planes`.
+
+        Returns
+        -------
+        FluxPlanes
+        """
+        _check_size(self.shape if part is None else [one.stop - one.start for one in part])
+        with self._lock:
+            flux = [image.read(part) for image in self._images]
+        cube = [(image, plane) for image, data in zip(self._images, flux)
+                for plane in (data if data.ndim == 3 else [data])]
+        names = _name_planes(self._images, len(cube), survey, bands)
+        survey = get_survey(survey or ("legacy" if "z" in names and "i" not in names else "sdss"))
+        planes = {name: _without_empty(plane) for name, (_, plane) in zip(names, cube)}
+        units = [(image.unit, image.header) for image, _ in cube]
+        planes, known = to_nanomaggies(planes, units, survey, self.pixel_scale)
+        return FluxPlanes(planes, survey, self.pixel_scale,
+                          not known or _is_native(self._images[0].header),
+                          MorphFlag(0) if known else MorphFlag.UNKNOWN_UNIT)
+
+
+@dataclass(frozen=True)
+class ImagePart:
+    """A square of an open image around a pixel, as `~astropy.nddata.Cutout2D` cuts it.
+
+    Parameters
+    ----------
+    image : OpenImage
+        The image.
+    x, y : float
+        Of the center, which is in the image.
+    side : int
+        Pixels.
+    label : str
+        What messages call it.
+    """
+
+    image: OpenImage
+    x: float
+    y: float
+    side: int
+    label: str = "part of an image"
+
+    def read(self, **options):
+        """Read the bands; NaN stands for what is outside the image.
+
+        Parameters
+        ----------
+        **options
+            See `OpenImage.read`.
+
+        Returns
+        -------
+        FluxPlanes
+        """
+        square = (self.side, self.side)
+        there, here = overlap_slices(self.image.shape, square, (self.y, self.x))
+        flux = self.image.read(there, **options)
+        planes = {name: np.full(square, np.nan, np.float32) for name in flux.planes}
+        for name, plane in planes.items():
+            plane[here] = flux.planes[name]
+        return replace(flux, planes=planes)
 
 
 def read_planes(source, *, survey=None, bands=None):
@@ -72,7 +205,7 @@ def read_planes(source, *, survey=None, bands=None):
     Parameters
     ----------
     source : path, bytes, binary file, `~astropy.io.fits.HDUList`, HDU, \
-            `~astropy.nddata.NDData`, `~astropy.nddata.Cutout2D` or dict
+            `~astropy.nddata.NDData`, `~astropy.nddata.Cutout2D`, `ImagePart` or dict
         FITS in any form: a (band, y, x) cube, one HDU per band, one band, or a dict of one of these
         (or a 2-D array) for each band name.
     survey : str or `~astromorph.surveys.Survey`, optional
@@ -89,22 +222,10 @@ def read_planes(source, *, survey=None, bands=None):
     CutoutError
         If the image cannot be used.
     """
-    images = _images(source)
-    shapes = {image.data.shape[-2:] for image in images}
-    if len(shapes) != 1:
-        raise CutoutError(f"the bands have different shapes, {sorted(shapes)}; resample them to "
-                          "one grid", MorphFlag.BAD_SHAPE)
-    cube = [(image, plane) for image in images
-            for plane in (image.data if image.data.ndim == 3 else [image.data])]
-    names = _name_planes(images, len(cube), survey, bands)
-    survey = get_survey(survey or ("legacy" if "z" in names and "i" not in names else "sdss"))
-    image = images[0]
-    scale = _pixel_scale(image.wcs, image.data.shape[-2:])
-    planes = {name: _without_empty(plane) for name, (_, plane) in zip(names, cube)}
-    units = [(one.unit, one.header) for one, _ in cube]
-    planes, known = to_nanomaggies(planes, units, survey, scale)
-    return FluxPlanes(planes, survey, scale, not known or _is_native(image.header),
-                      MorphFlag(0) if known else MorphFlag.UNKNOWN_UNIT)
+    if isinstance(source, ImagePart):
+        return source.read(survey=survey, bands=bands)
+    with OpenImage(source) as image:
+        return image.read(survey=survey, bands=bands)
 
 
 def open_regular(path):
@@ -133,25 +254,24 @@ def open_regular(path):
 
 
 @singledispatch
-def _images(source):
+def _images(source, files):
     raise CutoutError(f"an image is a file name, bytes, HDU, NDData, dict of bands or array, not "
                       f"{type(source).__name__}", MorphFlag.UNREADABLE)
 
 
 @_images.register(str)
 @_images.register(os.PathLike)
-def _(source):
-    with open_regular(source) as file:
-        return _images(file)
+def _(source, files):
+    return _images(files.enter_context(open_regular(source)), files)
 
 
 @_images.register
-def _(source: bytes):
-    return _images(io.BytesIO(source))
+def _(source: bytes, files):
+    return _images(io.BytesIO(source), files)
 
 
 @_images.register
-def _(source: io.IOBase):
+def _(source: io.IOBase, files):
     source = _uncompressed(source)
     size = source.seek(0, os.SEEK_END)
     if (fault := layout_fault(source)) is not None:
@@ -159,100 +279,117 @@ def _(source: io.IOBase):
                           MorphFlag.UNREADABLE)
     if size % 2880 and size < _MAX_BYTES:  # the last padding may be missing
         source = io.BytesIO(source.read() + bytes(-size % 2880))
-    with fits.open(source, memmap=False) as hdus:
-        return _images(hdus)
+    hdus = files.enter_context(fits.open(source, memmap=False))
+    return _light(hdus, _part_of_file)
 
 
 @_images.register
-def _(source: fits.HDUList):
-    """Take the images that are light."""
-    return [_from_hdu(hdu, source[0].header, band) for hdu, band in light_planes(source)]
+def _(source: fits.HDUList, files):
+    return _light(source, _part_in_memory)
 
 
 @_images.register(fits.PrimaryHDU)
 @_images.register(fits.ImageHDU)
 @_images.register(fits.CompImageHDU)
-def _(source):
-    return [_from_hdu(source, source.header)]
+def _(source, files):
+    return [_from_hdu(source, source.header, _part_in_memory)]
 
 
 @_images.register
-def _(source: NDData):
-    mask = None if source.mask is None else np.broadcast_to(source.mask, np.shape(source.data))
-    return [_Image(_as_flux(source.data, mask), source.meta, source.wcs, source.unit)]
+def _(source: NDData, files):
+    shape = np.shape(source.data)
+    mask = None if source.mask is None else np.broadcast_to(source.mask, shape)
+    return [_from_array(source.data, mask, header=source.meta, wcs=source.wcs, unit=source.unit)]
 
 
 @_images.register
-def _(source: Cutout2D):
-    return [_Image(_as_flux(source.data), wcs=source.wcs, unit=getattr(source.data, "unit", None))]
+def _(source: Cutout2D, files):
+    return [_from_array(source.data, wcs=source.wcs)]
 
 
 @_images.register
-def _(source: np.ndarray):
-    return [_Image(_as_flux(source), unit=getattr(source, "unit", None))]
+def _(source: np.ndarray, files):
+    return [_from_array(source)]
 
 
 @_images.register
-def _(source: dict):
+def _(source: dict, files):
     if not source:
         raise CutoutError("the dict of bands is empty", MorphFlag.BAD_SHAPE)
     images = []
     for name, value in source.items():
-        found = _images(value)
-        if len(found) > 1 or found[0].data.ndim != 2:
+        image, *others = _images(value, files)
+        if others or len(image.shape) != 2:
             raise CutoutError(f"band {name!r} of the dict must hold one 2-D image",
                               MorphFlag.BAD_SHAPE)
-        image = found[0]
-        images.append(_Image(image.data, image.header, image.wcs, image.unit, str(name)))
+        images.append(replace(image, name=str(name)))
     return images
 
 
-def _from_hdu(hdu, primary, band=None):
+def _from_array(data, mask=None, *, unit=None, **other):
+    """An image in memory."""
+    _check_shape(np.shape(data))
+    unit = getattr(data, "unit", None) if unit is None else unit
+
+    def read(part):
+        part = (...,) if part is None else (..., *part)
+        return _as_flux(data[part], mask if mask is None else mask[part])
+
+    return _Image(np.shape(data), read, unit=unit, **other)
+
+
+def _light(hdus, data_of):
+    """The images of a file that are light."""
+    return [_from_hdu(hdu, hdus[0].header, data_of, band) for hdu, band in light_planes(hdus)]
+
+
+def _from_hdu(hdu, primary, data_of, band=None):
+    """An image of a file, or one that may become a file's."""
     _check_shape(hdu.shape)
     header = hdu.header
-    if isinstance(hdu, fits.CompImageHDU) and 4 * np.prod(hdu.shape, dtype=float) > _MAX_BYTES:
-        raise CutoutError(f"the compressed image has shape {hdu.shape}, more than {_MAX_BYTES} "
-                          "bytes; cut out the galaxy first", MorphFlag.BAD_SHAPE)
     if header["BITPIX"] == 8 and len(hdu.shape) == 3:
         raise CutoutError("a FITS cube of 8-bit planes is a picture, not flux; get it as JPEG or "
                           "PNG, or pass its array as (y, x, 3)", MorphFlag.BAD_SHAPE)
+    where, blank = wcs_header(header, primary), _blank(header)
     if primary is not header:
         header = primary.copy()
         header.update(hdu.header)
-    flux = linear_flux(_as_flux(*_stored(hdu)), header)
-    return _Image(flux, header, _plain_wcs(hdu.header, primary), name=band)
+
+    def read(part):
+        data = _whole(hdu) if part is None else data_of(hdu, *part)
+        bad = data == blank if data.dtype.kind in "iu" and blank is not None else None
+        return linear_flux(_as_flux(data, bad), header)
+
+    return _Image(hdu.shape, read, header, linear_wcs(where), where, name=band)
 
 
-def _stored(hdu):
-    """The data of an HDU, and where its integers are BLANK, which Astropy leaves if unsigned."""
-    blank, zero, scale = (hdu.header.get(key) for key in ("BLANK", "BZERO", "BSCALE"))
-    data = hdu.data
-    if data.dtype.kind not in "iu" or blank is None:
-        return data, None
+def _whole(hdu):
+    if isinstance(hdu, fits.CompImageHDU) and 4 * np.prod(hdu.shape, dtype=float) > _MAX_BYTES:
+        raise CutoutError(f"the compressed image has shape {hdu.shape}, more than {_MAX_BYTES} "
+                          "bytes; cut out the galaxy first", MorphFlag.BAD_SHAPE)
+    return hdu.data
+
+
+def _part_of_file(hdu, y, x):
+    """Pixels of an HDU whose file is open and as it was; whole rows are read the fastest."""
+    if isinstance(hdu, fits.CompImageHDU):
+        return hdu.section[..., y, x]
+    return hdu.section[..., y, :][..., x]
+
+
+def _part_in_memory(hdu, y, x):
+    return hdu.data[..., y, x]
+
+
+def _blank(header):
+    """The value of integers without data, which Astropy leaves where they are unsigned."""
+    blank, zero, scale = (header.get(key) for key in ("BLANK", "BZERO", "BSCALE"))
+    if header["BITPIX"] < 0 or blank is None:
+        return None
     if not isinstance(blank, int):
         raise CutoutError(f"its card BLANK, {blank!r}, is no integer; get it again",
                           MorphFlag.UNREADABLE)
-    value = blank * (1 if scale is None else scale) + (zero or 0)
-    return data, data == value
-
-
-def _plain_wcs(header, primary):
-    """WCS of a header's linear terms: quiet, fast and enough for the pixel scale.
-
-    At the reference point all projections have the scale of TAN, which needs no other terms.
-    """
-    if "CTYPE1" not in header and "CTYPE1" in primary and header.get("INHERIT", True) and (
-            primary.get("NAXIS") == 0 or header.get("INHERIT")):
-        header = primary
-    cards = [card for card in header.cards if _WCS_KEY.match(card.keyword)]
-    known = all(card.value is not None for card in cards)  # raises where a card is damaged
-    try:
-        plain = fits.Header(cards if known else [])
-        for key in ("CTYPE1", "CTYPE2"):
-            plain[key] = re.sub(r"^(.{4}-)[A-Z]{3}.*", r"\1TAN", plain[key])
-        return WCS(plain)
-    except Exception:  # the many ways to write a WCS wrong; the image itself is still good
-        return None
+    return blank * (1 if scale is None else scale) + (zero or 0)
 
 
 def _check_shape(shape):
@@ -260,14 +397,26 @@ def _check_shape(shape):
     if len(shape) not in (2, 3) or len(shape) == 3 and not 1 <= shape[0] <= 12:
         raise CutoutError(f"flux must have shape (y, x) or (band, y, x), not {tuple(shape)}",
                           MorphFlag.BAD_SHAPE)
-    if np.prod(shape[-2:], dtype=float) > MAX_PIXELS:
+
+
+def _one_shape(images):
+    """(y, x) of all images."""
+    shapes = {image.shape[-2:] for image in images}
+    if len(shapes) != 1:
+        raise CutoutError(f"the bands have different shapes, {sorted(shapes)}; resample them to "
+                          "one grid", MorphFlag.BAD_SHAPE)
+    return shapes.pop()
+
+
+def _check_size(shape):
+    """Refuse what is too large before it is read."""
+    if np.prod(shape, dtype=float) > MAX_PIXELS:
         raise CutoutError(f"the image has {shape[-1]} x {shape[-2]} pixels, more than {MAX_PIXELS};"
                           " cut out the galaxy first", MorphFlag.BAD_SHAPE)
 
 
 def _as_flux(data, mask=None):
     """Native float32 copy, NaN where masked or not finite."""
-    _check_shape(np.shape(data))
     if np.ma.isMaskedArray(data):
         mask = np.ma.getmaskarray(data) if mask is None else mask | np.ma.getmaskarray(data)
         data = data.data
@@ -344,31 +493,6 @@ def _name_planes(images, count, survey, bands):
     return names
 
 
-def _pixel_scale(wcs, shape):
-    """Arcseconds per pixel, or None without a celestial WCS."""
-    try:
-        if hasattr(wcs, "celestial"):
-            scale = 3600 * float(np.sqrt(proj_plane_pixel_area(wcs.celestial)))
-        else:
-            scale = _scale_at_center(wcs, shape)
-    except Exception:  # no WCS, none that is celestial, a singular matrix
-        return None
-    return scale if np.isfinite(scale) and scale > 0 else None
-
-
-def _scale_at_center(wcs, shape):
-    """Arcseconds per pixel of any WCS of Astropy's interface: sliced or wrapped."""
-    wcs = getattr(wcs, "low_level_wcs", wcs)
-    kinds = list(wcs.world_axis_physical_types)
-    axes = next([kinds.index(kind) for kind in pair] for pair in _CELESTIAL if pair[0] in kinds)
-    at = np.zeros((wcs.pixel_n_dim, 3))
-    at[:2] = np.array([[shape[1] / 2], [shape[0] / 2]]) + [[0, 1, 0], [0, 0, 1]]
-    world = np.atleast_2d(wcs.pixel_to_world_values(*at))
-    lon, lat = ((world[axis] * u.Unit(wcs.world_axis_units[axis])).to_value(u.rad)
-                for axis in axes)
-    points = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]).T
-    area = np.linalg.norm(np.cross(points[1] - points[0], points[2] - points[0]))
-    return float(np.sqrt(area) * u.rad.to(u.arcsec))
 
 
 def _is_native(header):

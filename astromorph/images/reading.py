@@ -178,7 +178,7 @@ def source_label(source):
     """
     if isinstance(source, (str, os.PathLike)):
         return os.fspath(source)
-    return f"image given as {type(source).__name__}"
+    return getattr(source, "label", f"image given as {type(source).__name__}")
 
 
 def _read(source, survey, bands, enough):

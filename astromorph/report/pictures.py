@@ -1,13 +1,15 @@
 """The pictures of the HTML report: figures and small galaxies as data addresses."""
 import base64
 import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from astromorph.errors import ImageError, wrong
-from astromorph.galaxies.given import named_images
+from astromorph.galaxies.frames import MEASURE, FrameOptions
+from astromorph.galaxies.placed import open_images
 from astromorph.images import read_cutout
 
 __all__ = ["ImageSource", "draw", "shrink"]
@@ -59,8 +61,9 @@ class ImageSource:
         """The source that `~astromorph.report.page.write_report` was given, or None."""
         if images is None:
             return None
-        if isinstance(images, str):
-            images = named_images(table, images)
+        if isinstance(images, (str, os.PathLike)):
+            images = open_images(table, images, frame_r90=1,
+                                 frames=FrameOptions(r90=MEASURE)).picture
         elif not isinstance(images, Callable) and len(images) != len(table):
             raise wrong("images", f"{len(table)}, one per row of the table", len(images))
         return cls(images)

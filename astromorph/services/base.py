@@ -59,6 +59,8 @@ class ServiceImage:
         Fraction of the frame with data, 0 to 1.
     flag : `~astromorph.flags.MorphFlag`
         What is to be said about it.
+    release : str
+        Data release of the survey.
     """
 
     data: bytes
@@ -67,6 +69,7 @@ class ServiceImage:
     pixel_scale: float
     coverage: float = 1.0
     flag: MorphFlag = MorphFlag(0)
+    release: str = ""
 
 
 def is_local(service):

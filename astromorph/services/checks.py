@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 from astropy.io import fits
+from PIL import Image
 from scipy import ndimage
 
 from astromorph.errors import FetchError
@@ -19,6 +20,7 @@ __all__ = ["check_fits", "check_picture", "check_planes", "outside", "read_fits"
 # SkyServer's tile outside the footprint has 0.91.
 _FULL = 0.98
 _OUTSIDE = 0.8
+_WORDS, _GRAY = 0.5, 24  # small tiles have larger words; levels by which JPEG colors gray
 _WHITE = 0.002  # 1 % of the images have brighter stars or cores
 _HOLE = 0.0005
 
@@ -29,7 +31,7 @@ def outside(request, reason="no data there"):
                       f"dec={request.dec:.5f}: {reason}", MorphFlag.OUTSIDE_FOOTPRINT, final=True)
 
 
-def check_picture(data, request, *, pixels, blank=(0, 0, 0)):
+def check_picture(data, request, *, pixels, blank=(0, 0, 0), words=False):
     """Check a JPEG or PNG.
 
     Parameters
@@ -40,7 +42,9 @@ def check_picture(data, request, *, pixels, blank=(0, 0, 0)):
     pixels : int
         On a side, as asked.
     blank : tuple of int
-        Red, green and blue where the service has no data.
+        Red, green and blue where the service has no data. Transparent pixels have none either.
+    words : bool
+        Whether the service writes gray words on black where it has no data.
 
     Returns
     -------
@@ -58,16 +62,21 @@ def check_picture(data, request, *, pixels, blank=(0, 0, 0)):
     _check_side(picture.shape[1:], pixels)
     tolerance = 1 if any(blank) else 0  # of JPEG, which leaves black black
     empty = (np.abs(picture - np.int16(blank)[:, None, None]) <= tolerance).all(axis=0)
-    if empty.mean() >= _OUTSIDE:
+    transparent = _transparent(data)
+    if transparent is not None:
+        empty = transparent
+    gray = words and np.ptp(picture, axis=0).max() <= _GRAY
+    if empty.mean() >= (_WORDS if gray else _OUTSIDE):
         raise outside(request, "the picture is empty")
     if not np.ptp(picture, axis=(1, 2)).any():
         raise FetchError("the picture has one color only: no signal", MorphFlag.BLANK)
     white = _largest_region((picture >= 254).all(axis=0))
-    return _verdict(1 - _border_regions(empty).mean(), white > _WHITE * pixels**2)
+    missing = _border_regions(empty) if transparent is None else empty
+    return _verdict(1 - missing.mean(), white > _WHITE * pixels**2)
 
 
 def _decode(data):
-    """Channels of a picture, (3, y, x), from 0 to 255."""
+    """Channels of a picture, (3, y, x), from 0 to 255, flattened on black."""
     try:
         picture = decode_picture(data)
     except Exception as error:  # damaged bytes fail anywhere in Pillow
@@ -75,6 +84,15 @@ def _decode(data):
                          getattr(error, "flag", MorphFlag.UNREADABLE), retry=True) from error
     channels = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
     return np.moveaxis(channels, -1, 0).astype(np.int16, order="C")
+
+
+def _transparent(data):
+    """Which pixels of a PNG are transparent, (y, x); None for a picture that cannot be."""
+    if data.startswith(b"\xff\xd8"):
+        return None
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+        return (np.asarray(picture.convert("RGBA"))[..., 3] == 0
+                if "A" in picture.mode or "transparency" in picture.info else None)
 
 
 def _border_regions(empty):

@@ -14,6 +14,9 @@ class Conf(ConfigNamespace):
     viewer_url = ConfigItem("https://www.legacysurvey.org/viewer", "Legacy Surveys viewer.")
     hips2fits_url = ConfigItem("https://alasky.cds.unistra.fr/hips-image-services/hips2fits",
                                "hips2fits service of the CDS.")
+    hips2fits_mirror_url = ConfigItem(
+        "https://alaskybis.cds.unistra.fr/hips-image-services/hips2fits",
+        "Another server of hips2fits, asked where the first fails or shows nothing.")
     sia_url = ConfigItem("https://datalab.noirlab.edu/sia",
                          "Simple Image Access of NOIRLab's Data Lab.")
     tap_url = ConfigItem("https://datalab.noirlab.edu/tap", "Table Access of NOIRLab's Data Lab.")

@@ -1,8 +1,9 @@
 """The CDS's hips2fits: any frame of the HiPS of a survey."""
+from astromorph.errors import FetchError
 from astromorph.services.base import ServiceImage
 from astromorph.services.checks import check_fits, check_picture
 from astromorph.services.cubes import cube_image
-from astromorph.services.endpoints import conf
+from astromorph.services.endpoints import Conf, conf
 from astromorph.services.framing import MAX_SIDE, frame_wcs, own_bands
 
 __all__ = ["color_hips", "hips_picture", "hips_planes"]
@@ -14,7 +15,7 @@ def color_hips(survey):
 
 
 def hips_picture(request, transport):
-    """JPEG of the survey's color HiPS."""
+    """PNG of the survey's color HiPS: what has no data is transparent; in a JPEG it is white."""
     pixels = min(request.pixels, MAX_SIDE)
 
     def check(response):
@@ -22,7 +23,8 @@ def hips_picture(request, transport):
         return ServiceImage(response.content, response.url, "".join(request.survey.rgb),
                             request.width / pixels, coverage, flag)
 
-    return _get(color_hips(request.survey), "jpg", request, transport, pixels, check)
+    return _of_either(request, lambda url: transport.get(
+        url, params=_params(color_hips(request.survey), "png", request, pixels), check=check))
 
 
 def hips_planes(request, transport):
@@ -35,19 +37,54 @@ def hips_planes(request, transport):
             header.setdefault("MAGZERO", request.survey.hips_zero_point)
         return planes[0], header, response.url
 
-    planes, headers, urls = zip(*(
-        _get(request.survey.hips[band], "fits", request, transport, pixels, check)
-        for band in own_bands(request)))
-    return cube_image(dict(zip(request.bands, planes)), headers, request, urls[0])
+    def combine(url):
+        planes, headers, urls = zip(*(
+            transport.get(url, check=check, params=_params(
+                request.survey.hips[band], "fits", request, pixels))
+            for band in own_bands(request)))
+        return cube_image(dict(zip(request.bands, planes)), headers, request, urls[0])
+
+    return _of_either(request, combine)
 
 
-def _get(hips, form, request, transport, pixels, check):
-    """Ask what astroquery would ask: its own asking misreads errors, and is not made for threads.
+def _of_either(request, get):
+    """From the first server, or from its mirror where that one fails or shows nothing.
+
+    That both show nothing is final only where the survey has no better service: a HiPS may lack a
+    part of what the survey has observed.
+    """
+    try:
+        return get(conf.hips2fits_url)
+    except FetchError as error:
+        if not (error.final or error.retry):
+            raise
+        first = error
+    mirror = _mirror()
+    if mirror is None:
+        first.final = False
+        raise first
+    try:
+        return get(mirror)
+    except FetchError as other:
+        if first.final and other.final:
+            other.final = request.survey.services[0].startswith("hips2fits")
+            raise
+        raise FetchError(f"{first}; the mirror: {other}", first.flag | other.flag) from other
+
+
+def _mirror():
+    """Address of the mirror; None where only the first server was set to another one."""
+    moved = conf.hips2fits_url != Conf.hips2fits_url.defaultvalue
+    usual = conf.hips2fits_mirror_url == Conf.hips2fits_mirror_url.defaultvalue
+    return None if moved and usual else conf.hips2fits_mirror_url
+
+
+def _params(hips, form, request, pixels):
+    """What astroquery would ask: its own asking misreads errors, and is not made for threads.
 
     By a WCS: asked by center and width, the service is half a pixel off.
     """
     from astroquery.hips2fits import hips2fits  # takes a moment to import
 
-    params = hips2fits.query_with_wcs(hips, frame_wcs(request, pixels), format=form,
-                                      get_query_payload=True)
-    return transport.get(conf.hips2fits_url, params=params, check=check)
+    return hips2fits.query_with_wcs(hips, frame_wcs(request, pixels), format=form,
+                                    get_query_payload=True)

@@ -1,9 +1,10 @@
 """The image services, by name."""
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from astromorph.errors import wrong
+from astromorph.flags import MorphFlag
 from astromorph.services.base import is_local
 from astromorph.services.hips import color_hips, hips_picture, hips_planes
 from astromorph.services.sdss_frames import sdss_frames
@@ -44,8 +45,11 @@ class ImageService:
     kilobytes: float | None = None
 
     def __call__(self, request, transport):
-        """Get an image; see `fetch`."""
-        return self.fetch(request, transport)
+        """Get an image; see `fetch`. It says its release, and whether its colors are others."""
+        image, survey = self.fetch(request, transport), request.survey
+        others = MorphFlag.OTHER_COLORS if self.name in survey.other_colors else MorphFlag(0)
+        return replace(image, flag=image.flag | others,
+                       release=survey.releases.get(self.name, survey.release))
 
 
 IMAGE_SERVICES = {service.name: service for service in (

@@ -7,7 +7,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import SkyCoord
 from astropy.table import Table, unique
 
 from astromorph.errors import FetchError
@@ -21,7 +20,6 @@ __all__ = ["Frames", "download_frame", "sdss_frames"]
 _NEAR = 1 * u.arcmin  # some object is so near wherever SDSS has observed
 _FIELD = ("run", "rerun", "camcol", "field")
 _KEPT = 9  # frames of 12 MB: three bands of three fields
-_COLUMNS = threading.Lock()
 _LOCK = threading.Lock()
 _FRAMES = WeakKeyDictionary()  # transport -> its frames
 
@@ -55,18 +53,19 @@ def _client(transport):
 
 def _find_fields(request, transport):
     """Fields that show an object at the position, as tuples of `_FIELD`."""
-    from astroquery.sdss import conf
+    from astroquery.sdss import SDSSClass, conf
 
-    release = _release(request)
+    # astroquery's own form, but without its requests for the columns of SkyServer's tables.
+    form = {"uquery": "SELECT " + ", ".join(f"p.{name}" for name in _FIELD) + " FROM "
+                      "#upload u JOIN #x x ON x.up_id = u.up_id JOIN PhotoObjAll AS p "
+                      "ON p.objID = x.objID ORDER BY x.up_id",
+            "format": "csv", "searchtool": "CrossID", "radius": _NEAR.to_value(u.arcmin),
+            "firstcol": 1, "photoScope": "nearPrim", "photoUpType": "ra-dec",
+            "searchType": "photo"}
+    files = {"upload": ("astroquery", f"name ra dec \nobj_0 {request.ra} {request.dec}")}
+    url = conf.skyserver_baseurl + SDSSClass.XID_URL_SUFFIX_NEW.format(dr=_release(request))
 
     def attempt():
-        client = _client(transport)
-        with _COLUMNS:  # at first it asks for the columns of tables, and keeps them in a file
-            form, files = client.query_crossid_async(
-                SkyCoord(request.ra, request.dec, unit="deg"), radius=_NEAR,
-                photoobj_fields=_FIELD, data_release=release, get_query_payload=True)
-        # without its own sending, which in threads leaves astroquery's cache turned off for good
-        url = conf.skyserver_baseurl + client.XID_URL_SUFFIX_NEW.format(dr=release)
         text = transport.session.post(url, data=form, files=files).text
         try:
             return unique(Table.read(text, format="ascii.csv", comment="#")[_FIELD])

@@ -1,5 +1,9 @@
 """NOIRLab's Simple Image Access: cutouts of the coadded images of a survey."""
 import math
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
 
 from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
@@ -10,21 +14,35 @@ from astromorph.services.framing import fine_pixels, own_bands, resample_to_fram
 
 __all__ = ["sia_planes"]
 
+_COVERED = 0.999
 _MARGIN = 1.05  # images are not quite north up
 _COLUMNS = {"proctype", "prodtype", "obs_bandpass", "exptime", "access_url"}
 
 
 def sia_planes(request, transport):
-    """FITS of the deepest coadded image of each band, resampled to the frame and combined."""
+    """FITS of the coadded tile that covers most of the frame, resampled to it and combined."""
     service = f"{conf.sia_url}/{request.survey.sia}"
     found = transport.call(service, lambda: _search(service, request, transport.session))
-    urls = [_deepest(found, band, request) for band in own_bands(request)]
-    pixels = fine_pixels(request)
-    images = [transport.get(url, check=lambda response: read_fits(response.content))
-              for url in urls]
-    planes = {band: resample_to_frame(image[0], header, request, pixels)
-              for band, (image, header) in zip(request.bands, images)}
-    return cube_image(planes, [header for _, header in images], request, urls[0])
+    tiles = _tiles(found, request)
+    pixels, bands = fine_pixels(request), own_bands(request)
+
+    def get(url):
+        image, header = transport.get(url, check=lambda response: read_fits(response.content))
+        return resample_to_frame(image[0], header, request, pixels), header
+
+    middle = bands[len(bands) // 2]
+    best, tile = None, None
+    for urls in tiles:
+        plane, header = get(urls[middle])
+        covered = np.isfinite(plane).mean()
+        if best is None or covered > best[0]:
+            best, tile = (covered, plane, header), urls
+        if covered > _COVERED:
+            break
+    images = {band: best[1:] if band == middle else get(tile[band]) for band in bands}
+    planes = {name: images[band][0] for name, band in zip(request.bands, bands)}
+    headers = [header for _, header in images.values()]
+    return cube_image(planes, headers, request, tile[bands[0]])
 
 
 def _search(service, request, session):
@@ -42,13 +60,37 @@ def _search(service, request, session):
     return table
 
 
-def _deepest(found, band, request):
-    """Address of a band's best image; it must be asked for as it is."""
-    images = [row for row in found if row["proctype"] == "Stack" and row["prodtype"] == "image"]
-    if not images:
+def _tiles(found, request):
+    """For each tile that touches the frame, the address of the plain coadd in each band.
+
+    Every tile has twins (``_nobkg``: with the local sky), detection images, masks and weights.
+    """
+    plain = [row for row in found if row["proctype"] == "Stack" and row["prodtype"] == "image"
+             and _is_plain(str(row["access_url"]))]
+    if not plain:
         raise outside(request, "the archive has no coadded image of it")
-    images = [row for row in images if str(row["obs_bandpass"]).startswith(band)]
-    if not images:
-        raise FetchError(f"the archive has no coadded image in band {band} there",
+    tiles, bands = {}, own_bands(request)
+    for row in plain:
+        url, band = str(row["access_url"]), str(row["obs_bandpass"]).split()[:1]
+        if band and band[0] in bands:
+            name = re.sub(rf"_{band[0]}(?=\.fits)", "", _name(url))
+            deeper = tiles.setdefault(name, {}).get(band[0], (-np.inf,))
+            tiles[name][band[0]] = max(deeper, (float(row["exptime"]), url))
+    whole = [{band: url for band, (_, url) in urls.items()}
+             for urls in tiles.values() if set(bands) <= set(urls)]
+    if not whole:
+        raise FetchError(f"the archive has no tile there with coadded images in all of {bands}",
                          MorphFlag.MISSING_BAND)
-    return str(max(images, key=lambda row: row["exptime"])["access_url"])
+    return whole
+
+
+def _name(url):
+    """Name of the file that an address stands for."""
+    query = parse_qs(urlsplit(url).query.replace("+", "%2B"))
+    return query.get("siaRef", [url])[0]
+
+
+def _is_plain(url):
+    """Whether an address is that of the image of a coadd whose sky is subtracted."""
+    extension = parse_qs(urlsplit(url).query).get("extn", ["1"])[0]
+    return "_nobkg" not in url and extension == "1"

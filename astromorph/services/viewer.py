@@ -1,6 +1,8 @@
 """The Legacy Surveys viewer: color pictures and flux of its layers."""
 import numpy as np
 
+from astromorph.errors import FetchError
+from astromorph.flags import MorphFlag
 from astromorph.images.composite import color_composite
 from astromorph.services.base import ServiceImage
 from astromorph.services.checks import check_fits, check_picture, check_planes, outside
@@ -9,30 +11,62 @@ from astromorph.services.framing import MAX_SIDE, own_bands
 
 __all__ = ["viewer_picture", "viewer_planes"]
 
+_GRAYS = {"sdss": (22, 22, 22), "ps1": (22, 22, 22)}  # layers drawn otherwise than their records
+
 
 def viewer_picture(request, transport):
     """JPEG by the viewer's jpeg-cutout."""
-    blank = _without_flux(request.survey)
+    blank = _GRAYS.get(request.survey.layer) or _without_flux(request.survey)
 
     def check(data, pixels):
-        return check_picture(data, request, pixels=pixels, blank=blank)
+        try:
+            return check_picture(data, request, pixels=pixels, blank=blank)
+        except FetchError as error:
+            if error.flag & MorphFlag.BLANK:  # one color: that of a layer without an image
+                raise outside(request, "the picture is empty") from error
+            raise
 
     return _cutout("jpeg-cutout", request, transport, check, "".join(request.survey.rgb))
 
 
 def viewer_planes(request, transport):
-    """FITS by the viewer's fits-cutout, as it comes: flux as of a native pixel at any scale."""
+    """FITS by the viewer's fits-cutout, as it comes: flux as of a native pixel at any scale.
+
+    Where a layer has no image, the viewer fails with the same bare page as in any failure. Its
+    picture of the frame then tells.
+    """
+    for _ in range(2):
+        try:
+            return _planes(request, transport, on_error=_unclear)
+        except _Unclear:
+            pass
+    viewer_picture(request, transport)  # raises where there is nothing
+    return _planes(request, transport)
+
+
+class _Unclear(FetchError):
+    """The viewer failed, or has no image there."""
+
+
+def _unclear(response):
+    if response.status_code == 500:
+        raise _Unclear("the viewer failed", MorphFlag.SERVER_ERROR)
+
+
+def _planes(request, transport, on_error=None):
     bands = "".join(own_bands(request))
 
     def check(data, pixels):
         planes, _ = check_fits(data, request, bands=bands, pixels=pixels)
         return check_planes(planes, request)
 
+    survey = request.survey
+    layer = survey.layer if set(bands) <= set(survey.rgb) else survey.flux_layer or survey.layer
     return _cutout("fits-cutout", request, transport, check, bands,
-                   {"bands": bands})
+                   {"layer": layer, "bands": bands}, on_error)
 
 
-def _cutout(service, request, transport, check, bands, chosen=None):
+def _cutout(service, request, transport, check, bands, chosen=None, on_error=None):
     pixels = min(request.pixels, MAX_SIDE)
     params = {"ra": request.ra, "dec": request.dec, "layer": request.survey.layer,
               "pixscale": request.width / pixels, "size": pixels} | (chosen or {})
@@ -41,10 +75,6 @@ def _cutout(service, request, transport, check, bands, chosen=None):
         coverage, flag = check(response.content, pixels)
         return ServiceImage(response.content, response.url, bands, request.width / pixels,
                             coverage, flag)
-
-    def on_error(response):
-        if "no overlap" in response.text.lower():
-            raise outside(request, "no overlap, says the viewer")
 
     return transport.get(f"{conf.viewer_url}/{service}", params=params, check=checked,
                          on_error=on_error)

@@ -10,7 +10,7 @@ from astropy.time import Time
 
 from astromorph.errors import wrong
 
-__all__ = ["as_text", "check_cells", "like", "narrow", "plain"]
+__all__ = ["as_text", "check_cells", "like", "narrow", "no_rows", "plain"]
 
 # What neither FITS nor VOTable has, and what holds the same numbers. Unsigned ones come in FITS
 # with an offset that readers do not agree to apply to the null value.
@@ -163,6 +163,11 @@ def like(column, values, mask=None):
     kind, mask = (MaskedColumn, {"mask": mask}) if np.any(mask) else (Column, {})
     return kind(values, name=column.name, unit=column.unit, description=column.description,
                 meta=column.meta, format=column.format, **mask)
+
+
+def no_rows(names, ucds):
+    """A table of no rows with columns of these names and UCDs, or None."""
+    return Table([Column([], name, meta={"ucd": ucd or ""}) for name, ucd in zip(names, ucds)])
 
 
 def narrow(table):

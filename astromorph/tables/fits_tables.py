@@ -10,7 +10,7 @@ from astropy.table import Table
 
 from astromorph.errors import warn, wrong
 from astromorph.fits_layout import PACKED, layout_fault
-from astromorph.tables.columns import check_cells, like, narrow
+from astromorph.tables.columns import check_cells, like, narrow, no_rows
 from astromorph.tables.positions import has_positions
 from astromorph.tables.provenance import scalars
 
@@ -119,8 +119,9 @@ def _choose(hdus, path):
 
 
 def _has_positions(hdu):
-    return has_positions([(name, hdu.header.get(f"TUCD{number}"))
-                          for number, name in enumerate(hdu.columns.names, start=1)])
+    names = hdu.columns.names
+    return has_positions(no_rows(names, [hdu.header.get(f"TUCD{number + 1}")
+                                         for number in range(len(names))]))
 
 
 def _describe(table, header):

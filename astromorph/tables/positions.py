@@ -7,7 +7,7 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import Angle, ConvertError, SkyCoord
 from astropy.coordinates.angles import IllegalMinuteWarning, IllegalSecondWarning
-from astropy.table import Column, Table
+from astropy.table import Table
 
 from astromorph.arguments import as_float, as_floats
 from astromorph.errors import ArgumentTypeError, wrong
@@ -218,18 +218,9 @@ def position_columns(table):
     ValueError
         If there are none, or several.
     """
-    skycoords = [(name,) for name in table.colnames if isinstance(table[name], SkyCoord)]
-    if len(skycoords) == 1:
-        return skycoords[0]
-    forms = {_form(name): name for name in sorted(table.colnames)}  # "ra" after "RA": it wins
-    spelled = {pair: tuple(forms[form] for form in pair) for pair in _SPELLINGS
-               if forms.keys() >= set(pair)}
-    described = _by_ucd(table)
-    main = _by_ucd(table, "main")
-    for best in (spelled.get(_SPELLINGS[0]), main, *map(spelled.get, _SPELLINGS[1:3])):
-        if best:
-            return best
-    found = list(dict.fromkeys([*skycoords, *spelled.values(), *filter(None, [described])]))
+    found, best = _candidates(table)
+    if best:
+        return best
     if not found:
         raise wrong("data", f"positions: {_UNDERSTOOD}", f"no positions in the columns "
                     f"{table.colnames}", "Rename others to those, or name them by ra and dec.")
@@ -240,25 +231,32 @@ def position_columns(table):
     return found[0]
 
 
-def has_positions(columns):
-    """Tell from its columns whether a table has positions.
+def has_positions(table):
+    """Tell whether a table has columns of positions, one or several.
 
     Parameters
     ----------
-    columns : list of (str, str or None)
-        Names and UCDs.
+    table : `~astropy.table.Table`
 
     Returns
     -------
     bool
-        Also where there are several.
     """
-    try:
-        position_columns(Table([Column([], name, meta={"ucd": ucd or ""})
-                                for name, ucd in columns]))
-    except ValueError as error:
-        return "several" in str(error)
-    return True
+    found, best = _candidates(table)
+    return bool(found or best)
+
+
+def _candidates(table):
+    """All columns of positions, and those that are better than the others, if any."""
+    skycoords = [(name,) for name in table.colnames if isinstance(table[name], SkyCoord)]
+    forms = {_form(name): name for name in sorted(table.colnames)}  # "ra" after "RA": it wins
+    spelled = {pair: tuple(forms[form] for form in pair) for pair in _SPELLINGS
+               if forms.keys() >= set(pair)}
+    main, described = _by_ucd(table, "main"), _by_ucd(table)
+    best = [skycoords[0] if len(skycoords) == 1 else None, spelled.get(_SPELLINGS[0]), main,
+            *map(spelled.get, _SPELLINGS[1:3])]
+    found = list(dict.fromkeys([*skycoords, *spelled.values(), *filter(None, [described])]))
+    return found, next(filter(None, best), None)
 
 
 def _by_ucd(table, word=""):

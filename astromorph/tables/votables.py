@@ -8,7 +8,7 @@ from astropy.io.votable.exceptions import VOWarning
 from astropy.io.votable.tree import Param, VOTableFile
 
 from astromorph.errors import warn, wrong
-from astromorph.tables.columns import as_text, check_cells, like, narrow
+from astromorph.tables.columns import as_text, check_cells, like, narrow, no_rows
 from astromorph.tables.positions import has_positions
 from astromorph.tables.provenance import describe, scalars
 
@@ -71,7 +71,7 @@ def _choose(tables, path):
     if len(tables) == 1:
         return tables[0]
     placed = [each for each in tables if has_positions(
-        [(field.name, field.ucd) for field in each.fields])]
+        no_rows([field.name for field in each.fields], [field.ucd for field in each.fields]))]
     if not placed:
         names = ", ".join(each.name or each.ID or f"table {number}"
                           for number, each in enumerate(tables, start=1))

@@ -159,6 +159,13 @@ def test_shapes_of_the_models(server, monkeypatch):
     np.testing.assert_allclose(table["petroR90_r"], expected, rtol=1e-6)
 
 
+def test_exchanged_columns_of_types(server):
+    """As DR11 is reported to have them: a query by type would find nothing."""
+    eleven = replace(SURVEYS["legacy"], name="eleven", release="DR11")
+    found, usual = (query_galaxies(circle(5 * u.arcmin), survey) for survey in (eleven, "legacy"))
+    assert len(found) > 2 and len(found) == len(usual)
+
+
 def test_own_catalog(monkeypatch):
     def mine(release, center, radius, max_rows, faint_limit):
         assert (release, center.ra.deg, radius.arcmin, max_rows, faint_limit) == (

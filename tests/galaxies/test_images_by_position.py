@@ -74,7 +74,8 @@ def test_every_way_gives_the_same_probabilities(server, classifier, tmp_path, su
     for service in SURVEYS[survey].services:
         result = classifier.classify(table, services=service, survey=survey, cache=tmp_path,
                                      progress=False, provenance=True)
-        assert result["morph_flag"].tolist() == [0] * len(table)
+        others = service in SURVEYS[survey].other_colors
+        assert result["morph_flag"].tolist() == [others * MorphFlag.OTHER_COLORS] * len(table)
         assert set(result["cutout_service"]) == {service}
         (pictures if service in ("skyserver", "viewer", "hips2fits") else planes).append(
             answers(result))
@@ -283,6 +284,16 @@ def test_each_fault_has_its_flag(server, tmp_path, survey, service, kind, flag):
         flag |= MorphFlag.SERVER_ERROR
     assert failure.value.flag & flag
     assert not [path for path in tmp_path.rglob("*") if path.suffix in (".jpg", ".fits", ".png")]
+
+
+@pytest.mark.parametrize("survey", CENTERS)
+def test_a_position_outside_costs_one_request(server, tmp_path, survey, monkeypatch):
+    """The first service that answers settles it; none is asked again or left alone."""
+    monkeypatch.setitem(server.sky.footprints, survey, (80, 85))
+    result = fetch_cutouts(catalog(survey, 30), 30 * u.arcsec, survey=survey, cache=tmp_path,
+                           progress=False)
+    assert (result["morph_flag"] == MorphFlag.OUTSIDE_FOOTPRINT).all()
+    assert server.stats.requests == 30
 
 
 @pytest.mark.legacy

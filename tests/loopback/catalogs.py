@@ -46,9 +46,12 @@ def tap(request, sky, faults):
         if survey is None:
             raise QueryError(f"Table {selection.table} not found")
         galaxies = selection.galaxies(sky, survey)
-        rows = selection.answer([row_of(galaxy, survey) for galaxy in galaxies])
+        rows = [row_of(galaxy, survey) for galaxy in galaxies]
+        if selection.table.startswith("ls_dr11"):  # as reported: these two are exchanged
+            rows = [row | {"type": row["ref_cat"], "ref_cat": row["type"]} for row in rows]
+        rows = selection.answer(rows)
     except QueryError as error:
-        return text(votable_error(str(error)), 400, "application/x-votable+xml")
+        return text(votable_error(str(error)), content_type="application/x-votable+xml")
     most = min(int(request.number("maxrec", faults.max_rows)), faults.max_rows)
     table = Table(rows=rows[:most] or None, names=list(selection.columns),
                   dtype=None if rows[:most] else [float] * len(selection.columns))

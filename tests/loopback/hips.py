@@ -52,7 +52,7 @@ def hips2fits(request, sky, faults):
     if kind == "fits":
         body = _fits(view, grid, hips)
     elif band is None:
-        body = _color(view, hips, kind)
+        body = _color(view, hips, kind)  # without data transparent in PNG, white in JPEG
     else:
         cuts = query.get("min_cut", "0.5%"), query.get("max_cut", "99.5%")
         body = _gray(view, kind, cuts, stretch)
@@ -111,7 +111,11 @@ def _flux(view, factor):
 
 @lru_cache(maxsize=256)
 def _color(view, hips, kind):
-    return encode(with_black(view, _KNOWN[hips][0]), kind)
+    picture = with_black(view, _KNOWN[hips][0])
+    seen = np.isfinite(view.planes()).any(axis=0)[..., None]
+    if kind == "png":
+        return encode(np.concatenate([picture, np.uint8(255) * seen], axis=-1), kind)
+    return encode(np.where(seen, picture, np.uint8(255)), kind)
 
 
 @lru_cache(maxsize=64)

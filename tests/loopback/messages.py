@@ -60,13 +60,14 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True)
 class Response:
-    """What is sent back; ``chunked`` is without Content-Length."""
+    """What is sent back; ``chunked`` is without Content-Length; ``reason`` is the status line's."""
 
     body: bytes
     content_type: str = "image/jpeg"
     status: int = 200
     headers: dict = field(default_factory=dict)
     chunked: bool = False
+    reason: str | None = None
 
 
 def text(message, status=200, content_type="text/plain"):
@@ -95,7 +96,7 @@ def picture_bands(survey):
 
 
 def encode(pixels, kind="jpg"):
-    """Write a picture as jpg or png, from an array whose row 0 is in the south."""
+    """Write a picture as jpg or png, RGB or RGBA, from an array whose row 0 is in the south."""
     file = io.BytesIO()
     picture = Image.fromarray(np.ascontiguousarray(pixels[::-1]))
     picture.save(file, {"jpg": "jpeg"}.get(kind, kind), quality=92)

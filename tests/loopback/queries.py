@@ -15,6 +15,7 @@ _NEARBY = rf"fget(?:nearby|nearest)\w+eq\({_THREE}\)"
 _RECTANGLE = rf"fgetobjfromrect\w*\({_FOUR}\)"
 _BETWEEN = r"\b(?:\w+\.)?{}\s+between" + _NUMBER + "and" + _NUMBER
 _WRAPPED = rf"ra\s*>={_NUMBER}\)?\s*or\s*\(?(?:\w+\.)?ra\s*<={_NUMBER}"
+_IN = r"\b(?:\w+\.)?(\w+)\s+in\s*\(([^()]*)\)"
 _LIMIT = rf"\b(?:\w+\.)?(\w+)\s*(<=|>=|<|>|=){_NUMBER}"
 _COMPARE = {"<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge,
             "=": operator.eq}
@@ -48,6 +49,8 @@ class Selection:
         circles = self._numbers(_CIRCLE)
         circles += [(ra, dec, arcmin / 60) for ra, dec, arcmin in self._numbers(_NEARBY)]
         boxes = self._boxes()
+        if not circles and not boxes and self.top == 1:  # any row
+            return sky.catalog(survey, 180.0, 0.0, 1.0)
         if not circles and not boxes:
             raise QueryError("the query has no circle and no box that this sky understands")
         found = [sky.catalog(survey, *circle) for circle in circles]
@@ -59,7 +62,9 @@ class Selection:
         missing = set(self.columns.values()) - set(rows[0] if rows else self.columns.values())
         if missing:
             raise QueryError(f"Invalid column name '{min(missing)}'.")
-        limits = self._comparisons()
+        limits = self._comparisons() + [
+            (name, _is_one_of, re.findall(r"'(\w*)'", values.upper()))
+            for name, values in re.findall(_IN, self.conditions)]
         return [tuple(row[name] for name in self.columns.values()) for row in rows
                 if all(compare(row[name], value) for name, compare, value in limits
                        if name in row)][:self.top]
@@ -83,6 +88,10 @@ class Selection:
         return [tuple(map(float, one)) for one in re.findall(pattern, self.conditions)]
 
 
+def _is_one_of(value, texts):
+    return value.strip() in texts
+
+
 def row_of(galaxy, survey):
     """What a survey's catalog says about a galaxy: lower-case column name to value."""
     ra, dec, r90 = galaxy.ra, galaxy.dec, galaxy.r90
@@ -96,7 +105,8 @@ def row_of(galaxy, survey):
         return row | _magnitudes(galaxy, "ugriz", "petromag_", "modelmag_", "psfmag_", "dered_")
     if survey == "legacy":
         row |= {"ls_id": 10_000_000_000_000_000 + number, "brickid": number % 662_174,
-                "objid": number % 10_000, "type": "EXP", "sersic": 1.0, "shape_r": r50,
+                "objid": number % 10_000, "type": "EXP", "ref_cat": "",
+                "sersic": 1.0, "shape_r": r50,
                 "shape_e1": 0.0, "shape_e2": 0.0, "maskbits": 0, "brick_primary": 1,
                 "flux_r": 10 ** ((22.5 - galaxy.light.mag) / 2.5)}
         return row | _magnitudes(galaxy, "griz", "mag_", "dered_mag_")

@@ -13,7 +13,8 @@ def redirected(url):
     """Let the package ask a `LoopbackServer` at this address."""
     with ExitStack() as stack:
         for name, path in (("skyserver", ""), ("viewer", "/viewer"), ("hips2fits", "/hips2fits"),
-                           ("sia", "/sia"), ("tap", "/tap")):
+                           ("hips2fits_mirror", "/hips2fits-mirror"), ("sia", "/sia"),
+                           ("tap", "/tap")):
             stack.enter_context(services.conf.set_temp(f"{name}_url", url + path))
         conf = astroquery.sdss.conf
         stack.enter_context(conf.set_temp("skyserver_baseurl", url))

@@ -153,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, response, fault=None):
         body = response.body
-        self.send_response(response.status)
+        self.send_response(response.status, response.reason)
         self.send_header("Content-Type",
                          "text/plain" if fault == "type" else response.content_type)
         for name, value in response.headers.items():

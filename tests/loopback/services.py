@@ -18,7 +18,7 @@ _ROUTES = {
     r"/sas/dr\d+/.*\.fits\.bz2": frame,
     r"/viewer/jpeg-cutout/?": jpeg_cutout,
     r"/viewer/fits-cutout/?": fits_cutout,
-    r"/hips2fits": hips2fits,
+    r"/hips2fits(-mirror)?": hips2fits,
     r"/sia/\w+": image_list,
     r"/svc/cutout": cutout,
     r"/tap/sync": tap,

@@ -1,35 +1,57 @@
 """The Legacy Surveys viewer's cutouts, with what they do unasked."""
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 
-from astromorph.surveys import SURVEYS, Survey
-from loopback.messages import (Response, encode, fits_file, picture_bands, plane_bytes, shown,
-                               text)
+from loopback.messages import Response, encode, fits_file, plane_bytes, text
 from loopback.sky import Grid
 
 __all__ = ["fits_cutout", "jpeg_cutout"]
 
 _MAX_SIZE = 3000
 _NORTH = 32.375  # ls-dr10 is DR9 to the north of it, without i
+_SERVER_ERROR = "<!doctype html>\n<html><body><h1>Server Error (500)</h1></body></html>"
 
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
+    """A layer: ``shown`` draws planes; with ``whole_sky`` its list of bricks has all the sky."""
+
     survey: str
     bands: str
-    picture: Survey
+    shown: Callable
     title: str
     version: str
+    whole_sky: bool = True
 
 
-_SDSS = replace(SURVEYS["sdss"], scales={"g": 2.5, "r": 1.5, "i": 1.0, "z": 0.4}, offset=0.02)
+def _mapped(planes, scales, rgb, m, q=20.0):
+    """The viewer's color mapping: (y, x, 3) from 0 to 1."""
+    light = {band: np.clip(planes[band] * scale + m, 0, None) for band, scale in scales.items()}
+    mean = np.maximum(sum(light.values()) / len(light), 1e-6)
+    stretch = np.arcsinh(q * mean) / (np.sqrt(q) * mean)
+    parts = {band: (plane * stretch).clip(0, 1) for band, plane in light.items()}
+    channels = [sum(weight * parts[band] for band, weight in mix.items()) for mix in rgb]
+    return np.stack(channels, axis=-1)
+
+
+def _mapping(scales, rgb, m):
+    mixes = [{band: 1.0} if isinstance(band, str) else band for band in rgb]
+    return partial(_mapped, scales=scales, rgb=mixes, m=m)
+
+
+_GRZ = _mapping({"g": 6.0, "r": 3.4, "z": 2.2}, "zrg", 0.03)
+_GRIZ = _mapping({"g": 9.0, "r": 5.1, "i": 4.5, "z": 3.3},
+                 [{"z": 0.75, "i": 0.25}, {"r": 0.5, "i": 0.5}, {"g": 0.75, "r": 0.25}], 0.03)
+_GRI = _mapping({"g": 2.5, "r": 1.5, "i": 1.0}, "irg", 0.02)
 LAYERS = {
-    "ls-dr10": _Layer("legacy", "griz", SURVEYS["legacy"], "LegacySurvey", "DR10"),
-    "ls-dr9": _Layer("legacy", "grz", SURVEYS["legacy"], "LegacySurvey", "DR9"),
-    "des-dr1": _Layer("des", "grz", SURVEYS["des"], "DES", "DR1"),
-    "sdss": _Layer("sdss", "gri", _SDSS, "SDSS", "DR13"),
+    "ls-dr10": _Layer("legacy", "griz", _GRIZ, "LegacySurvey", "DR10"),
+    "ls-dr10-grz": _Layer("legacy", "grz", _GRZ, "LegacySurvey", "DR10"),
+    "ls-dr9": _Layer("legacy", "grz", _GRZ, "LegacySurvey", "DR9"),
+    "des-dr1": _Layer("des", "grz", _GRZ, "DES", "DR1", whole_sky=False),
+    "sdss": _Layer("sdss", "gri", _GRI, "SDSS", "DR13", whole_sky=False),
 }
 
 
@@ -45,7 +67,7 @@ def fits_cutout(request, sky, faults):
 
 def _cutout(request, sky, answer):
     if not {"ra", "dec"} <= set(request.query):
-        return text("need ra and dec", 400)
+        return text("Need ra,dec keywords", 400)
     layer = LAYERS.get(request.query.get("layer", "ls-dr10"))
     if layer is None:
         return text("no such layer")
@@ -58,13 +80,14 @@ def _cutout(request, sky, answer):
 
 
 def _picture(request, sky, layer, grid):
-    view = sky.view(layer.survey, grid, picture_bands(layer.picture), cut=request.cut)
-    return Response(_jpeg(view, layer))
+    """JPEG, also where there is no data: there it has the gray of no flux."""
+    return Response(_jpeg(sky.view(layer.survey, grid, layer.bands, cut=request.cut), layer))
 
 
 @lru_cache(maxsize=1024)
 def _jpeg(view, layer):
-    return encode(shown(view, layer.picture))
+    planes = dict(zip(view.bands, np.nan_to_num(view.planes())))
+    return encode(np.uint8(np.rint(255 * layer.shown(planes))))
 
 
 def _flux(request, sky, layer, grid):
@@ -73,8 +96,8 @@ def _flux(request, sky, layer, grid):
     if request.fault == "bands":
         bands = bands[::-1] if len(bands) > 1 else "z" if bands != "z" else "g"
     view = sky.view(layer.survey, grid, bands, cut=request.cut)
-    if not view.coverage() and not request.cut:
-        return text("No such object / no overlap", 500, "text/html")
+    if not layer.whole_sky and not view.coverage() and not request.cut:
+        return text(_SERVER_ERROR, 500, "text/html")
     empty = "i" if layer.version == "DR10" and grid.dec > _NORTH else ""
     shape = (grid.height, grid.width) if len(bands) == 1 else (len(bands), grid.height, grid.width)
     cards = [("SURVEY", layer.title), ("VERSION", layer.version), ("IMAGETYP", "image"),

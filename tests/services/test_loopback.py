@@ -240,7 +240,7 @@ def planes_of(service, get, hips, sdss, server):
 def stack_url(found, band):
     rows = [row for row in found if row["proctype"] == "Stack" and row["prodtype"] == "image"
             and row["obs_bandpass"].startswith(band)]
-    return max(rows, key=lambda row: row["exptime"]).getdataurl()
+    return next(row.getdataurl() for row in rows if f"p01_{band}.fits" in row.getdataurl())
 
 
 @pytest.mark.parametrize("service, factor", [
@@ -258,6 +258,52 @@ def test_flux_is_where_the_wcs_says_and_in_the_service_s_unit(service, factor, g
     np.testing.assert_allclose(blue(0, 0), factor * truth[74:76, 74:76].mean(), rtol=0.15)
 
 
+# One test for each row of the contract that no other test here holds
+
+
+@pytest.mark.parametrize("layer, gray", [("ls-dr10-grz", 32), ("ls-dr9", 32), ("ls-dr10", 32),
+                                         ("des-dr1", 32), ("sdss", 22)])
+def test_viewer_shows_one_gray_where_there_is_nothing(get, server, layer, gray):
+    for survey in ("legacy", "des", "sdss"):
+        server.sky.footprints[survey] = (80, 85)
+    answer = get(JPEG, ra=RA, dec=DEC, layer=layer, size=80)
+    assert answer.status_code == 200
+    assert np.ptp(picture(answer.content)) == 0
+    assert picture(answer.content).max() == pytest.approx(gray, abs=1)
+
+
+@pytest.mark.parametrize("layer, status", [("ls-dr10", 200), ("ls-dr10-grz", 200),
+                                           ("des-dr1", 500), ("sdss", 500)])
+def test_viewer_flux_where_there_is_nothing(get, server, layer, status):
+    """Zeros, or the bare page of any failure: nothing tells them apart."""
+    for survey in ("legacy", "des", "sdss"):
+        server.sky.footprints[survey] = (80, 85)
+    answer = get(FITS, ra=RA, dec=DEC, layer=layer, size=80)
+    assert answer.status_code == status
+    if status == 200:
+        assert not hdus(answer.content)[0].data.any()
+    else:
+        assert "Server Error (500)" in answer.text and "overlap" not in answer.text.lower()
+
+
+def test_viewer_without_a_position(get):
+    answer = get(JPEG, layer="sdss")
+    assert (answer.status_code, answer.text) == (400, "Need ra,dec keywords")
+
+
+def test_skyserver_has_a_finest_scale(get):
+    answer = get(SKYSERVER, ra=RA, dec=DEC, scale=0.014, width=212, height=212)
+    assert answer.status_code == 500 and answer.reason.startswith("INTERNAL SERVER ERROR.")
+    assert answer.content.startswith(b"\xff\xd8")
+
+
+def test_tap_errors_have_status_200(server):
+    """The reason is in the VOTable."""
+    answer = requests.get(server.url + "/tap/sync", timeout=10, params={
+        "QUERY": "SELECT nothing FROM nowhere", "LANG": "ADQL"})
+    assert answer.status_code == 200 and 'value="ERROR"' in answer.text
+
+
 # SkyServer's pictures
 
 
@@ -270,7 +316,9 @@ def test_skyserver_outside_the_footprint(get, server, black_tile):
         assert 0.88 < (picture(response.content) == 0).mean() < 1
     else:
         assert response.status_code == 404
-        assert response.text == "Requested (ra, dec) is outside the SDSS footprint"
+        assert response.reason == (
+            "NOT FOUND. Requested (ra, dec) is outside the SDSS footprint.")
+        assert (picture(response.content) == 0).mean() > 0.8
 
 
 @pytest.mark.parametrize("query", [{"width": 63}, {"height": 2049}, {"ra": "x"}, {"dec": None}])
@@ -369,7 +417,10 @@ def test_hips_color_as_fits_is_rgba(hips):
 
 def test_hips_outside_is_blank(hips):
     assert np.isnan(hips("CDS/P/DES-DR2/g", dec=50.0)[0].data).all()
-    assert not hips("CDS/P/DESI-Legacy-Surveys/DR10/color", dec=89.0, format="jpg").any()
+    color = "CDS/P/DESI-Legacy-Surveys/DR10/color"
+    assert (hips(color, dec=89.0, format="jpg") == 255).all()
+    assert not hips(color, dec=89.0, format="png")[..., 3].any()
+    assert (hips(color, format="png")[..., 3] == 255).all()
 
 
 def test_hips_gray_picture_is_cut_and_stretched(hips):
@@ -457,9 +508,9 @@ def test_csv_begins_as_skyserver_s(get):
 def test_sia_lists_stacks_and_decoys(server):
     found = pyvo.dal.SIAService(server.url + "/sia/des_dr2").search(CENTER, 0.02 * u.deg)
     table = found.to_table()
-    assert len(table) == 20 and set(table["proctype"]) == {"Stack", "InstCal"}
-    assert set(table["prodtype"]) == {"image", "weight"}
-    assert {name.split()[0] for name in table["obs_bandpass"]} == set("grizY")
+    assert len(table) == 66 and set(table["proctype"]) == {"Stack"}  # of two tiles
+    assert set(table["prodtype"]) == {"image", "mask", "weight"}
+    assert {name.split()[0] for name in table["obs_bandpass"]} == {*"grizY", "det"}
     url = stack_url(found, "r")
     assert "+" in url
     with requests.get(url, timeout=10) as response:
@@ -467,8 +518,12 @@ def test_sia_lists_stacks_and_decoys(server):
         header = hdus(response.content)[0].header
     assert header["MAGZERO"] == 30 and WCS(header).wcs.cd[0, 1] != 0
     assert requests.get(url.replace("+", "%2B"), timeout=10).status_code == 500
-    decoy = requests.get(url.replace("+p01", "+short"), timeout=10)
-    assert np.ptp(hdus(decoy.content)[0].data) == 0
+    for one, other in (("_r.fits", "_r_nobkg.fits"), ("_r.fits", "_det.fits"),
+                       ("extn=1", "extn=3")):
+        decoy = requests.get(url.replace(one, other), timeout=10)
+        assert np.ptp(hdus(decoy.content)[0].data) == 0
+    sliver = hdus(requests.get(url.replace("+p01", "+p02"), timeout=10).content)[0].data
+    assert len(sliver) < len(hdus(requests.get(url, timeout=10).content)[0].data) / 4
 
 
 def test_sia_outside_lists_nothing(server):

@@ -48,7 +48,7 @@ def server(running, monkeypatch, tmp_path):
     running.stats.reset()
     limits = dict(running.sky.footprints)
     items = {"skyserver_url": "", "viewer_url": "/viewer", "hips2fits_url": "/hips2fits",
-             "sia_url": "/sia"}
+             "hips2fits_mirror_url": "/hips2fits-mirror", "sia_url": "/sia"}
     monkeypatch.setattr(transport_module, "BACK_OFF", lambda state: 0)
     with set_temp_cache(tmp_path), \
             astroquery.sdss.conf.set_temp("skyserver_baseurl", running.url), \
@@ -96,7 +96,9 @@ def test_all_ways_show_the_same_galaxy(survey, service, server, transport):
                     np.roll(truth, 2, axis=1)):
         assert correlation(seen, changed) < correlation(seen, truth) - 0.02
     assert seen.mean() == pytest.approx(truth.mean(), rel=0.03)
-    assert (image.coverage, image.flag) == (1, 0)
+    others = MorphFlag.OTHER_COLORS if service in request.survey.other_colors else 0
+    assert (image.coverage, image.flag) == (1, others)
+    assert image.release == request.survey.releases.get(service, request.survey.release)
     assert image.url.startswith(server.url)
     assert set(image.bands) == set(request.bands)
     side = min(read_cutout(image.data, survey=survey, bands=request.bands).pixels.shape[:2])
@@ -138,14 +140,14 @@ class Recorder:
 
 @pytest.mark.parametrize("survey, service, expected", [
     ("sdss", "skyserver", {"ra": 180.0, "dec": 30.0, "scale": 0.3125, "width": 160, "height": 160}),
-    ("legacy", "viewer", {"layer": "ls-dr10", "pixscale": 0.3125, "size": 160}),
+    ("legacy", "viewer", {"layer": "ls-dr10-grz", "pixscale": 0.3125, "size": 160}),
     ("des", "viewer-fits", {"layer": "des-dr1", "bands": "grz", "size": 160}),
-    ("legacy", "hips2fits", {"hips": "CDS/P/DESI-Legacy-Surveys/DR10/color", "format": "jpg",
+    ("legacy", "hips2fits", {"hips": "CDS/P/DESI-Legacy-Surveys/DR10/color", "format": "png",
                              "NAXIS1": 160, "CRVAL1": 200.0, "CRVAL2": 5.0, "CRPIX1": 80.5,
                              "CDELT1": -0.3125 / 3600, "CTYPE2": "DEC--TAN"})])
 def test_what_is_asked(survey, service, expected):
     recorder = Recorder()
-    get_image_service(service)(make_request(survey), recorder)
+    get_image_service(service).fetch(make_request(survey), recorder)
     asked = recorder.params | json.loads(recorder.params.get("wcs", "{}"))
     assert {name: asked[name] for name in expected} == pytest.approx(expected)
 
@@ -155,7 +157,7 @@ def test_what_is_asked(survey, service, expected):
     ("hips2fits", 5000, 3000)])
 def test_sizes_that_services_take(service, pixels, asked):
     recorder = Recorder()
-    get_image_service(service)(make_request("legacy", pixels=pixels), recorder)
+    get_image_service(service).fetch(make_request("legacy", pixels=pixels), recorder)
     params = recorder.params | json.loads(recorder.params.get("wcs", "{}"))
     assert asked in (params.get("width"), params.get("size"), params.get("NAXIS1"))
     scale = params.get("scale") or params.get("pixscale") or 3600 * params["CDELT2"]
@@ -182,10 +184,11 @@ def test_bad_answers_are_told_apart(survey, service, kind, flag, says, server, t
     with pytest.raises(FetchError, match=says) as caught:
         get_image_service(service)(make_request(survey), transport)
     assert caught.value.flag == flag
-    assert caught.value.final == (kind == "blank")
+    mirror = service.startswith("hips2fits")  # is asked as well; a HiPS may lack a part
+    assert caught.value.final == (kind == "blank" and not mirror)
     asked = server.stats.requests - server.stats.paths["/sia/des_dr2"]
-    bands = 3 if kind == "blank" and service in ("sia", "hips2fits-fits") else 1
-    assert asked == (bands if kind == "blank" else 2)  # retried once
+    bands = {"sia": 4, "hips2fits-fits": 3}.get(service, 1)  # two tiles and two bands more
+    assert asked == (bands if kind == "blank" else 2) * (2 if mirror else 1)  # retried once
 
 
 @pytest.mark.parametrize("survey, service", PICTURES + FITS)
@@ -208,7 +211,8 @@ def test_outside_the_footprint(survey, service, server, transport):
     server.sky.footprints[survey] = (80, 85)
     with pytest.raises(FetchError, match="has no image of ra=") as caught:
         get_image_service(service)(make_request(survey), transport)
-    assert caught.value.flag == MorphFlag.OUTSIDE_FOOTPRINT and caught.value.final
+    assert caught.value.flag == MorphFlag.OUTSIDE_FOOTPRINT
+    assert caught.value.final == (not service.startswith("hips2fits"))
 
 
 @pytest.mark.parametrize("pixels", [64, 160, 424])
@@ -301,7 +305,7 @@ def test_get_image_service():
         return ServiceImage(b"", "", "", 1.0)
 
     own = get_image_service(my_service)
-    assert own.name == "my_service" and not own.local and own(None, None).url == ""
+    assert own.name == "my_service" and not own.local and own(make_request("des"), None).url == ""
     assert get_image_service(own) is own
     assert pickle.loads(pickle.dumps(IMAGE_SERVICES["hips2fits"])) == IMAGE_SERVICES["hips2fits"]
     with pytest.raises(ValueError, match="expected 'skyserver', .* Received 'skysever'"):
@@ -545,3 +549,84 @@ def test_real_images_are_whole(real_data, folder, survey, catalog):
     coverage, flags = np.array(checked).T
     assert (coverage > 0.98).mean() >= 0.995
     assert (flags.astype(int) & MorphFlag.SATURATED > 0).mean() < 0.01
+
+
+@pytest.mark.parametrize("survey", ["legacy", "des"])
+def test_the_viewers_picture_is_the_composite_of_its_flux(survey, server, transport):
+    """The layer of the record has the color mapping that the weights know.
+
+    JPEG halves the resolution of colors, which moves the noise of single pixels: means of 4 x 4.
+    """
+    request = make_request(survey)
+    picture, flux = (look(get_image_service(service)(request, transport), request.survey, 40)
+                     for service in ("viewer", "viewer-fits"))
+    assert 255 * np.abs(picture - flux).mean() < 2
+
+
+def test_other_layers_are_drawn_otherwise(server, transport):
+    """What the former layer showed is not what the weights know."""
+    request = make_request("legacy")
+    flux = look(get_image_service("viewer-fits")(request, transport), request.survey, 40)
+    other = make_request("legacy", layer="ls-dr10")
+    picture = look(get_image_service("viewer")(other, transport), request.survey, 40)
+    assert 255 * np.abs(picture - flux).mean() > 4
+
+
+def test_a_failure_of_the_viewer_is_told_from_nothing_there(server, transport):
+    """Its bare page says neither; two more requests, one of them for the picture, tell."""
+    server.faults.set(plan={"/viewer/fits-cutout": ["500", "500"]})
+    image = get_image_service("viewer-fits")(make_request("des"), transport)
+    assert image.coverage == 1 and server.stats.requests == 4
+    server.stats.reset()
+    server.sky.footprints["des"] = (80, 85)
+    for _ in range(12):  # more failures in a row than a host is allowed
+        with pytest.raises(FetchError) as caught:
+            get_image_service("viewer-fits")(make_request("des"), transport)
+        assert caught.value.final and caught.value.flag == MorphFlag.OUTSIDE_FOOTPRINT
+    assert server.stats.requests == 12 * 3
+
+
+def test_frames_too_small_for_skyserver(server, transport):
+    """It draws 0.015 arcsec per pixel at least: small frames get fewer pixels."""
+    image = get_image_service("skyserver")(make_request("sdss", width=2.0), transport)
+    assert read_cutout(image.data).pixels.shape[0] == 133
+    with pytest.raises(FetchError) as caught:
+        get_image_service("skyserver")(make_request("sdss", width=0.9), transport)
+    assert caught.value.flag == MorphFlag.BAD_SIZE and server.stats.requests == 1
+
+
+def test_the_mirror_answers_for_the_first_server(server, transport):
+    server.faults.set(plan=lambda path, n: "502" if path == "/hips2fits" else None)
+    image = get_image_service("hips2fits")(make_request("sdss"), transport)
+    assert image.coverage == 1 and "/hips2fits-mirror" in image.url
+
+
+def test_a_blank_hips_is_final_only_where_both_servers_are_blank(server, transport):
+    """And only where the survey has no better service."""
+    alone = {"services": ("hips2fits",)}
+    server.faults.set(plan=lambda path, n: "blank" if path == "/hips2fits" else None)
+    assert get_image_service("hips2fits")(make_request("sdss", **alone), transport).coverage == 1
+    server.faults.set(plan=None, rates={"blank": 1.0})
+    for record, final in ((alone, True), ({}, False)):
+        with pytest.raises(FetchError) as caught:
+            get_image_service("hips2fits")(make_request("sdss", **record), transport)
+        assert caught.value.flag == MorphFlag.OUTSIDE_FOOTPRINT and caught.value.final == final
+    with conf.set_temp("hips2fits_mirror_url", type(conf).hips2fits_mirror_url.defaultvalue):
+        with pytest.raises(FetchError) as caught:  # a server of one's own has no mirror
+            get_image_service("hips2fits")(make_request("sdss", **alone), transport)
+    assert not caught.value.final
+
+
+def test_half_a_picture_of_a_hips_is_half_transparent(server, transport):
+    server.faults.set(rates={"half": 1.0})
+    image = get_image_service("hips2fits")(make_request("sdss"), transport)
+    assert image.data.startswith(b"\x89PNG") and image.flag == MorphFlag.PARTIAL_FRAME
+    assert image.coverage == pytest.approx(0.5, abs=0.02)
+    assert read_cutout(image.data).pixels[:60].max() == 0
+
+
+def test_the_plain_coadd_of_the_tile_that_shows_the_galaxy(server, transport):
+    """Of 66 files: neither twins nor masks, and not the deeper tile at the edge."""
+    image = get_image_service("sia")(make_request("des"), transport)
+    assert image.coverage == 1 and "_r4907+p01_g.fits" in image.url
+    assert server.stats.paths["/svc/cutout"] == 4  # r of two tiles, two bands more
