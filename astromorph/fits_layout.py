@@ -1,11 +1,12 @@
 """How a FITS file is laid out: told from its headers, before anything else trusts them."""
 import bz2
 import gzip
+import io
 import math
 import os
 import re
 
-__all__ = ["PACKED", "layout_fault"]
+__all__ = ["PACKED", "layout_fault", "promised_size"]
 
 PACKED = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
 """What opens a compressed file, by its first two bytes (dict)."""
@@ -46,6 +47,29 @@ def layout_fault(file):
     finally:
         file.seek(0)
     return None
+
+
+def promised_size(data):
+    """Give the bytes that the first HDU of a FITS file has, without its padding.
+
+    Parameters
+    ----------
+    data : bytes
+        The start of the file, with the whole header.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If its header is damaged.
+    """
+    cards = _header(io.BytesIO(data))
+    if cards is None:
+        raise ValueError("it is truncated or damaged: a header has no END")
+    return _padded(_CARD * (len(cards) + 1)) + _data_size(_sizes(cards))
 
 
 def _next_header(file, at, size):
@@ -93,8 +117,11 @@ def _sizes(cards):
             value = re.fullmatch(rb"= *([-+]?[0-9]+) *(/.*)?", card[8:], re.DOTALL)
             if value is None or sizes.setdefault(name, int(value[1])) != int(value[1]):
                 raise ValueError(f"it is damaged: a card {name} is no number, or not the only one")
-        elif name == "GROUPS":
-            sizes[name] = card[10:30].strip() == b"T"
+        elif name in ("SIMPLE", "GROUPS"):
+            value = re.match(rb"= *([TF]) *(/|$)", card[8:])
+            if value is None:
+                raise ValueError(f"it is damaged: a card {name} is neither T nor F")
+            sizes[name] = value[1] == b"T"
     return sizes
 
 

@@ -104,11 +104,12 @@ def judged_by_one(kind, seed, data, numbers):
             if answer != "ready":
                 numbers = numbers[1:]
                 yield answer
-        process.kill()
+        if answer is not None and "died" not in answer:
+            process.kill()
         process.join()
         if answer is None:
             return
-        yield numbers[0], "any", "lost", 1, answer, 0
+        yield numbers[0], "any", "lost", 1, f"{answer} ({process.exitcode})", 0
         numbers = numbers[1:]
 
 

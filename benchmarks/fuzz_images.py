@@ -41,7 +41,7 @@ VALUES = ("-1 0 1 2 3 7 8 16 -32 -64 65535 99999999 2147483648 9999999999999 1E4
 # What Astropy says of missing padding, of which the file is complete, and of all cards alike.
 FINE = ("File may have been truncated", "Unexpected extra padding", "non-ASCII characters",
         "null bytes", "only applicable to integer", "ZTENSION")
-FREE = ("OBJECT", "INSTRUME", "SURVEY")  # text of people
+FREE = ("OBJECT", "INSTRUME", "SURVEY", "EXTEND")  # text of people, and what nobody reads
 
 
 @dataclass
@@ -440,8 +440,8 @@ def of_fits(data):
     except Exception as error:
         return f"{type(error).__name__}: {error!s:.200}"
     bad = [str(one.message) for one in said if not any(word in str(one.message) for word in fine)]
-    bad = [one for one in bad if "keyword is invalid" not in one or one.splitlines()[-1][:8].strip()
-           in KEYS]
+    bad = [one for one in bad if "keyword is invalid" not in one
+           or (key := one.splitlines()[-1][:8].strip()) in KEYS and key not in FREE]
     return "; ".join(bad)[:300] or lengths(data)
 
 

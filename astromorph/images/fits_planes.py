@@ -16,7 +16,7 @@ from astropy.nddata import Cutout2D, NDData
 from astropy.nddata.utils import overlap_slices
 
 from astromorph.errors import CutoutError
-from astromorph.fits_layout import PACKED, layout_fault
+from astromorph.fits_layout import PACKED, layout_fault, promised_size
 from astromorph.flags import MorphFlag
 from astromorph.images.bands import (band_names, header_band, light_planes, parse_band,
                                      split_bands)
@@ -462,7 +462,7 @@ def _uncompressed(file):
                               MorphFlag.UNREADABLE)
         while not _END.search(data) and len(data) < _MAX_HEADER and (more := packed.read(2880)):
             data += more
-        promised = fits.Header.fromstring(data).data_size
+        promised = promised_size(data)
         if promised <= _MAX_BYTES:
             data += packed.read(_MAX_BYTES + 1)
     if max(len(data), promised) > _MAX_BYTES:

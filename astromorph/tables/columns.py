@@ -46,7 +46,7 @@ def plain(table, *, objects=False):
             raise _refused(column, name, f"type {type(column).__name__}")
         elif column.dtype.kind == "O":
             result[name] = _of_objects(column, objects)
-        elif column.dtype.kind == "S" and np.any(np.ma.filled(column, b"") > b"\x7f"):
+        elif column.dtype.kind == "S" and not np.ma.filled(column, b"").tobytes().isascii():
             result[name] = as_text(column.astype(object))
         elif column.dtype.kind == "M":
             result[name] = _dates(column)
@@ -137,7 +137,7 @@ def check_cells(column, format, *, kinds="biufcSU", arrays="biufcSU", most=9, co
     most : int
         Most dimensions of a column.
     control : str
-        Characters that text must not have.
+        Characters that text must not have, besides halves of such (surrogates).
 
     Raises
     ------
@@ -150,9 +150,10 @@ def check_cells(column, format, *, kinds="biufcSU", arrays="biufcSU", most=9, co
         raise wrong("table", f"one value per cell, for {format}",
                     f"column {column.name!r} with cells of shape {column.shape[1:]}",
                     "Remove it, or write another format.")
-    if column.dtype.kind in "US" and control:
-        text = set("".join(map(str, np.unique(np.ma.filled(column, "").astype(str)))))
-        if found := sorted(text & set(control)):
+    if column.dtype.kind in "US":
+        text = set("".join(np.ma.filled(column, "").astype(str).ravel().tolist()))
+        if found := sorted(letter for letter in text
+                           if letter in control or "\ud800" <= letter <= "\udfff"):
             raise wrong("table", f"text that {format} can hold",
                         f"column {column.name!r} with the character {found[0]!r}",
                         "Replace it, or remove the column.")

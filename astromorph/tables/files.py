@@ -262,7 +262,9 @@ def _telling_rows(table):
             first = next((text for text in texts if text.startswith("#")), f"x{texts[0]}")
             cells = np.ma.filled(few[name], "").astype(object)
             cells.flat[0] = f"{first}{''.join(set(''.join(texts)))}x"  # a last NUL would be lost
-            few[name] = like(few[name], cells.astype(str), np.ma.getmaskarray(few[name]))
+            mask = np.ma.getmaskarray(few[name]).copy()
+            mask.flat[0] = False
+            few[name] = like(few[name], cells.astype(str), mask)
     return few
 
 
