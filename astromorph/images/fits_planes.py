@@ -22,6 +22,7 @@ from astromorph.images.bands import (band_names, header_band, light_planes, pars
                                      split_bands)
 from astromorph.images.celestial import linear_wcs, pixel_scale, pixels_of, wcs_header
 from astromorph.images.flux_units import linear_flux, to_nanomaggies
+from astromorph.images.packed import check_packed
 from astromorph.surveys import SURVEYS, get_survey
 
 __all__ = ["MAX_PIXELS", "FluxPlanes", "ImagePart", "OpenImage", "band_names", "open_regular",
@@ -280,6 +281,8 @@ def _(source: io.IOBase, files):
     if size % 2880 and size < _MAX_BYTES:  # the last padding may be missing
         source = io.BytesIO(source.read() + bytes(-size % 2880))
     hdus = files.enter_context(fits.open(source, memmap=False))
+    if any(isinstance(hdu, fits.CompImageHDU) for hdu in hdus):
+        check_packed(source)
     return _light(hdus, _part_of_file)
 
 
