@@ -74,22 +74,41 @@ def _sum_fault(hdu, file):
 
 
 def _tile_fault(hdu):
-    """Compare the sizes at the start of the tiles of HCOMPRESS with those of the header."""
+    """Compare the sizes at the start of tiles with those that the header, or the tile, has."""
     header = hdu.header
-    if header["ZCMPTYPE"] != "HCOMPRESS_1":
+    method = header["ZCMPTYPE"]
+    if method not in ("HCOMPRESS_1", "PLIO_1"):
         return None
+    shapes = _tile_shapes(header)
+    tiles = hdu.data["COMPRESSED_DATA"]
+    if len(tiles) != len(shapes):
+        return "it has another number of tiles"
+    sound = _is_line_list if method == "PLIO_1" else _is_hcompress
+    if all(sound(tile, shape) for tile, shape in zip(tiles, shapes) if len(tile)):
+        return None
+    return "a tile has another size than the header says"
+
+
+def _tile_shapes(header):
+    """Sides of the tiles in their order, but for those of one pixel."""
     sides = []
     for n in range(header["ZNAXIS"], 0, -1):
-        whole, tile = header[f"ZNAXIS{n}"], header.get(f"ZTILE{n}", 1)
-        if not tile > 0:
-            return f"ZTILE{n} is {tile}"
+        whole = header[f"ZNAXIS{n}"]
+        tile = max(header.get(f"ZTILE{n}", 1 if n > 1 else whole), 1)
         sides.append([min(tile, whole - start) for start in range(0, whole, tile)])
-    shapes = [[side for side in shape if side > 1] for shape in product(*sides)]
-    tiles = hdu.data["COMPRESSED_DATA"]
-    for tile, shape in zip(tiles, shapes, strict=False):
-        start = tile[:14].tobytes()
-        found = np.frombuffer(start[2:10], ">i4").tolist() if len(start) == 14 else []
-        if len(tile) and (start[:2] != b"\xdd\x99" or min(found, default=0) < 1
-                          or sorted(side for side in found if side > 1) != sorted(shape)):
-            return "a tile has another size than the header says"
-    return None if len(tiles) == len(shapes) else "it has another number of tiles"
+    return [[side for side in shape if side > 1] for shape in product(*sides)]
+
+
+def _is_hcompress(tile, shape):
+    start = tile[:14].tobytes()
+    found = np.frombuffer(start[2:10].ljust(8, b"\0"), ">i4").tolist()
+    return start[:2] == b"\xdd\x99" and min(found) > 0 and (
+        sorted(side for side in found if side > 1) == sorted(shape))
+
+
+def _is_line_list(tile, shape):
+    words = tile[:5].astype(int).tolist()
+    if len(words) < 5 and (len(words) < 3 or words[2] <= 0):
+        return False
+    length = words[2] if words[2] > 0 else (words[4] << 15) + words[3]
+    return 0 <= words[1] and 0 <= length <= len(tile)

@@ -62,7 +62,8 @@ def read_cutout(source, *, survey=None, bands=None):
     ----------
     source : object
         - a file name (str or path) or the bytes of a JPEG, a PNG or a FITS file (also ``.fz``,
-          ``.gz``, ``.bz2``): a (band, y, x) cube, one HDU per band, or one band;
+          ``.gz``, ``.bz2``): a (band, y, x) cube whose header names its bands (``BANDS``, or
+          ``BAND0`` and so on), one HDU per band, or one band;
         - an `~astropy.io.fits.HDUList`, an HDU, `~astropy.nddata.NDData` or
           `~astropy.nddata.CCDData`, an `~astropy.nddata.Cutout2D`;
         - a dict of band name to one of these or to a 2-D array of flux;

@@ -54,6 +54,14 @@ def test_tiles_of_other_sizes(place, value):
     refused(data[:at] + value.to_bytes(4, "big", signed=True) + data[at + 4:])
 
 
+def test_masks_of_line_lists():
+    data = packed("PLIO_1", (FLUX > 0.1).astype("i4") * 7 + (FLUX > 0.12) * np.int32(900))
+    assert read_cutout(data).pixels.shape == (50, 70, 3)
+    start = data.index((-100).to_bytes(2, "big", signed=True))  # of the header of each list
+    at = start - 4 if data[start - 4:start - 2] == bytes(2) else start - 2
+    refused(data[:at + 6] + (32000).to_bytes(2, "big") + data[at + 8:])
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("seed", range(5))
 def test_any_flipped_bit_of_the_data_breaks_the_sum(method, seed):
