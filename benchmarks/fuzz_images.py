@@ -436,7 +436,7 @@ def of_fits(data):
                 images = [hdu for hdu in hdus if hdu.is_image and hdu.data is not None]
                 cards = images[0].header
                 [cards[key] for key in KEYS if key in cards and key[0] not in "TZ"]
-                fine = FINE + ("BLANK",) * (cards["BITPIX"] < 0)
+                fine = FINE + ("BLANK",) * (cards["BITPIX"] < 0 or "BLANK" not in cards)
     except Exception as error:
         return f"{type(error).__name__}: {error!s:.200}"
     bad = [str(one.message) for one in said if not any(word in str(one.message) for word in fine)]
