@@ -191,3 +191,12 @@ def test_an_error_is_short(tmp_path):
     with pytest.raises(ArgumentError) as error:
         read_table(path)
     assert len(str(error.value)) < 600
+
+
+def test_votables_are_not_written_by_code_that_damages_memory(tmp_path, monkeypatch):
+    """Rows of 2**n bytes end the process, now and then (astropy #20419)."""
+    writer = pytest.importorskip("astropy.io.votable.tablewriter")
+    monkeypatch.setattr(writer, "write_tabledata", None)
+    table = Table({"a": ["x" * n for n in range(1, 600)], "b": np.arange(599)})
+    write_table(table, tmp_path / "t.vot")
+    assert read_table(tmp_path / "t.vot")["a"].tolist() == table["a"].tolist()
