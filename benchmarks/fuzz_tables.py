@@ -32,6 +32,7 @@ from astromorph.tables import FORMATS, check_columns, read_table, write_table
 from astromorph.tables.positions import angle_unit, find_positions, find_sizes
 
 ROWS, CELLS = 30, 10
+WRITTEN = 0.15  # of the tables, in one format each
 WORDS = ("", " ", "null", "NULL", "nan", "-9999", "-9999.0", "1e400", "-inf", "inf", "--",
          "N/A", "1,5", "10h", "10:61:00", "10:20", "+-3", "1_000", "0x10", "True", "\u221e",
          "\uff11\uff12", "1.2.3", "\t", '"', "'", "\\", "1e5", "0010", "9" * 40, "\u00a01",
@@ -79,7 +80,7 @@ class Tables:
     def make(self, n):
         rng = np.random.default_rng([self.seed, 2, n])
         if n % 7 < 2:
-            kind = list(CELL_KINDS)[rng.integers(len(CELL_KINDS))]
+            kind = rng.choice(list(CELL_KINDS), p=SHARES)
             return Made(f"cells {kind}", (n, CELL_KINDS[kind][0](rng)))
         if rng.random() < 0.2:
             return Made("memory", odd_table(rng))
@@ -126,7 +127,7 @@ def used(table, rng, folder):
             return "exception", 1, f"{use.__name__}: {type(error).__name__}: {error!s:.300}"
         if fault:
             return "odd", 1, f"{use.__name__}: {fault}"
-    fault = written(table, rng, folder) if folder and rng.random() < 0.4 else None
+    fault = written(table, rng, folder) if folder and rng.random() < WRITTEN else None
     return "used" if len(refused) < 4 else "of no use", 1, fault
 
 
@@ -467,4 +468,5 @@ CELL_KINDS = {"decimal": (decimals, positions_hold), "sexagesimal": (sexagesimal
               "labels": (zeros_and_ones, labels_hold), "joins": (ids, joins_hold),
               "files": (ids, files_hold), "units": (units, units_hold),
               "bands": (bands, bands_hold)}
+SHARES = [0.02 if kind == "units" else 0.98 / (len(CELL_KINDS) - 1) for kind in CELL_KINDS]
 assert set(SUFFIX) < set(FORMATS)
