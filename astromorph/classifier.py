@@ -2,7 +2,9 @@
 from astropy.table import Table
 
 from astromorph import running
+from astromorph.errors import keeps_result
 from astromorph.galaxies import open_source
+from astromorph.galaxies.source import check_options
 from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels
 from astromorph.metrics import score_table
@@ -50,9 +52,11 @@ class MorphologyClassifier:
 
         Parameters
         ----------
-        survey : str
+        survey : str or `~astromorph.surveys.Survey`
             The survey whose images will be classified, in upper or lower case: ``"sdss"``, or
-            ``"legacy"`` and ``"des"``, which share weights adapted to DECam images.
+            ``"legacy"`` and ``"des"``, which share weights adapted to DECam images. Any other
+            survey gets the weights for one of the same camera, else for the one whose pixels are
+            the nearest in units of its seeing, with a warning that says which.
         network : str, optional
             ``"pinwheel"`` (the default), or ``"ds18"``, the network of the paper.
 
@@ -63,7 +67,13 @@ class MorphologyClassifier:
         Raises
         ------
         ValueError
-            If there are no such weights; the message lists those that there are.
+            If there is no such survey or network; the message lists the weights that there are.
+
+        Warns
+        -----
+        AstromorphWarning
+            If the weights are those for another survey: `adapt`, or the check of the domain, must
+            confirm them.
         """
         return cls(TrainedModel.bundled(survey, network))
 
@@ -155,6 +165,7 @@ class MorphologyClassifier:
         """
         return running.predict(self.model, open_source(self.model, data, **options))
 
+    @keeps_result
     def classify(self, data, *, images=None, cutout_r90=None, r90=None, width=None, survey=None,
                  bands=None, ids=None, provenance=False, uncertainty=None, joint=False,
                  batch_size=128, precision=None, threads=None, progress=None, checkpoint=None,
@@ -215,7 +226,8 @@ class MorphologyClassifier:
             Threads that download and read images; by default one per core for images, and twice
             the requests that are allowed at a time for positions.
         progress : bool, optional
-            Show a progress bar; by default when on a terminal.
+            Show a progress bar; by default on a terminal and in a notebook. Elsewhere, unless it is
+            False, a line goes to stderr every half minute or so.
         checkpoint : path, optional
             A folder that keeps what is done, 1,024 rows at a time. However the run ends, the same
             call goes on from there. See `~astromorph.running.checkpoint.Checkpoint`.
@@ -239,6 +251,7 @@ class MorphologyClassifier:
         OSError
             If ``checkpoint`` is in use by another process, or cannot be written to.
         """
+        check_options(fetch, self.classify)
         source = open_source(
             self.model, data, images=images, cutout_r90=cutout_r90, r90=r90, width=width,
             survey=survey, bands=bands, ids=ids, provenance=provenance, **fetch)
@@ -317,6 +330,7 @@ class MorphologyClassifier:
 
         return classify_catalog(self, catalog, ra=ra, dec=dec, workers=workers, **options)
 
+    @keeps_result
     def suggest(self, data, n=300, *, seed=0, batch_size=64, threads=None, progress=None,
                 **options):
         """Suggest galaxies to label: those whose labels would teach this classifier most.
@@ -349,9 +363,11 @@ class MorphologyClassifier:
         """
         from astromorph.learning.suggesting import suggest
 
+        check_options(options, self.suggest)
         return suggest(self.model, open_source(self.model, data, **options), n, seed=seed,
                        batch_size=batch_size, threads=threads, progress=progress)
 
+    @keeps_result
     def calibrate(self, data, labels=None, *, key=None, method="platt", survey=None,
                   batch_size=128, threads=None, progress=None, **options):
         """Return a new classifier whose probabilities are right for galaxies like these.
@@ -383,7 +399,7 @@ class MorphologyClassifier:
         -------
         MorphologyClassifier
             Its `calibration_report` tells what changed. Questions with too few galaxies keep
-            their calibration, with a warning.
+            their calibration, with a warning; another one names those whose error did not fall.
 
         Raises
         ------
@@ -392,6 +408,7 @@ class MorphologyClassifier:
         """
         from astromorph.learning.calibrating import calibrate
 
+        check_options(options, self.calibrate)
         data = as_galaxies(data)
         if method in METHODS:  # those that take labels
             labels = read_labels(data, labels, self.questions, key=key)
@@ -408,6 +425,7 @@ class MorphologyClassifier:
         done = self.model.card.calibrated
         return done and Table(done["report"], meta={"method": done["method"]})
 
+    @keeps_result
     def align(self, data, *, survey=None, blur=None, threads=None, progress=None, **options):
         """Return a new classifier for images of another survey, from images without labels.
 
@@ -441,18 +459,21 @@ class MorphologyClassifier:
         """
         from astromorph.learning.aligning import align
 
+        check_options(options, self.align)
         source = open_source(self.model, data, survey=survey, **options)
         return type(self)(align(self.model, source, survey=survey, blur=blur, threads=threads,
                                 progress=progress))
 
+    @keeps_result
     def adapt(self, data, labels=None, *, key=None, survey=None, train="all", epochs=None,
               validation_fraction=0.2, folds=None, seed=0, align=True, learning_curve=(),
               threads=None, progress=None, **options):
         """Return a new classifier, taught by labeled galaxies, for the survey they come from.
 
         The new classifier is calibrated anew, on galaxies that its training did not see; what
-        adapting brought is in its `report`. Questions with fewer than 10 galaxies of either answer
-        keep the old answers. Ctrl-C ends the training and keeps the best weights so far.
+        adapting brought is in its `report`, and a warning says if no question got better. Questions
+        with fewer than 10 galaxies of either answer keep the old answers. Ctrl-C ends the training
+        and keeps the best weights so far.
 
         Parameters
         ----------
@@ -501,6 +522,7 @@ class MorphologyClassifier:
         """
         from astromorph.learning.adapting import adapt
 
+        check_options(options, self.adapt)
         data = as_galaxies(data)
         return type(self)(adapt(
             self.model, open_source(self.model, data, survey=survey, **options),
@@ -516,6 +538,7 @@ class MorphologyClassifier:
         adapted = self.model.card.adapted
         return adapted and AdaptationReport.from_dict(adapted["report"])
 
+    @keeps_result
     def evaluate(self, data, labels=None, *, key=None, threshold=0.5, intervals=True, **options):
         """Score the classifier on galaxies with known answers.
 
@@ -543,6 +566,7 @@ class MorphologyClassifier:
         ValueError
             If there are no labels, or not one row of them for each galaxy.
         """
+        check_options(options, self.evaluate, self.classify)
         columns = {question.column for question in self.questions}
         data = as_galaxies(data)
         labels = read_labels(data, labels, self.questions, key=key)

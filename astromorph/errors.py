@@ -21,13 +21,19 @@ import copyreg
 import os
 import sys
 import warnings
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from functools import wraps
 
 from astropy.utils.exceptions import AstropyUserWarning
 
+from astromorph.printing import printable
+
 __all__ = ["ArgumentError", "ArgumentTypeError", "AstromorphWarning", "CutoutError",
-           "DestinationError", "FetchError", "ImageError", "warn", "wrong"]
+           "DestinationError", "FetchError", "ImageError", "keeps_result", "warn", "wrong"]
 
 _HOME = os.path.dirname(__file__) + os.sep
+_late = ContextVar("late", default=None)  # what will be said once the work is done
 
 
 class ImageError(Exception):
@@ -42,7 +48,7 @@ class ImageError(Exception):
     """
 
     def __init__(self, message, flag):
-        super().__init__(message)
+        super().__init__(printable(message))
         self.flag = flag
 
     def __reduce__(self):
@@ -77,11 +83,15 @@ class FetchError(ImageError):
         Seconds that the service asks to wait.
     final : bool
         Whether no other service can do better: the position is outside the survey's footprint.
+    unreachable : bool
+        Whether nobody answered: there may be no network.
     """
 
-    def __init__(self, message, flag, *, retry=False, retry_after=None, final=False):
+    def __init__(self, message, flag, *, retry=False, retry_after=None, final=False,
+                 unreachable=False):
         super().__init__(message, flag)
         self.retry, self.retry_after, self.final = retry, retry_after, final
+        self.unreachable = unreachable
 
 
 class ArgumentError(ValueError):
@@ -103,7 +113,8 @@ class ArgumentError(ValueError):
 
     def __str__(self):
         hint = f" {self.hint}" if self.hint else ""
-        return f"{self.argument}: expected {self.expected}. Received {self.received}.{hint}"
+        return printable(f"{self.argument}: expected {self.expected}. Received {self.received}."
+                         f"{hint}")
 
 
 class ArgumentTypeError(ArgumentError, TypeError):
@@ -130,7 +141,16 @@ class DestinationError(FileExistsError, ArgumentError):
 
 
 class AstromorphWarning(AstropyUserWarning):
-    """A result deserves a second look."""
+    """A result deserves a second look.
+
+    Attributes
+    ----------
+    result : object
+        Where warnings are errors, what the work gave that had ended when this one was raised, such
+        as the table of ``classify``; else None.
+    """
+
+    result = None
 
 
 def wrong(argument, expected, received, hint=None, *, error=ArgumentError):
@@ -164,15 +184,65 @@ def wrong(argument, expected, received, hint=None, *, error=ArgumentError):
     return error(argument, expected, str(received), hint)
 
 
-def warn(message):
+def warn(message, *, late=False):
     """Warn the user, at the line of the user's code that called astromorph.
 
     Parameters
     ----------
     message : str
         What deserves a second look, and what to do.
+    late : bool
+        Whether it comes so late that the work should be ended first, see `keeps_result`.
     """
+    if late and _late.get() is not None:
+        _late.get().append(message)
+        return
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_HOME):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, AstromorphWarning, stacklevel=level)
+    warnings.warn(printable(message), AstromorphWarning, stacklevel=level)
+
+
+def keeps_result(function):
+    """Decorate a function: its late warnings wait until it has its result.
+
+    Where warnings are errors, the one that is raised has it as ``result``, so that hours of work
+    are not lost.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    callable
+    """
+    @wraps(function)
+    def kept(*args, **options):
+        with _waiting() as messages:
+            result = function(*args, **options)
+        try:
+            for message in messages:
+                warn(message, late=True)  # in another such function it waits for that one
+        except AstromorphWarning as warning:
+            warning.result = result
+            raise
+        return result
+
+    return kept
+
+
+@contextmanager
+def _waiting():
+    """A list of the late warnings, which are said at once where an error ends the work."""
+    messages = []
+    before = _late.set(messages)
+    try:
+        yield messages
+    except BaseException:
+        with suppress(AstromorphWarning):
+            for message in messages:
+                warn(message)
+        raise
+    finally:
+        _late.reset(before)

@@ -30,7 +30,7 @@ _turn = Lock()
 
 
 def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, threads=None,
-                       **options):
+                       progress=False, **options):
     """Classify the galaxies of a partition: the function for ``Catalog.map_partitions`` of LSDB.
 
     Use it where `classify_catalog` does not fit, on catalogs without a margin: of a margin the
@@ -50,6 +50,8 @@ def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, 
         degrees where nothing else is said.
     threads : int, optional
         Threads that get and read images; by default, for images, those of the worker.
+    progress : bool
+        Show a progress bar, of this partition.
     **options
         Of `~astromorph.classifier.MorphologyClassifier.classify`. Columns are given by their names;
         that of ``images`` holds paths, the bytes of image files, or arrays as nested lists.
@@ -73,7 +75,7 @@ def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, 
                 _models.append(classifier.model)
             if options.get("images") is not None:
                 threads = threads or cores
-        done = classifier.classify(table, threads=threads, progress=False, **options)
+        done = classifier.classify(table, threads=threads, progress=bool(progress), **options)
     result = partition.copy(deep=False)
     for name in done.colnames[len(table.colnames):]:
         result[name] = _as_arrow(done[name])
@@ -99,6 +101,9 @@ def classify_catalog(classifier, catalog, *, ra=None, dec=None, workers=None, **
         See `~astromorph.classifier.MorphologyClassifier.classify_catalog`.
     """
     _check_catalog(catalog, "catalog")
+    if options.pop("checkpoint", None) is not None:
+        raise wrong("checkpoint", "none for a catalog", "some",
+                    "write_catalog(..., resume=True) goes on after an interruption.")
     info = catalog.hc_structure.catalog_info
     options |= {"ra": ra or info.ra_column, "dec": dec or info.dec_column}
     if options.get("images") is None:

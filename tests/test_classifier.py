@@ -1,5 +1,6 @@
 """`MorphologyClassifier` through its public API, on the embedded simulated galaxies."""
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,18 @@ def test_one_warning_counts_the_bad_rows(classifier, jpegs):
     assert "row 1" in warning and "nowhere.jpg" in warning
 
 
+def test_where_warnings_are_errors_the_table_is_kept(classifier, jpegs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AstromorphWarning)
+        with pytest.raises(AstromorphWarning, match="1 of 2 galaxies could not") as raised:
+            classifier.classify([jpegs[0][0], "nowhere.jpg"])
+        table = raised.value.result
+        assert table["P_disk"].mask.tolist() == [False, True]
+        with pytest.raises(AstromorphWarning) as raised:
+            classifier.evaluate(["nowhere.jpg", jpegs[0][0]], np.eye(2, 3), intervals=False)
+    assert raised.value.result["n"].tolist() == [1, 1, 1]
+
+
 def test_predict_raises_on_a_bad_image(classifier):
     with pytest.raises(CutoutError, match="nowhere.jpg"):
         classifier.predict(["nowhere.jpg"])
@@ -222,9 +235,21 @@ def test_wrong_arguments(classifier, data, options, message):
         classifier.classify(data, **options)
 
 
+@pytest.mark.parametrize("method, typed, meant", [
+    ("classify", "image", "images"), ("classify", "batch_sise", "batch_size"),
+    ("predict", "cutout_r9", "cutout_r90"), ("adapt", "epoch", "epochs"),
+    ("suggest", "sed", "seed"), ("calibrate", "methods", "method"), ("align", "blurr", "blur"),
+    ("evaluate", "treshold", "threshold"), ("evaluate", "joined", "joint"),
+    ("classify", "epochs", None), ("suggest", "uncertainty", None)])
+def test_misspelt_options(classifier, method, typed, meant):
+    message = f"{typed}: expected a known option.*" + (f"Did you mean {meant}=" if meant else "")
+    with pytest.raises(TypeError, match=message):
+        getattr(classifier, method)(["a.jpg"], **{typed: 1})
+
+
 def test_unknown_weights():
     with pytest.raises(ValueError, match="bundled weights, .*'sdss' with network='ds18'"):
-        MorphologyClassifier.from_pretrained("hsc")
+        MorphologyClassifier.from_pretrained("2mass")
 
 
 @pytest.mark.parametrize("network", ["pinwheel", "ds18"])

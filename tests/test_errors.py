@@ -6,7 +6,8 @@ import pytest
 
 from astromorph import errors
 from astromorph.errors import (ArgumentError, ArgumentTypeError, AstromorphWarning, CutoutError,
-                               DestinationError, FetchError, ImageError, warn, wrong)
+                               DestinationError, FetchError, ImageError, keeps_result, warn,
+                               wrong)
 from astromorph.flags import MorphFlag
 from astromorph.services.errors import StatusError
 
@@ -20,6 +21,14 @@ def test_argument_errors(error, also):
     assert str(one) == "n: expected a positive integer. Received -3. Count again."
     assert (one.argument, one.expected, one.received, one.hint) == (
         "n", "a positive integer", "-3", "Count again.")
+
+
+def test_controls_of_names_do_not_reach_the_terminal(recwarn):
+    name = "a\x1b[31m\x07é.fits"
+    warn(f"{name} is odd")
+    for error in (wrong("data", "a file", name), CutoutError(name, MorphFlag.UNREADABLE),
+                  FetchError(name, MorphFlag.TIMED_OUT), recwarn[0].message):
+        assert "a\\x1b[31m\\x07é.fits" in str(error)
 
 
 def test_what_was_received_is_text():
@@ -50,6 +59,44 @@ def test_a_warning_names_the_line_of_the_user():
     with pytest.warns(AstromorphWarning, match="look") as caught:
         space["inner"]()
     assert caught[0].filename == __file__
+
+
+@keeps_result
+def work(*, fails=False):
+    """Ten things, and two late warnings."""
+    warn("early")
+    warn("first", late=True)
+    warn("second", late=True)
+    if fails:
+        raise OSError("full")
+    return list(range(10))
+
+
+@keeps_result
+def more_work():
+    return sum(work())
+
+
+def test_late_warnings_wait_for_the_result(recwarn):
+    assert more_work() == 45 and work.__doc__.startswith("Ten things")
+    assert [str(each.message) for each in recwarn] == ["early", "first", "second"]
+    assert {each.filename for each in recwarn[1:]} == {__file__}
+    warn("late, with nothing to wait for", late=True)
+    assert len(recwarn) == 4
+
+
+@pytest.mark.filterwarnings("error:first")
+def test_where_warnings_are_errors_the_result_is_kept():
+    with pytest.raises(AstromorphWarning, match="first") as raised:
+        more_work()
+    assert raised.value.result == 45
+    assert AstromorphWarning("x").result is None
+
+
+def test_late_warnings_of_work_that_fails_are_said(recwarn):
+    with pytest.raises(OSError, match="full"):
+        work(fails=True)
+    assert [str(each.message) for each in recwarn] == ["early", "first", "second"]
 
 
 def test_warnings_can_be_turned_off():

@@ -159,7 +159,7 @@ def test_no_rows_need_no_network(classifier, catalog):
     assert added == (dict.fromkeys(
         [*COLUMNS, *(f"{name}_err" for name in COLUMNS), "P_edge_on_joint", "P_bar_joint"],
         ARROW["float32"]) | {"morph_flag": ARROW["int32"]} | dict.fromkeys(
-        ["cutout_service", "cutout_url", "cutout_bands"], ARROW["str"]) | dict.fromkeys(
+        ["cutout_service", "cutout_url", "cutout_release", "cutout_bands"], ARROW["str"]) | dict.fromkeys(
         ["cutout_scale", "cutout_coverage"], ARROW["float64"]) | {"cutout_sha256": ARROW["str"]})
     assert list(frame.columns[:len(catalog.columns)]) == list(catalog.columns)
 
@@ -396,11 +396,21 @@ def test_an_extension_of_nothing(in_process, catalog, tmp_path):
     ({"r90": "radius"}, "r90: expected an angle"),
     ({"width": 3.0}, "width: expected an angle"),
     ({"uncertainty": "both"}, "uncertainty: expected one of None"),
+    ({"checkpoint": "folder"}, r"checkpoint: expected none.*resume=True"),
+    ({"batch_sise": 3}, "batch_sise.*Did you mean batch_size"),
     ({"workers": 0}, "workers"),
     ({"workers": 17}, "16 requests and 17 workers")])
 def test_wrong_arguments_raise_at_once(classifier, catalog, options, message):
     with pytest.raises(ValueError, match=message):
         classifier.classify_catalog(catalog, **options)
+
+
+def test_every_option_of_classify_is_taken(in_process, classifier, catalog, plain):
+    taken = inspect.signature(MorphologyClassifier.classify).parameters
+    options = {name: taken[name].default for name in taken if name not in ("self", "data", "fetch")}
+    result = classifier.classify_catalog(catalog, **options | OPTIONS | {
+        "progress": False, "threads": 1, "precision": "float32"}).compute()
+    assert set(COLUMNS) <= set(result.columns) and len(result) == N
 
 
 def test_other_catalogs_are_refused(classifier, table, monkeypatch):

@@ -3,15 +3,17 @@
 Heavy imports stay inside the functions, so that ``--help`` and a mistyped argument answer at once.
 """
 import json
+import logging
 import os
 import sys
 import time
 import traceback
-from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 
 from astromorph import __version__
 from astromorph.cli import adapt, cache, classify, demo, evaluate, info, suggest
-from astromorph.cli.parsing import Parser, explain, printable
+from astromorph.cli.parsing import Parser, explain
+from astromorph.printing import printable
 
 __all__ = ["build_parser", "main"]
 
@@ -62,6 +64,35 @@ def _open_streams():
             setattr(sys, name, open(os.devnull, "w"))  # for the rest of the process
 
 
+class _Stream:
+    """A standard stream as it is, but for what a subclass says."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+
+class _Safe(_Stream):
+    """Shows control characters, of names and of files of others, in place of obeying them."""
+
+    def write(self, text):
+        self._stream.write(printable(text))
+
+
+class _Patient(_Stream):
+    """Stops nobody who cannot write there: a message is no result."""
+
+    def write(self, text):
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self):
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def _let_go(stream):
     """Have what a stream still holds go nowhere, lest Python fail on it at its end."""
     with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
@@ -82,21 +113,23 @@ def build_parser():
 def _run(args):
     """Exit status and summary of a command; errors that are for people are said in a line."""
     try:
-        return args.run(args)
+        status, summary = args.run(args)
+        if args.warning is not None:  # warnings are errors; what was computed is written
+            return FAILED, summary | _complain(args, explain(args, args.warning))
+        return status, summary
     except KeyboardInterrupt:
         return INTERRUPTED, _complain(args, "interrupted" + getattr(args, "if_interrupted", ""))
     except Exception as error:
         if not _is_for_people(error):
             raise
         if args.verbose:
-            traceback.print_exc()
+            print(printable(traceback.format_exc()), file=sys.stderr)
         return FAILED, _complain(args, explain(args, error))
 
 
 def _complain(args, error):
     line = printable(" ".join(str(error).split())) or type(error).__name__
-    with suppress(OSError):
-        print(f"{args.parser.prog}: error: {line}", file=sys.stderr)
+    print(f"{args.parser.prog}: error: {line}", file=sys.stderr)
     return {"error": line}
 
 
@@ -112,18 +145,30 @@ def _speaking(args):
     """Say as much as is asked for; all but the summary of ``--json`` goes to stderr."""
     from astropy import log
 
-    before = log.level
-    log.addFilter(_without_controls)
-    log.setLevel("DEBUG" if args.verbose else "ERROR" if args.quiet else before)
+    level, make = log.level, logging.getLogRecordFactory()
+    disabled = logging.root.manager.disable
+    logging.setLogRecordFactory(_in_our_words(make, args.parser))
+    log.setLevel("DEBUG" if args.verbose else level)
+    if args.quiet:
+        logging.disable(logging.WARNING)  # whichever logger shows the warnings
     try:
-        with redirect_stdout(sys.stderr) if args.json else nullcontext():
+        with redirect_stderr(_Patient(sys.stderr)), \
+                redirect_stdout(_Safe(sys.stderr if args.json else sys.stdout)):
             yield
     finally:
-        log.removeFilter(_without_controls)
-        log.setLevel(before)
+        logging.setLogRecordFactory(make)
+        log.setLevel(level)
+        logging.disable(disabled)
 
 
-def _without_controls(record):
-    """Names and what services say come as warnings, too."""
-    record.msg, record.args = printable(record.getMessage()), ()
-    return True
+def _in_our_words(make, parser):
+    """A maker of what is logged, by whichever logger: warnings, too, of Astropy and astroquery.
+
+    Advice names options; what names and services send cannot control the terminal.
+    """
+    def words(*args, **more):
+        record = make(*args, **more)
+        record.msg, record.args = printable(parser.spell(record.getMessage())), ()
+        return record
+
+    return words

@@ -4,12 +4,13 @@ from pathlib import Path
 from astromorph.cli.galaxies import (add_galaxies, add_labels, add_network, load_classifier,
                                      read_galaxies, read_given_labels)
 from astromorph.cli.output import check_file, say
-from astromorph.cli.parsing import add_command, given
+from astromorph.cli.parsing import add_command, given, result_of
 
 __all__ = ["add_parser", "run"]
 
 _EXAMPLES = """
 astromorph adapt labeled.fits --survey des -o mine.safetensors
+astromorph adapt labeled.fits --from sdss --survey des -o mine.safetensors
 astromorph adapt labeled.csv --images file --cutout-r90 8.48 -o mine.safetensors --seed 1
 astromorph adapt cutouts/ --r90 measure --labels votes.ecsv -o mine.safetensors
 """
@@ -20,6 +21,9 @@ def add_parser(commands):
     parser = add_command(commands, "adapt", run, "Teach a classifier another survey from a few "
                                                  "hundred labeled galaxies.", _EXAMPLES)
     add_network(parser)
+    parser.add_argument("--from", dest="start", metavar="FILE|SURVEY",
+                        help="weights to start from, a file or those of a survey; default: "
+                             "--weights, else those of --survey")
     add_galaxies(parser, batches=False)
     add_labels(parser)
     add = parser.add_argument_group("training").add_argument
@@ -47,13 +51,14 @@ def run(args):
     galaxies = read_galaxies(args)
     classifier = load_classifier(args)
     labels = read_given_labels(args, galaxies.data, classifier.questions)
-    adapted = classifier.adapt(
-        galaxies.data, labels, **galaxies.options,
-        **given(args, "train", "epochs", "validation_fraction", "folds", "seed", "align",
+    adapted = result_of(
+        args, classifier.adapt, galaxies.data, labels, **galaxies.options,
+        **given(args, "key", "train", "epochs", "validation_fraction", "folds", "seed", "align",
                 "learning_curve"))
     adapted.write(args.output, overwrite=args.overwrite)
     print(adapted.report)
     say(args, f"Wrote {args.output}.")
     card = adapted.card
     return 0, {"output": args.output, "network": card["network"], "survey": card["survey"],
-               "weights": card["sha256"], "report": adapted.report.to_dict()}
+               "weights": card["sha256"], "better": adapted.report.better,
+               "report": adapted.report.to_dict()}

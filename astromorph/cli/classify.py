@@ -5,8 +5,8 @@ from pathlib import Path
 from astromorph.cli.galaxies import (add_galaxies, add_network, load_classifier, open_galaxies,
                                      read_galaxies)
 from astromorph.cli.output import (add_output, check_input, check_output, check_page,
-                                   count_outcomes, say, write_output)
-from astromorph.cli.parsing import add_command, given
+                                   count_outcomes, may_replace, say, write_output)
+from astromorph.cli.parsing import add_command, given, result_of
 
 __all__ = ["add_parser", "run"]
 
@@ -102,10 +102,10 @@ def _classify(args, output_format):
         options["checkpoint"] = checkpoint
     classifier = load_classifier(args)
     if args.region is None:
-        table = classifier.classify(galaxies.data, **options)
+        table = result_of(args, classifier.classify, galaxies.data, **options)
     else:
-        table = classifier.classify_region(read_region(args.region), **options,
-                                           **given(args, "max_rows", "faint_limit"))
+        table = result_of(args, classifier.classify_region, read_region(args.region), **options,
+                          **given(args, "max_rows", "faint_limit"))
     outcome = count_outcomes(table["morph_flag"])
     write_output(args, table)
     if args.resume and args.checkpoint is None:
@@ -155,7 +155,7 @@ def _write_report(args, table, classifier, galaxies):
     if galaxies.positions:
         images = _from_cache(table, classifier, galaxies)
     write_report(table, args.report, classifier=classifier, images=images,
-                 overwrite=args.overwrite)
+                 overwrite=may_replace(args, args.report))
 
 
 def _from_cache(table, classifier, galaxies):

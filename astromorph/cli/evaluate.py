@@ -1,8 +1,8 @@
 """``astromorph evaluate``: labeled galaxies in, scores out."""
 from astromorph.cli.galaxies import (add_galaxies, add_labels, add_network, load_classifier,
                                      read_galaxies, read_given_labels)
-from astromorph.cli.output import add_output, check_output, write_output
-from astromorph.cli.parsing import add_command, given
+from astromorph.cli.output import add_output, check_output, say, write_output
+from astromorph.cli.parsing import add_command, given, result_of
 
 __all__ = ["add_parser", "run"]
 
@@ -34,11 +34,21 @@ def run(args):
     galaxies = read_galaxies(args)
     classifier = load_classifier(args)
     labels = read_given_labels(args, galaxies.data, classifier.questions)
-    scores = classifier.evaluate(galaxies.data, labels, **galaxies.options,
-                                 **given(args, "threshold", "intervals"))
-    write_output(args, scores)
-    return 0, {"output": args.output,
-               "scores": [dict(zip(scores.colnames, map(_plain, row))) for row in scores]}
+    scores = result_of(args, classifier.evaluate, galaxies.data, labels, **galaxies.options,
+                       **given(args, "key", "threshold", "intervals"))
+    nothing = not scores["n"].any()
+    if nothing:
+        say(args, "No galaxy has both a label and a probability: there is nothing to score.")
+        nothing = not _is_classified(galaxies.data, classifier.questions)  # but by this run
+    if not nothing:
+        write_output(args, scores)
+    return int(nothing), {
+        "output": None if nothing else args.output,
+        "scores": [dict(zip(scores.colnames, map(_plain, row))) for row in scores]}
+
+
+def _is_classified(data, questions):
+    return {question.column for question in questions} <= set(getattr(data, "colnames", ()))
 
 
 def _plain(value):

@@ -3,14 +3,14 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, given, number_or_word,
-                                    survey_name)
+from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, explain, given,
+                                    number_or_word, survey_or_record)
 
 __all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "load_classifier",
            "open_galaxies", "read_galaxies", "read_given_labels"]
 
 _SKY = ("ra", "dec", "width", "ids", "local", "services", "pixels", "cache", "offline", "max_age",
-        "per_host", "timeout", "retries", "provenance")
+        "footprint", "per_host", "timeout", "retries", "provenance")
 """Options for positions only."""
 _OF_RUNS = ("threads", "batch_size", "progress")
 
@@ -44,7 +44,8 @@ def add_galaxies(parser, *, batches=True):
         run.add_argument("--batch-size", type=int, metavar="N",
                          help="galaxies in one pass of the network")
     run.add_argument("--progress", action=argparse.BooleanOptionalAction,
-                     help="show a progress bar; default: on a terminal")
+                     help="show a progress bar; default: on a terminal, elsewhere a line now and "
+                          "then")
 
 
 def _add_columns(parser):
@@ -78,9 +79,10 @@ def _add_columns(parser):
 
 def _add_services(parser):
     add = parser.add_argument_group("images").add_argument
-    add("--survey", type=survey_name, metavar="NAME",
-        help="survey of the images, whose weights are taken: sdss (default), des or legacy; the "
-             "colors of FITS images are by default told from their bands")
+    add("--survey", type=survey_or_record, metavar="NAME",
+        help="survey of the images, whose weights are taken: sdss (default), one that 'astromorph "
+             "info surveys' lists, or a TOML file with the record of another; the colors of FITS "
+             "images are by default told from their bands")
     add("--bands", metavar="LETTERS", help="bands of FITS planes in their order, as grz")
     add("--offline", action="store_const", const=True,
         help="ask no service: use only images that the cache or --local holds")
@@ -94,6 +96,8 @@ def _add_services(parser):
     add("--pixels", type=int, metavar="N", help="pixels of the images on a side")
     add("--cache", metavar="DIR", help="folder that keeps images, or 'no'; default: the usual one")
     add("--max-age", type=float, metavar="DAYS", help="ask again for images older than this")
+    add("--footprint", action="store_const", const=True,
+        help="ask for nothing outside of the survey's coverage map, which is got from the CDS once")
     add("--per-host", type=int, metavar="N", help="most requests at a time to a host (16)")
     add("--timeout", type=float, metavar="SECONDS", help="time to wait for an answer (30)")
     add("--retries", type=int, metavar="N", help="attempts after a first one that failed (6)")
@@ -112,8 +116,11 @@ def add_labels(parser):
     """Add the options that say where labels are."""
     add = parser.add_argument_group("labels").add_argument
     add("--labels", type=Path, metavar="TABLE",
-        help="table of labels (disk, edge_on, bar: 1, 0 or missing) or of Galaxy Zoo votes, one "
-             "row per galaxy in the same order; default: columns of the table of galaxies")
+        help="table of labels (disk, edge_on, bar: 1, 0 or missing) or of Galaxy Zoo votes, "
+             "matched by the names of the galaxies, else row by row; default: columns of the table "
+             "of galaxies")
+    add("--key", metavar="COLUMN", help="column of --labels that names the galaxies, also in their "
+        "table; default: one with a usual name, as file, name, id or objid")
     add("--vote-threshold", type=float, metavar="F",
         help="fraction of the votes that an answer must exceed to be a label (0.7)")
     add("--min-votes", type=float, metavar="N", help="votes that a question needs (5)")
@@ -152,26 +159,45 @@ def open_galaxies(galaxies, classifier, **options):
 def load_classifier(args):
     """The classifier that the arguments tell."""
     from astromorph import MorphologyClassifier
+    from astromorph.surveys import SURVEYS
 
-    if args.weights is not None:
-        return MorphologyClassifier.read(args.weights)
+    start = getattr(args, "start", None)
+    if start is not None and args.weights is not None:
+        args.parser.error("--from and --weights exclude each other")
+    path = args.weights if start is None or start.lower() in SURVEYS else start
+    if start is not None and path == start and not Path(start).exists():
+        args.parser.error(f"--from: expected a weights file, or one of {', '.join(SURVEYS)}. "
+                          f"Received {start!r}; there is no such file.")
+    if path is not None:
+        if args.network is not None:
+            args.parser.error("--network goes with the weights of a survey, not with a file")
+        return MorphologyClassifier.read(path)
     try:
-        return MorphologyClassifier.from_pretrained(args.survey or "sdss", network=args.network)
+        return MorphologyClassifier.from_pretrained(start or args.survey or "sdss",
+                                                    network=args.network)
     except ValueError as error:
-        args.parser.error(str(error))
+        args.parser.error(explain(args, error))
 
 
 def read_given_labels(args, data, questions):
     """Labels as the arguments want them; None to take those of the data as they are."""
-    from astromorph.learning.labels import make_labels, without_answers
+    from astromorph.errors import ArgumentError
+    from astromorph.learning.labels import labels_of
 
     choices = given(args, "min_votes", "agreement", "dialect")
     if args.vote_threshold is not None:
         choices["threshold"] = args.vote_threshold
+    if args.key is not None and args.labels is None:
+        args.parser.error("--key goes with --labels")
     if args.labels is None and not choices:
         return None
     table = data if args.labels is None else _read(args.labels)
-    return make_labels(without_answers(table, questions), questions=questions, **choices)
+    try:
+        return labels_of(table, questions, key=args.key, **choices)
+    except ArgumentError as error:
+        if error.argument == "threshold":  # which here is that of probabilities
+            error.argument = "vote_threshold"
+        raise
 
 
 def _read(path, format=None, hdu=None):

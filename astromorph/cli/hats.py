@@ -5,7 +5,7 @@ from contextlib import contextmanager, nullcontext
 
 from astromorph.atomic import written_whole
 from astromorph.cli.galaxies import load_classifier, read_galaxies
-from astromorph.cli.output import count_outcomes
+from astromorph.cli.output import count_outcomes, may_replace
 from astromorph.cli.parsing import given
 from astromorph.tables.hats import describe_hats, open_hats, read_columns
 
@@ -13,8 +13,9 @@ __all__ = ["classify_hats"]
 
 # What makes no difference to the result.
 _INDIFFERENT = {"run", "parser", "verbose", "quiet", "json", "if_interrupted", "resume",
-                "overwrite", "workers", "threads", "batch_size", "progress", "per_host", "timeout",
-                "retries", "output_format", "report", "checkpoint", "dry_run"}
+                "overwrite", "workers", "warning", "empty", "threads", "batch_size", "progress",
+                "per_host", "timeout", "retries", "output_format", "report", "checkpoint",
+                "dry_run"}
 
 
 def classify_hats(args):
@@ -31,8 +32,9 @@ def classify_hats(args):
     units = {column.name: column.unit for column in columns.itercols() if column.unit}
     if args.workers:
         options["workers"] = args.workers
-    with _cluster(args.workers), written_whole(args.output, overwrite=args.overwrite,
-                                               part=_kept(args, classifier)) as part:
+    with _cluster(args.workers), written_whole(
+            args.output, overwrite=may_replace(args, args.output),
+            part=_kept(args, classifier)) as part:
         result = classifier.classify_catalog(catalog, units=units, **options)
         result.write_catalog(part, catalog_name=args.output.name, as_collection=False,
                              resume=args.resume, progress_bar=not args.quiet)

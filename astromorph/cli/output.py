@@ -1,13 +1,14 @@
 """Where results go: a table file, a report, the terminal."""
 import sys
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from astromorph.cli.parsing import printable
+from astromorph.cli.parsing import explain
+from astromorph.printing import printable
 
 __all__ = ["add_output", "check_file", "check_input", "check_output", "check_page",
-           "count_outcomes", "print_table", "say", "write_output"]
+           "count_outcomes", "may_replace", "print_table", "say", "write_output"]
 
 
 def add_output(parser, what, *, default="print it"):
@@ -28,10 +29,21 @@ def check_output(args):
     if args.output is None:
         return None
     if not args.overwrite and _holds_nothing(args.output, args.output_format):
-        say(args, f"No galaxy of {args.output} could be classified: it will be replaced.")
-        args.overwrite = True
+        _give_up(args, args.output)
     with _refusing(args, "--output"):
-        return check_destination(args.output, overwrite=args.overwrite, format=args.output_format)
+        return check_destination(args.output, overwrite=may_replace(args, args.output),
+                                 format=args.output_format)
+
+
+def may_replace(args, path):
+    """Whether an existing output may be: it was asked for, or there is nothing in it."""
+    return args.overwrite or path in args.empty
+
+
+def _give_up(args, path):
+    """Have the output of a run that classified nothing not stand in the way of the next run."""
+    say(args, f"No galaxy of {path} could be classified: it will be replaced.")
+    args.empty += (path,)
 
 
 def _holds_nothing(path, format):
@@ -71,25 +83,25 @@ def check_file(args, path):
 
 def check_page(args, path):
     """The same of a report."""
-    from astromorph.report import check_report
+    from astromorph.report import check_report, reports_nothing
 
+    if not args.overwrite and reports_nothing(path):
+        _give_up(args, path)
     with _refusing(args, "--report"):
-        check_report(path, overwrite=args.overwrite)
+        check_report(path, overwrite=may_replace(args, path))
 
 
 @contextmanager
 def _refusing(args, place):
     """Make what cannot be written to a wrong argument; ``place`` stands for the path."""
-    from astromorph.atomic import REPLACE_HINT
     from astromorph.errors import ArgumentError
 
     try:
         yield
     except ArgumentError as error:
-        argument = {"path": place, "table": place, "format": "--output-format"}.get(
+        error.argument = {"path": place, "table": place, "format": "--output-format"}.get(
             error.argument, error.argument)
-        hint = "Pass --overwrite to replace it." if error.hint == REPLACE_HINT else error.hint
-        args.parser.error(str(ArgumentError(argument, error.expected, error.received, hint)))
+        args.parser.error(explain(args, error))
     except OSError as error:
         args.parser.error(str(error))
 
@@ -101,7 +113,8 @@ def write_output(args, table):
     if args.output is None:
         print_table(table)
     else:
-        write_table(table, args.output, overwrite=args.overwrite, format=args.output_format)
+        write_table(table, args.output, overwrite=may_replace(args, args.output),
+                    format=args.output_format)
 
 
 def print_table(table):
@@ -138,5 +151,4 @@ def count_outcomes(flags, counts=1):
 def say(args, line):
     """A line for people, on stderr."""
     if not args.quiet:
-        with suppress(OSError):
-            print(printable(line), file=sys.stderr)
+        print(printable(line), file=sys.stderr)

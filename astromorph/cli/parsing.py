@@ -1,18 +1,66 @@
 """What the parsers of all commands share: one-line errors, common options, kinds of values."""
 import argparse
+import re
+from difflib import get_close_matches
 from typing import NamedTuple
 
+from astromorph.printing import printable
+
 __all__ = ["ColumnWithUnit", "Parser", "add_command", "angle", "angle_or_column", "explain",
-           "given", "number_or_word", "printable", "survey_name"]
+           "given", "number_or_word", "result_of", "survey_or_record"]
+
+# An argument as advice for Python has it: its name, and its value if one is said.
+_ARGUMENT = re.compile(r"""\b([a-z]\w*)=("[^"\s]*"|'[^'\s]*'|[\w.+-]*\w)?""")
+# Units as Python has them, and as they are typed.
+_UNITS = ((re.compile(r"\b([\d.]+) \* u\.(\w+)"), r"\1\2"),
+          (re.compile(r"table\['(.+?)'\]\.unit = '(\w+)'"), r"\1:\2"))
 
 
 class Parser(argparse.ArgumentParser):
     """Reports a wrong argument in one line, without the usage above it."""
 
+    def parse_args(self, args=None, namespace=None):
+        """Of an unknown option, name the nearest one of the command."""
+        args, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            parser = getattr(args, "parser", self)
+            near = get_close_matches(unknown[0].partition("=")[0], parser._option_string_actions, 1)
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}"
+                         + "".join(f"; did you mean {option}?" for option in near))
+        return args
+
+    def option(self, name):
+        """The option that an argument of Python is here, or its name if it is none."""
+        action = self._by_name().get(name)
+        return _long(action) if action else name
+
+    def spell(self, text):
+        """Advice for Python as the command line has it: ``offline=True`` becomes --offline."""
+        for python, typed in _UNITS:
+            text = python.sub(typed, text)
+        return _ARGUMENT.sub(self._spelled, text)
+
+    def _by_name(self):
+        return {action.dest: action for action in self._actions if action.option_strings}
+
+    def _spelled(self, argument):
+        name, value = argument[1], (argument[2] or "").strip("\"'")
+        action = self._by_name().get(name)
+        if action is None:
+            return argument[0]
+        option = _long(action)
+        if value and action.nargs == 0:  # a switch
+            return option if value == str(action.const) else f"no {option}"
+        return f"{option} {value}".strip()
+
     def error(self, message):
         """Say what is wrong in one line, and exit with 2."""
         line = printable(" ".join(message.split()))
         self.exit(2, f"{self.prog}: error: {line} (try '{self.prog} --help')\n")
+
+
+def _long(action):
+    return next(option for option in action.option_strings if option.startswith("--"))
 
 
 class ColumnWithUnit(NamedTuple):
@@ -28,7 +76,7 @@ def add_command(commands, name, run, help_text, examples):
         name, help=help_text, description=help_text,
         epilog="examples:\n" + "".join(f"  {line}\n" for line in examples.strip().splitlines()),
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.set_defaults(run=run, parser=parser)
+    parser.set_defaults(run=run, parser=parser, warning=None, empty=())
     says = parser.add_argument_group("what it says")
     says.add_argument("-v", "--verbose", action="store_true", help="say more")
     says.add_argument("-q", "--quiet", action="store_true",
@@ -44,32 +92,31 @@ def given(args, *names):
     return {name: value for name, value in values.items() if value is not None}
 
 
+def result_of(args, function, *data, **options):
+    """What a function gives; a late warning, where warnings are errors, waits in ``args.warning``.
+
+    See `~astromorph.errors.keeps_result`.
+    """
+    from astromorph.errors import AstromorphWarning
+
+    try:
+        return function(*data, **options)
+    except AstromorphWarning as warning:
+        if warning.result is None:
+            raise
+        args.warning = warning
+        return warning.result
+
+
 def explain(args, error):
-    """What an error says, with the option in place of the argument that it is about."""
+    """What an error says, with options in place of the arguments that it is about."""
     from astromorph.errors import ArgumentError
 
+    text = args.parser.spell(str(error)) or type(error).__name__
     if not isinstance(error, ArgumentError):
-        return str(error) or type(error).__name__
-    names = [f"--{name.replace('_', '-')}" if name in vars(args) else name
-             for name in error.argument.split(", ")]
-    return str(ArgumentError(", ".join(names), error.expected, error.received, error.hint))
-
-
-def printable(text):
-    r"""Text without the characters that a terminal would obey, or could not encode.
-
-    Parameters
-    ----------
-    text : str
-        Of names, of services, of anybody.
-
-    Returns
-    -------
-    str
-        They stand there as escapes, ``\x1b``.
-    """
-    return "".join(one if one.isprintable() or one in "\n\t\xa0" else
-                   one.encode("unicode_escape").decode() for one in text)
+        return text
+    names = map(args.parser.option, error.argument.split(", "))
+    return ", ".join(names) + text.removeprefix(error.argument)
 
 
 def number_or_word(text):
@@ -80,14 +127,27 @@ def number_or_word(text):
         return text
 
 
-def survey_name(text):
-    """Give the name of a survey as its record has it."""
-    from astromorph.surveys import get_survey
+def survey_or_record(text):
+    """Give the name of a survey as its record has it, or the record of a TOML file."""
+    from astromorph.surveys import Survey, get_survey
+
+    if not text.lower().endswith(".toml"):
+        try:
+            return get_survey(text).name
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{error} A file's name ends in .toml.") from None
+    from astromorph.services import check_image_service
 
     try:
-        return get_survey(text).name
-    except ValueError as error:
+        survey = Survey.from_toml(text)
+    except (ValueError, OSError) as error:
         raise argparse.ArgumentTypeError(error) from None
+    try:
+        for service in survey.services:
+            check_image_service(service, survey)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"in {text}: {error}") from None
+    return survey
 
 
 def angle(text):

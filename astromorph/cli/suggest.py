@@ -1,7 +1,7 @@
 """``astromorph suggest``: galaxies in, those to label out."""
 from astromorph.cli.galaxies import add_galaxies, add_network, load_classifier, read_galaxies
 from astromorph.cli.output import add_output, check_input, check_output, say, write_output
-from astromorph.cli.parsing import add_command, given
+from astromorph.cli.parsing import add_command, given, result_of
 
 __all__ = ["add_parser", "run"]
 
@@ -28,9 +28,10 @@ def run(args):
     output_format = check_output(args)
     galaxies = read_galaxies(args)
     check_input(args, galaxies.data, output_format)
-    table = load_classifier(args).suggest(galaxies.data, args.number, **given(args, "seed"),
-                                          **galaxies.options)
-    write_output(args, table)
+    table = result_of(args, load_classifier(args).suggest, galaxies.data, args.number,
+                      **given(args, "seed"), **galaxies.options)
+    if len(table):
+        write_output(args, table)
     say(args, f"Suggested {len(table)} of {len(galaxies.data)} galaxies.")
     return int(len(table) == 0), {"rows": len(galaxies.data), "suggested": len(table),
                                   "output": args.output}

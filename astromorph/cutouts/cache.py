@@ -89,13 +89,12 @@ class CutoutCache:
 
     def __init__(self, folder=None, *, max_size=10 * 10 ** 9):
         check_number(max_size, "max_size", "a positive number of bytes", lambda value: value > 0)
+        self._problem, self._warned = None, False
         folder = folder or os.environ.get("ASTROMORPH_CACHE")
-        self.folder = (Path(folder).expanduser() if folder
-                       else Path(get_cache_dir_path("astromorph")) / "cutouts")
+        self.folder = Path(folder).expanduser() if folder else self._usual_folder()
         self.max_size = max_size
         self._sizes = {}  # of shards: bytes, and files written since they were measured
         self._lock = threading.Lock()
-        self._problem, self._warned = None, False
 
     def __repr__(self):
         return f"CutoutCache({str(self.folder)!r}, max_size={self.max_size})"
@@ -180,15 +179,11 @@ class CutoutCache:
         return CacheEntry(data, record["meta"], path, 0.0)
 
     def warn_of_failures(self):
-        """Warn if an image could not be stored, once for each cache.
-
-        For the end of the work, in the thread that does it: where warnings are errors, one in a
-        thread that gets images would lose them.
-        """
+        """Warn if an image could not be stored, once for each cache, at the end of the work."""
         if self._problem is not None and not self._warned:
             self._warned = True
             warn(f"Images are not kept, as they cannot be written to {self.folder} "
-                 f"({self._problem}); free space there, or set another cache.")
+                 f"({self._problem}); free space there, or set another cache.", late=True)
 
     @contextmanager
     def claim(self, key):
@@ -254,6 +249,14 @@ class CutoutCache:
         with self._lock:
             self._sizes.clear()
         return removed
+
+    def _usual_folder(self):
+        """In Astropy's cache directory, which Astropy makes where it can."""
+        try:
+            return get_cache_dir_path("astromorph") / "cutouts"
+        except OSError as error:
+            self._problem = error
+            return Path("~/.cache/astromorph/cutouts").expanduser()
 
     def _sidecar(self, key):
         return self.folder / key[:2] / f"{key}.json"

@@ -13,14 +13,15 @@ from astromorph.arguments import check_count
 from astromorph.atomic import write_file
 from astromorph.cutouts.cache import CutoutCache, cache_key
 from astromorph.cutouts.options import FetchOptions
-from astromorph.errors import FetchError, wrong
+from astromorph.errors import FetchError, keeps_result, wrong
 from astromorph.flags import MorphFlag
-from astromorph.images.fits_planes import band_names
+from astromorph.images.bands import band_names, band_text
 from astromorph.names import as_names, file_stem
 from astromorph.running.results import add_provenance
 from astromorph.running.streaming import Outcomes, read_ahead, thread_pool
 from astromorph.services import check_image_service, get_image_service
 from astromorph.services.base import CutoutRequest, ServiceImage, is_local
+from astromorph.services.footprints import Footprint
 from astromorph.services.transport import Transport
 from astromorph.surveys import get_survey
 from astromorph.tables.positions import arcseconds, find_positions
@@ -82,7 +83,7 @@ class CutoutFetcher:
         self.bands = tuple(band_names(options.bands or self.survey.rgb[::-1], self.survey))
         unknown = set(self.bands) - {band.lower() for band in self.survey.bands}
         if unknown:
-            raise wrong("bands", f"some of {self.survey.title}, {''.join(self.survey.bands)}",
+            raise wrong("bands", f"some of {self.survey.title}, {band_text(self.survey.bands)}",
                         f"others, {', '.join(sorted(unknown))}")
         if options.pixels is not None:
             check_count(options.pixels, "pixels")
@@ -98,6 +99,8 @@ class CutoutFetcher:
         self.cache = _cache(options.cache)
         self.offline = options.offline
         self.max_age = _seconds(options.max_age)
+        self._footprint = Footprint(self.survey, self.cache and self.cache.folder) if (
+            options.footprint and self.survey.moc) else None
         # Some wait, for their turn or for another process.
         self.threads = 2 * options.per_host
         self._transport = Transport(per_host=options.per_host, timeout=options.timeout,
@@ -136,7 +139,7 @@ class CutoutFetcher:
         `~astromorph.errors.FetchError`
             If there is none; its ``flag`` says why.
         """
-        self._check(request)
+        self._check(request, None if self.offline else self._transport)
         cached = self._cached(request)
         if cached is not None and self._is_fresh(cached):
             return _from_entry(cached)
@@ -176,7 +179,7 @@ class CutoutFetcher:
             return "local"
         return "missing" if self.offline else "request"
 
-    def _check(self, request):
+    def _check(self, request, transport=None):
         if not (np.isfinite(request.ra) and abs(request.dec) <= 90):
             raise FetchError("the position is missing or not on the sphere; expected right "
                              "ascension and declination (ICRS)", MorphFlag.BAD_COORDINATE)
@@ -184,10 +187,16 @@ class CutoutFetcher:
             raise FetchError(f"the frame would be {request.width:.4g} arcsec wide; expected more "
                              f"than 0 and at most {MAX_WIDTH:.0f}: check the size of the galaxy",
                              MorphFlag.BAD_SIZE)
+        if any(map(is_local, self.services)):
+            return
         low, high = self.survey.declinations
-        if not low <= request.dec <= high and not any(map(is_local, self.services)):
+        if not low <= request.dec <= high:
             raise FetchError(f"{self.survey.title} has no images at declination "
                              f"{request.dec:.4g} degrees, only from {low:g} to {high:g}",
+                             MorphFlag.OUTSIDE_FOOTPRINT, final=True)
+        if self._footprint is not None and self._footprint.excludes(request, transport):
+            raise FetchError(f"{self.survey.title} has no images around ra={request.ra:.5f}, "
+                             f"dec={request.dec:.5f}, by its coverage map",
                              MorphFlag.OUTSIDE_FOOTPRINT, final=True)
 
     def _cached(self, request):
@@ -208,8 +217,8 @@ class CutoutFetcher:
         if is_local(service):
             return FetchedCutout(service(request, self._transport), service.name)
         if self.offline:
-            raise FetchError("working offline, and the cache has no such image; run once with "
-                             "offline=False", MorphFlag.NOT_CACHED)
+            raise FetchError("working offline, and the cache has no such image; run once without "
+                             "offline=True", MorphFlag.NOT_CACHED)
         if self.cache is None:
             return FetchedCutout(service(request, self._transport), service.name)
         key = cache_key(request, service.name)
@@ -266,11 +275,14 @@ def _combined(errors):
         flag |= error.flag
     if not flag & MorphFlag.UNCLASSIFIED:
         flag |= MorphFlag.SERVER_ERROR
-    if len({str(error) for _, error in errors}) == 1:
-        return FetchError(str(errors[0][1]), flag)
-    return FetchError("; ".join(f"{service.name}: {error}" for service, error in errors), flag)
+    told = {str(error): service.name for service, error in reversed(errors)}
+    told = [text if len(told) == 1 else f"{name}: {text}" for text, name in reversed(told.items())]
+    if all(error.unreachable for _, error in errors):
+        told.append("without a network, offline=True takes what the cache holds")
+    return FetchError("; ".join(told), flag)
 
 
+@keeps_result
 def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progress=None,
                   **options) -> Table:
     """Get images of positions, from the cache where it has them, else from the survey's services.
@@ -290,7 +302,8 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
         Copy the images there; each row needs a file name of its own. Without it, the files listed
         are those in the cache.
     progress : bool, optional
-        Show a progress bar; by default when on a terminal.
+        Show a progress bar; by default on a terminal and in a notebook. Elsewhere, unless it is
+        False, a line goes to stderr every half minute or so.
     **options
         How to fetch: see `~astromorph.cutouts.FetchOptions`.
 

@@ -33,6 +33,9 @@ class FetchOptions:
         that asks for fewer.
     timeout : float
         Seconds to wait for a connection, or for more of an answer.
+    footprint : bool
+        Ask for nothing that lies surely outside of the survey's coverage map, which is asked for
+        once at the CDS and kept in the cache; needs ``pip install "astromorph[footprints]"``.
     retries : int
         Most attempts after a first one that failed and may succeed later.
     """
@@ -45,6 +48,7 @@ class FetchOptions:
     max_age: object = None
     per_host: int = PER_HOST
     timeout: float = 30.0
+    footprint: bool = False
     retries: int = 6
 
     @classmethod

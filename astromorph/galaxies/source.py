@@ -1,4 +1,5 @@
 """What every source of galaxies is, and which one fits the data."""
+from inspect import signature
 from typing import Protocol, runtime_checkable
 
 from astropy.coordinates import SkyCoord
@@ -13,7 +14,7 @@ from astromorph.galaxies.loaded import Loaded
 from astromorph.galaxies.placed import open_images
 from astromorph.surveys import get_survey
 
-__all__ = ["GalaxySource", "open_source"]
+__all__ = ["GalaxySource", "check_options", "open_source"]
 
 
 @runtime_checkable
@@ -71,11 +72,6 @@ class GalaxySource(Protocol):
         """Tell what the rows are, by name: equal for the same images in the same frames."""
 
 
-_OPTIONS = ("images", "cutout_r90", "r90", "width", "survey", "bands", "ids", "provenance", "ra",
-            "dec", "uncertainty", "joint", "batch_size", "precision", "threads", "progress",
-            "checkpoint")
-
-
 def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=None, survey=None,
                 bands=None, ids=None, provenance=False, ra=None, dec=None, **fetch):
     """Find the source that fits the data.
@@ -99,10 +95,7 @@ def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=No
     data = as_galaxies(data)
     frames = FrameOptions(cutout_r90, r90, width)
     survey = survey if survey is None else get_survey(survey)
-    if fetch:
-        from astromorph.cutouts.options import FetchOptions
-
-        check_names(fetch, [*_OPTIONS, *FetchOptions.names()])
+    check_options(fetch)
     if images is None and isinstance(data, (SkyCoord, Table)):
         from astromorph.galaxies.sky import SkyPositions  # loads the clients of the services
 
@@ -117,3 +110,27 @@ def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=No
                     "images")
     return open_images(data, images, ra=ra, dec=dec, frame_r90=model.frame_r90, frames=frames,
                        survey=survey, bands=bands)
+
+
+def check_options(given, *functions):
+    """Raise unless options are known to functions, or say which galaxies and images are meant.
+
+    Parameters
+    ----------
+    given : iterable of str
+        Names of the options.
+    *functions : callable
+        With options of their own.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If one is known to none; the message names the nearest that there is.
+    """
+    known = [name for function in (*functions, open_source)
+             for name, parameter in signature(function).parameters.items()
+             if name not in ("model", "data") and parameter.kind is not parameter.VAR_KEYWORD]
+    if not set(given) <= set(known):
+        from astromorph.cutouts.options import FetchOptions  # loads the clients of the services
+
+        check_names(given, dict.fromkeys([*known, *FetchOptions.names()]))

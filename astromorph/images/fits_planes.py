@@ -79,6 +79,8 @@ class OpenImage:
     ----------
     source : object
         See `read_planes`.
+    own : sequence of str
+        Names of bands that a survey has besides u, g, r, i, z, Y.
 
     Attributes
     ----------
@@ -93,8 +95,8 @@ class OpenImage:
         If the image cannot be used.
     """
 
-    def __init__(self, source):
-        with ExitStack() as files:
+    def __init__(self, source, own=()):
+        with _Files(own) as files:
             self._images = _images(source, files)
             self.shape = _one_shape(self._images)
             self.pixel_scale = pixel_scale(self._images[0].wcs, self.shape)
@@ -155,6 +157,14 @@ class OpenImage:
         return FluxPlanes(planes, survey, self.pixel_scale,
                           not known or _is_native(self._images[0].header),
                           MorphFlag(0) if known else MorphFlag.UNKNOWN_UNIT)
+
+
+class _Files(ExitStack):
+    """Files that are open, and the names of bands that they may have besides."""
+
+    def __init__(self, own=()):
+        super().__init__()
+        self.own = own
 
 
 @dataclass(frozen=True)
@@ -223,9 +233,10 @@ def read_planes(source, *, survey=None, bands=None):
     CutoutError
         If the image cannot be used.
     """
+    survey = survey and get_survey(survey)
     if isinstance(source, ImagePart):
         return source.read(survey=survey, bands=bands)
-    with OpenImage(source) as image:
+    with OpenImage(source, survey.bands if survey else ()) as image:
         return image.read(survey=survey, bands=bands)
 
 
@@ -283,12 +294,12 @@ def _(source: io.IOBase, files):
     hdus = files.enter_context(fits.open(source, memmap=False))
     if any(isinstance(hdu, fits.CompImageHDU) for hdu in hdus):
         check_packed(source)
-    return _light(hdus, _part_of_file)
+    return _light(hdus, _part_of_file, files.own)
 
 
 @_images.register
 def _(source: fits.HDUList, files):
-    return _light(source, _part_in_memory)
+    return _light(source, _part_in_memory, files.own)
 
 
 @_images.register(fits.PrimaryHDU)
@@ -341,9 +352,10 @@ def _from_array(data, mask=None, *, unit=None, **other):
     return _Image(np.shape(data), read, unit=unit, **other)
 
 
-def _light(hdus, data_of):
+def _light(hdus, data_of, own):
     """The images of a file that are light."""
-    return [_from_hdu(hdu, hdus[0].header, data_of, band) for hdu, band in light_planes(hdus)]
+    return [_from_hdu(hdu, hdus[0].header, data_of, band)
+            for hdu, band in light_planes(hdus, own)]
 
 
 def _from_hdu(hdu, primary, data_of, band=None):
@@ -488,14 +500,13 @@ def _name_planes(images, count, survey, bands):
     elif bands is None:
         bands = [header_band(image.header, own) for image in images]
     if count == 1 and (not bands or None in bands):
-        bands = [get_survey(survey or SURVEYS["sdss"]).rgb[1]]
+        shown = get_survey(survey or SURVEYS["sdss"]).rgb
+        bands = [shown[(len(shown) - 1) // 2]]
     names = [parse_band(band, own) for band in bands]
     if None in names or len(set(names)) < len(names) or len(names) != count:
         raise CutoutError(f"found {count} plane(s) for the bands {list(bands)}; name each plane "
                           "once with bands=, e.g. bands='grz'", MorphFlag.BAD_SHAPE)
     return names
-
-
 
 
 def _is_native(header):

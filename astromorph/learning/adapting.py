@@ -9,10 +9,10 @@ base rates.
 """
 from dataclasses import asdict
 from datetime import date
+from functools import partial
 
 import numpy as np
 from astropy.table import vstack
-from tqdm.auto import tqdm
 
 from astromorph import networks
 from astromorph.arguments import check_choice, check_count, check_number
@@ -24,6 +24,7 @@ from astromorph.metrics import score_table
 from astromorph.model.alignment import BLUR, MIN_IMAGES, measure_brightness
 from astromorph.model.calibration import PlattScaling, fit_platt
 from astromorph.model.domain import measure_domain
+from astromorph.progress import progress_bar
 from astromorph.questions import probability_asked
 from astromorph.running import read_frames
 from astromorph.surveys import get_survey
@@ -109,7 +110,9 @@ def adapt(model, source, labels, *, survey=None, train="all", epochs=None,
     start = align_frames(model, inner, survey, BLUR) if aligned else model
     images = np.stack([as_bytes(start.align(frame)) for frame in frames])
     trainer = Trainer(start, images, labels, train, epochs, seed, progress)
-    return trainer.adapt(before, survey, validation_fraction, folds, learning_curve)
+    return trainer.adapt(before, survey, validation_fraction, folds, learning_curve,
+                         started_from=f"{model.card.network} for {model.survey.title}, weights "
+                         f"{model.card.sha256[:16]}")
 
 
 class Trainer:
@@ -149,7 +152,8 @@ class Trainer:
             warn(f"adapt: {keys} have fewer than {MIN_PER_ANSWER} galaxies of either answer and "
                  "keep the old answers and calibration; label more to teach them.")
 
-    def adapt(self, before, survey, validation_fraction=0.2, folds=None, learning_curve=()):
+    def adapt(self, before, survey, validation_fraction=0.2, folds=None, learning_curve=(),
+              started_from=""):
         """Train on most galaxies, test on others, calibrate, report.
 
         Parameters
@@ -160,6 +164,8 @@ class Trainer:
             Whose images they are.
         validation_fraction, folds, learning_curve
             As for `adapt`.
+        started_from : str
+            What to call the weights that it began with.
 
         Returns
         -------
@@ -183,11 +189,17 @@ class Trainer:
         curve = sum((self.learn_from(n, rest, validation) for n in learning_curve), [])
         if self.interrupted:
             warn("adapt was interrupted: the best weights so far are kept, and scored as far as "
-                 "possible.")
+                 "possible.", late=True)
         calibrations, after = self.calibrate(raw)
         report = AdaptationReport.compare(self.labels, before, after, self.model.questions,
-                                          self.trained, tested_by, vstack(curve) if curve else None)
-        return self.model.replace(arrays=arrays, survey=survey,
+                                          self.trained, tested_by, vstack(curve) if curve else None,
+                                          started_from)
+        if (changes := report.changes()) and not report.better:
+            warn(f"adapt: no question got better than with the weights it started from "
+                 f"({started_from}). Area under the ROC curve before and after: "
+                 f"{'; '.join(changes)}. Label more galaxies, or calibrate those weights.",
+                 late=True)
+        return self.model.replace(arrays=arrays, survey=survey, weights_of=None,
                                   **self.card(calibrations, report, folds))
 
     def _pixels(self, rows):
@@ -218,8 +230,9 @@ class Trainer:
             rate=recipe.rate, epochs=epochs, batch_size=recipe.batch_size, seed=self.seed,
             options=recipe.options)
         best, arrays, waited = np.inf, None, 0
-        bar = tqdm(tuning, total=epochs, desc=name, unit=" epochs", leave=None,
-                   disable=None if self.progress is None else not self.progress)
+        bar = progress_bar(tuning, progress=self.progress, total=epochs, desc=name, unit=" epochs",
+                           leave=None)
+        tuning.on_batch = partial(bar.update, 0)  # a line is due within a long epoch, too
         try:
             for answers in bar:
                 score = self._entropy(answers, validation) if len(validation) else 1.0

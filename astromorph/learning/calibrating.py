@@ -4,7 +4,7 @@ from functools import partial
 import numpy as np
 
 from astromorph.arguments import check_choice
-from astromorph.errors import wrong
+from astromorph.errors import warn, wrong
 from astromorph.learning.labels import find_trained
 from astromorph.model.calibration import METHODS, base_rates, recalibrate, shift_priors
 from astromorph.running import run
@@ -48,12 +48,24 @@ def calibrate(model, source, labels, *, method="platt", survey=None, **options):
               prepare=model.prepare, watch=model.watch(), **options).answers
     scalings, report = fit(model.questions, list(map(model.card.calibration.get, model.card.keys)),
                            probabilities=raw.astype(float))
+    _say_no_better(report)
     return model.replace(
         survey=get_survey(survey or model.survey),
         calibration=dict(zip(model.card.keys, scalings, strict=True)),
         base_rates=model.card.base_rates | base_rates(report),
         calibrated={"method": method, "report": {
             name: np.asarray(report[name]).tolist() for name in report.colnames}})
+
+
+def _say_no_better(report):
+    """Warn of the questions whose calibration error, where labels tell it, did not fall."""
+    same = [f"{row['question']} {row['ECE_before']:.3f} and {row['ECE_after']:.3f}"
+            for row in report if row["calibrated"] and "ECE_after" in report.colnames
+            and row["ECE_after"] >= row["ECE_before"]]
+    if same:
+        warn("calibrate: the calibration error did not fall, on galaxies left out of the fit, "
+             f"before and after: {'; '.join(same)}. Label more galaxies, or keep the calibration "
+             "that there was.", late=True)
 
 
 def _base_rates(model, labels):

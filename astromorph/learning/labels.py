@@ -6,11 +6,12 @@ from astropy.table import Table
 
 from astromorph.arguments import as_floats, as_labels, as_probabilities, check_number
 from astromorph.errors import ArgumentTypeError, wrong
-from astromorph.learning.matching import identifiers, match_labels
-from astromorph.learning.votes import PLAIN, VoteColumns, as_unknown
+from astromorph.learning.matching import find_identifiers, identifiers, match_labels
+from astromorph.learning.votes import PLAIN, VoteColumns, as_unknown, has_votes
+from astromorph.printing import printable
 from astromorph.questions import QUESTIONS
 
-__all__ = ["MIN_PER_ANSWER", "Labels", "find_trained", "make_labels", "read_labels",
+__all__ = ["MIN_PER_ANSWER", "Labels", "find_trained", "labels_of", "make_labels", "read_labels",
            "vote_agreement", "without_answers"]
 
 MIN_PER_ANSWER = 10
@@ -80,7 +81,7 @@ class Labels:
         uncounted = self.report["question"][~self.report["counted"]]
         if len(uncounted) and self.report.meta["dialect"] != PLAIN:
             lines.append(f"No numbers of votes for {', '.join(uncounted)}: min_votes not applied.")
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
 
 def make_labels(table, *, questions=QUESTIONS, threshold: float = 0.7, min_votes: float = 5,
@@ -174,6 +175,30 @@ def make_labels(table, *, questions=QUESTIONS, threshold: float = 0.7, min_votes
                   identifiers(table))
 
 
+def labels_of(table, questions, *, key=None, **choices):
+    """Make the labels that train or score a classifier, of a table that it may have classified.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        As for `make_labels`; probabilities of `classify` in it are not taken for labels.
+    questions : sequence of `~astromorph.questions.Question`
+        What the classifier answers. Labels of the questions that these follow from are made, too.
+    key : str, optional
+        The only column that names the galaxies; by default those with usual names.
+    **choices
+        Of `make_labels`.
+
+    Returns
+    -------
+    Labels
+    """
+    names = identifiers(table, key)
+    labels = make_labels(without_answers(table, questions), questions=_with_parents(questions),
+                         **choices)
+    return replace(labels, names=names)
+
+
 def read_labels(data, labels, questions, *, key=None):
     """Give labels as an array: they come as one, as `Labels`, or in the columns of a table.
 
@@ -186,13 +211,13 @@ def read_labels(data, labels, questions, *, key=None):
         The galaxies.
     labels : array-like or `~astropy.table.Table` or Labels or None
         A table of labels or votes may have rows of some of the galaxies only. `Labels` may hold
-        those of more questions. None to take them from the table of galaxies, see `make_labels`;
-        probabilities of `classify` in it are not taken for labels.
+        those of more questions. None to take them from the table of galaxies, see `labels_of`.
     questions : sequence of `~astromorph.questions.Question`
         The columns.
     key : str, optional
-        The column by which a table of labels is matched; by default one with a usual name, such
-        as ``file``, ``name``, ``id`` or ``objid``.
+        The column by which a table of labels is matched, of which lists of files are matched by
+        their names; by default one with a usual name, such as ``file``, ``name``, ``id`` or
+        ``objid``.
 
     Returns
     -------
@@ -205,18 +230,13 @@ def read_labels(data, labels, questions, *, key=None):
     """
     if not isinstance(labels, Table) and hasattr(labels, "iloc") and hasattr(labels, "columns"):
         labels = Table.from_pandas(labels, index=labels.index.name is not None)
-    if key is not None and not isinstance(labels, Table):
+    if key is not None and not isinstance(labels, (Table, Labels)):
         raise wrong("key", "a table of labels to go with", type(labels).__name__)
     if labels is None:
-        if not isinstance(data, Table):
-            raise wrong("labels", f"an array (n, {len(questions)}) of 1, 0 and NaN, or data that "
-                        f"are a table with columns {[question.key for question in questions]} or "
-                        f"votes", f"none, and data of type {type(data).__name__}")
-        labels = make_labels(without_answers(data, questions), questions=_with_parents(questions))
+        _check_labeled(data, questions)
+        labels = labels_of(data, questions)
     elif isinstance(labels, Table):
-        names = identifiers(labels, key)
-        labels = replace(make_labels(without_answers(labels, questions),
-                                     questions=_with_parents(questions)), names=names)
+        labels = labels_of(labels, questions, key=key)
     if isinstance(labels, Labels):
         labels = _of_galaxies(data, labels, questions, key)
     else:
@@ -230,12 +250,28 @@ def read_labels(data, labels, questions, *, key=None):
 def _of_galaxies(data, labels, questions, key):
     """Labels of the galaxies: by their names, else in the order of the rows."""
     values, theirs = labels.select(questions), labels.names or {}
-    mine = identifiers(data, key)
+    mine = identifiers(data, key if isinstance(data, Table) else None)
+    if key is not None:
+        if not mine:
+            raise wrong("key", "a table of galaxies, or files, which have names", "others")
+        theirs = dict.fromkeys(mine, find_identifiers(theirs, key))
     shared = mine.keys() & theirs.keys()
     if shared and all(mine[name] == theirs[name] for name in shared):
         return values  # the same rows
     matched = match_labels(mine, theirs, values)
     return values if matched is None else matched
+
+
+def _check_labeled(data, questions):
+    """Raise unless a table has labels, votes, or probabilities that may stand for labels."""
+    keys = [question.key for question in questions]
+    names = without_answers(data, questions).colnames if isinstance(data, Table) else None
+    if names is None or not (has_votes(data, questions) or {
+            question.column for question in questions} & set(names)):
+        found = "data that are no table" if names is None else f"the columns {', '.join(names)}"
+        raise wrong("labels", f"an array (n, {len(questions)}) of 1, 0 and NaN, a table of labels, "
+                    f"or data that are a table with columns {keys} (1, 0 or missing) or votes",
+                    f"none, and {found:.150}")
 
 
 def _with_parents(questions):

@@ -9,7 +9,7 @@ from astropy.table import Table
 from astromorph.errors import warn, wrong
 from astromorph.names import IMAGE_ENDINGS, as_names
 
-__all__ = ["identifiers", "match_labels"]
+__all__ = ["find_identifiers", "identifiers", "match_labels"]
 
 # Columns that name a galaxy, without case and separators; those of files are matched by the file's
 # own name where the whole paths differ.
@@ -52,6 +52,31 @@ def identifiers(data, key=None):
             if (key is not None or _form(name) in _FILES + _IDS)
             and getattr(data[name], "ndim", 0) == 1
             and getattr(getattr(data[name], "dtype", None), "kind", "V") in "SUOiuf"}
+
+
+def find_identifiers(names, key):
+    """Find the identifiers of one column.
+
+    Parameters
+    ----------
+    names : dict of str to list
+        The `identifiers` of a table.
+    key : str
+        The name of the column.
+
+    Returns
+    -------
+    list of str or None
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
+    """
+    if _form(key) not in names:
+        raise wrong("key", "a column that names the galaxies of the labels, one of "
+                    f"{list(names)}", repr(key))
+    return names[_form(key)]
 
 
 def match_labels(galaxies, labeled, values):

@@ -21,7 +21,8 @@ class AdaptationReport:
         A row a question: galaxies with a label, positive ones, whether the question was trained;
         TPR, precision, accuracy and AUC (each with its bootstrap interval, 68%) and ECE before and
         after; and the threshold from which as many galaxies are called positive as are, so that
-        completeness and purity are equal. Its ``meta`` says where the scores come from.
+        completeness and purity are equal. Its ``meta`` says where the scores come from, and which
+        weights the training started from.
     learning_curve : `~astropy.table.Table`, optional
         A row a question and number of galaxies trained on.
     """
@@ -29,8 +30,25 @@ class AdaptationReport:
     table: Table
     learning_curve: Table | None = None
 
+    @property
+    def better(self):
+        """Keys of the questions that got better: the area under the ROC curve rose (list)."""
+        return [str(row["question"]) for row in self.table[self.table["trained"]]
+                if row["AUC_after"] > row["AUC_before"]]
+
+    def changes(self):
+        """Give the areas under the ROC curve, where there are any, of each trained question.
+
+        Returns
+        -------
+        list of str
+        """
+        return [f"{row['question']} {row['AUC_before']:.3f} and {row['AUC_after']:.3f}"
+                for row in self.table[self.table["trained"]] if np.isfinite(row["AUC_after"])]
+
     @classmethod
-    def compare(cls, labels, before, after, questions, trained, tested_by, learning_curve=None):
+    def compare(cls, labels, before, after, questions, trained, tested_by, learning_curve=None,
+                started_from=""):
         """Score two classifiers on the same galaxies.
 
         Parameters
@@ -45,6 +63,8 @@ class AdaptationReport:
             Where the scores come from.
         learning_curve : `~astropy.table.Table`, optional
             See `AdaptationReport`.
+        started_from : str
+            Which weights the first ones are.
 
         Returns
         -------
@@ -62,7 +82,7 @@ class AdaptationReport:
         table.add_column(trained, index=3, name="trained")
         table["threshold"] = [balanced_threshold(y, p) for y, p in zip(labels.T, after.T)]
         table["threshold"].format = ".3f"
-        table.meta["tested_by"] = tested_by
+        table.meta |= {"tested_by": tested_by, "started_from": started_from}
         return cls(table, learning_curve)
 
     @classmethod
@@ -98,9 +118,13 @@ class AdaptationReport:
 
     def __str__(self):
         lines = [f"Scores before -> after (68% interval), by {self.table.meta['tested_by']}"]
+        if start := self.table.meta.get("started_from"):
+            lines.append(f"Started from {start}")
         for row in self.table:
+            outcome = ("; too few labels, kept as it was" if not row["trained"] else
+                       "" if row["question"] in self.better else "; no better than before")
             lines.append(f"{row['question']}: {row['n']} galaxies, {row['n_positive']} positive"
-                         + ("" if row["trained"] else "; too few labels, kept as it was"))
+                         + outcome)
             lines += [f"    {name:9} {row[f'{name}_before']:.3f} -> {row[f'{name}_after']:.3f} "
                       f"({row[f'{name}_after_low']:.3f} to {row[f'{name}_after_high']:.3f})"
                       for name in _SCORES]

@@ -276,7 +276,7 @@ def recalibrate(questions, scalings, labels, probabilities, method="platt"):
     if len(reasons) == len(rows):
         raise wrong("labels", "enough to calibrate a question", " ".join(reasons).rstrip("."))
     for reason in reasons:
-        warn(f"Not calibrated, {reason}")
+        warn(f"Not calibrated, {reason}", late=True)
     return new, _report(rows)
 
 
@@ -416,5 +416,5 @@ def shift_priors(questions, scalings, probabilities, base_rates):
         raise wrong("data", "enough galaxies of which a question is asked",
                     reasons[0].rstrip("."))
     for reason in reasons:
-        warn(f"Not calibrated, {reason}")
+        warn(f"Not calibrated, {reason}", late=True)
     return new, _report(rows)

@@ -166,4 +166,4 @@ class DomainWatch:
         if text := self.complaint():
             warn(f"{text} those that the weights were trained on. Their probabilities may be off: "
                  "align the images (align), or adapt the weights with a few hundred labels "
-                 "(adapt).")
+                 "(adapt).", late=True)

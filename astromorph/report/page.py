@@ -119,6 +119,24 @@ def check_report(path, *, overwrite=False):
     return template
 
 
+def reports_nothing(path):
+    """Tell whether a file is a report without one galaxy that could be classified.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        with open(path, "rb") as file:
+            return b'<meta name="classified" content="0">' in file.read(1000)
+    except OSError:
+        return False
+
+
 def _template():
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined

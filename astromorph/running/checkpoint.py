@@ -133,7 +133,7 @@ class Checkpoint:
     def restore(self, results, retryable=0):
         """Fill in what is done, but for rows with a flag that another attempt may clear.
 
-        A damaged part is not trusted: its rows are not done.
+        A damaged part is not trusted: its rows are not done. Nor is any where none has an answer.
 
         Parameters
         ----------
@@ -153,6 +153,8 @@ class Checkpoint:
                 columns = [_values(part[name]) for name in self._provenance]
                 results.provenance[start:stop] = zip(*columns, strict=True)
             results.done[start:stop] = results.flags[start:stop] & retryable == 0
+        if np.isnan(results.answers[results.done]).all():
+            results.done[:] = False
 
     def save(self, results, stop):
         """Write the part that ends at a row, if one does and an earlier run did not do all of it.

@@ -7,10 +7,10 @@ from threading import Lock
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
 
 from astromorph.errors import warn
 from astromorph.flags import MorphFlag, decode_flags
+from astromorph.progress import progress_bar
 
 __all__ = ["Outcomes", "in_groups", "one_blas_thread", "read_ahead", "thread_pool"]
 
@@ -72,7 +72,7 @@ class Outcomes:
     total : int
         Number of rows.
     progress : bool or None
-        Show the bar; None when on a terminal.
+        Show the bar, see `~astromorph.progress.progress_bar`.
     unit : str
         What a row is, as "galaxies".
     done : array-like of int
@@ -85,8 +85,8 @@ class Outcomes:
         for flag, n in zip(*np.unique(np.array(done, int), return_counts=True)):
             self.counts[_outcome(flag)] += int(n)
         self._first = {}
-        self._bar = tqdm(total=total, unit=f" {unit}", initial=len(done),
-                         disable=None if progress is None else not progress)
+        self._bar = progress_bar(total=total, unit=f" {unit}", initial=len(done),
+                                 progress=progress)
 
     def __enter__(self):
         return self
@@ -122,7 +122,7 @@ class Outcomes:
             listed = ", ".join(f"{n} {name}" for name, n in bad.most_common())
             example = f"; for example {'; '.join(self._first.values())}" if self._first else ""
             warn(f"{bad.total()} of {self.counts.total()} {self.unit} could not be {what} "
-                 f"({listed}){example}")
+                 f"({listed}){example}", late=True)
 
 
 def _outcome(flag):

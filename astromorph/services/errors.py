@@ -84,6 +84,7 @@ def _reason(response):
     return f": {line:.120}" if line else ""
 
 
+_NOBODY = "no connection, or it was closed without an answer"
 # The first row that fits counts: exceptions, flag, whether to try again, what happened.
 _MEANINGS = (
     ((TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError),
@@ -97,7 +98,7 @@ _MEANINGS = (
     (json.JSONDecodeError, MorphFlag.UNREADABLE, True, "the answer is not the expected JSON"),
     ((ConnectionError, requests.ConnectionError, http.client.HTTPException, socket.gaierror,
       urllib.error.URLError),
-     MorphFlag.SERVER_ERROR, True, "no connection, or it was closed without an answer"),
+     MorphFlag.SERVER_ERROR, True, _NOBODY),
     (requests.RequestException, MorphFlag.SERVER_ERROR, False, "the request failed"),
 )
 
@@ -143,7 +144,8 @@ def translate(error, *, host="the service"):
     if meaning is None:
         return None
     _, flag, retry, what = meaning
-    return FetchError(f"{host}: {what} ({_root(error)})", flag, retry=retry)
+    return FetchError(f"{host}: {what} ({_root(error)})", flag, retry=retry,
+                      unreachable=what is _NOBODY)
 
 
 def _root(error):

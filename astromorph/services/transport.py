@@ -1,9 +1,12 @@
 """How image services are asked: politely, patiently, and from many threads at once."""
 import io
 import math
+import socket
 import threading
 import time
+from contextlib import suppress
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import requests
 import tenacity
@@ -59,9 +62,9 @@ class Transport:
                      lambda value: 0 < value < math.inf)
         if retries:
             check_count(retries, "retries")
-        self.session, self.timeout = _make_session(per_host, timeout), timeout
-        self._per_host, self._retries = per_host, retries
+        self._per_host, self._retries, self.timeout = per_host, retries, timeout
         self._hosts, self._lock, self._stopped = {}, threading.Lock(), threading.Event()
+        self.session = _make_session(per_host, timeout, self._stopped)
 
     def __enter__(self):
         return self
@@ -70,7 +73,7 @@ class Transport:
         self.close()
 
     def close(self):
-        """Start no more attempts: threads that wait for one get a `FetchError`."""
+        """End the attempts under way and start no more: who waits for one gets a `FetchError`."""
         self._stopped.set()
         with self._lock:
             hosts = list(self._hosts.values())
@@ -180,13 +183,13 @@ def _wait(state):
     return BACK_OFF(state) if wait is None else wait
 
 
-def _make_session(per_host, timeout):
+def _make_session(per_host, timeout, stopped):
     session = requests.Session()
     session.headers["User-Agent"] = f"astromorph/{__version__}"
     # Clients that misread error pages never see them.
     session.hooks["response"].append(lambda response, **_: check_status(response))
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _WholeAnswers(timeout, pool_maxsize=max(per_host, 10)))
+        session.mount(scheme, _WholeAnswers(timeout, stopped, pool_maxsize=max(per_host, 10)))
     return session
 
 
@@ -194,18 +197,57 @@ class _WholeAnswers(HTTPAdapter):
     """Reads each answer whole and within limits, whichever client asks.
 
     Clients have time limits of their own, or none, and wait without end for one that trickles.
+    Closing it ends the requests under way, too, whatever they wait for.
     """
 
-    def __init__(self, timeout, **options):
+    def __init__(self, timeout, stopped, **options):
+        self._timeout, self._stopped = timeout, stopped
+        self._sockets, self._lock = WeakSet(), threading.Lock()
         super().__init__(**options)
-        self._timeout = timeout
+
+    def init_poolmanager(self, *args, **options):
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {
+            scheme: _telling(pool, self._opened)
+            for scheme, pool in self.poolmanager.pool_classes_by_scheme.items()}
 
     def send(self, request, stream=False, timeout=None, **options):
         limits = min(CONNECT_TIMEOUT, self._timeout), self._timeout
         response = super().send(request, stream=True, timeout=limits, **options)
         with response:
             body = _read(response.raw, BODY_TIMEOUTS * self._timeout)
+        if self._stopped.is_set():  # the end that `close` made is not that of the answer
+            raise FetchError("stopped before the whole answer came", MorphFlag.SERVER_ERROR)
         return self.build_response(request, _rebuilt(response.raw, body))
+
+    def close(self):
+        with self._lock:
+            sockets = list(self._sockets)
+        for each in sockets:
+            _shut(each)
+        super().close()
+
+    def _opened(self, connection):
+        with self._lock:
+            self._sockets.add(connection)
+        if self._stopped.is_set():
+            _shut(connection)
+
+
+def _telling(pool, opened):
+    """A class of connection pools that calls ``opened`` with each socket that they open."""
+    class Connection(pool.ConnectionCls):
+        def connect(self):
+            super().connect()
+            opened(self.sock)
+
+    return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
+
+
+def _shut(connection):
+    """Have whoever reads from a socket, in whichever thread, see its end."""
+    with suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # TLS need not say goodbye
 
 
 def _read(raw, seconds):

@@ -158,6 +158,29 @@ def test_a_run_that_classified_nothing_can_be_repeated(capsys, tmp_path, stub):
         assert output.read_bytes() == before
 
 
+def test_what_classified_nothing_leaves_nothing_in_the_way(capsys, tmp_path, loaded):
+    """A report that may be replaced, no suggestions, no scores."""
+    Table({"file": ["bad.jpg"], "disk": [1.0]}).write(tmp_path / "t.csv")
+    given = [str(tmp_path / "t.csv"), "--images", "file", "--json"]
+    for command, told in (("suggest", "Suggested 0 of 1"), ("evaluate", "nothing to score")):
+        output = tmp_path / f"{command}.csv"
+        assert cli.main([command, *given, "-o", str(output)]) == 1
+        assert told in capsys.readouterr().err and not output.exists()
+    page = tmp_path / "report.html"
+    for number in range(2):
+        assert cli.main(["classify", *given, "--report", str(page)]) == 1 and page.exists()
+        assert ("it will be replaced" in capsys.readouterr().err) == (number == 1)
+    files = [str(load_sample()["file"][0]), "--report", str(page)]
+    assert cli.main(["classify", *files]) == 0
+    before = page.read_bytes()
+    capsys.readouterr()
+    assert "--overwrite" in _refused(capsys, ["classify", "bad.jpg", "--report", page])[1]
+    write_table(read_table(tmp_path / "t.csv"), tmp_path / "old.csv")  # to be refused, too
+    refused = _refused(capsys, ["classify", *files[:1], "-o", tmp_path / "old.csv"])[1]
+    assert "--overwrite" in refused
+    assert page.read_bytes() == before
+
+
 def test_columns_are_checked_before_the_run(capsys, tmp_path, stub):
     source, output = tmp_path / "in.parquet", tmp_path / "out.csv"
     pq = pytest.importorskip("pyarrow.parquet")
@@ -216,6 +239,50 @@ def test_weights_are_those_of_the_survey(monkeypatch):
     assert cli.main(["classify", "a.jpg"]) == 0
     assert cli.main(["classify", "a.jpg", "--survey", "des"]) == 0
     assert asked == ["sdss", "des"]
+
+
+def test_a_record_in_a_file(tmp_path, monkeypatch, capsys):
+    record = tmp_path / "mine.toml"
+    text = (Path(cli.__file__).parents[1] / "records" / "kids.toml").read_text()
+    asked = []
+    monkeypatch.setattr("astromorph.MorphologyClassifier.from_pretrained",
+                        lambda survey, network: asked.append(survey) or _StubClassifier())
+    record.write_text(text)
+    assert cli.main(["classify", "a.jpg", "--survey", str(record)]) == 0
+    assert asked == [SURVEYS["kids"]]
+    capsys.readouterr()
+    for old, new, told in (
+            ('"0.2 arcsec"', "0.2", "pixel_scale in {}: expected a positive angle"),
+            ("offset", "ofset", "ofset in {}: .* Did you mean offset"),
+            ('["hips2fits"]', '["hips2fit"]', "in {}: services: expected 'skyserver'"),
+            ('["hips2fits"]', '["viewer"]', "in {}: services: .*has the layer")):
+        record.write_text(text.replace(old, new))
+        status, line = _refused(capsys, ["classify", "a.jpg", "--survey", str(record)])
+        assert status == 2 and re.search(told.format(re.escape(str(record))), line)
+    status, line = _refused(capsys, ["classify", "a.jpg", "--survey", str(tmp_path / "no.toml")])
+    assert status == 2 and "no.toml" in line and "No such file" in line
+
+
+def test_info_of_surveys(capsys, tmp_path):
+    assert cli.main(["info", "surveys"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    euclid = next(line for line in lines if line.startswith("euclid "))
+    assert euclid.split() == ["euclid", "Q1", "VIS,Y,J,H", "VIS", "hips2fits-fits,", "hips2fits",
+                              "-52", "to", "70", "of", "sdss"]
+    assert any(line.startswith("sdss ") and line.rstrip().endswith("ds18, pinwheel")
+               for line in lines)
+    record = tmp_path / "mine.toml"
+    record.write_text((Path(cli.__file__).parents[1] / "records" / "kids.toml").read_text().replace(
+        '"kids"', '"mine"'))
+    assert cli.main(["info", str(record)]) == 0
+    out = capsys.readouterr().out
+    assert "Kilo-Degree Survey DR5 (mine)" in out and "for survey     sdss" in out
+    assert "only reported  The HiPS is only reported" in out
+    status, line = _refused(capsys, ["info", str(tmp_path / "none.toml")])
+    assert status == 2 and "No such file" in line
+    assert cli.main(["info", "surveys", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["surveys"]
+    assert told["kids"]["weights_of"] == "sdss" and told["sdss"]["networks"] == ["ds18", "pinwheel"]
 
 
 def test_unknown_network(capsys):

@@ -198,6 +198,18 @@ def test_folder_that_cannot_be(tmp_path):
         cache.warn_of_failures()
 
 
+def test_home_that_cannot_be_written(tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    for name in ("ASTROMORPH_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
+    cache = CutoutCache()
+    assert cache.get(KEY) is None and cache.put(KEY, b"picture", META) is None
+    assert cache.info()["entries"] == cache.clear()["entries"] == 0
+    with pytest.warns(AstromorphWarning, match="not kept.*set another cache"):
+        cache.warn_of_failures()
+
+
 def test_unreadable_is_not_damaged(cache, monkeypatch):
     cache.put(KEY, b"picture", META)
 

@@ -1,4 +1,5 @@
 """`MorphologyClassifier.adapt` on a simulated second survey, and briefly on real DECam images."""
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -86,6 +87,37 @@ def test_report(adapted):
     assert "disk: 24 galaxies, 18 positive" in printed and "validation part" in printed
     assert adapted.report.learning_curve is None
     assert MorphologyClassifier.from_pretrained("sdss").report is None
+
+
+def test_report_says_what_it_began_with_and_what_got_better(classifier, adapted):
+    start = f"pinwheel for {classifier.survey.title}, weights {classifier.card['sha256'][:16]}"
+    assert f"Started from {start}\n" in str(adapted.report)
+    table = adapted.report.table
+    rose = table["question"][table["AUC_after"] > table["AUC_before"]].tolist()
+    assert adapted.report.better == rose
+    assert str(adapted.report).count("no better than before") == 3 - len(rose)
+
+
+def test_better_is_what_orders_the_galaxies_better():
+    labels = np.array([[0.0, 0, 0], [0, 0, 1], [1, 1, 0], [1, 1, 1]])
+    good, bad = np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.4, 0.2, 0.3, 0.1])
+    before, after = np.stack([bad, good, bad], 1), np.stack([good, bad, good], 1)
+    report = AdaptationReport.compare(labels, before, after, QUESTIONS, [True, True, False], "me")
+    assert report.better == ["disk"]
+    assert report.changes() == ["disk 0.250 and 1.000", "edge_on 1.000 and 0.250"]
+    assert "edge_on: 4 galaxies, 2 positive; no better than before" in str(report)
+    assert AdaptationReport.from_dict(report.to_dict()).better == ["disk"]
+
+
+def test_adapt_says_when_no_question_got_better(classifier, sample, monkeypatch):
+    """Where warnings are errors, too, what was learned is not lost."""
+    monkeypatch.setattr(AdaptationReport, "better", [])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AstromorphWarning)
+        with pytest.raises(AstromorphWarning, match="no question got better.*pinwheel for .*: "
+                           "disk .* and .*; edge_on .*; bar .* Label more") as raised:
+            classifier.adapt(*sample, align=False, **QUICK | {"train": "dense", "epochs": 1})
+    assert raised.value.result.report.table["n"].tolist() == [24, 18, 12]
 
 
 def test_write_and_read(adapted, sample, tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from astromorph.errors import AstromorphWarning
-from astromorph.learning.labels import make_labels, read_labels, vote_agreement
+from astromorph.learning.labels import labels_of, make_labels, read_labels, vote_agreement
 from astromorph.questions import QUESTIONS, Question
 
 NAN = np.nan
@@ -254,7 +254,7 @@ def test_labels_for_a_classifier_of_fewer_questions(hart):
 @pytest.mark.parametrize("labels, message", [
     (np.ones((6, 3)), r"labels: expected shape \(6, 2\), one row .*Received \(6, 3\)"),
     (np.ones((5, 2)), r"Received \(5, 2\)"), (np.full((6, 2), 0.5), "labels: expected 1, 0"),
-    (None, "labels: expected an array .* columns .'disk', 'edge_on'. or votes. Received none")])
+    (None, "labels: expected an array .* columns .'disk', 'edge_on'. .*or votes. Received none")])
 def test_labels_that_do_not_fit(labels, message):
     with pytest.raises(ValueError, match=message):
         read_labels(["a.jpg"] * 6, labels, [DISK, EDGE_ON])
@@ -366,6 +366,33 @@ def test_labels_are_matched_by_a_column_of_choice(labeled):
         read_labels(galaxies, labeled, [DISK], key="yours")
     with pytest.raises(ValueError, match="key: expected a table of labels"):
         read_labels(galaxies, None, [DISK], key="mine")
+    with pytest.raises(ValueError, match="key: expected a column that names .*'objid'.*'mine'"):
+        read_labels(galaxies, make_labels(labeled[["objid", "disk"]]), [DISK], key="mine")
+
+
+@pytest.mark.parametrize("kind", [Table, labels_of])
+def test_files_are_matched_by_a_column_of_choice(labeled, kind):
+    labels = Table({"galaxy_no": labeled["objid"], "disk": labeled["disk"], "id": [1, 2, 3]})
+    labels = labels if kind is Table else labels_of(labels, [DISK], key="galaxy_no")
+    files = ["a/5.jpg", "7.fits.fz"]
+    assert_array_equal(read_labels(files, labels, [DISK], key="galaxy_no")[:, 0], [0, 1])
+    with pytest.raises(ValueError, match="key: expected .* files, which have names"):
+        read_labels([np.zeros((9, 9, 3))], labels, [DISK], key="galaxy_no")
+
+
+def test_a_table_without_labels_says_which_columns_there_should_be():
+    for table in (Table({"file": ["a"], "P_disk": [0.5], "morph_flag": [0]}),
+                  Table({"file": ["a"], **{f"a_long_name_{n}": [1] for n in range(99)}})):
+        with pytest.raises(ValueError, match="labels: .*'disk', 'edge_on'.*file") as caught:
+            read_labels(table, None, [DISK, EDGE_ON])
+        assert len(str(caught.value)) < 400
+
+
+def test_labels_to_learn_from_know_the_parents_of_a_question(hart):
+    hart["morph_flag"], hart["P_edge_on"] = 0, 0.5
+    labels = labels_of(hart, [EDGE_ON], threshold=0.7)
+    assert_array_equal(labels.select([EDGE_ON]), np.array(LABELS)[:, 1:2])
+    assert_array_equal(labels.values, labels_of(hart, [DISK, EDGE_ON]).values)
 
 
 def test_labels_of_galaxies_without_names(labeled):

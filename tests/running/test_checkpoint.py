@@ -160,6 +160,21 @@ def test_whole_run_is_counted(clf, galaxies, loads, tmp_path):
     assert "for example" not in messages[1]
 
 
+def test_a_run_without_any_answer_is_begun_anew(clf, jpegs, loads, tmp_path):
+    """The folder of the images was not there yet, say."""
+    names = [tmp_path / f"{k}.jpg" for k in range(PART + 5)]
+    for number in range(2):
+        table = clf.classify(names, checkpoint=tmp_path / "kept", progress=False)
+        assert table["P_disk"].mask.all() and len(loads) == (number + 1) * len(names)
+    for k, name in enumerate(names[:-1]):
+        name.hardlink_to(jpegs[k % len(jpegs)])
+    again = clf.classify(names, checkpoint=tmp_path / "kept", progress=False)
+    assert again["P_disk"].mask.tolist() == [False] * (len(names) - 1) + [True]
+    loads.clear()
+    clf.classify(names, checkpoint=tmp_path / "kept", progress=False)
+    assert not loads
+
+
 def test_progress_starts_at_what_is_done():
     outcomes = Outcomes(10, False, "galaxies", [0, 64, MorphFlag.BLANK])
     assert outcomes.counts.total() == 3

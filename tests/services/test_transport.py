@@ -575,6 +575,26 @@ def test_close_wakes_who_waits_for_a_turn(server):
     assert "stopped" in str(failure(transport.get, server.url))
 
 
+def without_length(handler):
+    handler.close_connection = True
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\nhalf of it")
+    silent(handler)
+
+
+@pytest.mark.parametrize("fault", [silent, stalled, trickling, without_length])
+def test_close_ends_what_is_under_way(server, fault):
+    server.script = [fault]
+    with ThreadPoolExecutor(1) as pool:
+        transport = Transport(timeout=60)
+        result = pool.submit(failure, transport.get, server.url)
+        while not server.asked:
+            threading.Event().wait(0.001)
+        threading.Event().wait(0.1)
+        transport.close()
+        assert "stopped" in str(result.result(30))
+    assert len(server.asked) == 1
+
+
 @pytest.mark.parametrize("arguments, message", [
     ({"per_host": 0}, "per_host: expected a positive integer"),
     ({"timeout": 0}, "timeout: expected a positive number of seconds"),
