@@ -40,8 +40,8 @@ VALUES = ("-1 0 1 2 3 7 8 16 -32 -64 65535 99999999 2147483648 9999999999999 1E4
 
 # What Astropy says of missing padding, of which the file is complete, and of all cards alike.
 FINE = ("File may have been truncated", "Unexpected extra padding", "non-ASCII characters",
-        "null bytes", "only applicable to integer", "ZTENSION")
-FREE = ("OBJECT", "INSTRUME", "SURVEY", "EXTEND")  # text of people, and what nobody reads
+        "null bytes", "only applicable to integer", "ZTENSION", "overflow encountered")
+FREE = ("OBJECT", "INSTRUME", "SURVEY", "EXTEND", "WCSAXES")  # text of people, and what nobody reads
 
 
 @dataclass
@@ -435,7 +435,8 @@ def of_fits(data):
             with fits.open(io.BytesIO(data)) as hdus:
                 images = [hdu for hdu in hdus if hdu.is_image and hdu.data is not None]
                 cards = images[0].header
-                [cards[key] for key in KEYS if key in cards and key[0] not in "TZ"]
+                [cards[key] for key in KEYS if key in cards and key[0] not in "TZ"
+                 and key not in FREE]
                 fine = FINE + ("BLANK",) * (cards["BITPIX"] < 0 or "BLANK" not in cards)
     except Exception as error:
         return f"{type(error).__name__}: {error!s:.200}"
