@@ -41,7 +41,7 @@ VALUES = ("-1 0 1 2 3 7 8 16 -32 -64 65535 99999999 2147483648 9999999999999 1E4
 # What Astropy says of missing padding, of which the file is complete, and of all cards alike.
 FINE = ("File may have been truncated", "Unexpected extra padding", "non-ASCII characters",
         "null bytes", "only applicable to integer", "ZTENSION", "overflow encountered")
-FREE = ("OBJECT", "INSTRUME", "SURVEY", "EXTEND", "WCSAXES")  # text of people, and what nobody reads
+FREE = ("OBJECT", "INSTRUME", "SURVEY", "EXTEND", "WCSAXES")  # cards that nobody reads
 
 
 @dataclass

@@ -270,6 +270,10 @@ def _telling_rows(table):
 
 def _write(format, table, path):
     """Write a file; all that is wrong with a column is an error of the same kind."""
+    for column in table.colnames:
+        if not column.strip() or not column.isprintable():  # written, few readers would find it
+            raise wrong("table", "columns with names of letters", repr(column),
+                        "Rename it: table.rename_column.")
     try:
         FORMATS[format].write(table, path)
     except (ArgumentError, ImportError, OSError):

@@ -200,3 +200,14 @@ def test_votables_are_not_written_by_code_that_damages_memory(tmp_path, monkeypa
     table = Table({"a": ["x" * n for n in range(1, 600)], "b": np.arange(599)})
     write_table(table, tmp_path / "t.vot")
     assert read_table(tmp_path / "t.vot")["a"].tolist() == table["a"].tolist()
+
+
+@pytest.mark.parametrize("column", [" ", "a\nb", "\t", "a\x1b"])
+@pytest.mark.parametrize("name", list(SUFFIX))
+def test_columns_without_a_name_are_refused(tmp_path, column, name):
+    table = Table({"k": [1], column: [2.5]})
+    for check in (lambda: check_columns(table, name),
+                  lambda: write_table(table, tmp_path / f"t.{SUFFIX[name]}")):
+        with pytest.raises(ArgumentError, match="names of letters"):
+            check()
+    assert not list(tmp_path.iterdir())
