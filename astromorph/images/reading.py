@@ -24,6 +24,9 @@ __all__ = ["Cutout", "decode_picture", "is_blank", "open_cutout", "read_cutout",
 _MIN_SIDE = 16
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ESTALE, errno.EINTR,
             errno.EAGAIN, errno.ENOBUFS, errno.ETIMEDOUT}  # no word on the file itself
+# "Restart after 65535 blocks", more than there are: libjpeg-turbo then takes the way that tells
+# of every wrong code; its fast way takes them for zeros.
+_RESTARTS = b"\xff\xdd\x00\x04\xff\xff"
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by the type of color
 _ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
           (0, 1, 1, 2)]  # start and step in x and y of the passes of an interlaced PNG
@@ -245,6 +248,8 @@ def decode_picture(data, enough=None):
         _check_sides(*sides)
         if sides[0] * sides[1] > 512 * len(data):  # a block of 8 x 8 pixels needs a bit at least
             raise CutoutError("the picture is truncated; get it again", MorphFlag.UNREADABLE)
+        if sides[0] * sides[1] <= 64 * 65535 and _RESTARTS[:2] not in data:
+            data = data[:2] + _RESTARTS + data[2:]
         if colors != "YCbCr":  # as Pillow shows it, once it is known to be whole
             simplejpeg.decode_jpeg(data, "GRAY" if colors == "Gray" else "CMYK"
                                    if colors in ("CMYK", "YCCK") else "RGB")

@@ -211,3 +211,26 @@ def test_large_images_take_little_memory():
     assert flag_of(file.getvalue()) == MorphFlag.BLANK
     assert tracemalloc.get_traced_memory()[1] < 40 * 9e6
     tracemalloc.stop()
+
+
+def accepted(data):
+    try:
+        simplejpeg.decode_jpeg(data)
+    except ValueError:
+        return False
+    return True
+
+
+def test_wrong_codes_in_the_middle_of_a_large_jpeg_are_found():
+    """The fast way of libjpeg-turbo, far from the end of its input, takes them for zeros."""
+    rng, file = np.random.default_rng(8), io.BytesIO()
+    y, x = np.indices((400, 400)) - 200
+    light = 250 * np.exp(-np.hypot(x, y) / 60)[..., None] + rng.normal(0, 2, (400, 400, 3))
+    Image.fromarray(light.clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=90)
+    data, silent = file.getvalue(), 0
+    for place in rng.integers(700, len(data) - 9000, 300):
+        hurt = data[:place] + b"\xff\0" * 3 + data[place + 6:]
+        if accepted(hurt) and not accepted(hurt[:2] + b"\xff\xdd\0\4\xff\xff" + hurt[2:]):
+            silent += 1
+            assert flag_of(hurt) == MorphFlag.UNREADABLE
+    assert silent
