@@ -159,7 +159,8 @@ def test_no_rows_need_no_network(classifier, catalog):
     assert added == (dict.fromkeys(
         [*COLUMNS, *(f"{name}_err" for name in COLUMNS), "P_edge_on_joint", "P_bar_joint"],
         ARROW["float32"]) | {"morph_flag": ARROW["int32"]} | dict.fromkeys(
-        ["cutout_service", "cutout_url", "cutout_release", "cutout_bands"], ARROW["str"]) | dict.fromkeys(
+        ["cutout_service", "cutout_url", "cutout_release", "cutout_bands"],
+        ARROW["str"]) | dict.fromkeys(
         ["cutout_scale", "cutout_coverage"], ARROW["float64"]) | {"cutout_sha256": ARROW["str"]})
     assert list(frame.columns[:len(catalog.columns)]) == list(catalog.columns)
 
@@ -192,6 +193,19 @@ def test_image_columns(classifier, catalog, folder, kind):
     np.testing.assert_allclose(result["P_disk"].to_numpy(float), expected["P_disk"], atol=0.02)
     if kind == "bytes":
         assert result["P_disk"].tolist() == expected["P_disk"].tolist()
+
+
+@pytest.mark.parametrize("options", [{}, {"pixel_scale": "scale"}])
+def test_sizes_of_images_are_found(classifier, folder, options):
+    """As in a table: R90 in arcseconds, with the scale of the image, else measured."""
+    frame = pd.DataFrame({"file": [str(folder / "0.jpg"), str(folder / "1.jpg")],
+                          "petroR90_r": [8.0, 12.0], "scale": [0.4, 0.4], "z": [0.1, 0.2]})
+    frame = classify_partition(frame, classifier, images="file", units={"scale": "arcsec"},
+                               **options)
+    expected = classifier.classify(frame["file"].tolist(), **(
+        {"r90": [8, 12] * u.arcsec, "pixel_scale": 0.4 * u.arcsec} if options else {}))
+    assert frame["morph_flag"].tolist() == expected["morph_flag"].tolist()
+    assert frame["P_disk"].tolist() == expected["P_disk"].tolist()
 
 
 def test_a_local_folder(in_process, classifier, catalog, table, folder):

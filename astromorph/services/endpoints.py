@@ -19,6 +19,7 @@ class Conf(ConfigNamespace):
         "Another server of hips2fits, asked where the first fails or shows nothing.")
     moc_url = ConfigItem("https://alasky.cds.unistra.fr/MocServer/query",
                          "Coverage maps of surveys at the CDS.")
+    rubin_url = ConfigItem("https://data.lsst.cloud/api", "The Rubin Science Platform.")
     sia_url = ConfigItem("https://datalab.noirlab.edu/sia",
                          "Simple Image Access of NOIRLab's Data Lab.")
     tap_url = ConfigItem("https://datalab.noirlab.edu/tap", "Table Access of NOIRLab's Data Lab.")
