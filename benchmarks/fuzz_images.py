@@ -41,6 +41,7 @@ VALUES = ("-1 0 1 2 3 7 8 16 -32 -64 65535 99999999 2147483648 9999999999999 1E4
 # What Astropy says of missing padding, of which the file is complete, and of all cards alike.
 FINE = ("File may have been truncated", "Unexpected extra padding", "non-ASCII characters",
         "null bytes", "only applicable to integer", "ZTENSION", "overflow encountered")
+COMPANIONS = ("WHT", "DQ", "MASK", "UNCERT")  # of the files made here: nobody unpacks them
 FREE = ("OBJECT", "INSTRUME", "SURVEY", "EXTEND", "WCSAXES")  # cards that nobody reads
 
 
@@ -433,7 +434,8 @@ def of_fits(data):
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             with fits.open(io.BytesIO(data)) as hdus:
-                images = [hdu for hdu in hdus if hdu.is_image and hdu.data is not None]
+                images = [hdu for hdu in hdus if hdu.is_image and hdu.name not in COMPANIONS
+                          and hdu.data is not None]
                 cards = images[0].header
                 [cards[key] for key in KEYS if key in cards and key[0] not in "TZ"
                  and key not in FREE]
