@@ -14,7 +14,8 @@ from PIL import Image
 from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
 from astromorph.images.composite import color_composite, shown_bands
-from astromorph.images.fits_planes import MAX_PIXELS, band_names, open_regular, read_planes
+from astromorph.images.fits_planes import MAX_PIXELS, band_names, read_planes
+from astromorph.images.forms import open_regular
 from astromorph.images.sizes import PICTURE_STRETCH
 from astromorph.surveys import get_survey
 
