@@ -8,12 +8,15 @@ from PIL import Image
 from scipy import ndimage
 
 from astromorph.errors import FetchError
+from astromorph.fits_layout import layout_fault
 from astromorph.flags import MorphFlag
 from astromorph.images import decode_picture
+from astromorph.images.packed import check_packed
 from astromorph.services.framing import celestial, frame_wcs
 
 __all__ = ["check_fits", "check_picture", "check_planes", "outside", "read_fits"]
 
+_MOST = 2**26  # pixels of all planes of an answer
 # Fractions of the frame. Fully covered images of Galaxy Zoo 2 and Legacy Surveys have less than
 # 0.25 of the color without data and, but for 1 in 1000, 0.02 of it in regions along the border;
 # SkyServer's tile outside the footprint has 0.91.
@@ -144,13 +147,16 @@ def read_fits(data):
     """
     _check_start(data, (b"SIMPLE  =",))
     try:
-        header = fits.Header.fromstring(data)
-        if len(data) < len(header.tostring()) + header.data_size:
-            raise EOFError("it is truncated")
+        if (fault := layout_fault(io.BytesIO(data))) is not None:
+            raise EOFError(fault)
         with fits.open(io.BytesIO(data), memmap=False) as hdus:
             hdu = next((hdu for hdu in hdus if hdu.is_image and len(hdu.shape) in (2, 3)), None)
             if hdu is None:
                 raise ValueError("it has no image")
+            if isinstance(hdu, fits.CompImageHDU):
+                check_packed(io.BytesIO(data))
+            if np.prod(hdu.shape, dtype=float) > _MOST:
+                raise ValueError(f"it has shape {hdu.shape}, far more than was asked")
             planes = np.asarray(hdu.data, np.float32)
             return planes.reshape(-1, *planes.shape[-2:]), hdu.header
     except Exception as error:  # damaged bytes fail anywhere in astropy
