@@ -22,7 +22,7 @@ import urllib3
 from astropy.utils.data import download_file
 
 from astromorph.flags import MorphFlag
-from astromorph.services import hosts, transport as transport_module
+from astromorph.services import exchanges, hosts
 from astromorph.services.base import FetchError
 from astromorph.services.hosts import FAILURES, FIRST_WINDOW, LONGEST_REST, REST, Host
 from astromorph.services.transport import StatusError, Transport, check_status, translate
@@ -271,16 +271,18 @@ def test_check_decides_on_repetition(server, waits):
 
 
 def test_too_long_an_answer(server, monkeypatch):
-    monkeypatch.setattr(transport_module, "LARGEST_BODY", 4)
+    monkeypatch.setattr(exchanges, "LARGEST_BODY", 100)
     with Transport() as transport:
         error = failure(transport.get, server.url)
-    assert "longer than 4 bytes" in str(error)
+    assert "longer than 100 bytes" in str(error)
     assert len(server.asked) == 1
 
 
-def test_bugs_show(server, waits):
-    with Transport() as transport, pytest.raises(ZeroDivisionError):
-        transport.get(server.url, check=lambda response: 1 / 0)
+def test_whatever_an_answer_makes_fail_is_a_fetch_error(server, waits):
+    with Transport() as transport:
+        error = failure(transport.get, server.url, check=lambda response: 1 / 0)
+    assert error.flag == MorphFlag.UNREADABLE
+    assert "ZeroDivisionError" in str(error) and isinstance(error.__cause__, ZeroDivisionError)
     assert len(server.asked) == 1
 
 

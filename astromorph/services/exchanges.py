@@ -1,0 +1,282 @@
+"""Exchanges with services: limits of time and size for a request, its redirects and its answer."""
+import io
+import socket
+import threading
+import time
+import zlib
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from http.client import HTTPResponse
+from weakref import WeakSet
+from xml.parsers import expat
+
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import DecodeError
+
+from astromorph.errors import FetchError
+from astromorph.flags import MorphFlag
+
+__all__ = ["Exchange", "WholeAnswers", "answers_up_to", "check_size"]
+
+CONNECT_TIMEOUT = 10.0
+"""Longest wait for a connection, in seconds."""
+STEADY = 2 ** 15
+"""Bytes per second: while more come, an answer may take longer than the timeout."""
+LONGEST = 4
+"""Timeouts that an exchange takes at most, however much comes."""
+LARGEST_BODY = 256 * 2 ** 20
+"""Bytes of the largest answer that is read, packed and unpacked, where no less is expected."""
+CHUNK = 2 ** 16
+CHARSETS = ("utf-8", "utf8", "iso-8859-1", "latin-1", "us-ascii", "ascii", "windows-1252")
+_IMAGES = (b"\xff\xd8", b"\x89PNG", b"SIMPLE", b"BZh")
+_largest = ContextVar("largest", default=None)
+_under_way = ContextVar("under_way", default=None)
+
+
+@contextmanager
+def answers_up_to(size):
+    """Take no answers of more bytes, packed or unpacked, as long as the context lasts.
+
+    Parameters
+    ----------
+    size : int
+        Bytes.
+    """
+    token = _largest.set(size)
+    try:
+        yield
+    finally:
+        _largest.reset(token)
+
+
+def check_size(size):
+    """Refuse what is larger than the answers that are taken, before it is unpacked.
+
+    Parameters
+    ----------
+    size : int
+        Bytes that it says it has.
+
+    Raises
+    ------
+    FetchError
+        If that is too much.
+    """
+    limit = _largest.get() or LARGEST_BODY
+    if size > limit:
+        raise FetchError(f"the answer is longer than {limit} bytes", MorphFlag.UNREADABLE)
+
+
+class Exchange:
+    """Limits of one request, with all redirects, from the connection to the end of the answer.
+
+    A context manager; one inside another in the same thread is the same exchange.
+
+    Parameters
+    ----------
+    timeout : float
+        Seconds that it may take. It may take longer, up to `LONGEST` timeouts, as long as more than
+        `STEADY` bytes come per second.
+    clock : callable
+        Gives seconds.
+    """
+
+    def __init__(self, timeout, clock=time.monotonic):
+        self._timeout, self._clock, self._begun = timeout, clock, clock()
+        self.size = 0
+
+    def __enter__(self):
+        self._token = None if _under_way.get() else _under_way.set(self)
+        return _under_way.get()
+
+    def __exit__(self, *exception):
+        if self._token is not None:
+            _under_way.reset(self._token)
+
+    def left(self):
+        """Tell how many seconds are left to wait for more.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TimeoutError
+            If there are none.
+        """
+        limit = min(self._timeout + self.size / STEADY, LONGEST * self._timeout)
+        left = self._begun + limit - self._clock()
+        if left <= 0:
+            raise TimeoutError(f"{self.size} bytes came in {limit:.3g} s, and more are missing")
+        return min(left, self._timeout)
+
+    def came(self, size):
+        """Count bytes that came.
+
+        Parameters
+        ----------
+        size : int
+        """
+        self.size += size
+        check_size(self.size)
+
+
+class WholeAnswers(HTTPAdapter):
+    """Reads each answer whole and within the limits of its `Exchange`, whichever client asks.
+
+    Clients have time limits of their own, or none, and wait without end for one that trickles.
+    Closing it ends the requests under way, too, whatever they wait for.
+
+    Parameters
+    ----------
+    timeout : float
+        See `Exchange`.
+    stopped : `threading.Event`
+        Set when no more answers are wanted.
+    **options
+        See `requests.adapters.HTTPAdapter`.
+    """
+
+    def __init__(self, timeout, stopped, **options):
+        self._timeout, self._stopped = timeout, stopped
+        self._sockets, self._lock = WeakSet(), threading.Lock()
+        super().__init__(**options)
+
+    def init_poolmanager(self, *args, **options):
+        """Have connections tell of their sockets, and read within limits."""
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {
+            scheme: _limited(pool, self._opened)
+            for scheme, pool in self.poolmanager.pool_classes_by_scheme.items()}
+
+    def send(self, request, stream=False, timeout=None, **options):
+        """Send a request and read its answer; see `requests.adapters.HTTPAdapter`."""
+        with Exchange(self._timeout) as exchange:
+            limits = min(CONNECT_TIMEOUT, exchange.left()), exchange.left()
+            answer = super().send(request, stream=True, timeout=limits, **options)
+            with answer:
+                body = _unpacked(_read(answer.raw), answer.headers)
+        if self._stopped.is_set():  # the end that `close` made is not that of the answer
+            raise FetchError("stopped before the whole answer came", MorphFlag.SERVER_ERROR)
+        _refuse_streams(body)
+        response = self.build_response(request, _rebuilt(answer.raw, body))
+        if str(response.encoding).lower() not in CHARSETS:
+            response.encoding = "utf-8"  # others may raise, guessing takes long
+        return response
+
+    def close(self):
+        """Close all connections, those in use too."""
+        with self._lock:
+            sockets = list(self._sockets)
+        for each in sockets:
+            _shut(each)
+        super().close()
+
+    def _opened(self, connection):
+        with self._lock:
+            self._sockets.add(connection)
+        if self._stopped.is_set():
+            _shut(connection)
+
+
+def _limited(pool, opened):
+    """A class of connection pools that calls ``opened`` with each socket, and reads in limits."""
+    class Connection(pool.ConnectionCls):
+        response_class = _Answer
+
+        def _new_conn(self):
+            connection = super()._new_conn()
+            opened(connection)
+            return connection
+
+        def connect(self):
+            super().connect()
+            opened(self.sock)  # that of TLS
+
+    return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
+
+
+class _Answer(HTTPResponse):
+    """An answer whose lines, headers and chunks come within limits, too."""
+
+    def __init__(self, sock, *args, **options):
+        super().__init__(sock, *args, **options)
+        self.fp = io.BufferedReader(_Incoming(sock, self.fp.detach(), _under_way.get()))
+
+
+class _Incoming(io.RawIOBase):
+    """What comes through a socket, as long as the limits of an exchange allow."""
+
+    def __init__(self, connection, raw, exchange):
+        self._connection, self._raw, self._exchange = connection, raw, exchange
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self._connection.settimeout(self._exchange.left())
+        size = self._raw.readinto(buffer)
+        self._exchange.came(size or 0)
+        return size
+
+    def close(self):
+        self._raw.close()
+        super().close()
+
+
+def _shut(connection):
+    """Have whoever reads from a socket, in whichever thread, see its end."""
+    with suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # TLS need not say goodbye
+
+
+def _read(raw):
+    """The body of an urllib3 response, as it came."""
+    body = bytearray()
+    while chunk := raw.read1(CHUNK, decode_content=False):
+        body += chunk
+    return bytes(body)
+
+
+def _unpacked(body, headers):
+    """A body without the packing that its headers tell."""
+    packing = headers.get("Content-Encoding", "").strip().lower()
+    if packing in ("", "identity") or not body:
+        return body
+    if packing not in ("gzip", "x-gzip"):
+        raise DecodeError(f"packed as {packing[:40]!r}, for which nobody asked")
+    unpack = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        data = unpack.decompress(body, (_largest.get() or LARGEST_BODY) + 1)
+    except zlib.error as error:
+        raise DecodeError(str(error)) from error
+    check_size(len(data))
+    if not unpack.eof:
+        raise DecodeError("the packed answer has no end")
+    return data
+
+
+def _refuse_streams(body):
+    """Refuse a table that has its rows at another address: its reader would go there by itself."""
+    def begin(name, attributes):
+        if name.rpartition(":")[2] == "STREAM" and any(
+                each.rpartition(":")[2] == "href" for each in attributes):
+            raise FetchError("the service sent a table that has its rows elsewhere (STREAM href)",
+                             MorphFlag.UNREADABLE)
+
+    if not body.startswith(_IMAGES):
+        parser = expat.ParserCreate()
+        parser.StartElementHandler = begin
+        with suppress(expat.ExpatError):  # no XML, or damaged: its reader will say so
+            parser.Parse(body, True)
+
+
+def _rebuilt(raw, body):
+    """An urllib3 response with the body that was read."""
+    headers = raw.headers.copy()
+    for name in ("Content-Encoding", "Transfer-Encoding", "Content-Length"):
+        headers.discard(name)
+    return urllib3.HTTPResponse(io.BytesIO(body), headers, raw.status, reason=raw.reason,
+                                preload_content=False)
