@@ -1,14 +1,15 @@
 """Files and folders that are there whole or not at all."""
 import os
 import shutil
+import stat
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from astromorph.errors import DestinationError, wrong
 
-__all__ = ["REPLACE_HINT", "UNFINISHED", "check_writable", "remove_files", "write_file",
-           "written_whole"]
+__all__ = ["REPLACE_HINT", "UNFINISHED", "check_writable", "is_plain_file", "remove_files",
+           "write_file", "written_whole"]
 
 REPLACE_HINT = "Pass overwrite=True to replace it."
 """Hint of the error for a destination that exists."""
@@ -80,6 +81,27 @@ def write_file(path, data, *, durable=False):
     """
     with written_whole(path, overwrite=True, durable=durable) as part:
         part.write_bytes(data)
+
+
+def is_plain_file(path, largest):
+    """Tell whether there is a file that can be read without waiting, and is not too large.
+
+    Parameters
+    ----------
+    path : path
+        Where others may have put anything: a link, a pipe, a device.
+    largest : int
+        Bytes.
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        status = os.lstat(path)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size <= largest
 
 
 def remove_files(*paths):

@@ -95,7 +95,7 @@ def _add_services(parser):
     add("--pixels", type=int, metavar="N", help="pixels of the images on a side")
     add("--cache", metavar="DIR", help="folder that keeps images, or 'no'; default: the usual one")
     add("--max-age", type=float, metavar="DAYS", help="ask again for images older than this")
-    add("--per-host", type=int, metavar="N", help="most requests at a time to a host (16)")
+    add("--per-host", type=int, metavar="N", help="most requests at a time to a host (6)")
     add("--timeout", type=float, metavar="SECONDS", help="time to wait for an answer (30)")
     add("--retries", type=int, metavar="N", help="attempts after a first one that failed (6)")
 

@@ -1,5 +1,6 @@
 """What an answer really is: the image that was asked, a part of it, none, or something else."""
 import io
+import math
 import re
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import ndimage
 from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
 from astromorph.images import decode_picture
+from astromorph.services.exchanges import check_size
 from astromorph.services.framing import celestial, frame_wcs
 
 __all__ = ["check_fits", "check_picture", "check_planes", "outside", "read_fits"]
@@ -77,7 +79,11 @@ def check_picture(data, request, *, pixels, blank=(0, 0, 0), words=False):
 def _decode(data):
     """Channels of a picture, (3, y, x), from 0 to 255, flattened on black."""
     try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
+            check_size(4 * math.prod(picture.size))  # before it is unpacked
         picture = decode_picture(data)
+    except FetchError:
+        raise
     except Exception as error:  # damaged bytes fail anywhere in Pillow
         raise FetchError(f"the service sent a damaged picture: {error!s:.100}",
                          getattr(error, "flag", MorphFlag.UNREADABLE), retry=True) from error
@@ -151,8 +157,11 @@ def read_fits(data):
             hdu = next((hdu for hdu in hdus if hdu.is_image and len(hdu.shape) in (2, 3)), None)
             if hdu is None:
                 raise ValueError("it has no image")
+            check_size(4 * math.prod(hdu.shape))  # before it is unpacked
             planes = np.asarray(hdu.data, np.float32)
             return planes.reshape(-1, *planes.shape[-2:]), hdu.header
+    except FetchError:
+        raise
     except Exception as error:  # damaged bytes fail anywhere in astropy
         raise FetchError(f"the service sent a damaged FITS file: {error!s:.100}",
                          MorphFlag.UNREADABLE, retry=True) from error

@@ -60,8 +60,12 @@ def endpoints(service):
         from astroquery.sdss import conf as sdss  # takes a second to import
 
         return [sdss.skyserver_baseurl, sdss.sas_baseurl]
-    name = service.partition("-")[0]
-    return [conf[item] for item in conf if item.startswith(name)]
+    return _configured(service.partition("-")[0])
+
+
+def _configured(beginning=""):
+    """The addresses in `conf`, of all services or of one."""
+    return [getattr(conf, item) for item in conf if item.startswith(beginning)]
 
 
 @contextmanager
@@ -99,7 +103,7 @@ def check_address(url):
         raise FetchError(f"the service gave {url!r:.100} for an address", MorphFlag.UNREADABLE)
     scheme, host, port = origin
     known = any(host == name or host.endswith(f".{name}") for name in KNOWN)
-    named = {_origin(each) for each in (_named.get(), *conf.values())} - {None}
+    named = {_origin(each) for each in (_named.get(), *_configured())} - {None}
     secure = scheme == "https" and port == 443 and any(host == each[1] for each in named)
     if not (known and port == _PORTS[scheme] or secure or origin in named):
         raise FetchError(f"the service sends to {scheme}://{host}:{port}, a host that nobody named",

@@ -17,7 +17,7 @@ from urllib3.exceptions import DecodeError
 from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
 
-__all__ = ["Exchange", "WholeAnswers", "answers_up_to", "check_size"]
+__all__ = ["Exchange", "WholeAnswers", "answers_up_to", "check_size", "unpack"]
 
 CONNECT_TIMEOUT = 10.0
 """Longest wait for a connection, in seconds."""
@@ -27,7 +27,7 @@ LONGEST = 4
 """Timeouts that an exchange takes at most, however much comes."""
 LARGEST_BODY = 256 * 2 ** 20
 """Bytes of the largest answer that is read, packed and unpacked, where no less is expected."""
-CHUNK = 2 ** 16
+CHUNK, STREAMS = 2 ** 16, 64
 CHARSETS = ("utf-8", "utf8", "iso-8859-1", "latin-1", "us-ascii", "ascii", "windows-1252")
 _IMAGES = (b"\xff\xd8", b"\x89PNG", b"SIMPLE", b"BZh")
 _largest = ContextVar("largest", default=None)
@@ -66,6 +66,43 @@ def check_size(size):
     limit = _largest.get() or LARGEST_BODY
     if size > limit:
         raise FetchError(f"the answer is longer than {limit} bytes", MorphFlag.UNREADABLE)
+
+
+def unpack(body, decompressor):
+    """Unpack an answer as far as it may be.
+
+    Parameters
+    ----------
+    body : bytes
+        One or a few packed streams.
+    decompressor : callable
+        Makes an object of `zlib` or `bz2` for each.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    FetchError
+        If there is too much.
+    urllib3.exceptions.DecodeError
+        If it is damaged, or has no end.
+    """
+    data, limit = b"", _largest.get() or LARGEST_BODY
+    for _ in range(STREAMS):
+        part = decompressor()
+        try:
+            data += part.decompress(body, limit + 1 - len(data))
+        except (zlib.error, OSError) as error:
+            raise DecodeError(str(error)) from error
+        check_size(len(data))
+        if not part.eof:
+            break
+        body = part.unused_data
+        if not body:
+            return data
+    raise DecodeError("the packed answer has no end")
 
 
 class Exchange:
@@ -247,15 +284,7 @@ def _unpacked(body, headers):
         return body
     if packing not in ("gzip", "x-gzip"):
         raise DecodeError(f"packed as {packing[:40]!r}, for which nobody asked")
-    unpack = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    try:
-        data = unpack.decompress(body, (_largest.get() or LARGEST_BODY) + 1)
-    except zlib.error as error:
-        raise DecodeError(str(error)) from error
-    check_size(len(data))
-    if not unpack.eof:
-        raise DecodeError("the packed answer has no end")
-    return data
+    return unpack(body, lambda: zlib.decompressobj(16 + zlib.MAX_WBITS))
 
 
 def _refuse_streams(body):

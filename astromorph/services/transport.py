@@ -71,6 +71,15 @@ class Transport:
             host.wake()
         self.session.close()
 
+    def is_closed(self):
+        """Tell whether `close` was called.
+
+        Returns
+        -------
+        bool
+        """
+        return self._stopped.is_set()
+
     def get(self, url, *, params=None, check=None, on_error=None):
         """Get one resource.
 
