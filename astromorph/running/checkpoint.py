@@ -132,7 +132,7 @@ class Checkpoint:
             begun = self._check()  # again, now that nobody else can write
             remove_files(*self.folder.glob(UNFINISHED))  # of a process that was killed
             if not begun:
-                self._write_manifest()
+                self._begin()
             self._held = stack.pop_all()
         return self
 
@@ -255,6 +255,9 @@ class Checkpoint:
             self._check_empty()
             return False
         begun, run = self._read_manifest(path)
+        others = run | {"images": self._identity.get("images")} == self._identity != run
+        if others and self._is_without_answers():
+            return False
         if differences := list(_differences(run, self._identity)):
             raise wrong("checkpoint", "the folder of this run",
                         f"{self.folder}, of a run with other {', '.join(differences)}",
@@ -276,7 +279,20 @@ class Checkpoint:
                         f"{self.folder}, whose {path.name} is damaged or not from astromorph",
                         _ANEW) from None
 
-    def _write_manifest(self):
+    def _is_without_answers(self):
+        """Whether all parts are: the folder of the images was not there yet, say."""
+        try:
+            for path in self.folder.glob("part-*.parquet"):
+                with pq.ParquetFile(path if is_plain_file(path, LARGEST_PART) else "") as file:
+                    answers = file.read(columns=self._answers)
+                if not all(np.isnan(column.to_numpy()).all() for column in answers):
+                    return False
+        except (OSError, ValueError, TypeError, pa.ArrowException):
+            return False
+        return True
+
+    def _begin(self):
+        remove_files(*self.folder.glob("part-*.parquet"))  # without answers
         text = json.dumps({"begun": self.date, "run": self._identity}, indent=1)
         write_file(self.folder / "manifest.json", text.encode(), durable=True)
 
