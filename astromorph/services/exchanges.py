@@ -12,7 +12,8 @@ from xml.parsers import expat
 
 import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import DecodeError
+from urllib3.exceptions import (ConnectTimeoutError, DecodeError, NameResolutionError,
+                                NewConnectionError)
 
 from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
@@ -215,7 +216,7 @@ class WholeAnswers(HTTPAdapter):
         with self._lock:
             self._sockets.add(connection)
         if self._stopped.is_set():
-            _shut(connection)
+            raise FetchError("stopped before an answer came", MorphFlag.SERVER_ERROR)
 
 
 def _limited(pool, opened):
@@ -224,15 +225,40 @@ def _limited(pool, opened):
         response_class = _Answer
 
         def _new_conn(self):
-            connection = super()._new_conn()
-            opened(connection)
-            return connection
+            try:
+                return _connected(self._dns_host, self.port, self.socket_options, opened)
+            except socket.gaierror as error:
+                raise NameResolutionError(self.host, self, error) from error
+            except TimeoutError as error:
+                raise ConnectTimeoutError(self, f"{self.host} takes no connection") from error
+            except OSError as error:
+                raise NewConnectionError(self, f"no connection: {error}") from error
 
         def connect(self):
             super().connect()
             opened(self.sock)  # that of TLS
 
     return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
+
+
+def _connected(host, port, options, opened):
+    """A socket that is connected; ``opened`` knows it before, so that waiting can be ended."""
+    failure = OSError(f"{host} has no address")
+    for *kind, _, place in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
+        connection = socket.socket(*kind)
+        try:
+            opened(connection)
+            for option in options or ():
+                connection.setsockopt(*option)
+            connection.settimeout(min(CONNECT_TIMEOUT, _under_way.get().left()))
+            connection.connect(place)
+            return connection
+        except Exception as error:
+            connection.close()
+            if not isinstance(error, OSError):
+                raise
+            failure = error
+    raise failure
 
 
 class _Answer(HTTPResponse):
