@@ -8,8 +8,8 @@ from pathlib import Path
 
 from astromorph.errors import DestinationError, wrong
 
-__all__ = ["REPLACE_HINT", "UNFINISHED", "check_writable", "is_plain_file", "remove_files",
-           "write_file", "written_whole"]
+__all__ = ["REPLACE_HINT", "UNFINISHED", "check_writable", "is_plain_file", "read_plain_file",
+           "remove_files", "write_file", "written_whole"]
 
 REPLACE_HINT = "Pass overwrite=True to replace it."
 """Hint of the error for a destination that exists."""
@@ -98,10 +98,30 @@ def is_plain_file(path, largest):
     bool
     """
     try:
-        status = os.lstat(path)
+        return _is_plain(os.lstat(path), largest)
     except (OSError, ValueError):
         return False
-    return stat.S_ISREG(status.st_mode) and status.st_size <= largest
+
+
+def read_plain_file(path, largest):
+    """Give the contents of a file.
+
+    Parameters
+    ----------
+    path, largest
+        See `is_plain_file`.
+
+    Returns
+    -------
+    bytes
+        None of what `is_plain_file` does not take for a file.
+
+    Raises
+    ------
+    OSError
+        If there is nothing, or it cannot be read.
+    """
+    return Path(path).read_bytes() if _is_plain(os.lstat(path), largest) else b""
 
 
 def remove_files(*paths):
@@ -135,6 +155,10 @@ def check_writable(path, *, overwrite=False):
     part = _beside(path)
     part.touch()  # permissions do not tell: a file system may be read-only
     part.unlink()
+
+
+def _is_plain(status, largest):
+    return stat.S_ISREG(status.st_mode) and status.st_size <= largest
 
 
 def _beside(path):

@@ -18,7 +18,7 @@ from astropy.config import get_cache_dir_path
 from filelock import FileLock
 
 from astromorph.arguments import check_number
-from astromorph.atomic import is_plain_file, remove_files, write_file
+from astromorph.atomic import is_plain_file, read_plain_file, remove_files, write_file
 from astromorph.cutouts.cache_files import evict, list_files
 from astromorph.errors import warn
 
@@ -123,7 +123,7 @@ class CutoutCache:
         """
         sidecar = self._sidecar(key)
         try:
-            text = _contents(sidecar, LARGEST_RECORD)
+            text = read_plain_file(sidecar, LARGEST_RECORD)
         except OSError:
             return None
         record = _parse(text, key)
@@ -132,7 +132,7 @@ class CutoutCache:
             return None
         path = _image_path(sidecar, record)
         try:
-            data = _contents(path, LARGEST_IMAGE)
+            data = read_plain_file(path, LARGEST_IMAGE)
         except FileNotFoundError:
             data = b""
         except OSError:  # which says nothing about the entry
@@ -273,7 +273,7 @@ class CutoutCache:
         for shard in self.folder.glob("[0-9a-f][0-9a-f]"):
             for key, files in list_files(shard).items():
                 try:
-                    yield files, _parse(_contents(self._sidecar(key), LARGEST_RECORD), key)
+                    yield files, _parse(read_plain_file(self._sidecar(key), LARGEST_RECORD), key)
                 except OSError:
                     yield files, None
 
@@ -302,12 +302,6 @@ class CutoutCache:
 def _image_path(sidecar, record):
     """Named by its contents too: an entry that is replaced stays whole for who is reading it."""
     return sidecar.with_name(f"{sidecar.stem}.{record['sha256'][:8]}{record['suffix']}")
-
-
-def _contents(path, largest):
-    """Bytes of a file; none of what is there but cannot be one of ours."""
-    ours = is_plain_file(path, largest) or not os.path.lexists(path)
-    return path.read_bytes() if ours else b""
 
 
 def _parse(text, key):

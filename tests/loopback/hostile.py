@@ -169,10 +169,11 @@ HTTP = [
 
 def png(width, height):
     def part(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    rows = zlib.compress(bytes(2**24), 9)
-    return (b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-            + part(b"IDAT", rows) + part(b"IEND", b""))
+        return struct.pack(">I4s", len(data), kind) + data + struct.pack(
+            ">I", zlib.crc32(kind + data))
+    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + part(b"IHDR", size)
+            + part(b"IDAT", zlib.compress(bytes(2**24), 9)) + part(b"IEND", b""))
 
 
 PICTURES = [whole(), whole(b"<" * 10**6), whole(png(30000, 30000)), whole(png(212, 212)),
@@ -197,7 +198,7 @@ def image(compressed=False, **cards):
     written |= {f"{name:<8}".encode(): f"{name:<8}= {value:>20}".encode().ljust(80)
                 for name, value in cards.items()}
     header = b"".join(written.values()) + b"END".ljust(80)
-    return whole(header + bytes(-len(header) % 2880).replace(b"\0", b" ") + data[-(-end // 2880) * 2880:])
+    return whole(header + -len(header) % 2880 * b" " + data[-(-end // 2880) * 2880:])
 
 
 FITS = [
