@@ -52,9 +52,11 @@ class MorphologyClassifier:
 
         Parameters
         ----------
-        survey : str
+        survey : str or `~astromorph.surveys.Survey`
             The survey whose images will be classified, in upper or lower case: ``"sdss"``, or
-            ``"legacy"`` and ``"des"``, which share weights adapted to DECam images.
+            ``"legacy"`` and ``"des"``, which share weights adapted to DECam images. Any other
+            survey gets the weights for one of the same camera, else for the one whose pixels are
+            the nearest in units of its seeing, with a warning that says which.
         network : str, optional
             ``"pinwheel"`` (the default), or ``"ds18"``, the network of the paper.
 
@@ -65,7 +67,13 @@ class MorphologyClassifier:
         Raises
         ------
         ValueError
-            If there are no such weights; the message lists those that there are.
+            If there is no such survey or network; the message lists the weights that there are.
+
+        Warns
+        -----
+        AstromorphWarning
+            If the weights are those for another survey: `adapt`, or the check of the domain, must
+            confirm them.
         """
         return cls(TrainedModel.bundled(survey, network))
 
@@ -391,7 +399,7 @@ class MorphologyClassifier:
         -------
         MorphologyClassifier
             Its `calibration_report` tells what changed. Questions with too few galaxies keep
-            their calibration, with a warning.
+            their calibration, with a warning; another one names those whose error did not fall.
 
         Raises
         ------
@@ -463,8 +471,9 @@ class MorphologyClassifier:
         """Return a new classifier, taught by labeled galaxies, for the survey they come from.
 
         The new classifier is calibrated anew, on galaxies that its training did not see; what
-        adapting brought is in its `report`. Questions with fewer than 10 galaxies of either answer
-        keep the old answers. Ctrl-C ends the training and keeps the best weights so far.
+        adapting brought is in its `report`, and a warning says if no question got better. Questions
+        with fewer than 10 galaxies of either answer keep the old answers. Ctrl-C ends the training
+        and keeps the best weights so far.
 
         Parameters
         ----------

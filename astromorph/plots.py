@@ -5,12 +5,17 @@ from astromorph.arguments import as_probabilities, check_count
 from astromorph.errors import wrong
 from astromorph.curves import rejection_curve, reliability, roc_curve
 from astromorph.metrics import score
+from astromorph.images import read_cutout
+from astromorph.images.fits_planes import read_planes
 from astromorph.questions import QUESTIONS
+from astromorph.surveys import get_survey
 
-__all__ = ["plot_histogram", "plot_mosaic", "plot_rejection", "plot_reliability", "plot_roc"]
+__all__ = ["plot_histogram", "plot_mosaic", "plot_rejection", "plot_reliability", "plot_roc",
+           "plot_stretch"]
 
 # Told apart with any color vision (Paul Tol's bright scheme).
 _COLORS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#AA3377")
+_RGB = ("#EE6677", "#228833", "#4477AA")
 _TRACK = "#E8E8E8"
 _MUTED = "#777777"
 # Tallest bar of the bin counts, as a fraction of the reliability plot's height.
@@ -334,3 +339,59 @@ def _draw_bars(ax, probabilities, questions):
         else:
             ax.text(0.5, index, "not classified", ha="center", va="center", fontsize=6.5,
                     color=_MUTED)
+
+
+def plot_stretch(image, survey, *, bands=None, ax=None):
+    """Draw what the stretch of a survey's record does to an image.
+
+    The brightness that a gray pixel is shown with, against its flux in each of the bands shown, as
+    far as the image has it; the noise of the sky as a band, and the picture in a corner.
+
+    Parameters
+    ----------
+    image : object
+        Flux, in any form that `~astromorph.read_cutout` takes.
+    survey : str or `~astromorph.surveys.Survey`
+        The record.
+    bands : sequence of str, optional
+        Names of the image's planes in their order, in place of those in the headers.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+
+    Raises
+    ------
+    CutoutError
+        If the image cannot be used.
+    ValueError
+        If an argument is not as described.
+
+    See Also
+    --------
+    astromorph.images.fit_stretch : Find the stretch from some images.
+    """
+    survey = get_survey(survey)
+    picture = read_cutout(image, survey=survey, bands=bands).pixels
+    planes = read_planes(image, survey=survey, bands=bands).planes
+    noise = survey.sky_noise.to_value("nmgy")
+    ax = _or_new(ax)
+    ax.axvspan(-noise, noise, color=_TRACK, zorder=0, label="noise of the sky")
+    for band, color in zip(survey.rgb, _COLORS[1::-1] if len(survey.rgb) < 3 else _RGB):
+        peak = np.nanmax(planes.get(band.lower(), [0.0]))
+        flux = noise * np.sinh(np.linspace(-1.5, np.arcsinh(max(peak / noise, 30)), 200))
+        light = survey.scales[band] * flux + survey.offset
+        shown = np.arcsinh(survey.softening * light) / np.sqrt(survey.softening)
+        ax.plot(flux, shown.clip(0, 1), color=color, linewidth=1.5, label=band)
+    ax.set_xscale("asinh", linear_width=3 * noise)
+    decades = 10.0 ** np.arange(np.ceil(np.log10(5 * noise)), 6)
+    ax.set_xticks([0, *decades[decades < ax.get_xlim()[1]]])
+    ax.set(xlabel="nanomaggies per native pixel", ylabel="brightness shown", ylim=(0, 1.02),
+           title=f"{survey.title} ({survey.name})")
+    ax.legend(loc="lower right", frameon=False, fontsize="small")
+    inset = ax.inset_axes([0.03, 0.47, 0.5, 0.5])
+    inset.imshow(picture)
+    inset.set_axis_off()
+    return ax

@@ -1,4 +1,5 @@
 """How far a long step is: a bar on a terminal or in a notebook, else lines for a log."""
+import math
 import sys
 import time
 from contextlib import suppress
@@ -42,6 +43,8 @@ def progress_bar(items=None, *, progress=None, **options):
 class LogLines:
     """Stands in for a progress bar where there is none: a line on stderr now and then.
 
+    Short steps that follow one another share the silence that a line ends.
+
     Parameters
     ----------
     items : iterable, optional
@@ -51,12 +54,17 @@ class LogLines:
         Its other options.
     """
 
+    _alive = _said = -math.inf  # of any of them: seconds of the clock
+
     def __init__(self, items=None, *, total=None, desc=None, unit="", initial=0, **ignored):
         self._items, self._line = items, {
             "total": total, "prefix": f"{desc}: " if desc else "", "unit": unit,
             "initial": initial, "bar_format": _LINE}
         self.n = initial
-        self._began = self._said = time.monotonic()
+        self._began = now = time.monotonic()
+        if now - LogLines._alive > PAUSE:
+            LogLines._said = now
+        LogLines._alive = now
 
     def __iter__(self):
         for item in self._items:
@@ -64,11 +72,11 @@ class LogLines:
             self.update()
 
     def update(self, n=1):
-        """Count, and say so if the last line is long ago."""
+        """Count, if only 0, and say so if the last line is long ago."""
         self.n += n
-        now = time.monotonic()
-        if now - self._said >= max(PAUSE, (now - self._began) / 20):
-            self._said = now
+        LogLines._alive = now = time.monotonic()
+        if now - LogLines._said >= max(PAUSE, (now - self._began) / 20):
+            LogLines._said = now
             with suppress(OSError):
                 print(tqdm.format_meter(self.n, elapsed=now - self._began, **self._line),
                       file=sys.stderr, flush=True)

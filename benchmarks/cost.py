@@ -32,7 +32,7 @@ def services(classifiers, n):
     from astromorph.surveys import SURVEYS
 
     with simulated_services(0) as url:
-        for survey in SURVEYS.values():
+        for survey in (SURVEYS[name] for name in classifiers):
             for service in survey.services:
                 table = catalog(survey.name, n)
                 with tempfile.TemporaryDirectory() as cache:

@@ -249,7 +249,7 @@ def test_misspelt_options(classifier, method, typed, meant):
 
 def test_unknown_weights():
     with pytest.raises(ValueError, match="bundled weights, .*'sdss' with network='ds18'"):
-        MorphologyClassifier.from_pretrained("hsc")
+        MorphologyClassifier.from_pretrained("2mass")
 
 
 @pytest.mark.parametrize("network", ["pinwheel", "ds18"])

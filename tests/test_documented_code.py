@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 from loopback import LoopbackServer
 from loopback.redirect import redirected
@@ -51,15 +52,33 @@ def files(tmp_path_factory):
         labeled.write(folder / name)
     Table({"objid": names[:3], "ra": [10, 10.1, 10.2] * u.deg, "dec": np.zeros(3) * u.deg,
            "petroR90_r": [6.0, 7.0, 8.0] * u.arcsec}).write(folder / "cat.fits")
+    write_mosaic(folder / "mosaic.fits", [10, 10.1, 10.2])
     table = Table({"objid": np.arange(12), "ra": 10 + np.arange(12.0), "dec": np.zeros(12)})
     table["petroR90_r"], table["radius"] = 6.0, 0.1
     table["file"] = labeled["file"][:12]
     table.write(folder / "galaxies.csv")
+    record, = re.findall(r"^\.\. code-block:: toml\n\n((?:    .*\n|\n)+)",
+                         (ROOT / "docs" / "new_survey.rst").read_text(), re.MULTILINE)
+    (folder / "my_survey.toml").write_text(textwrap.dedent(record).replace(
+        "CDS/P/MySurvey/color", "CDS/P/KiDS/DR5/color-gri"))  # one that the services know
     hips = folder / "hips" / "legacy-color"
     hips.mkdir(parents=True)
     (hips / "properties").write_text("hips_order = 3\nhips_tile_width = 512\n"
                                      "hips_frame = equatorial\nhips_tile_format = png\n")
     return folder
+
+
+def write_mosaic(path, ra):
+    """One band with galaxies at these right ascensions on the equator, a pixel to an arcsecond."""
+    header = fits.Header({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": np.mean(ra),
+                          "CRVAL2": 0.0, "CRPIX1": 450.5, "CRPIX2": 50.5, "CDELT1": -1 / 3600,
+                          "CDELT2": 1 / 3600, "FILTER": "r", "BUNIT": "nanomaggy"})
+    y, x = np.mgrid[:100, :900]
+    flux = np.random.default_rng(0).normal(0, 0.01, y.shape)
+    for one in ra:
+        at = 449.5 - 3600 * (one - np.mean(ra))
+        flux += np.exp(-np.hypot((x - at) / 4, (y - 49.5) / 2))
+    fits.writeto(path, flux.astype(np.float32), header)
 
 
 @pytest.fixture(scope="module")

@@ -60,8 +60,9 @@ def test_every_survey_has_a_marker(name):
     assert set(survey.rgb) <= set(survey.bands)
 
 
-def test_no_survey_without_tests():
-    assert set(astromorph.SURVEYS) == {"sdss", "des", "legacy"}
+def test_every_record_in_a_file_is_bundled():
+    files = {path.stem for path in (ROOT / "astromorph" / "records").glob("*.toml")}
+    assert files and set(astromorph.SURVEYS) == {"sdss", "des", "legacy", *files}
 
 
 def test_every_file_that_is_not_code_is_package_data():
@@ -87,9 +88,9 @@ def test_version():
 
 
 FLOORS = (  # from the ground; a room imports from its own floor and from those below
-    "flags errors arguments atomic names printing progress questions surveys",
-    "images tables metrics curves", "networks services plots", "model", "running learning",
-    "cutouts", "galaxies partitions", "classifier report datasets", "cli")
+    "flags errors arguments atomic names printing progress questions survey_files "
+    "survey_rules surveys", "images tables metrics curves", "networks services plots", "model",
+    "running learning", "cutouts", "galaxies partitions", "classifier report datasets", "cli")
 
 
 def test_imports_go_down_and_take_no_private_names():

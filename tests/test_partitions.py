@@ -159,7 +159,8 @@ def test_no_rows_need_no_network(classifier, catalog):
     assert added == (dict.fromkeys(
         [*COLUMNS, *(f"{name}_err" for name in COLUMNS), "P_edge_on_joint", "P_bar_joint"],
         ARROW["float32"]) | {"morph_flag": ARROW["int32"]} | dict.fromkeys(
-        ["cutout_service", "cutout_url", "cutout_bands"], ARROW["str"]) | dict.fromkeys(
+        ["cutout_service", "cutout_url", "cutout_release", "cutout_bands"],
+        ARROW["str"]) | dict.fromkeys(
         ["cutout_scale", "cutout_coverage"], ARROW["float64"]) | {"cutout_sha256": ARROW["str"]})
     assert list(frame.columns[:len(catalog.columns)]) == list(catalog.columns)
 

@@ -1,4 +1,5 @@
 """Long steps show life: on a terminal, in a notebook with or without widgets, in a log."""
+import math
 import sys
 from types import SimpleNamespace
 
@@ -17,6 +18,8 @@ def clock(monkeypatch):
     """Seconds, which pass only when they are added to."""
     seconds = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(progress.time, "monotonic", lambda: seconds.now)
+    for moment in ("_alive", "_said"):
+        monkeypatch.setattr(LogLines, moment, -math.inf)
     return seconds
 
 
@@ -43,9 +46,32 @@ def test_lines_of_long_runs_become_rare(clock, capsys):
     assert 50 < capsys.readouterr().err.count("\n") < 120
 
 
+def test_a_long_item_is_no_silence(clock, capsys):
+    bar = progress_bar(range(2), total=2, unit=" epochs")
+    for _ in bar:
+        for _ in range(100):  # batches
+            clock.now += 1
+            bar.update(0)
+    assert capsys.readouterr().err.splitlines() == [
+        f"{done} of 2 epochs, {gone} gone, {left} to go" for done, gone, left in [
+            (0, "00:30", "?"), (0, "01:00", "?"), (0, "01:30", "?"), (1, "02:00", "02:00"),
+            (1, "02:30", "02:30"), (1, "03:00", "03:00")]]
+
+
 def test_short_steps_say_nothing(clock, capsys):
     for _ in progress_bar(range(5), total=5):
         clock.now += PAUSE / 6
+    assert capsys.readouterr().err == ""
+
+
+def test_short_steps_one_after_the_other_are_no_silence(clock, capsys):
+    for fold in range(4):
+        for _ in progress_bar(range(2), total=2, desc=f"fold {fold}"):
+            clock.now += 10
+    assert [line[:6] for line in capsys.readouterr().err.splitlines()] == ["fold 1", "fold 2"]
+    clock.now += 3600  # another run
+    for _ in progress_bar(range(2), total=2):
+        clock.now += 10
     assert capsys.readouterr().err == ""
 
 

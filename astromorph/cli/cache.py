@@ -1,7 +1,7 @@
 """``astromorph cache``: what the cache of images holds."""
 from pathlib import Path
 
-from astromorph.cli.parsing import add_command, survey_name
+from astromorph.cli.parsing import add_command, survey_or_record
 
 __all__ = ["add_parser", "run"]
 
@@ -17,7 +17,7 @@ def add_parser(commands):
     add = parser.add_argument
     add("action", choices=["info", "clear"], help="what it holds, or remove images")
     add("--folder", type=Path, metavar="DIR", help="folder of the cache; default: the usual one")
-    add("--survey", type=survey_name, metavar="NAME", help="clear images of this survey only")
+    add("--survey", type=survey_or_record, metavar="NAME", help="clear images of this survey only")
     add("--older-than", type=float, metavar="DAYS", help="clear images older than this only")
 
 
@@ -35,6 +35,6 @@ def run(args):
         print("\n".join(f"{name:<10} {value}" for name, value in held.items()))
         return 0, held
     older_than = None if args.older_than is None else args.older_than * u.day
-    removed = cache.clear(older_than=older_than, survey=args.survey)
+    removed = cache.clear(older_than=older_than, survey=getattr(args.survey, "name", args.survey))
     print(f"Removed {removed['entries']} images, {removed['bytes'] / 1e6:.1f} MB.")
     return 0, {"removed": removed}

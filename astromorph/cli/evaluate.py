@@ -39,11 +39,16 @@ def run(args):
     nothing = not scores["n"].any()
     if nothing:
         say(args, "No galaxy has both a label and a probability: there is nothing to score.")
-    else:
+        nothing = not _is_classified(galaxies.data, classifier.questions)  # but by this run
+    if not nothing:
         write_output(args, scores)
     return int(nothing), {
-        "output": args.output,
+        "output": None if nothing else args.output,
         "scores": [dict(zip(scores.colnames, map(_plain, row))) for row in scores]}
+
+
+def _is_classified(data, questions):
+    return {question.column for question in questions} <= set(getattr(data, "colnames", ()))
 
 
 def _plain(value):

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, explain, given,
-                                    number_or_word, survey_name)
+                                    number_or_word, survey_or_record)
 
 __all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "load_classifier",
            "open_galaxies", "read_galaxies", "read_given_labels"]
 
 _SKY = ("ra", "dec", "width", "ids", "local", "services", "pixels", "cache", "offline", "max_age",
-        "per_host", "timeout", "retries", "provenance")
+        "footprint", "per_host", "timeout", "retries", "provenance")
 """Options for positions only."""
 _OF_RUNS = ("threads", "batch_size", "progress")
 
@@ -79,9 +79,10 @@ def _add_columns(parser):
 
 def _add_services(parser):
     add = parser.add_argument_group("images").add_argument
-    add("--survey", type=survey_name, metavar="NAME",
-        help="survey of the images, whose weights are taken: sdss (default), des or legacy; the "
-             "colors of FITS images are by default told from their bands")
+    add("--survey", type=survey_or_record, metavar="NAME",
+        help="survey of the images, whose weights are taken: sdss (default), one that 'astromorph "
+             "info surveys' lists, or a TOML file with the record of another; the colors of FITS "
+             "images are by default told from their bands")
     add("--bands", metavar="LETTERS", help="bands of FITS planes in their order, as grz")
     add("--offline", action="store_const", const=True,
         help="ask no service: use only images that the cache or --local holds")
@@ -95,6 +96,8 @@ def _add_services(parser):
     add("--pixels", type=int, metavar="N", help="pixels of the images on a side")
     add("--cache", metavar="DIR", help="folder that keeps images, or 'no'; default: the usual one")
     add("--max-age", type=float, metavar="DAYS", help="ask again for images older than this")
+    add("--footprint", action="store_const", const=True,
+        help="ask for nothing outside of the survey's coverage map, which is got from the CDS once")
     add("--per-host", type=int, metavar="N", help="most requests at a time to a host (6)")
     add("--timeout", type=float, metavar="SECONDS", help="time to wait for an answer (30)")
     add("--retries", type=int, metavar="N", help="attempts after a first one that failed (6)")

@@ -1,12 +1,14 @@
 """``astromorph info``: what surveys and weights there are, and what a weights file is."""
+from argparse import ArgumentTypeError
 from pathlib import Path
 
-from astromorph.cli.parsing import add_command
+from astromorph.cli.parsing import add_command, survey_or_record
 
 __all__ = ["add_parser", "run"]
 
 _EXAMPLES = """
 astromorph info
+astromorph info surveys
 astromorph info legacy
 astromorph info sdss --network ds18
 astromorph info mine.safetensors
@@ -19,7 +21,8 @@ def add_parser(commands):
     parser = add_command(commands, "info", run, "Tell what surveys and weights there are, or what "
                                                 "a weights file is.", _EXAMPLES)
     parser.add_argument("what", nargs="?", metavar="FILE|SURVEY",
-                        help="a weights file, or a survey; default: an overview")
+                        help="a weights file, a survey or the TOML file of one's record, or "
+                             "'surveys' for all of them; default: an overview")
     parser.add_argument("--network", metavar="NAME", help="network of the survey's weights")
 
 
@@ -33,40 +36,92 @@ def run(args):
         if args.network:
             args.parser.error("--network goes with a survey")
         return 0, _overview(weights.bundled(), SURVEYS)
-    if args.what.lower() in SURVEYS:
-        survey, path = weights.find_bundled(args.what, args.network)
-        _show(_survey_lines(SURVEYS[survey]))
+    if args.what.lower() == "surveys":
+        return 0, _surveys(weights.bundled(), SURVEYS)
+    if args.what.lower() in SURVEYS or args.what.lower().endswith(".toml"):
+        survey, path, owner = weights.find_bundled(_record(args), args.network)
+        _show(_survey_lines(survey))
         print()
-        return 0, _card(path, survey)
+        return 0, _card(path, (owner or survey).name)
     if not Path(args.what).exists():
-        raise wrong("FILE|SURVEY", f"a weights file, or one of {', '.join(SURVEYS)}",
+        raise wrong("FILE|SURVEY", f"a weights file, 'surveys', or one of {', '.join(SURVEYS)}",
                     f"{args.what!r}; there is no such file")
     return 0, _card(args.what)
 
 
+def _record(args):
+    try:
+        return survey_or_record(args.what)
+    except ArgumentTypeError as error:
+        args.parser.error(str(error))
+
+
 def _overview(files, surveys):
-    print("Surveys:")
-    for survey in surveys.values():
-        networks = [network for name, network in files if name == survey.name]
-        print(f"  {survey.name:8} {survey.title} {survey.release}: bands "
-              f"{''.join(survey.bands)}; weights {', '.join(networks)}")
     from astromorph.model.files import DEFAULT
 
-    print(f"Where no network is named, {DEFAULT} is taken. 'astromorph info SURVEY' and "
-          "'astromorph info FILE' tell more.")
-    return {"surveys": {name: {"title": survey.title, "release": survey.release,
-                               "bands": survey.bands, "services": survey.services,
-                               "networks": [network for owner, network in files if owner == name]}
-                        for name, survey in surveys.items()}}
+    print("Surveys:")
+    width = max(map(len, surveys))
+    for survey in surveys.values():
+        networks = _weights(files, survey)
+        print(f"  {survey.name:{width}} {survey.title} {survey.release}: bands "
+              f"{_listed(survey.bands)}; weights {networks}")
+    print(f"Where no network is named, {DEFAULT} is taken. 'astromorph info surveys', "
+          "'astromorph info SURVEY' and 'astromorph info FILE' tell more.")
+    return {"surveys": {name: _summary(files, survey) for name, survey in surveys.items()}}
+
+
+def _surveys(files, surveys):
+    """Print what each survey's record holds in a line of a table."""
+    from astropy.table import Table
+
+    lines = [{"survey": survey.name, "release": survey.release, "bands": _listed(survey.bands),
+              "shown": _listed(survey.rgb), "services": ", ".join(survey.services),
+              "declinations": "{:g} to {:g}".format(*survey.declinations),
+              "weights": _weights(files, survey)}
+             for survey in surveys.values()]
+    print("\n".join(Table(lines).pformat(max_lines=-1, max_width=-1, align="<")))
+    print("Weights of another survey, the nearest one, must be adapted or confirmed.")
+    return {"surveys": {name: _summary(files, survey) for name, survey in surveys.items()}}
+
+
+def _summary(files, survey):
+    return {"title": survey.title, "release": survey.release, "bands": survey.bands,
+            "services": survey.services, "declinations": survey.declinations,
+            "networks": _networks(files, survey), "weights_of": _owner(survey)}
+
+
+def _networks(files, survey):
+    return [network for owner, network in files if owner == survey.name]
+
+
+def _owner(survey):
+    """Name of the survey whose weights stand in, or None."""
+    from astromorph.model.files import find_bundled
+
+    owner = find_bundled(survey)[2]
+    return owner and owner.name
+
+
+def _weights(files, survey):
+    return ", ".join(_networks(files, survey)) or f"of {_owner(survey)}"
+
+
+def _listed(bands):
+    from astromorph.images.bands import band_text
+
+    return band_text(bands)
 
 
 def _survey_lines(survey):
     low, high = survey.declinations
+    shown = {3: "red, green, blue", 2: "red, blue", 1: "gray"}[len(survey.rgb)]
     return {"survey": f"{survey.title} {survey.release} ({survey.name})",
-            "bands": f"{''.join(survey.bands)}, shown as red, green, blue: {''.join(survey.rgb)}",
+            "bands": f"{_listed(survey.bands)}, shown as {shown}: {_listed(survey.rgb)}",
             "pixels": survey.pixel_scale, "seeing": survey.psf_fwhm,
-            "depth": f"r = {survey.depth}", "declinations": f"{low} to {high} degrees",
-            "images by": ", ".join(survey.services), "catalog": survey.catalog}
+            "depth": survey.depth and f"r = {survey.depth}",
+            "declinations": f"{low:g} to {high:g} degrees",
+            "images by": ", ".join(survey.services), "catalog": survey.catalog,
+            "only reported": " ".join(survey.reported.split())}
 
 
 def _card(path, survey=None):

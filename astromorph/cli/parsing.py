@@ -7,7 +7,7 @@ from typing import NamedTuple
 from astromorph.printing import printable
 
 __all__ = ["ColumnWithUnit", "Parser", "add_command", "angle", "angle_or_column", "explain",
-           "given", "number_or_word", "result_of", "survey_name"]
+           "given", "number_or_word", "result_of", "survey_or_record"]
 
 # An argument as advice for Python has it: its name, and its value if one is said.
 _ARGUMENT = re.compile(r"""\b([a-z]\w*)=("[^"\s]*"|'[^'\s]*'|[\w.+-]*\w)?""")
@@ -127,14 +127,27 @@ def number_or_word(text):
         return text
 
 
-def survey_name(text):
-    """Give the name of a survey as its record has it."""
-    from astromorph.surveys import get_survey
+def survey_or_record(text):
+    """Give the name of a survey as its record has it, or the record of a TOML file."""
+    from astromorph.surveys import Survey, get_survey
+
+    if not text.lower().endswith(".toml"):
+        try:
+            return get_survey(text).name
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{error} A file's name ends in .toml.") from None
+    from astromorph.services import check_image_service
 
     try:
-        return get_survey(text).name
-    except ValueError as error:
+        survey = Survey.from_toml(text)
+    except (ValueError, OSError) as error:
         raise argparse.ArgumentTypeError(error) from None
+    try:
+        for service in survey.services:
+            check_image_service(service, survey)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"in {text}: {error}") from None
+    return survey
 
 
 def angle(text):

@@ -16,7 +16,7 @@ from astromorph.cutouts.options import FetchOptions
 from astromorph.cutouts.sources import image_source
 from astromorph.errors import FetchError, keeps_result, wrong
 from astromorph.flags import MorphFlag
-from astromorph.images.fits_planes import band_names
+from astromorph.images.bands import band_names, band_text
 from astromorph.names import as_names, file_stem
 from astromorph.running.results import add_provenance
 from astromorph.running.streaming import Outcomes, read_ahead, thread_pool
@@ -24,6 +24,7 @@ from astromorph.services import IMAGE_SERVICES, check_image_service, get_image_s
 from astromorph.services.base import CutoutRequest, ServiceImage, is_local
 from astromorph.services.errors import judging
 from astromorph.services.exchanges import answers_up_to
+from astromorph.services.footprints import Footprint
 from astromorph.services.framing import largest_answer
 from astromorph.services.transport import Transport
 from astromorph.surveys import get_survey
@@ -87,7 +88,7 @@ class CutoutFetcher:
         self.bands = tuple(band_names(options.bands or self.survey.rgb[::-1], self.survey))
         unknown = set(self.bands) - {band.lower() for band in self.survey.bands}
         if unknown:
-            raise wrong("bands", f"some of {self.survey.title}, {''.join(self.survey.bands)}",
+            raise wrong("bands", f"some of {self.survey.title}, {band_text(self.survey.bands)}",
                         f"others, {', '.join(sorted(unknown))}")
         if options.pixels is not None:
             check_count(options.pixels, "pixels")
@@ -105,6 +106,8 @@ class CutoutFetcher:
         self.cache = _cache(options.cache)
         self.offline = options.offline
         self.max_age = _seconds(options.max_age)
+        self._footprint = Footprint(self.survey, self.cache and self.cache.folder) if (
+            options.footprint and self.survey.moc) else None
         # Some wait, for their turn or for another process.
         self.threads = 2 * options.per_host
         self._transport = Transport(per_host=options.per_host, timeout=options.timeout,
@@ -143,7 +146,7 @@ class CutoutFetcher:
         `~astromorph.errors.FetchError`
             If there is none; its ``flag`` says why.
         """
-        self._check(request)
+        self._check(request, None if self.offline else self._transport)
         cached, fresh = self._cached(request)
         if fresh:
             return cached
@@ -182,7 +185,7 @@ class CutoutFetcher:
             return "local"
         return "missing" if self.offline else "request"
 
-    def _check(self, request):
+    def _check(self, request, transport=None):
         if not (np.isfinite(request.ra) and abs(request.dec) <= 90):
             raise FetchError("the position is missing or not on the sphere; expected right "
                              "ascension and declination (ICRS)", MorphFlag.BAD_COORDINATE)
@@ -190,10 +193,16 @@ class CutoutFetcher:
             raise FetchError(f"the frame would be {request.width:.4g} arcsec wide; expected more "
                              f"than 0 and at most {MAX_WIDTH:.0f}: check the size of the galaxy",
                              MorphFlag.BAD_SIZE)
+        if any(map(is_local, self.services)):
+            return
         low, high = self.survey.declinations
-        if not low <= request.dec <= high and not any(map(is_local, self.services)):
+        if not low <= request.dec <= high:
             raise FetchError(f"{self.survey.title} has no images at declination "
                              f"{request.dec:.4g} degrees, only from {low:g} to {high:g}",
+                             MorphFlag.OUTSIDE_FOOTPRINT, final=True)
+        if self._footprint is not None and self._footprint.excludes(request, transport):
+            raise FetchError(f"{self.survey.title} has no images around ra={request.ra:.5f}, "
+                             f"dec={request.dec:.5f}, by its coverage map",
                              MorphFlag.OUTSIDE_FOOTPRINT, final=True)
 
     def _cached(self, request):

@@ -34,6 +34,9 @@ class FetchOptions:
     timeout : float
         Seconds for a request and its whole answer; up to four times as many while more than 32
         kilobytes come per second.
+    footprint : bool
+        Ask for nothing that lies surely outside of the survey's coverage map, which is asked for
+        once at the CDS and kept in the cache; needs ``pip install "astromorph[footprints]"``.
     retries : int
         Most attempts after a first one that failed and may succeed later.
     """
@@ -46,6 +49,7 @@ class FetchOptions:
     max_age: object = None
     per_host: int = PER_HOST
     timeout: float = 30.0
+    footprint: bool = False
     retries: int = 6
 
     @classmethod

@@ -4,6 +4,7 @@ from astromorph.images.composite import color_composite
 from astromorph.images.frames import load_frame, normalize_bands, resample
 from astromorph.images.reading import Cutout, decode_picture, open_cutout, read_cutout
 from astromorph.images.sizes import measure_r90
+from astromorph.images.stretching import fit_stretch
 
-__all__ = ["Cutout", "CutoutError", "color_composite", "decode_picture", "load_frame",
-           "measure_r90", "normalize_bands", "open_cutout", "read_cutout", "resample"]
+__all__ = ["Cutout", "CutoutError", "color_composite", "decode_picture", "fit_stretch",
+           "load_frame", "measure_r90", "normalize_bands", "open_cutout", "read_cutout", "resample"]

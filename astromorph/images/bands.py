@@ -4,7 +4,7 @@ import re
 from astromorph.errors import CutoutError, wrong
 from astromorph.flags import MorphFlag
 
-__all__ = ["band_names", "header_band", "light_planes", "parse_band", "split_bands"]
+__all__ = ["band_names", "band_text", "header_band", "light_planes", "parse_band", "split_bands"]
 
 _BAND = re.compile(r"(?:^|[^a-z])([ugrizy])(?:p|prime|[ _-]?band)?(?![a-z]|\s*=)", re.IGNORECASE)
 _COMPANION = re.compile(
@@ -15,6 +15,7 @@ _COMPANION = re.compile(
     r"depth|chi(2|sq)|apcorr?)s?(map|image|img|plane|bits?|arr(ay)?)?s?\d*")
 _TREATED = re.compile(r"(psf|sky|bkg|back(ground)?|model|mask)s?[^a-z0-9]*"
                       r"(match|sub|conv|remov|corr|free|less|equal|homog)[a-z]*")
+_LETTERS = set("ugrizy")
 _LIGHT = {"sci", "science", "image", "img", "flux", "data", "signal", "light", "input"}
 _LIGHT_TYPES = {"image", "object", "light", "science", "sci", "stack", "coadd", "data"}
 
@@ -27,18 +28,37 @@ def parse_band(text, own=()):
     text : str
         The name.
     own : iterable of str
-        Names that a survey has besides.
+        Names that a survey has besides, of any kind: VIS, F814W. As a word of its own such a name
+        goes before single letters, as in NIR_H or "VIS g".
 
     Returns
     -------
     str or None
         In lower case; None where the name means no band, or several.
     """
-    text = str(text).strip().lower()
-    if text in {name.lower() for name in own}:
+    text, own = str(text).strip().lower(), {name.lower() for name in own}
+    if text in own:
         return text
-    found = set(_BAND.findall(text))
+    words = {name for name in own - _LETTERS
+             if re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", text)}
+    found = words or set(_BAND.findall(text))
     return found.pop() if len(found) == 1 else None
+
+
+def band_text(bands):
+    """Write names of bands as one text, which `split_bands` takes apart: grz, or VIS,J,H.
+
+    Parameters
+    ----------
+    bands : iterable of str
+        The names.
+
+    Returns
+    -------
+    str
+    """
+    bands = list(bands)
+    return ("" if all(len(band) == 1 for band in bands) else ",").join(bands)
 
 
 def split_bands(text, own=()):
@@ -82,7 +102,7 @@ def band_names(bands, survey=None):
     ValueError
         If they are others, or a band is named twice.
     """
-    own = [band for band in survey.bands if band.lower() not in "ugrizy"] if survey else []
+    own = [band for band in survey.bands if band.lower() not in _LETTERS] if survey else []
     given = split_bands(bands, own) if isinstance(bands, str) else list(bands)
     names = [parse_band(band, own) for band in given]
     if not names or None in names or len(set(names)) < len(names):

@@ -29,21 +29,22 @@ def color_composite(planes, survey, *, pixel_scale=None):
     Returns
     -------
     `~numpy.ndarray`, shape (y, x, 3), float32
-        R, G, B, with the rows as in the planes. A band that is missing, or has no data in a pixel,
+        R, G, B, with the rows as in the planes; gray for a survey that shows one band, and for one
+        that shows two, their mean as G. A band that is missing, or has no data in a pixel,
         takes the brightness of its nearest neighbor; small holes in all bands are filled with the
         mean around them, large ones with sky.
     """
-    survey = get_survey(survey)
+    survey, planes = get_survey(survey), {band.lower(): each for band, each in planes.items()}
     native = survey.pixel_scale.to_value("arcsec")
     area = 1 if pixel_scale is None else (native / pixel_scale) ** 2
     shape = next(iter(planes.values())).shape
-    channels = np.full((3, *shape), np.nan, np.float32)
+    channels = np.full((len(survey.rgb), *shape), np.nan, np.float32)
     scales = {band.lower(): scale for band, scale in survey.scales.items()}
     for channel, band, shown in zip(channels, survey.rgb, shown_bands(planes, survey)):
         if shown is not None:
             scale = scales.get(shown, scales[band.lower()])
             channel[:] = planes[shown] * np.float32(scale * area) + np.float32(survey.offset)
-    channels = _filled(channels, survey.offset)
+    channels = _three(_filled(channels, survey.offset))
     mean = np.clip(channels, 0, None).mean(axis=0)
     mean[mean == 0] = 1e-6
     stretch = np.arcsinh(survey.softening * mean) / (np.sqrt(survey.softening) * mean)
@@ -51,7 +52,7 @@ def color_composite(planes, survey, *, pixel_scale=None):
 
 
 def shown_bands(planes, survey):
-    """Bands shown as red, green and blue; None for one that is missing.
+    """Bands shown as those of the survey's ``rgb``; None for one that is missing.
 
     A band that is not shown itself stands in where it is the nearest in wavelength: i for z.
     """
@@ -70,6 +71,13 @@ def _order(survey):
     return dict.fromkeys(_WAVELENGTHS, np.inf) | {band: n for n, band in enumerate(bands)}
 
 
+def _three(channels):
+    """Red, green and blue of one channel to three."""
+    if len(channels) == 2:
+        return np.stack([channels[0], channels.mean(axis=0), channels[1]])
+    return np.repeat(channels, 3, axis=0) if len(channels) == 1 else channels
+
+
 def _filled(channels, sky):
     """Replace NaN by the nearest channel, then by the mean of the pixels around, then by sky."""
     if not np.isnan(channels).any():
@@ -77,7 +85,8 @@ def _filled(channels, sky):
     known = channels.copy()
     for channel, others in zip(channels, _NEIGHBORS):
         for other in others:
-            np.copyto(channel, known[other], where=np.isnan(channel))
+            if other < len(known):
+                np.copyto(channel, known[other], where=np.isnan(channel))
     hole = np.isnan(channels[0])  # by now the same in every channel
     if hole.any():
         count = _box_sum(1.0 - hole)

@@ -79,6 +79,8 @@ class OpenImage:
     ----------
     source : object
         See `read_planes`.
+    own : sequence of str
+        Names of bands that a survey has besides u, g, r, i, z, Y.
 
     Attributes
     ----------
@@ -93,8 +95,8 @@ class OpenImage:
         If the image cannot be used.
     """
 
-    def __init__(self, source):
-        with ExitStack() as files:
+    def __init__(self, source, own=()):
+        with _Files(own) as files:
             self._images = _images(source, files)
             self.shape = _one_shape(self._images)
             self.pixel_scale = pixel_scale(self._images[0].wcs, self.shape)
@@ -155,6 +157,14 @@ class OpenImage:
         return FluxPlanes(planes, survey, self.pixel_scale,
                           not known or _is_native(self._images[0].header),
                           MorphFlag(0) if known else MorphFlag.UNKNOWN_UNIT)
+
+
+class _Files(ExitStack):
+    """Files that are open, and the names of bands that they may have besides."""
+
+    def __init__(self, own=()):
+        super().__init__()
+        self.own = own
 
 
 @dataclass(frozen=True)
@@ -223,9 +233,10 @@ def read_planes(source, *, survey=None, bands=None):
     CutoutError
         If the image cannot be used.
     """
+    survey = survey and get_survey(survey)
     if isinstance(source, ImagePart):
         return source.read(survey=survey, bands=bands)
-    with OpenImage(source) as image:
+    with OpenImage(source, survey.bands if survey else ()) as image:
         return image.read(survey=survey, bands=bands)
 
 
@@ -280,12 +291,12 @@ def _(source: io.IOBase, files):
         source = io.BytesIO(source.read() + bytes(-size % 2880))
     hdus = files.enter_context(fits.open(source, memmap=False))
     _check_length(hdus, source, size)
-    return _light(hdus, _part_of_file)
+    return _light(hdus, _part_of_file, files.own)
 
 
 @_images.register
 def _(source: fits.HDUList, files):
-    return _light(source, _part_in_memory)
+    return _light(source, _part_in_memory, files.own)
 
 
 @_images.register(fits.PrimaryHDU)
@@ -338,9 +349,10 @@ def _from_array(data, mask=None, *, unit=None, **other):
     return _Image(np.shape(data), read, unit=unit, **other)
 
 
-def _light(hdus, data_of):
+def _light(hdus, data_of, own):
     """The images of a file that are light."""
-    return [_from_hdu(hdu, hdus[0].header, data_of, band) for hdu, band in light_planes(hdus)]
+    return [_from_hdu(hdu, hdus[0].header, data_of, band)
+            for hdu, band in light_planes(hdus, own)]
 
 
 def _from_hdu(hdu, primary, data_of, band=None):
@@ -496,7 +508,9 @@ def _name_planes(images, count, survey, bands):
 def _assumed_bands(count, survey):
     """Bands of planes without a name: the survey's record, by their number."""
     shown = survey.rgb[::-1]
-    return {1: (survey.rgb[1],), 2: shown[:2], 3: shown}.get(count, survey.bands)
+    if count == 1:
+        return shown[len(shown) // 2],
+    return shown[:count] if count <= len(shown) else survey.bands
 
 
 def _is_native(header):

@@ -9,6 +9,7 @@ base rates.
 """
 from dataclasses import asdict
 from datetime import date
+from functools import partial
 
 import numpy as np
 from astropy.table import vstack
@@ -198,7 +199,7 @@ class Trainer:
                  f"({started_from}). Area under the ROC curve before and after: "
                  f"{'; '.join(changes)}. Label more galaxies, or calibrate those weights.",
                  late=True)
-        return self.model.replace(arrays=arrays, survey=survey,
+        return self.model.replace(arrays=arrays, survey=survey, weights_of=None,
                                   **self.card(calibrations, report, folds))
 
     def _pixels(self, rows):
@@ -231,6 +232,7 @@ class Trainer:
         best, arrays, waited = np.inf, None, 0
         bar = progress_bar(tuning, progress=self.progress, total=epochs, desc=name, unit=" epochs",
                            leave=None)
+        tuning.on_batch = partial(bar.update, 0)  # a line is due within a long epoch, too
         try:
             for answers in bar:
                 score = self._entropy(answers, validation) if len(validation) else 1.0

@@ -50,6 +50,8 @@ class Card:
         Key of a question -> fraction of positives that its calibration is right for.
     bfloat16_change : float, optional
         Largest change of a probability when computed in bfloat16, on the validation galaxies.
+    weights_of : str, optional
+        The survey that the weights were made for, where they stand in for those of ``survey``.
     adapted, calibrated, training : dict, optional
         How the weights were adapted, calibrated and trained.
     test : list of dict
@@ -75,6 +77,7 @@ class Card:
     brightness: dict | None = None
     base_rates: dict = field(default_factory=dict)
     bfloat16_change: float | None = None
+    weights_of: str | None = None
     adapted: dict | None = None
     calibrated: dict | None = None
     training: dict | None = None
@@ -107,6 +110,8 @@ class Card:
         for name in ("brightness", "adapted", "calibrated", "training"):
             value = getattr(self, name)
             _check(value is None or isinstance(value, dict), name, "a dictionary", value)
+        _check(self.weights_of is None or isinstance(self.weights_of, str), "weights_of",
+               "the name of a survey", self.weights_of)
         _check(isinstance(self.test, list), "test", "a list of scores", self.test)
         _check(self.bfloat16_change is None or _is_number(self.bfloat16_change),
                "bfloat16_change", "a number", self.bfloat16_change)
@@ -208,8 +213,8 @@ class Card:
         return json.loads(json.dumps(kept | self.more))
 
 
-_OPTIONAL = {"alignment", "domain", "brightness", "base_rates", "bfloat16_change", "adapted",
-             "calibrated", "training", "test", "more"}
+_OPTIONAL = {"alignment", "domain", "brightness", "base_rates", "bfloat16_change", "weights_of",
+             "adapted", "calibrated", "training", "test", "more"}
 
 
 def _check(good, part, expected, value):

@@ -11,13 +11,14 @@ from safetensors.numpy import save
 from astromorph.atomic import written_whole
 from astromorph.errors import wrong
 from astromorph.model.card import FORMAT
+from astromorph.surveys import SURVEYS, Survey
 
 __all__ = ["DEFAULT", "bundled", "digest", "find_bundled", "read_weights", "write_weights"]
 
 DEFAULT = "pinwheel"
 """The network whose bundled weights are meant where none is named."""
 # Surveys of the same camera and the same color mapping share weights.
-_SHARED = {"des": "legacy"}
+_SHARED = {"des": "legacy", "legacy-dr9": "legacy", "legacy-dr10": "legacy"}
 
 
 def digest(arrays, keys):
@@ -128,18 +129,20 @@ def bundled():
 
 
 def find_bundled(survey="sdss", network=None):
-    """Find a bundled weights file.
+    """Find a bundled weights file, the nearest one for a survey without weights.
 
     Parameters
     ----------
-    survey, network : str
+    survey, network
         See `~astromorph.classifier.MorphologyClassifier.from_pretrained`.
 
     Returns
     -------
-    survey : str
-        As `bundled` has it.
+    survey : `~astromorph.surveys.Survey`
+        The record.
     path : `~pathlib.Path`
+    owner : `~astromorph.surveys.Survey` or None
+        The survey that the weights are for, where they are not for this one.
 
     Raises
     ------
@@ -147,8 +150,22 @@ def find_bundled(survey="sdss", network=None):
         If there are no such weights; the message lists those that there are.
     """
     files = bundled()
-    wanted = (str(survey).lower(), str(network or DEFAULT).lower())
-    if wanted not in files:
+    record = survey if isinstance(survey, Survey) else SURVEYS.get(str(survey).strip().lower())
+    wanted = (record.name if record else str(survey).lower(), str(network or DEFAULT).lower())
+    if record and wanted in files:
+        return record, files[wanted], None
+    others = [SURVEYS[name] for name, kind in files if kind == wanted[1] and name not in _SHARED]
+    if not record or not others:
         there = ", ".join(f"{s!r} with network={n!r}" for s, n in files)
         raise wrong("survey, network", f"one of the bundled weights, {there}", wanted)
-    return wanted[0], files[wanted]
+    owner = _nearest(record, others)
+    return record, files[owner.name, wanted[1]], owner
+
+
+def _nearest(survey, others):
+    """The one of the same camera, else that whose pixels are the nearest in units of its seeing."""
+    def distance(other):
+        sampling = [(each.pixel_scale / each.psf_fwhm).to_value("") for each in (survey, other)]
+        return other.camera != survey.camera, abs(np.log(sampling[0] / sampling[1]))
+
+    return min(others, key=distance)

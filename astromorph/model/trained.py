@@ -9,12 +9,11 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from astromorph.arguments import check_choice
-from astromorph.errors import wrong
+from astromorph.errors import warn, wrong
 from astromorph.images import normalize_bands
 from astromorph.model import files
 from astromorph.model.card import Card
 from astromorph.model.domain import DomainWatch
-from astromorph.surveys import get_survey
 
 __all__ = ["PRECISIONS", "SPREADS", "TrainedModel"]
 
@@ -124,9 +123,15 @@ class TrainedModel:
         ValueError
             If there are no such weights.
         """
-        name, path = files.find_bundled(survey, network)
+        record, path, owner = files.find_bundled(survey, network)
         model = cls.read(path)
-        return model if model.survey.name == name else model.replace(survey=get_survey(name))
+        if owner is None:
+            return model if model.survey == record else model.replace(survey=record)
+        warn(f"There are no weights for {record.title} ({record.name}): those for {owner.title} "
+             f"({owner.name}) are taken, as the nearest by camera and by pixels in units of the "
+             "seeing. Adapt them with a few hundred labels (adapt), or see on your images that "
+             "the domain check does not complain, before you use their probabilities.")
+        return model.replace(survey=record, weights_of=owner.name)
 
     def write(self, path, *, overwrite=False):
         """Write weights and card to one file.
@@ -262,7 +267,8 @@ class TrainedModel:
         """What results say about where they come from: header keys and values (dict)."""
         from astromorph import __version__
 
-        return {"MORPHNET": self.card.network, "MORPHSRV": self.survey.name,
+        return {"MORPHNET": self.card.network,
+                "MORPHSRV": self.card.weights_of or self.survey.name,
                 "MORPHWGT": self.card.sha256[:16], "MORPHMDL": self.identity,
                 "MORPHPRC": self.precision, "MORPHVER": __version__}
 
@@ -400,7 +406,8 @@ class TrainedModel:
         changed = "".join(f", {word}" for word, part in {
             "aligned": self.card.alignment, "adapted": self.card.adapted,
             "calibrated": self.card.calibrated}.items() if part)
-        return (f"<TrainedModel {self.card.network} for {self.survey.name}{changed}, "
+        owner = f" of {self.card.weights_of}" if self.card.weights_of else ""
+        return (f"<TrainedModel {self.card.network}{owner} for {self.survey.name}{changed}, "
                 f"model {self.identity}>")
 
     def __reduce__(self):

@@ -207,7 +207,7 @@ def _compile(trainer, optimizer):
     optimizer.build(trainer.trainable_variables)
 
 
-def _train_epoch(trainer, inputs, targets, weights, batch_size, seed):
+def _train_epoch(trainer, inputs, targets, weights, batch_size, seed, on_batch=lambda: None):
     """Train on every galaxy once, but for an incomplete last batch; the last batch's loss."""
     both = np.concatenate([np.where(weights > 0, targets, 0), weights], axis=1).astype(np.float32)
     order = np.random.default_rng(seed).permutation(len(targets))
@@ -216,6 +216,7 @@ def _train_epoch(trainer, inputs, targets, weights, batch_size, seed):
         for start in range(0, len(order) - batch_size + 1, batch_size):
             rows = order[start:start + batch_size]
             loss = trainer.train_on_batch(_single([array[rows] for array in inputs]), both[rows])
+            on_batch()
     return loss
 
 
@@ -294,6 +295,11 @@ class FineTuning:
         As usual.
     options : dict
         Of the network's function.
+
+    Attributes
+    ----------
+    on_batch : callable
+        Called, without arguments, after each batch: an epoch may be long.
     """
 
     def __init__(self, name, arrays, images, targets, weights, held_out, *, dense, frozen_norms,
@@ -326,10 +332,11 @@ class FineTuning:
                                                        warmup_target=rate, warmup_steps=warmup),
                 weight_decay=0.01, beta_2=0.99, global_clipnorm=5.0))
         self._trainer, self._epochs, self._seed = trainer, epochs, seed
+        self.on_batch = lambda: None
 
     def __iter__(self):
         for epoch in range(self._epochs):
-            _train_epoch(self._trainer, *self._data, (self._seed, epoch))
+            _train_epoch(self._trainer, *self._data, (self._seed, epoch), self.on_batch)
             yield None if self._held_out is None else _in_batches(self._head, self._held_out)[0]
 
 

@@ -4,12 +4,13 @@ import io
 import numpy as np
 from astropy.io import fits
 
+from astromorph.images.bands import band_text
 from astromorph.images.flux_units import to_nanomaggies
 from astromorph.services.base import ServiceImage
 from astromorph.services.checks import check_planes
 from astromorph.services.framing import frame_wcs
 
-__all__ = ["cube_bytes", "cube_image"]
+__all__ = ["cube_bytes", "cube_image", "with_zero_point"]
 
 
 def cube_image(planes, headers, request, url):
@@ -36,17 +37,25 @@ def cube_image(planes, headers, request, url):
                                  survey.pixel_scale.to_value("arcsec"))
     header = frame_wcs(request, pixels).to_header()
     header["SURVEY"] = survey.title  # with BANDS and BAND0, as the viewer: flux of native pixels
-    if known:
-        header["BUNIT"] = "nanomaggy"
-    return ServiceImage(cube_bytes(flux if known else planes, header), url, "".join(planes),
+    header["BUNIT"] = "nanomaggy" if known else "unknown"  # without a unit it would be nanomaggies
+    return ServiceImage(cube_bytes(flux if known else planes, header), url, band_text(planes),
                         request.width / pixels, coverage, flag)
 
 
 def cube_bytes(planes, header):
     """Write planes and their names as one FITS file."""
-    header["BANDS"] = "".join(planes)
+    header["BANDS"] = band_text(planes)
     for number, band in enumerate(planes):
         header[f"BAND{number}"] = band
     file = io.BytesIO()
     fits.PrimaryHDU(np.stack(list(planes.values())).astype(np.float32), header).writeto(file)
+    return file.getvalue()
+
+
+def with_zero_point(data, zero_point):
+    """The same FITS file, whose first header tells the AB magnitude of flux 1."""
+    with fits.open(io.BytesIO(data)) as hdus:
+        hdus[0].header["MAGZERO"] = zero_point
+        file = io.BytesIO()
+        hdus.writeto(file)
     return file.getvalue()

@@ -36,6 +36,8 @@ class Conf(ConfigNamespace):
     hips2fits_mirror_url = ConfigItem(
         "https://alaskybis.cds.unistra.fr/hips-image-services/hips2fits",
         "Another server of hips2fits, asked where the first fails or shows nothing.")
+    moc_url = ConfigItem("https://alasky.cds.unistra.fr/MocServer/query",
+                         "Coverage maps of surveys at the CDS.")
     sia_url = ConfigItem("https://datalab.noirlab.edu/sia",
                          "Simple Image Access of NOIRLab's Data Lab.")
     tap_url = ConfigItem("https://datalab.noirlab.edu/tap", "Table Access of NOIRLab's Data Lab.")

@@ -1,5 +1,7 @@
 """The CDS's hips2fits: any frame of the HiPS of a survey."""
 from astromorph.errors import FetchError
+from astromorph.flags import MorphFlag
+from astromorph.images.bands import band_text
 from astromorph.services.base import ServiceImage
 from astromorph.services.checks import check_fits, check_picture
 from astromorph.services.cubes import cube_image
@@ -20,7 +22,8 @@ def hips_picture(request, transport):
 
     def check(response):
         coverage, flag = check_picture(response.content, request, pixels=pixels)
-        return ServiceImage(response.content, response.url, "".join(request.survey.rgb),
+        bands = band_text(request.survey.hips_rgb or request.survey.rgb)
+        return ServiceImage(response.content, response.url, bands,
                             request.width / pixels, coverage, flag)
 
     return _of_either(request, lambda url: transport.get(
@@ -29,7 +32,10 @@ def hips_picture(request, transport):
 
 def hips_planes(request, transport):
     """FITS of the HiPS of each band, combined: flux as of a native pixel at any scale."""
-    pixels = min(request.pixels, MAX_SIDE)
+    pixels, hips = min(request.pixels, MAX_SIDE), request.survey.hips
+    if missing := [band for band in own_bands(request) if band not in hips]:
+        raise FetchError(f"the survey's record names no HiPS of {band_text(missing)}",
+                         MorphFlag.MISSING_BAND)
 
     def check(response):
         planes, header = check_fits(response.content, request, bands=None, pixels=pixels)
@@ -40,7 +46,7 @@ def hips_planes(request, transport):
     def combine(url):
         planes, headers, urls = zip(*(
             transport.get(url, check=check, params=_params(
-                request.survey.hips[band], "fits", request, pixels))
+                hips[band], "fits", request, pixels))
             for band in own_bands(request)))
         return cube_image(dict(zip(request.bands, planes)), headers, request, urls[0])
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from astromorph.errors import CutoutError, FetchError, wrong
 from astromorph.flags import MorphFlag
+from astromorph.images.bands import band_text
 from astromorph.images.fits_planes import read_planes
 from astromorph.names import IMAGE_ENDINGS, file_stem
 from astromorph.services.base import ServiceImage
@@ -117,7 +118,7 @@ class LocalFolder:
     def _image(self, data, path, bands, scale, side):
         if not scale:
             scale = np.nan if self.width is None else self.width / side
-        return ServiceImage(data, path.absolute().as_uri(), "".join(bands), scale,
+        return ServiceImage(data, path.absolute().as_uri(), band_text(bands), scale,
                             flag=MorphFlag.NO_WCS if np.isnan(scale) else MorphFlag(0))
 
     def _find(self, name, band):

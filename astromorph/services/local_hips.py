@@ -11,6 +11,7 @@ from PIL import Image
 
 from astromorph.errors import FetchError, wrong
 from astromorph.flags import MorphFlag
+from astromorph.images.bands import band_text
 from astromorph.services.base import ServiceImage
 from astromorph.services.checks import check_picture, read_fits
 from astromorph.services.cubes import cube_image
@@ -69,7 +70,7 @@ class LocalHips:
         Image.fromarray(np.uint8(np.rint(np.nan_to_num(frame)))).save(file, "png")
         coverage, flag = check_picture(file.getvalue(), request, pixels=pixels)
         return ServiceImage(file.getvalue(), color.folder.absolute().as_uri(),
-                            "".join(request.survey.rgb), request.width / pixels, coverage, flag)
+                            band_text(request.survey.rgb), request.width / pixels, coverage, flag)
 
     def _planes(self, request):
         missing = set(request.bands) - set(self._maps)

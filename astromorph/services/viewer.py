@@ -6,6 +6,7 @@ from astromorph.flags import MorphFlag
 from astromorph.images.composite import color_composite
 from astromorph.services.base import ServiceImage
 from astromorph.services.checks import check_fits, check_picture, check_planes, outside
+from astromorph.services.cubes import with_zero_point
 from astromorph.services.endpoints import conf
 from astromorph.services.framing import MAX_SIDE, own_bands
 
@@ -63,18 +64,20 @@ def _planes(request, transport, on_error=None):
     survey = request.survey
     layer = survey.layer if set(bands) <= set(survey.rgb) else survey.flux_layer or survey.layer
     return _cutout("fits-cutout", request, transport, check, bands,
-                   {"layer": layer, "bands": bands}, on_error)
+                   {"layer": layer, "bands": bands}, on_error, survey.layer_zero_point)
 
 
-def _cutout(service, request, transport, check, bands, chosen=None, on_error=None):
+def _cutout(service, request, transport, check, bands, chosen=None, on_error=None,
+            zero_point=None):
     pixels = min(request.pixels, MAX_SIDE)
     params = {"ra": request.ra, "dec": request.dec, "layer": request.survey.layer,
               "pixscale": request.width / pixels, "size": pixels} | (chosen or {})
 
     def checked(response):
         coverage, flag = check(response.content, pixels)
-        return ServiceImage(response.content, response.url, bands, request.width / pixels,
-                            coverage, flag)
+        data = response.content if zero_point is None else with_zero_point(
+            response.content, zero_point)
+        return ServiceImage(data, response.url, bands, request.width / pixels, coverage, flag)
 
     return transport.get(f"{conf.viewer_url}/{service}", params=params, check=checked,
                          on_error=on_error)

@@ -241,6 +241,50 @@ def test_weights_are_those_of_the_survey(monkeypatch):
     assert asked == ["sdss", "des"]
 
 
+def test_a_record_in_a_file(tmp_path, monkeypatch, capsys):
+    record = tmp_path / "mine.toml"
+    text = (Path(cli.__file__).parents[1] / "records" / "kids.toml").read_text()
+    asked = []
+    monkeypatch.setattr("astromorph.MorphologyClassifier.from_pretrained",
+                        lambda survey, network: asked.append(survey) or _StubClassifier())
+    record.write_text(text)
+    assert cli.main(["classify", "a.jpg", "--survey", str(record)]) == 0
+    assert asked == [SURVEYS["kids"]]
+    capsys.readouterr()
+    for old, new, told in (
+            ('"0.2 arcsec"', "0.2", "pixel_scale in {}: expected a positive angle"),
+            ("offset", "ofset", "ofset in {}: .* Did you mean offset"),
+            ('["hips2fits"]', '["hips2fit"]', "in {}: services: expected 'skyserver'"),
+            ('["hips2fits"]', '["viewer"]', "in {}: services: .*has the layer")):
+        record.write_text(text.replace(old, new))
+        status, line = _refused(capsys, ["classify", "a.jpg", "--survey", str(record)])
+        assert status == 2 and re.search(told.format(re.escape(str(record))), line)
+    status, line = _refused(capsys, ["classify", "a.jpg", "--survey", str(tmp_path / "no.toml")])
+    assert status == 2 and "no.toml" in line and "No such file" in line
+
+
+def test_info_of_surveys(capsys, tmp_path):
+    assert cli.main(["info", "surveys"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    euclid = next(line for line in lines if line.startswith("euclid "))
+    assert euclid.split() == ["euclid", "Q1", "VIS,Y,J,H", "VIS", "hips2fits-fits,", "hips2fits",
+                              "-52", "to", "70", "of", "sdss"]
+    assert any(line.startswith("sdss ") and line.rstrip().endswith("ds18, pinwheel")
+               for line in lines)
+    record = tmp_path / "mine.toml"
+    record.write_text((Path(cli.__file__).parents[1] / "records" / "kids.toml").read_text().replace(
+        '"kids"', '"mine"'))
+    assert cli.main(["info", str(record)]) == 0
+    out = capsys.readouterr().out
+    assert "Kilo-Degree Survey DR5 (mine)" in out and "for survey     sdss" in out
+    assert "only reported  The HiPS is only reported" in out
+    status, line = _refused(capsys, ["info", str(tmp_path / "none.toml")])
+    assert status == 2 and "No such file" in line
+    assert cli.main(["info", "surveys", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["surveys"]
+    assert told["kids"]["weights_of"] == "sdss" and told["sdss"]["networks"] == ["ds18", "pinwheel"]
+
+
 def test_unknown_network(capsys):
     status, line = _refused(capsys, ["classify", "a.jpg", "--network", "resnet"])
     assert status == 2

@@ -21,9 +21,8 @@ from astromorph.surveys import SURVEYS
 
 COLUMNS = ["P_disk", "P_edge_on", "P_bar"]
 CENTERS = {"sdss": (180.0, 30.0), "legacy": (180.0, 30.0), "des": (10.0, -30.0)}
-IMAGE_SERVICES = [(survey.name, service) for survey in SURVEYS.values()
-                  for service in survey.services]
-BACKENDS = {name: getattr(pytest.mark, name) for name in SURVEYS}
+IMAGE_SERVICES = [(name, service) for name in CENTERS for service in SURVEYS[name].services]
+BACKENDS = {name: getattr(pytest.mark, name) for name in CENTERS}
 EACH_SERVICE = [pytest.param(survey, service, marks=BACKENDS[survey])
                 for survey, service in IMAGE_SERVICES]
 
@@ -65,7 +64,7 @@ def sizes(server, table):
     return [server.sky.galaxy_at(row["ra"], row["dec"]).r90 for row in table] * u.arcsec
 
 
-@pytest.mark.parametrize("survey", [pytest.param(name, marks=BACKENDS[name]) for name in SURVEYS])
+@pytest.mark.parametrize("survey", [pytest.param(name, marks=BACKENDS[name]) for name in CENTERS])
 def test_every_way_gives_the_same_probabilities(server, classifier, tmp_path, survey):
     """Pictures among themselves and FITS among themselves; JPEG moves answers in doubt a bit."""
     table = catalog(survey)
@@ -328,7 +327,7 @@ def test_next_way_when_the_first_is_down(server, classifier, tmp_path):
     assert set(result["cutout_service"]) == {"viewer-fits"} and not result["P_disk"].mask.any()
 
 
-@pytest.mark.parametrize("survey", [pytest.param(name, marks=BACKENDS[name]) for name in SURVEYS])
+@pytest.mark.parametrize("survey", [pytest.param(name, marks=BACKENDS[name]) for name in CENTERS])
 def test_region(server, classifier, tmp_path, survey):
     """The galaxies of the survey's catalog in a polygon, classified and marked."""
     ra, dec = CENTERS[survey]

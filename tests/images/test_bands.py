@@ -1,14 +1,19 @@
 """Which planes of a file are light, and what bands are called."""
+import io
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData
 from astropy.wcs import WCS
 
 from astromorph.flags import MorphFlag
 from astromorph.images import CutoutError, read_cutout
-from astromorph.images.bands import band_names, parse_band
+from astromorph.images.bands import band_names, band_text, parse_band, split_bands
 from astromorph.images.fits_planes import read_planes
+from astromorph.surveys import SURVEYS
 
 LIGHT = np.random.default_rng(1).normal(0.1, 0.02, (40, 40)).astype("f4")
 
@@ -30,6 +35,71 @@ def taken(*hdus):
     ("g-band", "g"), ("rp", "r"), ("F814W", None), ("K", None), ("sky", None), ("g+r", None)])
 def test_names_of_bands(name, band):
     assert parse_band(name) == band
+
+
+@pytest.mark.parametrize("name, band", [
+    ("VIS", "vis"), ("vis", "vis"), ("EUC_MER_VIS", "vis"), ("NIR_H", "h"), ("NIR-Y", "y"),
+    ("ACS F814W", "f814w"), ("F814W;CLEAR2L", "f814w"), ("VIS g", "vis"), ("g", "g"),
+    ("F814W F606W", None), ("VISTA", None), ("H2", None), ("HK", None)])
+def test_names_of_a_surveys_own_bands(name, band):
+    assert parse_band(name, ("VIS", "Y", "H", "F814W", "F606W")) == band
+
+
+def test_bands_as_one_text():
+    assert band_text("grz") == "grz" and band_text(["VIS", "H"]) == "VIS,H"
+    assert band_text(["vis"]) == "vis" and band_text(()) == ""
+    assert split_bands(band_text(["VIS", "H"]), ("VIS", "H")) == ["VIS", "H"]
+
+
+@pytest.fixture
+def wide():
+    """A survey whose bands have names of several letters."""
+    return replace(SURVEYS["euclid"], rgb=("H", "J", "VIS"), scales={"VIS": 9.0, "J": 4, "H": 3})
+
+
+def test_planes_of_a_surveys_own_bands(wide):
+    hdus = fits.HDUList([fits.PrimaryHDU(), plane("VIS"), plane("NIR_J", 2), plane("NIR_H", 3),
+                         plane("RMS", 9, FILTER="NIR_H")])
+    file = io.BytesIO()
+    hdus.writeto(file)
+    for source in (hdus, file.getvalue()):
+        planes = read_planes(source, survey=wide).planes
+        assert list(planes) == ["vis", "j", "h"]
+        assert np.median(planes["h"]) == pytest.approx(3 * np.median(LIGHT))
+    with pytest.raises(CutoutError, match="found VIS, NIR_J, NIR_H"):
+        read_planes(hdus)
+    cube = fits.PrimaryHDU(np.stack([LIGHT, 2 * LIGHT]), fits.Header(
+        {"BUNIT": "nmgy", "BAND0": "VIS", "BAND1": "NIR_H"}))
+    assert list(read_planes(cube, survey=wide).planes) == ["vis", "h"]
+    assert list(read_planes(fits.PrimaryHDU(LIGHT), survey="euclid").planes) == ["vis"]
+    named = read_planes(fits.PrimaryHDU(np.stack([LIGHT] * 2)), survey=wide, bands=["VIS", "Y"])
+    assert list(named.planes) == ["vis", "y"]
+
+
+@pytest.mark.parametrize("names, flag", [
+    (("VIS", "J", "H"), 0), (("VIS", "J"), MorphFlag.MISSING_BAND),
+    (("VIS", "J", "Y"), MorphFlag.MISSING_BAND)])
+def test_a_band_that_is_missing_is_flagged(wide, names, flag):
+    cutout = read_cutout({name: LIGHT * u.nmgy for name in names}, survey=wide)
+    assert cutout.flag == flag
+
+
+def test_one_band_is_gray_and_two_are_made_up_color():
+    gray = read_cutout({"VIS": LIGHT * u.nmgy}, survey="euclid")
+    assert gray.flag == MorphFlag.MISSING_BAND
+    light = 14 * LIGHT[::-1] + 0.004
+    expected = np.clip(light * np.arcsinh(20 * light.clip(0)) / (20**0.5 * light), 0, 1)
+    for channel in range(3):
+        np.testing.assert_allclose(gray.pixels[..., channel], expected, atol=1e-5)
+    two = replace(SURVEYS["euclid"], rgb=("H", "VIS"), scales={"VIS": 14.0, "H": 9.0})
+    both = read_cutout({"VIS": LIGHT * u.nmgy / 20, "H": 3 * LIGHT * u.nmgy / 20}, survey=two)
+    red, green, blue = np.moveaxis(both.pixels, -1, 0)
+    assert both.flag == MorphFlag.MISSING_BAND
+    np.testing.assert_allclose(green, (red + blue) / 2, atol=1e-5)
+    assert red.mean() > 1.2 * blue.mean()
+    holes = np.where(np.indices(LIGHT.shape)[0] < 9, np.nan, LIGHT).astype("f4")
+    filled = read_cutout({"VIS": LIGHT * u.nmgy, "H": holes * u.nmgy}, survey=two)
+    assert np.isfinite(filled.pixels).all() and filled.flag & MorphFlag.BAD_PIXELS
 
 
 @pytest.mark.parametrize("bands", ["grz", "g,r,z", "g r z", ["HSC-G", "des_r", "SDSS z"]])

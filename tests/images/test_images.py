@@ -170,7 +170,7 @@ def test_composite_is_the_viewers_formula(survey):
         c = np.array([survey.scales[b] * flux[b][y, x] + survey.offset for b in survey.rgb])
         mean = np.maximum(c, 0).mean() or 1e-6
         expected = np.clip(c * np.arcsinh(20 * mean) / np.sqrt(20) / mean, 0, 1)
-        assert_allclose(pixels[y, x], expected, atol=1e-5)
+        assert_allclose(pixels[y, x], np.broadcast_to(expected, 3), atol=1e-5)
 
 
 def test_surface_brightness_looks_the_same_at_any_pixel_scale(galaxy_planes):

@@ -3,7 +3,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from regions import CircleSkyRegion
 
 from astromorph import MorphFlag, MorphologyClassifier, fetch_cutouts, query_galaxies, read_cutout
@@ -12,6 +14,15 @@ from astromorph.images import resample
 from astromorph.surveys import SURVEYS
 
 _SIDE = 53  # pixels to compare colors on: JPEG moves those of single ones
+RECORDS = {  # bright and in the footprint
+    "decaps2": (269.9, -32.5),  # stars of the bulge: there are no galaxies
+    "delve": (189.9977, -11.6231),  # M104
+    "euclid": (267.7808, 65.5308),  # NGC 6505
+    "hsc": (180.0984, -1.1), "kids": (180.0984, -1.1),  # NGC 4030
+    "legacy-dr9": (194.8988, 27.9594), "legacy-dr10": (194.8988, 27.9594),  # NGC 4874
+    "legacy-dr11": (194.8988, 27.9594), "ps1": (194.8988, 27.9594),
+    "skymapper": (53.4015, -36.1404),  # NGC 1365
+}
 
 
 class LiveContract:
@@ -65,3 +76,28 @@ class LiveContract:
         table = MorphologyClassifier.from_pretrained("sdss").classify(
             galaxies, survey=self.survey, cache=tmp_path)
         assert not table["P_disk"].mask.all()
+
+
+class RecordContract(LiveContract):
+    """For the records in files: without catalogs, and where they have images is not so sure."""
+
+    test_catalog_and_classification = test_outside_the_footprint = None
+
+    @pytest.fixture(autouse=True, params=RECORDS)
+    def record(self, request):
+        self.survey = request.param
+        self.galaxy = SkyCoord(*RECORDS[self.survey], unit="deg")
+
+    def test_galaxy_is_in_the_middle(self, tmp_path, live_report):
+        if self.survey == "decaps2":
+            for service, _, picture in self.each_service(self.galaxy, "stars", tmp_path,
+                                                         live_report):
+                assert picture is not None and picture.std() > 0.005, service
+        else:
+            super().test_galaxy_is_in_the_middle(tmp_path, live_report)
+
+    def test_all_services_show_the_same_colors(self, tmp_path, live_report):
+        record = SURVEYS[self.survey]
+        if set(record.services) <= set(record.other_colors):
+            pytest.skip("all of its pictures have other colors than the record")
+        super().test_all_services_show_the_same_colors(tmp_path, live_report)

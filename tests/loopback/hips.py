@@ -26,7 +26,7 @@ _FORMATS = {"fits": "image/fits", "jpg": "image/jpeg", "png": "image/png"}
 def _known():
     """HiPS identifier -> survey and its band, or None for a color HiPS."""
     known = {hips: (survey, None if band == "color" else band)
-             for survey in SURVEYS.values() for band, hips in survey.hips.items()}
+             for survey in reversed(SURVEYS.values()) for band, hips in survey.hips.items()}
     irg = replace(SURVEYS["des"], rgb=("i", "r", "g"))
     return known | {"CDS/P/DES-DR2/ColorIRG": (irg, None)}
 
@@ -48,7 +48,7 @@ def hips2fits(request, sky, faults):
     except (BadRequest, ValueError, KeyError) as error:
         return json_error("Bad request", str(error), 400)
     survey, band = _KNOWN[hips]
-    view = sky.view(survey.name, grid, band or picture_bands(survey), cut=request.cut)
+    view = sky.view(survey.name, grid, (band,) if band else picture_bands(survey), cut=request.cut)
     if kind == "fits":
         body = _fits(view, grid, hips)
     elif band is None:
@@ -66,7 +66,7 @@ def _fits(view, grid, hips):
     size = (grid.height, grid.width)
     if band is None:
         return fits_file(cards, _rgba(view, hips), shape=(4, *size), bitpix=8)
-    zero_point = survey.hips_zero_point or 22.5
+    zero_point = {None: 22.5, "unknown": 24.6}.get(survey.hips_zero_point, survey.hips_zero_point)
     return fits_file(cards, _flux(view, 10 ** ((zero_point - 22.5) / 2.5)), shape=size)
 
 

@@ -10,7 +10,8 @@ from astromorph.datasets import load_sample
 __all__ = ["PIXEL", "Light", "asymmetric", "sample"]
 
 PIXEL = 0.396127  # arcsec, of the sample
-_MADE_FROM = {"u": ("g", 0.3), "z": ("i", 1.2), "Y": ("i", 1.25)}
+_MADE_FROM = {"u": ("g", 0.3), "z": ("i", 1.2), "Y": ("i", 1.25),
+              "VIS": ("r", 1.0), "J": ("i", 1.4), "H": ("i", 1.6)}
 _NOISE = {"g": 0.0159, "r": 0.0269, "i": 0.0425}  # nanomaggies, that of the sample
 _CANVAS, _TILE = 256, 128  # pixels
 

@@ -92,7 +92,7 @@ def shown(view, survey):
 
 def picture_bands(survey):
     """Bands of a survey's color pictures, the bluest first."""
-    return "".join(band for band in survey.bands if band in survey.rgb)
+    return tuple(band for band in survey.bands if band in survey.rgb)
 
 
 def encode(pixels, kind="jpg"):

@@ -4,6 +4,7 @@ import re
 from loopback.catalogs import skyserver, tap
 from loopback.frames import frame
 from loopback.hips import hips2fits
+from loopback.coverage import coverage
 from loopback.messages import BadRequest, text
 from loopback.pictures import img_cutout
 from loopback.sia import cutout, image_list
@@ -22,6 +23,7 @@ _ROUTES = {
     r"/sia/\w+": image_list,
     r"/svc/cutout": cutout,
     r"/tap/sync": tap,
+    r"/MocServer/query": coverage,
 }
 _COMPILED = [(re.compile(pattern, re.IGNORECASE), service) for pattern, service in _ROUTES.items()]
 

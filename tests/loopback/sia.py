@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 from astropy.table import Table
 
+from astromorph.surveys import SURVEYS
 from loopback.messages import BadRequest, Response, fits_file, plane_bytes, text
 from loopback.sky import Grid
 from loopback.votable import votable
@@ -32,7 +33,7 @@ def image_list(request, sky, faults):
             for tile in _TILES for extension in _PRODUCTS
             for name, band in [*((f"{band}{twin}", band) for band in _BANDPASS
                                  for twin in ("", "_nobkg")), ("det", "det")]]
-    if not sky.covers("des", dec):
+    if not sky.covers(_survey(request.path.rpartition("/")[2]), dec):
         rows = []
     names = ("title", "access_url", "access_format", "ra", "dec", "naxes", "obs_bandpass",
              "proctype", "prodtype", "exptime")
@@ -43,10 +44,15 @@ def image_list(request, sky, faults):
 
 def _row(request, ra, dec, tile, name, band, extension):
     file = f"DES{ra:.4f}{dec:+.4f}_r4907+{tile}_{name}.fits.fz"
-    url = (f"{request.base}/svc/cutout?col=des_dr2&siaRef={file}&extn={extension}"
+    collection = request.path.rpartition("/")[2]
+    url = (f"{request.base}/svc/cutout?col={collection}&siaRef={file}&extn={extension}"
            f"&POS={request.query['pos']}&SIZE={request.query['size']}")
     return (file, url, "image/fits", ra, dec, 2, _BANDPASS.get(band, band), "Stack",
             _PRODUCTS[extension], _TILES[tile])
+
+
+def _survey(collection):
+    return next((name for name, survey in SURVEYS.items() if survey.sia == collection), "des")
 
 
 def cutout(request, sky, faults):
@@ -65,7 +71,7 @@ def cutout(request, sky, faults):
     seen = ny if tile == "p01" else max(ny // 8, 4)  # of the next tile, a strip in the south
     grid = Grid(ra, dec, nx / 2 - 0.2, ny / 2 - 0.7, (-cos, sin, sin, cos), nx, seen)
     band = name[:1] if name.removesuffix("_nobkg") in _BANDPASS else "r"
-    view = sky.view("des", grid, band, cut=request.cut)
+    view = sky.view(_survey(request.query.get("col")), grid, band, cut=request.cut)
     cards = [("FILTER", _BANDPASS[band]), ("BAND", band), ("MAGZERO", 30.0),
              ("EXPTIME", _TILES[tile]), *grid.cards()]
     data = _data(view, name == band and extension == "1")

@@ -12,7 +12,9 @@ from loopback.light import Light, asymmetric, sample
 __all__ = ["Galaxy", "Grid", "Sky", "View"]
 
 # DECam's color mapping is brighter: so dimmed, galaxies and noise look as in SDSS.
-_BRIGHTNESS = {"sdss": 1.0, "legacy": 0.12, "des": 0.12}
+_BRIGHTNESS = {"sdss": 1.0, "legacy": 0.12, "des": 0.12} | {
+    name: 0.4 / survey.scales[survey.rgb[len(survey.rgb) // 2]]
+    for name, survey in SURVEYS.items() if name not in ("sdss", "legacy", "des")}
 _REACH = 10.0  # arcsec around a registered galaxy where it is the one that is seen
 _CELL = 50  # thousandths of a degree; each such cell of the sky has one galaxy of the catalogs
 
@@ -84,7 +86,7 @@ class View:
     light : Light
     brightness : float
         Of the survey, relative to SDSS.
-    bands : str
+    bands : str or tuple of str
     offset : tuple of float
         Of the galaxy from the grid's (ra, dec), arcseconds to the east and north.
     limits : tuple of float

@@ -25,6 +25,7 @@ class _Layer:
     title: str
     version: str
     whole_sky: bool = True
+    zero_point: float = 22.5
 
 
 def _mapped(planes, scales, rgb, m, q=20.0):
@@ -45,12 +46,17 @@ def _mapping(scales, rgb, m):
 _GRZ = _mapping({"g": 6.0, "r": 3.4, "z": 2.2}, "zrg", 0.03)
 _GRIZ = _mapping({"g": 9.0, "r": 5.1, "i": 4.5, "z": 3.3},
                  [{"z": 0.75, "i": 0.25}, {"r": 0.5, "i": 0.5}, {"g": 0.75, "r": 0.25}], 0.03)
+_HSC = _mapping({"g": 30.0, "r": 17.0, "z": 11.0}, "zrg", 0.03)
 _GRI = _mapping({"g": 2.5, "r": 1.5, "i": 1.0}, "irg", 0.02)
 LAYERS = {
     "ls-dr10": _Layer("legacy", "griz", _GRIZ, "LegacySurvey", "DR10"),
     "ls-dr10-grz": _Layer("legacy", "grz", _GRZ, "LegacySurvey", "DR10"),
     "ls-dr9": _Layer("legacy", "grz", _GRZ, "LegacySurvey", "DR9"),
     "des-dr1": _Layer("des", "grz", _GRZ, "DES", "DR1", whole_sky=False),
+    "ls-dr11": _Layer("legacy-dr11", "grz", _GRZ, "LegacySurvey", "DR11"),
+    "decaps2": _Layer("decaps2", "grizY", _GRIZ, "DECaPS", "DR2", whole_sky=False),
+    "ps1": _Layer("ps1", "gri", _GRI, "PS1", "DR1", whole_sky=False),
+    "hsc-dr3": _Layer("hsc", "grz", _HSC, "HSC", "DR3", whole_sky=False, zero_point=27.0),
     "sdss": _Layer("sdss", "gri", _GRI, "SDSS", "DR13", whole_sky=False),
 }
 
@@ -103,14 +109,15 @@ def _flux(request, sky, layer, grid):
     cards = [("SURVEY", layer.title), ("VERSION", layer.version), ("IMAGETYP", "image"),
              ("BANDS", bands), *((f"BAND{n}", band) for n, band in enumerate(bands)),
              *grid.cards()]
-    return Response(fits_file(cards, _data(view, empty), shape=shape), "image/fits",
+    data = _data(view, empty, 10 ** ((layer.zero_point - 22.5) / 2.5))
+    return Response(fits_file(cards, data, shape=shape), "image/fits",
                     headers={"Content-Disposition": "attachment; filename=cutout.fits"})
 
 
 @lru_cache(maxsize=128)
-def _data(view, empty):
+def _data(view, empty, factor):
     """Pixels with zeros where there is no data."""
-    planes = np.nan_to_num(view.planes())
+    planes = np.nan_to_num(view.planes()) * np.float32(factor)
     for plane, band in zip(planes, view.bands):
         if band in empty:
             plane[:] = 0

@@ -64,7 +64,7 @@ EDITS = {
     "size true": (lambda card: card.update(size=True), "size"),
     "network": (lambda card: card.update(network="resnet"), "network"),
     "network a list": (lambda card: card.update(network=[1]), "network"),
-    "survey": (lambda card: card.update(survey="hsc"), "survey"),
+    "survey": (lambda card: card.update(survey="2mass"), "survey"),
     "checksum": (lambda card: card.update(sha256=64 * "0"), "sha256"),
     "domain": (lambda card: card["domain"].pop("sky"), "domain"),
     "domain text": (lambda card: card["domain"].update(sky=["a"] * 4), "domain|card"),

@@ -1,14 +1,16 @@
 """Weights files: what is written comes back, and what is damaged is refused."""
 import json
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from astromorph import get_survey
+from astromorph import AstromorphWarning, get_survey
 from astromorph.model import TrainedModel
 from astromorph.model.card import FORMAT
-from astromorph.model.files import bundled, digest, read_weights, write_weights
+from astromorph.model.files import bundled, digest, find_bundled, read_weights, write_weights
 
 CARD = {"network": "ds18", "survey": "sdss", "questions": ["disk"], "size": 69, "frame_r90": 4.24,
         "calibration": {}}
@@ -112,15 +114,55 @@ def test_other_format(tmp_path, arrays, version):
 
 def test_bundled_files():
     files = bundled()
-    assert files.keys() == {(survey, network) for survey in ("sdss", "legacy", "des")
-                            for network in ("pinwheel", "ds18")}
+    assert files.keys() == {
+        (survey, network) for survey in ("sdss", "legacy", "des", "legacy-dr9", "legacy-dr10")
+        for network in ("pinwheel", "ds18")}
     for (survey, network), path in files.items():
         model = TrainedModel.read(path)
         card = model.card.to_json()
-        assert model.survey == get_survey(survey.replace("des", "legacy"))
+        assert model.survey == get_survey("sdss" if survey == "sdss" else "legacy")
         assert card["network"] == network and card["questions"] == ["disk", "edge_on", "bar"]
         assert {array.dtype for array in load_file(path).values()} == {np.dtype(np.float16)}
         assert path.stat().st_size < 20e6
         assert card["citations"] and card["license"] and card["training"] and card["test"]
         assert card["training"]["float16_rounding"] <= 2e-3
         assert min(row["AUC"] for row in card["test"] if row["n"] > 200) > 0.89
+
+
+@pytest.mark.parametrize("name, owner", [
+    ("delve", "legacy"), ("decaps2", "legacy"), ("legacy-dr11", "legacy"),  # the same camera
+    ("kids", "sdss"), ("euclid", "sdss"), ("hsc", "legacy"), ("ps1", "legacy")])
+def test_the_nearest_weights_of_a_survey_without(name, owner):
+    survey = get_survey(name)
+    with pytest.warns(AstromorphWarning, match=rf"no weights for {survey.title} .* \({owner}\)"):
+        model = TrainedModel.bundled(name.upper())
+    own = TrainedModel.bundled(owner)
+    assert (model.survey, model.card.weights_of) == (survey, owner)
+    assert model.provenance["MORPHSRV"] == owner and f"of {owner} for {name}" in repr(model)
+    assert model.card.sha256 == own.card.sha256 and model.card.domain == own.card.domain
+    assert find_bundled(survey) == (survey, bundled()[owner, "pinwheel"], get_survey(owner))
+
+
+def test_the_owner_of_weights_is_kept_in_their_file(tmp_path):
+    TrainedModel.bundled("kids").write(tmp_path / "kids.safetensors")
+    model = TrainedModel.read(tmp_path / "kids.safetensors")
+    assert (model.survey.name, model.card.weights_of) == ("kids", "sdss")
+    assert "weights_of" not in TrainedModel.bundled("des").card.to_json()
+
+
+def test_nearest_weights_of_a_record_of_ones_own():
+    mine = replace(get_survey("hsc"), name="mine", camera="SDSS")
+    with pytest.warns(AstromorphWarning, match="no weights for .* .mine.* .sdss."):
+        model = TrainedModel.bundled(mine, "ds18")
+    assert model.survey == mine and model.card.network == "ds18"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        changed = replace(get_survey("sdss"), release="DR20")
+        assert TrainedModel.bundled(changed).survey == changed
+        assert TrainedModel.bundled("legacy-dr9").card.weights_of is None
+
+
+def test_identities_of_bundled_weights_stay():
+    """What checkpoints, caches and published tables name them by."""
+    assert {name: TrainedModel.bundled(name).identity for name in ("sdss", "legacy", "des")} == {
+        "sdss": "a0d9d3b918cea854", "legacy": "6a00d71f029cf746", "des": "f140d6de6337d327"}

@@ -57,8 +57,11 @@ def test_toy_is_taught(toy, train, n):
         answers = networks.run(tuning.network, networks.crop(images, 16))
         return -np.log(np.where(labels == 1, answers, 1 - answers)).mean()
 
+    batches = []
+    tuning.on_batch = lambda: batches.append(len(batches))
     before = loss()
     answers = list(tuning)
+    assert len(batches) == 4 * (64 // recipe.batch_size)
     assert np.shape(answers) == (4, 5, n) and loss() < before
     np.testing.assert_allclose(
         networks.run(tuning.network, networks.crop(images[:5], 16)), answers[-1], atol=2e-3)

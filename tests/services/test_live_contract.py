@@ -1,11 +1,11 @@
 """The contract of tests/live, held against the simulated services: it can be kept, and broken."""
 import pytest
 from astropy.coordinates import SkyCoord
-from live.live_contract import LiveContract
+from live.live_contract import RECORDS, LiveContract, RecordContract
 from loopback import LoopbackServer, Sky
 from loopback.redirect import redirected
 
-from astromorph.surveys import SURVEYS
+from astromorph.surveys import BUNDLED, SURVEYS
 
 GALAXIES = {"sdss": (180.0, 30.0), "legacy": (200.0, 5.0), "des": (10.0, -55.0)}
 LIMITS = {"sdss": (-20, 80), "legacy": (-80, 80), "des": (-65, 5)}
@@ -48,3 +48,21 @@ class TestLegacy(OnLoopback):
 
 class TestDES(OnLoopback):
     survey = "des"
+
+
+def test_every_record_is_asked_for():
+    assert {*RECORDS, *GALAXIES} == set(BUNDLED)
+
+
+class TestRecords(RecordContract):
+    """The records without a catalog."""
+
+    @pytest.fixture(autouse=True)
+    def simulated(self, record):
+        ra, dec = RECORDS[self.survey]
+        with LoopbackServer(Sky([(ra, dec, 2)])) as server, redirected(server.url):
+            yield server
+
+    @pytest.fixture
+    def live_report(self):
+        return []

@@ -29,7 +29,7 @@ from astromorph.surveys import SURVEYS
 from loopback import LoopbackServer, Sky
 
 PLACES = {"sdss": (180.0, 30.0), "legacy": (200.0, 5.0), "des": (10.0, -55.0)}
-PAIRS = [(survey.name, service) for survey in SURVEYS.values() for service in survey.services]
+PAIRS = [(name, service) for name in PLACES for service in SURVEYS[name].services]
 PICTURES = [("sdss", "skyserver"), ("legacy", "viewer"), ("sdss", "hips2fits")]
 FITS = [("sdss", "viewer-fits"), ("des", "hips2fits-fits"), ("des", "sia")]
 
