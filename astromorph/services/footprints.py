@@ -10,6 +10,7 @@ from astromorph.atomic import read_plain_file, write_file
 from astromorph.errors import FetchError, warn, wrong
 from astromorph.flags import MorphFlag
 from astromorph.services.endpoints import conf
+from astromorph.services.exchanges import answers_up_to
 
 __all__ = ["Footprint"]
 
@@ -89,7 +90,8 @@ class Footprint:
     def _asked(self, transport):
         params = {"expr": f"ID={self._survey.moc}", "get": "moc", "fmt": "ascii", "order": ORDER}
         try:
-            text = transport.get(conf.moc_url, params=params, check=_checked)
+            with answers_up_to(_LARGEST):
+                text = transport.get(conf.moc_url, params=params, check=_checked)
         except FetchError as error:
             warn(f"the coverage map of {self._survey.title} is not to be had, so all positions are "
                  f"asked for: {error}")
