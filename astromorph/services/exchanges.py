@@ -115,14 +115,14 @@ class Exchange:
     ----------
     timeout : float
         Seconds that it may take. It may take longer, up to `LONGEST` timeouts, as long as more than
-        `STEADY` bytes come per second.
+        `STEADY` bytes of an unpacked body come per second.
     clock : callable
         Gives seconds.
     """
 
     def __init__(self, timeout, clock=time.monotonic):
         self._timeout, self._clock, self._begun = timeout, clock, clock()
-        self.size = 0
+        self.size = self.body = 0
 
     def __enter__(self):
         self._token = None if _under_way.get() else _under_way.set(self)
@@ -144,14 +144,14 @@ class Exchange:
         TimeoutError
             If there are none.
         """
-        limit = min(self._timeout + self.size / STEADY, LONGEST * self._timeout)
+        limit = min(self._timeout + self.body / STEADY, LONGEST * self._timeout)
         left = self._begun + limit - self._clock()
         if left <= 0:
             raise TimeoutError(f"{self.size} bytes came in {limit:.3g} s, and more are missing")
         return min(left, self._timeout)
 
     def came(self, size):
-        """Count bytes that came.
+        """Count bytes that came, of any kind.
 
         Parameters
         ----------
@@ -195,7 +195,7 @@ class WholeAnswers(HTTPAdapter):
             limits = min(CONNECT_TIMEOUT, exchange.left()), exchange.left()
             answer = super().send(request, stream=True, timeout=limits, **options)
             with answer:
-                body = _unpacked(_read(answer.raw), answer.headers)
+                body = _unpacked(_read(answer.raw, exchange), answer.headers)
         if self._stopped.is_set():  # the end that `close` made is not that of the answer
             raise FetchError("stopped before the whole answer came", MorphFlag.SERVER_ERROR)
         _refuse_streams(body)
@@ -295,11 +295,13 @@ def _shut(connection):
         socket.socket.shutdown(connection, socket.SHUT_RDWR)  # TLS need not say goodbye
 
 
-def _read(raw):
+def _read(raw, exchange):
     """The body of an urllib3 response, as it came."""
     body = bytearray()
     while chunk := raw.read1(CHUNK, decode_content=False):
         body += chunk
+        if "Content-Encoding" not in raw.headers:  # else it may be much of nothing
+            exchange.body = len(body)
     return bytes(body)
 
 
