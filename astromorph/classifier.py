@@ -166,10 +166,10 @@ class MorphologyClassifier:
         return running.predict(self.model, open_source(self.model, data, **options))
 
     @keeps_result
-    def classify(self, data, *, images=None, cutout_r90=None, r90=None, width=None, survey=None,
-                 bands=None, ids=None, provenance=False, uncertainty=None, joint=False,
-                 batch_size=128, precision=None, threads=None, progress=None, checkpoint=None,
-                 **fetch):
+    def classify(self, data, *, images=None, cutout_r90=None, r90=None, width=None,
+                 pixel_scale=None, survey=None, bands=None, ids=None, provenance=False,
+                 uncertainty=None, joint=False, batch_size=128, precision=None, threads=None,
+                 progress=None, checkpoint=None, **fetch):
         """Add probability columns to a table of positions or images, or make a table for a list.
 
         Parameters
@@ -187,16 +187,21 @@ class MorphologyClassifier:
             Without ``images``, those of the positions are downloaded.
         cutout_r90 : float, array-like or str, optional
             Width of the cutouts in Petrosian R90 of their galaxies: a number, one per row, or the
-            name of a column. By default the cutouts are taken to be framed as the weights expect
-            (`frame_r90`), unless ``r90`` is given. For positions, the width to download.
+            name of a column; `frame_r90` takes them as they are. By default according to ``r90``.
+            For positions, the width to download.
         r90 : `~astropy.units.Quantity` or str, optional
             Petrosian R90 as an angle, one or one per row, or the name of a column with an angular
-            unit; images must then have a celestial WCS. For positions, by default the column with
-            one of the usual names, as ``petroR90_r`` or ``petro_th90``. ``"measure"`` measures R90
-            in each image.
+            unit; by default the column with one of the usual names, as ``petroR90_r`` or
+            ``petro_th90``. Images need a celestial WCS for it, or ``pixel_scale``. Where that
+            lacks, or there is no size, R90 is measured on the image (flag ``MEASURED_SIZE``), and
+            where that cannot be trusted, the image is framed as given (``NO_SIZE``).
+            ``"measure"`` measures R90 on every image.
         width : `~astropy.units.Quantity` or str, optional
             For positions, the width of the cutouts to make as an angle, one or one per row, or the
             name of a column; without ``r90``, also that of the frame to classify.
+        pixel_scale : `~astropy.units.Quantity` or str, optional
+            For images without a celestial WCS, the angle of a pixel, as ``0.262 * u.arcsec``, one
+            or one per row, or the name of a column.
         survey : str or `~astromorph.surveys.Survey`, optional
             For positions, the survey whose images are downloaded, by default that of the weights.
             For images, the survey whose color mapping FITS fluxes go through, by default guessed
@@ -254,7 +259,8 @@ class MorphologyClassifier:
         check_options(fetch, self.classify)
         source = open_source(
             self.model, data, images=images, cutout_r90=cutout_r90, r90=r90, width=width,
-            survey=survey, bands=bands, ids=ids, provenance=provenance, **fetch)
+            pixel_scale=pixel_scale, survey=survey, bands=bands, ids=ids, provenance=provenance,
+            **fetch)
         return running.classify(
             self.model, source, uncertainty=uncertainty, joint=joint, batch_size=batch_size,
             precision=precision, threads=threads, progress=progress, checkpoint=checkpoint)

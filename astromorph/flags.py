@@ -21,15 +21,17 @@ _BITS = (
     (6, "PARTIAL_FRAME", _WARNING,
      "The image does not cover the whole frame that the network expects."),
     (7, "NO_SIZE", _WARNING,
-     "R90 was to be measured on the image and could not be; the image was framed as given."),
+     "No usable size was given, and R90 as measured on the image is not to be trusted (the galaxy "
+     "fills the image, or is not at its center); the image was framed as given."),
     (8, "NO_WCS", _WARNING,
-     "R90 or a position on the sky was given, but the image has no celestial WCS; it was framed as "
-     "given, around its center."),
+     "R90 or a position on the sky was given and could not be used: the image has no celestial WCS "
+     "(nor, for R90, a pixel scale)."),
     (9, "UNKNOWN_UNIT", _WARNING,
      "The flux unit is unknown; brightness was scaled by the image's own noise."),
     (10, "SATURATED", _WARNING,
      "Part of the frame is saturated: white, or without data in the middle of the galaxy."),
-    (11, "MEASURED_SIZE", _WARNING, "R90 was measured on the image, as no catalog gave it."),
+    (11, "MEASURED_SIZE", _WARNING,
+     "R90 was measured on the image, as no usable size was given."),
     (12, "STALE", _WARNING,
      "The image is an old copy from the cache, as the service did not answer."),
     (13, "OUTSIDE_FOOTPRINT", _FAILED, "The survey, or the image, does not show this position."),

@@ -21,7 +21,8 @@ KEEP_MEMORY = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**
 By default they return it to the system at once, which takes time for every image.
 """
 
-_COLUMNS = ("images", "ids", "r90", "width", "cutout_r90")  # arguments that may name a column
+# Arguments that may name a column.
+_COLUMNS = ("images", "ids", "r90", "width", "cutout_r90", "pixel_scale")
 _KEPT = 3
 _models = deque(maxlen=_KEPT)  # models of this process, whose networks stay built
 # Classifying a partition takes threads of its own, and what an image service is asked at a time is
@@ -235,12 +236,12 @@ def _table(partition, ra, dec, units, options):
              if isinstance(options.get(argument), str) and options[argument] != MEASURE}
     columns = {name: _column(partition, name, argument) for name, argument in names.items()}
     empty = Table({name: [] for name in partition.columns})
+    sizes = size_column(empty) if options.get("r90") is None else None
+    if sizes:
+        columns[sizes] = _column(partition, sizes, "r90")
     if options.get("images") is None or ra or dec or has_positions(empty):
         if ra is None or dec is None:
             ra, dec = position_columns(empty)
-        sizes = size_column(empty) if options.get("r90") is None else None
-        if sizes:
-            columns[sizes] = _column(partition, sizes, "r90")
         units = {"ra": units.get(ra), "dec": units.get(dec)} | units
         columns |= {"ra": _column(partition, ra, "ra"), "dec": _column(partition, dec, "dec")}
     for name, unit in units.items():

@@ -77,6 +77,7 @@ RULES = {  # field: what is expected, whether a value is that
                          or _is_number(value, 0)),
     "hips_rgb": ("a tuple of bands", _are_texts),
     "moc": ("text, or None", _is_text_or_none),
+    "rsp": ("text, or None", _is_text_or_none),
     "reported": ("text", _is_text),
 }
 """Field of `~astromorph.surveys.Survey`: what is expected, and a test for it (`dict`)."""

@@ -80,6 +80,8 @@ class Survey:
     moc : str, optional
         Identifier of its coverage map (MOC) at the CDS, by which rows that are surely outside ask
         for nothing, where that is wanted.
+    rsp : str, optional
+        Data preview of the Rubin Science Platform, as ``"dp1"``.
     reported : str
         What of the record is only reported or estimated, and has not been read in the service's
         source or an official page.
@@ -128,6 +130,7 @@ class Survey:
     layer_zero_point: float | None = None
     hips_rgb: tuple = ()
     moc: str | None = None
+    rsp: str | None = None
     reported: str = ""
 
     def __post_init__(self):
@@ -141,11 +144,8 @@ class Survey:
                 raise wrong(name, expected, f"{value!r:.200}")
         if not set(self.rgb) <= set(self.bands):
             raise wrong("rgb", f"one to three of the bands {', '.join(self.bands)}", repr(self.rgb))
-        if not set(self.rgb) <= set(self.scales) <= set(self.bands):
-            raise wrong("scales", f"the brightness of {', '.join(self.rgb)}, and of others of the "
-                        f"bands {', '.join(self.bands)}", repr(self.scales))
-        if not set(self.hips) <= {*self.bands, "color"}:
-            raise wrong("hips", f"identifiers by {', '.join(self.bands)} or color", repr(self.hips))
+        if not set(self.rgb) <= set(self.scales):
+            raise wrong("scales", f"the brightness of {', '.join(self.rgb)}", repr(self.scales))
 
     def preview(self, image, *, bands=None, ax=None):
         """Draw an image as the record shows it, with its stretch: brightness against flux.

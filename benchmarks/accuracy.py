@@ -32,8 +32,9 @@ def read_set(root, name, split):
     """Paths, widths in R90, labels (n, 3), and (catalog, kind of label), of one split."""
     table = Table.read(root / name / "labels.csv", format="csv")
     table = table[table["split"] == split]
-    labels = np.stack([MaskedColumn(table[name], dtype=float).filled(np.nan) for name in LABELS],
-                      axis=1)
+    labels = np.stack([MaskedColumn(table[name], dtype=float).filled(np.nan)
+                       if name in table.colnames else np.full(len(table), np.nan)
+                       for name in LABELS], axis=1)
     source = np.stack([[str(name).replace("_", " ") for name in table[key]]
                        if key in table.colnames else [""] * len(table)
                        for key in ("catalog", "label_source")], axis=1)

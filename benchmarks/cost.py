@@ -120,7 +120,7 @@ def table_lines(n):
                    for survey in ("sdss", "legacy", "des")}
     sample = list(load_sample()["file"])
     for classifier in classifiers.values():
-        classifier.classify(sample, progress=False)
+        classifier.classify(sample, cutout_r90=classifier.frame_r90, progress=False)
     rows = []
     for name, seconds, requests, size in [*local(classifiers["sdss"], n),
                                           *services(classifiers, n)]:

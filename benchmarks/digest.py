@@ -44,8 +44,8 @@ def runs(data):
         files = list(real_files(data))
         found |= {"width given": (files, {"cutout_r90": 8.48, "joint": True}),
                   "measured": (files, {"r90": "measure"}),
-                  "views": (files[::4], {"uncertainty": "views"}),
-                  "dropout": (files[::4], {"uncertainty": "dropout"})}
+                  "views": (files[::4], {"cutout_r90": 8.48, "uncertainty": "views"}),
+                  "dropout": (files[::4], {"cutout_r90": 8.48, "uncertainty": "dropout"})}
     return found
 
 

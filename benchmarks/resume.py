@@ -54,7 +54,8 @@ def classify(names, log, result, checkpoint=None):
     GivenImages.load = logged(GivenImages.load,
                               lambda self, row, *args: f"read {Path(row[0]).name}")
     networks.run = logged(networks.run, lambda model, pixels, **options: f"answer {len(pixels)}")
-    table = classifier.classify(names, progress=False, checkpoint=checkpoint)
+    table = classifier.classify(names, cutout_r90=classifier.frame_r90, progress=False,
+                                checkpoint=checkpoint)
     result.write_bytes(pickle.dumps(table))
 
 

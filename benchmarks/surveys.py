@@ -15,7 +15,7 @@ def surveys_page():
     rows += [(f"``{survey.name}``", _title(survey),
               f"{band_text(survey.bands)} ({band_text(survey.rgb)})",
               f"{survey.pixel_scale.value:.3g}\", {survey.psf_fwhm.value:.3g}\"",
-              ", ".join(_service(survey, service) for service in survey.services),
+              ", ".join(_service(survey, service) for service in survey.services) or "none",
               "{:g} to {:g}".format(*survey.declinations), _weights(survey))
              for survey in BUNDLED.values()]
     lines = [".. list-table::", "   :header-rows: 1", ""]

@@ -30,7 +30,7 @@ from astromorph import MorphologyClassifier
 imported = time.perf_counter()
 classifier = MorphologyClassifier.from_pretrained("sdss")
 loaded = time.perf_counter()
-classifier.classify([{path!r}], progress=False)
+classifier.classify([{path!r}], cutout_r90=classifier.frame_r90, progress=False)
 print(imported - begun, loaded - imported, time.perf_counter() - loaded)
 """
 
@@ -97,8 +97,8 @@ def compare(n, repeats, real, out):
         paths = sorted(real.glob("*.jpg"))[:n] if real else make_files(Path(folder), n)
         size = statistics.mean(path.stat().st_size for path in paths) / 1000
         ways = {"naive ``ds18``": lambda: naive(models, paths),
-                "``classify``, ``ds18``": lambda: ds18.classify(paths, progress=False),
-                f"``classify``, ``{DEFAULT}``": lambda: default.classify(paths, progress=False),
+                "``classify``, ``ds18``": lambda: as_they_are(ds18, paths),
+                f"``classify``, ``{DEFAULT}``": lambda: as_they_are(default, paths),
                 "``ds18`` alone, ``predict`` three times":
                     lambda: [model.predict(pixels, verbose=0) for model in models],
                 f"``{DEFAULT}`` alone": lambda: default.model.raw(own)}
@@ -155,14 +155,19 @@ def start_up(repeats):
     return np.median(np.array(times, float), axis=0)
 
 
+def as_they_are(classifier, paths):
+    """Classify files whose frame is that of the network."""
+    return classifier.classify(paths, cutout_r90=classifier.frame_r90, progress=False)
+
+
 def peak_memory(n, network):
     """Classify n files in this process and print its peak resident memory."""
     from astromorph import MorphologyClassifier
 
     with tempfile.TemporaryDirectory() as folder:
         paths = make_files(Path(folder), 200)
-        MorphologyClassifier.from_pretrained("sdss", network=network).classify(
-            [paths[k % 200] for k in range(n)], progress=False)
+        as_they_are(MorphologyClassifier.from_pretrained("sdss", network=network),
+                    [paths[k % 200] for k in range(n)])
     print(f"{network or 'default'}, {n} files: "
           f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB peak", flush=True)
 

@@ -17,19 +17,22 @@ FLOORS = {
 }
 
 
+def _test_galaxies(root, name):
+    """Files, labels and width of the test galaxies of a set."""
+    labels = Table.read(root / name / "labels.csv", format="csv")
+    labels = labels[labels["split"] == "test"]
+    table = Table({"file": [str(root / name / file) for file in labels["file"]]})
+    for key, column in zip(COLUMNS, ("q1", "q2", "q3")):
+        table[key] = MaskedColumn(labels[column], dtype=float).filled(np.nan)
+    table["width"] = labels["cutout_r90"].astype(float)
+    table["set"] = name
+    return table
+
+
 @pytest.fixture(scope="module", params=["pinwheel", pytest.param("ds18", marks=pytest.mark.slow)])
 def answers(request, real_data):
     """(network, table of the test galaxies of all sets with labels and probabilities)."""
-    tables = []
-    for name in SETS:
-        labels = Table.read(real_data / name / "labels.csv", format="csv")
-        labels = labels[labels["split"] == "test"]
-        table = Table({"file": [str(real_data / name / file) for file in labels["file"]]})
-        for key, column in zip(COLUMNS, ("q1", "q2", "q3")):
-            table[key] = MaskedColumn(labels[column], dtype=float).filled(np.nan)
-        table["width"] = labels["cutout_r90"].astype(float)
-        table["set"] = name
-        tables.append(table)
+    tables = [_test_galaxies(real_data, name) for name in SETS]
     classifier = request.getfixturevalue({"pinwheel": "classifier", "ds18": "ds18_classifier"}[
         request.param])
     return request.param, classifier.classify(vstack(tables), images="file", cutout_r90="width",
@@ -45,6 +48,22 @@ def test_ranks_real_galaxies(answers):
     for (name, question), floor in FLOORS[network].items():
         found = _score(table[table["set"] == name], question, COLUMNS[question])
         assert found.n > 90 and found.auc >= floor, (network, name, question, found)
+
+
+@pytest.mark.parametrize("name, questions", [
+    ("gz2", ["disk", "edge_on"]), ("efigi", ["disk", "edge_on", "bar"]), ("sdss24", ["bar"])])
+def test_the_default_frame_is_as_good_as_the_true_one(real_data, classifier, name, questions):
+    """On images twice as wide as the frame, and on those that the galaxy fills."""
+    table = _test_galaxies(real_data, name)
+    given, default = (classifier.classify(table, images="file", progress=False, **options)
+                      for options in ({"cutout_r90": "width"}, {}))
+    for question in questions:
+        areas = [_score(each, question, COLUMNS[question]).auc for each in (given, default)]
+        assert areas[1] > areas[0] - 0.01, (question, areas)
+    kinds = default["morph_flag"] & (MorphFlag.MEASURED_SIZE | MorphFlag.NO_SIZE)
+    assert set(kinds) <= {MorphFlag.MEASURED_SIZE, MorphFlag.NO_SIZE}
+    measured = (kinds == MorphFlag.MEASURED_SIZE).mean()
+    assert measured > 0.9 if name == "gz2" else measured < 0.15
 
 
 @pytest.mark.parametrize("question, column", COLUMNS.items())

@@ -199,17 +199,20 @@ def test_frame_too_wide_is_flagged(classifier, jpegs):
 
 
 def test_size_without_wcs_is_flagged(classifier, jpegs):
+    """R90 in arcseconds needs the scale of the image: else it is measured on it."""
     result = classifier.classify(jpegs[0][:1], r90=5 * u.arcsec)
-    assert result["morph_flag"][0] == MorphFlag.NO_WCS and not result["P_disk"].mask[0]
+    assert result["morph_flag"][0] == MorphFlag.NO_WCS | MorphFlag.MEASURED_SIZE
+    np.testing.assert_array_equal(answers(result), answers(classifier.classify(
+        jpegs[0][:1], r90="measure")))
 
 
 @pytest.mark.parametrize("kind", [Table, QTable])
 def test_masked_size_is_flagged(classifier, kind):
-    """R90 that the catalog lacks: framed as given, in a Table and in a QTable."""
+    """R90 that the catalog lacks is measured, in a Table and in a QTable."""
     table = kind({"file": SAMPLE[:2]})
     table["r90"] = MaskedColumn([5.0, 6.0], mask=[False, True], unit="arcsec")
     result = classifier.classify(kind(table), images="file", r90="r90")
-    assert result["morph_flag"].tolist() == [0, MorphFlag.NO_SIZE]
+    assert result["morph_flag"].tolist() == [0, MorphFlag.MEASURED_SIZE]
 
 
 @pytest.mark.parametrize("data, options, message", [

@@ -195,6 +195,19 @@ def test_image_columns(classifier, catalog, folder, kind):
         assert result["P_disk"].tolist() == expected["P_disk"].tolist()
 
 
+@pytest.mark.parametrize("options", [{}, {"pixel_scale": "scale"}])
+def test_sizes_of_images_are_found(classifier, folder, options):
+    """As in a table: R90 in arcseconds, with the scale of the image, else measured."""
+    frame = pd.DataFrame({"file": [str(folder / "0.jpg"), str(folder / "1.jpg")],
+                          "petroR90_r": [8.0, 12.0], "scale": [0.4, 0.4], "z": [0.1, 0.2]})
+    frame = classify_partition(frame, classifier, images="file", units={"scale": "arcsec"},
+                               **options)
+    expected = classifier.classify(frame["file"].tolist(), **(
+        {"r90": [8, 12] * u.arcsec, "pixel_scale": 0.4 * u.arcsec} if options else {}))
+    assert frame["morph_flag"].tolist() == expected["morph_flag"].tolist()
+    assert frame["P_disk"].tolist() == expected["P_disk"].tolist()
+
+
 def test_a_local_folder(in_process, classifier, catalog, table, folder):
     options = {"services": LocalFolder(folder / "named", width=34 * u.arcsec), "ids": "name",
                "batch_size": 16}

@@ -68,10 +68,14 @@ def _add_columns(parser):
     add("--dec", metavar="COLUMN", help="declination")
     add("--r90", type=angle_or_column, metavar="X",
         help="Petrosian R90: a column, COLUMN:UNIT, an angle as 6arcsec, or 'measure' (on each "
-             "image); default for positions: the column with a usual name, such as petroR90_r")
+             "image); default: the column with a usual name, such as petroR90_r; for cutouts "
+             "without that column or a pixel scale, 'measure'")
     add("--cutout-r90", type=number_or_word, metavar="X",
-        help="width of the cutouts in R90 of their galaxy: a number, or a column; default: as the "
-             "network expects")
+        help="width of the cutouts in R90 of their galaxy: a number, or a column; default: "
+             "according to --r90")
+    add("--pixel-scale", type=angle_or_column, metavar="X",
+        help="angle of a pixel of cutouts without world coordinates: as 0.262arcsec, a column, or "
+             "COLUMN:UNIT")
     add("--width", type=angle_or_column, metavar="X",
         help="width of the frames: an angle as 40arcsec, a column, or COLUMN:UNIT")
     add("--ids", "--names", metavar="COLUMN", help="identifiers, by which --local finds images")
@@ -282,12 +286,12 @@ def _check(args, files, positions):
 
 
 def _angles(args, data):
-    """R90 and width; a column gets the unit that was said."""
-    angles = given(args, "r90", "width")
+    """R90, width and pixel scale; a column gets the unit that was said."""
+    angles = given(args, "r90", "width", "pixel_scale")
     for option, value in angles.items():
         if isinstance(value, ColumnWithUnit):
             if value.name not in getattr(data, "colnames", ()):
-                raise ValueError(f"--{option}: there is no column {value.name!r}")
+                raise ValueError(f"--{option.replace('_', '-')}: there is no column {value.name!r}")
             data[value.name].unit = value.unit
             angles[option] = value.name
     return angles

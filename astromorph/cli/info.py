@@ -75,7 +75,7 @@ def _surveys(files, surveys):
     from astropy.table import Table
 
     lines = [{"survey": survey.name, "release": survey.release, "bands": _listed(survey.bands),
-              "shown": _listed(survey.rgb), "services": ", ".join(survey.services),
+              "shown": _listed(survey.rgb), "services": ", ".join(survey.services) or "-",
               "declinations": "{:g} to {:g}".format(*survey.declinations),
               "weights": _weights(files, survey)}
              for survey in surveys.values()]

@@ -97,8 +97,10 @@ class CutoutFetcher:
         self.services = [get_image_service(service) for service in (
             self.survey.services if services is None else [services] if single else services)]
         if not self.services:
-            raise wrong("services", "at least one image service, such as "
-                        f"{', '.join(map(repr, self.survey.services))}", "none")
+            such = f", such as {', '.join(map(repr, self.survey.services))}"
+            raise wrong("services", "at least one image service" + such * bool(
+                self.survey.services), "none", None if self.survey.services else
+                f"There is none for {self.survey.title}: classify files that you have (images=).")
         for service in self.services:
             check_image_service(service, self.survey)
         self.sources = [None if is_local(service) else image_source(service, self.survey)

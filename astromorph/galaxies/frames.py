@@ -5,8 +5,8 @@ import numpy as np
 from astropy import units as u
 
 from astromorph.arguments import as_floats
-from astromorph.errors import wrong
-from astromorph.tables.positions import arcseconds, find_sizes, named_column
+from astromorph.errors import warn, wrong
+from astromorph.tables.positions import angle_unit, arcseconds, find_sizes, named_column
 
 __all__ = ["MEASURE", "MEASURE_WIDTHS", "FrameOptions", "column"]
 
@@ -29,6 +29,9 @@ class FrameOptions:
         Petrosian R90 as an angle, one or one per row; the name of a column; or ``"measure"``.
     width : `~astropy.units.Quantity` or str, optional
         Width of the cutouts as an angle, one or one per row, or the name of a column.
+    pixel_scale : `~astropy.units.Quantity` or str, optional
+        Angle of a pixel of images without a celestial WCS, one or one per row, or the name of a
+        column.
 
     Raises
     ------
@@ -39,6 +42,7 @@ class FrameOptions:
     cutout_r90: object = None
     r90: object = None
     width: object = None
+    pixel_scale: object = None
 
     def __post_init__(self):
         if isinstance(self.cutout_r90, str) and self.cutout_r90 == MEASURE:
@@ -55,6 +59,8 @@ class FrameOptions:
     def of_images(self, data, n):
         """Work out the sizes of images that are given.
 
+        Without an option that says more, R90 comes from the column of a table with a usual name.
+
         Parameters
         ----------
         data : `~astropy.table.Table` or list
@@ -64,9 +70,9 @@ class FrameOptions:
 
         Returns
         -------
-        cutout_r90, r90 : list
-            Per row, the width of the image in R90, or None; and R90 in arcseconds, ``"measure"``
-            or None.
+        cutout_r90, r90, pixel_scale : list
+            Per row, the width of the image in R90, or None; R90 in arcseconds, ``"measure"`` or
+            None; and arcseconds per pixel, or None.
 
         Raises
         ------
@@ -77,9 +83,10 @@ class FrameOptions:
             raise wrong("cutout_r90, r90", "the width of the cutouts in R90, or R90 itself for "
                         "cutouts with a WCS", "both")
         r90 = self.r90
-        if r90 is not None and not self.measured:
-            r90 = find_sizes(data, r90=r90)
-        return _spread(column(data, self.cutout_r90, "cutout_r90"), n), _spread(r90, n)
+        if self.cutout_r90 is None and not self.measured:
+            r90 = _found(data) if r90 is None else find_sizes(data, r90=r90)
+        return (_spread(column(data, self.cutout_r90, "cutout_r90"), n), _spread(r90, n),
+                _spread(_pixel_scales(data, self.pixel_scale), n))
 
     def of_positions(self, data, n, frame_r90):
         """Work out the widths of the images to fetch.
@@ -127,12 +134,30 @@ def column(data, value, argument):
     return named_column(data, value, argument) if isinstance(value, str) else value
 
 
+def _found(data):
+    """R90 of a table's column with a usual name, None without one that can be used."""
+    try:
+        return find_sizes(data)
+    except ValueError as error:
+        warn(f"R90 is not taken from the table but measured on the images: {error}")
+        return None
+
+
+def _pixel_scales(data, value):
+    """Arcseconds per pixel, None where not given."""
+    value = column(data, value, "pixel_scale")
+    unit = angle_unit(getattr(value, "unit", None))
+    if unit is not None and unit.is_equivalent(u.arcsec / u.pix):
+        value = as_floats(getattr(value, "value", value), "pixel_scale") * (unit * u.pix)
+    return None if value is None else arcseconds(data, value, "pixel_scale")
+
+
 def _numbers(value, n):
     """One width in R90, or one per row."""
     values = as_floats(value, "cutout_r90")
     if values.ndim and values.shape != (n,):
         raise wrong("cutout_r90", f"one number or {n}, one per galaxy", f"shape {values.shape}")
-    if not values.ndim and values <= 0:
+    if not values.ndim and not 0 < values < np.inf:
         raise wrong("cutout_r90", "a positive number of R90", repr(value))
     return values
 

@@ -49,6 +49,8 @@ class GivenImages:
         self.table, self._images = _table_and_images(data, images)
         n = len(self._images)
         self._sizes = frames.of_images(data if isinstance(data, Table) else self._images, n)
+        # Nobody asked for a column that was found: where it cannot be used, nothing went wrong.
+        self._unsaid = MorphFlag.NO_WCS if frames.r90 is None else MorphFlag(0)
         self._options = {"survey": survey, "bands": bands}
         self.threads = os.cpu_count()
 
@@ -73,19 +75,21 @@ class GivenImages:
         return self._identity(self._images)
 
     def _identity(self, images):
-        cutout_r90, r90 = map(_sizes_fingerprint, self._sizes)
+        cutout_r90, r90, pixel_scale = map(_sizes_fingerprint, self._sizes)
         return {"data": "images", "rows": len(self), "images": fingerprint_images(images),
-                "cutout_r90": cutout_r90, "r90": r90, "bands": self._options["bands"],
-                "survey": describe_survey(self._options["survey"])}
+                "cutout_r90": cutout_r90, "r90": r90, "pixel_scale": pixel_scale,
+                "bands": self._options["bands"], "survey": describe_survey(self._options["survey"])}
 
     def load(self, item, size, frame_r90, margin=0):
         """Load one row; see `~astromorph.galaxies.GalaxySource`."""
-        image, cutout_r90, r90 = item
+        image, cutout_r90, r90, pixel_scale = item
         try:
-            return Loaded(*load_frame(image, size, frame_r90=frame_r90, cutout_r90=cutout_r90,
-                                      r90=r90, margin=margin, **self._options))
+            pixels, flag = load_frame(
+                image, size, frame_r90=frame_r90, cutout_r90=cutout_r90, r90=r90, measure=True,
+                pixel_scale=pixel_scale, margin=margin, **self._options)
         except CutoutError as error:
             return Loaded.failed(error)
+        return Loaded(pixels, flag & ~self._unsaid)
 
 
 def _table_and_images(data, images):

@@ -66,4 +66,4 @@ def measured_twice(load, width):
     if loaded.flag & MorphFlag.NO_SIZE and width < MEASURE_WIDTHS[1]:
         wider = load(MEASURE_WIDTHS[1])
         loaded = loaded if wider.flag & MorphFlag.NO_SIZE else wider
-    return loaded._replace(flag=loaded.flag | MorphFlag.MEASURED_SIZE)
+    return loaded

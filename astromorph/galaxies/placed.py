@@ -12,7 +12,7 @@ from astropy.table import Table
 
 from astromorph.errors import CutoutError, wrong
 from astromorph.flags import MorphFlag
-from astromorph.galaxies.frames import MEASURE, FrameOptions
+from astromorph.galaxies.frames import MEASURE, MEASURE_WIDTHS, FrameOptions
 from astromorph.galaxies.given import GivenImages, images_of
 from astromorph.galaxies.kinds import as_image, is_image
 from astromorph.galaxies.loaded import Loaded, measured_twice
@@ -93,7 +93,7 @@ class PlacedImages(GivenImages):
     def load(self, item, size, frame_r90, margin=0):
         """Load one row; see `~astromorph.galaxies.GalaxySource`."""
         row, item = item
-        _, cutout_r90, _ = item
+        _, cutout_r90, *_ = item
         shared = self._shows_others(row)
         try:
             place = None if cutout_r90 is not None and not shared else self._place(row)
@@ -104,9 +104,12 @@ class PlacedImages(GivenImages):
         if place is None:
             return super().load(item, size, frame_r90, margin)
         try:
-            return self._load_at(row, place, size, frame_r90, margin)
+            loaded = self._load_at(row, place, size, frame_r90, margin)
         except CutoutError as error:
             return Loaded.failed(error)
+        if loaded.flag & MorphFlag.NO_SIZE and not shared and _is_cutout(*place):
+            return super().load(item, size, frame_r90, margin)
+        return loaded
 
     def _place(self, row):
         """The image of a row, open, and x and y of its galaxy."""
@@ -225,6 +228,13 @@ def _sizes(table, frames, frame_r90):
     if frames.r90 is None and frames.width is None and size_column(table) is None:
         frames = FrameOptions(r90=MEASURE)
     return frames.of_positions(table, len(table), frame_r90)
+
+
+def _is_cutout(opened, x, y):
+    """Whether an image shows one galaxy, in its middle, so that it may be framed as given."""
+    off = np.hypot(x - (opened.shape[1] - 1) / 2, y - (opened.shape[0] - 1) / 2)
+    side = min(opened.shape)
+    return off < 0.1 * side and side * opened.pixel_scale <= MEASURE_WIDTHS[1]
 
 
 def _key(image):

@@ -72,15 +72,18 @@ class GalaxySource(Protocol):
         """Tell what the rows are, by name: equal for the same images in the same frames."""
 
 
-def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=None, survey=None,
-                bands=None, ids=None, provenance=False, ra=None, dec=None, **fetch):
+def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=None,
+                pixel_scale=None, survey=None, bands=None, ids=None, provenance=False, ra=None,
+                dec=None, **fetch):
     """Find the source that fits the data.
 
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
         Its survey is that of the images of positions by default, its frame how wide they are.
-    data, images, cutout_r90, r90, width, survey, bands, ids, provenance, ra, dec, **fetch
+    data, images, cutout_r90, r90, width, pixel_scale, survey, bands, ids, provenance, ra, dec
+        See `~astromorph.classifier.MorphologyClassifier.classify`.
+    **fetch
         See `~astromorph.classifier.MorphologyClassifier.classify`.
 
     Returns
@@ -93,10 +96,12 @@ def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=No
         If an argument is not as described.
     """
     data = as_galaxies(data)
-    frames = FrameOptions(cutout_r90, r90, width)
+    frames = FrameOptions(cutout_r90, r90, width, pixel_scale)
     survey = survey if survey is None else get_survey(survey)
     check_options(fetch)
     if images is None and isinstance(data, (SkyCoord, Table)):
+        if pixel_scale is not None:
+            raise wrong("pixel_scale", "images to go with", "positions")
         from astromorph.galaxies.sky import SkyPositions  # loads the clients of the services
 
         return SkyPositions(data, survey or model.survey, frame_r90=model.frame_r90, frames=frames,

@@ -8,13 +8,13 @@ from scipy.sparse import csr_array
 from astromorph.errors import CutoutError, wrong
 from astromorph.flags import MorphFlag
 from astromorph.images.reading import is_blank, open_cutout, shown, source_label
-from astromorph.images.sizes import measure_r90
+from astromorph.images.sizes import trusted_r90
 
 __all__ = ["load_frame", "normalize_bands", "resample"]
 
 
-def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, pixel_scale=None,
-               survey=None, bands=None, margin=0):
+def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=False,
+               pixel_scale=None, survey=None, bands=None, margin=0):
     """Read an image and resample it to the frame that a network expects.
 
     Parameters
@@ -28,9 +28,11 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, pixel_scal
     cutout_r90 : float, optional
         Width of the image (its smaller side) in R90.
     r90 : float or "measure", optional
-        R90 in arcseconds, for an image with a WCS or ``pixel_scale``; or "measure" to measure it
-        on the image by `measure_r90`. Without this and ``cutout_r90`` the whole image is the
-        frame.
+        R90 in arcseconds, for an image with a WCS or ``pixel_scale``; or "measure". Without a size
+        that can be used the whole image is the frame.
+    measure : bool
+        Where no size can be used, measure R90 on the image, as ``r90="measure"`` does; see
+        `~astromorph.images.sizes.trusted_r90`.
     pixel_scale : float, optional
         Arcseconds per pixel of an image without a WCS.
     survey, bands : optional
@@ -62,15 +64,15 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, pixel_scal
     ((32, 32, 3), 0)
     """
     _check_sizes(cutout_r90, r90)
-    # At half the resolution there should still be two pixels for each of the network's.
-    known = r90 is None and not margin
-    enough = 2 * size * _wider(cutout_r90, frame_r90) if known else None
+    enough = None if margin or r90 is not None else _enough(size, cutout_r90, frame_r90, measure)
     cutout = open_cutout(source, survey=survey, bands=bands, enough=enough)
     if cutout.pixel_scale is None and pixel_scale is not None and np.isfinite(pixel_scale):
         cutout = replace(cutout, pixel_scale=pixel_scale)
     side = min(cutout.pixels.shape[:2])
     radius, flag = _r90_pixels(cutout, side, cutout_r90, r90)
-    width = side if radius is None else radius * frame_r90
+    if np.isnan(radius) and (measure or isinstance(r90, str)):
+        radius, flag = _measured(cutout, frame_r90, flag)
+    width = side if np.isnan(radius) else radius * frame_r90
     if width > 1.02 * side:
         flag |= MorphFlag.PARTIAL_FRAME
     pixels = (_resample_wider(cutout.pixels, size, width, margin) if margin
@@ -92,10 +94,12 @@ def _check_sizes(cutout_r90, r90):
         raise wrong("r90", 'a number of arcseconds, "measure" or None', repr(r90))
 
 
-def _wider(cutout_r90, frame_r90):
-    """How many times wider than the frame a cutout is; 1 where that is not known."""
-    ratio = 1 if cutout_r90 is None else _number(cutout_r90) / frame_r90
-    return ratio if 0 < ratio < np.inf else 1
+def _enough(size, cutout_r90, frame_r90, measure):
+    """Pixels on a side that the frame needs of an image: two for each of the network's."""
+    ratio = np.nan if cutout_r90 is None else _number(cutout_r90) / frame_r90
+    if 0 < ratio < np.inf:
+        return 2 * size * ratio
+    return None if measure else 2 * size
 
 
 def _resample_wider(image, size, width, margin):
@@ -107,19 +111,24 @@ def _resample_wider(image, size, width, margin):
 
 
 def _r90_pixels(cutout, side, cutout_r90, r90):
-    """R90 in pixels, or None to frame the image as given, and the flag that says why."""
-    if cutout_r90 is None and r90 is None:
-        return None, MorphFlag(0)
-    if isinstance(r90, str):
-        radius = measure_r90(shown(cutout), stretch=cutout.stretch)
-    elif r90 is None:
+    """R90 in pixels as it was told, NaN where it was not, and the flag that says why."""
+    if isinstance(r90, str) or cutout_r90 is None and r90 is None:
+        return np.nan, MorphFlag(0)
+    if r90 is None:
         with np.errstate(divide="ignore"):
             radius = np.float64(side) / _number(cutout_r90)
-    elif cutout.pixel_scale is None:
-        return None, MorphFlag.NO_WCS
+    elif cutout.pixel_scale is None and 0 < _number(r90) < np.inf:
+        return np.nan, MorphFlag.NO_WCS
     else:
-        radius = _number(r90) / cutout.pixel_scale
-    return (radius, MorphFlag(0)) if 0 < radius < np.inf else (None, MorphFlag.NO_SIZE)
+        radius = _number(r90) / (cutout.pixel_scale or np.nan)
+    return (radius, MorphFlag(0)) if 0 < radius < np.inf else (np.nan, MorphFlag.NO_SIZE)
+
+
+def _measured(cutout, frame_r90, flag):
+    """R90 in pixels as measured, NaN where that is not to be trusted, and the flag that says it."""
+    radius = trusted_r90(shown(cutout), frame_r90, stretch=cutout.stretch)
+    done = MorphFlag.NO_SIZE if np.isnan(radius) else MorphFlag.MEASURED_SIZE
+    return radius, flag & MorphFlag.NO_WCS | done
 
 
 def _number(value):

@@ -14,7 +14,7 @@ from astromorph.flags import MorphFlag
 __all__ = ["Conf", "check_address", "conf", "endpoints", "naming", "pace"]
 
 KNOWN = ("sdss.org", "legacysurvey.org", "datalab.noirlab.edu", "alasky.cds.unistra.fr",
-         "alaskybis.cds.unistra.fr")
+         "alaskybis.cds.unistra.fr", "storage.googleapis.com")  # the last has Rubin's cutouts
 """Hosts, and domains of hosts, that services may send to, by https or http."""
 PACES = {r"https?://skyserver\.sdss\.org/.*/(tools|SearchTools)/": 1.0}
 """Seconds between the beginnings of requests to addresses, as SkyServer wants of queries."""
@@ -38,6 +38,7 @@ class Conf(ConfigNamespace):
         "Another server of hips2fits, asked where the first fails or shows nothing.")
     moc_url = ConfigItem("https://alasky.cds.unistra.fr/MocServer/query",
                          "Coverage maps of surveys at the CDS.")
+    rubin_url = ConfigItem("https://data.lsst.cloud/api", "The Rubin Science Platform.")
     sia_url = ConfigItem("https://datalab.noirlab.edu/sia",
                          "Simple Image Access of NOIRLab's Data Lab.")
     tap_url = ConfigItem("https://datalab.noirlab.edu/tap", "Table Access of NOIRLab's Data Lab.")

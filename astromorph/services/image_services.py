@@ -7,6 +7,7 @@ from astromorph.errors import wrong
 from astromorph.flags import MorphFlag
 from astromorph.services.base import is_local
 from astromorph.services.hips import color_hips, hips_picture, hips_planes
+from astromorph.services.rubin import rubin_planes
 from astromorph.services.sdss_frames import sdss_frames
 from astromorph.services.sia import sia_planes
 from astromorph.services.skyserver import skyserver_picture
@@ -60,6 +61,7 @@ IMAGE_SERVICES = {service.name: service for service in (
     ImageService("hips2fits-fits", hips_planes, attrgetter("hips"), requests=3, kilobytes=540),
     ImageService("sdss-frames", sdss_frames, attrgetter("release"), requests=5.97, kilobytes=3825),
     ImageService("sia", sia_planes, attrgetter("sia"), requests=4, kilobytes=238),
+    ImageService("rubin", rubin_planes, attrgetter("rsp"), requests=10),
 )}
 
 

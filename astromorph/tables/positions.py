@@ -171,6 +171,8 @@ def arcseconds(data, value, argument):
     n = data.size if isinstance(data, SkyCoord) else len(data)
     if values.ndim and values.shape != (n,):
         raise wrong(argument, f"one angle or {n}, one per galaxy", f"shape {values.shape}")
+    if not values.ndim and not 0 < values < np.inf:
+        raise wrong(argument, "a positive angle", f"{value}")
     return np.where((values > 0) & np.isfinite(values), values, np.full(n, np.nan))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy import log
+from astropy import units as u
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 from PIL import Image
@@ -244,7 +245,7 @@ def test_weights_are_those_of_the_survey(monkeypatch):
 
 def test_a_record_in_a_file(tmp_path, monkeypatch, capsys):
     record = tmp_path / "mine.toml"
-    text = (Path(cli.__file__).parents[1] / "records" / "kids.toml").read_text()
+    text = KIDS
     asked = []
     monkeypatch.setattr("astromorph.MorphologyClassifier.from_pretrained",
                         lambda survey, network: asked.append(survey) or _StubClassifier())
@@ -273,7 +274,7 @@ def test_info_of_surveys(capsys, tmp_path):
     assert any(line.startswith("sdss ") and line.rstrip().endswith("ds18, pinwheel")
                for line in lines)
     record = tmp_path / "mine.toml"
-    record.write_text((Path(cli.__file__).parents[1] / "records" / "kids.toml").read_text().replace(
+    record.write_text(KIDS.replace(
         '"kids"', '"mine"'))
     assert cli.main(["info", str(record)]) == 0
     out = capsys.readouterr().out
@@ -399,7 +400,7 @@ def test_classify_evaluate_suggest(sample, tmp_path, loaded, capsys):
     output = tmp_path / "out.vot"
     summary = _json(capsys, ["classify", sample, *IMAGES, "--joint", "-o", output])
     assert (summary["rows"], summary["classified"]) == (12, 12)
-    assert summary["flags"] == {"MEASURED_SIZE": 12}
+    assert summary["flags"] == {"MEASURED_SIZE": 12}  # as IMAGES asks
     assert summary["output"] == str(output) and summary["network"] == "pinwheel"
     table = read_table(output)
     assert list(table["objid"]) == list(range(12)) and "P_bar_joint" in table.colnames
@@ -483,6 +484,25 @@ def test_tables_of_positions_are_told_from_images(tmp_path, capsys, loaded, name
     assert summary["flags"] == {"NOT_CACHED": 1, "BAD_COORDINATE": 1}
     assert summary["images"] == "Sloan Digital Sky Survey DR17"
     assert Table.read(tmp_path / "out.ecsv")["radius"].unit == "arcsec"
+
+
+@pytest.mark.parametrize("scale, expected", [
+    ("0.4arcsec", 0.4 * u.arcsec), ("pixel:arcmin", "pixel"), ("pixel", "pixel")])
+def test_pixel_scale(sample, tmp_path, stub, scale, expected):
+    table = read_table(sample)
+    table["pixel"] = 0.01
+    write_table(table, tmp_path / "scaled.fits")
+    cli.main(["classify", str(tmp_path / "scaled.fits"), "--images", "file", "--pixel-scale",
+              scale, "-o", str(tmp_path / "out.fits")])
+    assert stub.options["pixel_scale"] == expected
+
+
+def test_a_wrong_pixel_scale(sample, capsys, stub):
+    status, line = _refused(capsys, ["classify", sample, *IMAGES, "--pixel-scale", "0.4"])
+    assert status == 2 and "--pixel-scale: expected an angle with its unit" in line
+    arguments = ["classify", str(sample), *IMAGES, "--pixel-scale", "none:arcsec"]
+    assert cli.main(arguments) == 1
+    assert "--pixel-scale: there is no column 'none'" in capsys.readouterr().err
 
 
 def test_folder_of_cutouts(cutouts, capsys, stub):
@@ -823,7 +843,12 @@ def _is_whole(arguments):
     return len(arguments) > 1 or arguments[0] in ("info", "demo")
 
 
-def test_documented_commands_are_understood(capsys):
+KIDS = (Path(cli.__file__).parents[1] / "records" / "kids.toml").read_text()
+
+
+def test_documented_commands_are_understood(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("my_survey.toml").write_text(KIDS)
     lines = list(_documented())
     commands = {line.split()[1] for _, line in lines}
     assert {"classify", "adapt", "evaluate", "suggest", "info", "cache", "demo"} <= commands
@@ -862,6 +887,7 @@ def documented_files(tmp_path_factory, classifier):
         write_table(classified, folder / name)
     classifier.write(folder / "mine.safetensors")
     (folder / "coma.reg").write_text(f"{REGION}\n")
+    (folder / "my_survey.toml").write_text(KIDS)
     return folder
 
 

@@ -10,10 +10,12 @@ from astromorph import MorphFlag, cli
 from astromorph.images import read_cutout, resample
 from astromorph.images.fits_planes import read_planes
 from astromorph.services import CutoutRequest, get_image_service
+from astromorph.services.rubin import TOKEN
 from astromorph.services.transport import Transport
 from astromorph.surveys import BUNDLED, get_survey
 from loopback import LoopbackServer, Sky
 from loopback.redirect import redirected
+from loopback.rubin import RUBIN_TOKEN
 
 PLACES = {name: (10.0, round(np.mean(np.clip(survey.declinations, -60, 60)), 2))
           for name, survey in BUNDLED.items()}
@@ -25,8 +27,10 @@ SAID = {("euclid", "hips2fits-fits"): MorphFlag.UNKNOWN_UNIT | MorphFlag.MISSING
 
 @pytest.fixture(scope="module")
 def server():
-    with LoopbackServer(Sky([(ra, dec, 1) for ra, dec in PLACES.values()])) as server, \
+    with pytest.MonkeyPatch.context() as patch, \
+            LoopbackServer(Sky([(ra, dec, 1) for ra, dec in PLACES.values()])) as server, \
             redirected(server.url):
+        patch.setenv(TOKEN, RUBIN_TOKEN)
         yield server
         assert server.stats.errors == []
 

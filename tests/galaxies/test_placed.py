@@ -387,3 +387,16 @@ def test_whole_cutouts_are_measured_without_padding():
     table = Table({"ra": [150.0], "dec": [2.2]})
     (_, flag), = frames(table, fits.PrimaryHDU(flux.astype("f4"), header), r90=None)
     assert flag == MorphFlag.MISSING_BAND | MorphFlag.MEASURED_SIZE
+
+
+@pytest.mark.parametrize("off", [0, 60])
+def test_a_cutout_that_the_galaxy_fills_is_framed_as_given(off):
+    """Wider than the part in which R90 is measured first; a galaxy elsewhere is none of its own."""
+    y, x = np.mgrid[:SIDE, :SIDE] - SIDE / 2
+    light = np.random.default_rng(1).normal(0, 0.01, (SIDE, SIDE)) + np.exp(-np.hypot(x, y) / 80)
+    header = make_header()
+    image = fits.PrimaryHDU(light.astype("f4"), header)
+    (pixels, flag), = frames(catalog(header, [(SIDE / 2 + off, SIDE / 2)]), image, r90=None)
+    given, _ = load_frame(image, SIZE, frame_r90=FRAME)
+    assert flag & MorphFlag.NO_SIZE and not flag & MorphFlag.MEASURED_SIZE
+    assert np.array_equal(pixels, given) == (off == 0)

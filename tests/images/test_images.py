@@ -484,7 +484,7 @@ def test_frame_measured(galaxy_planes):
     r90 = measure_r90(_color(galaxy_planes), stretch=20**0.5)
     pixels, flag = load_frame(galaxy_planes, SIZE, frame_r90=2.0, r90="measure")
     assert_allclose(pixels, resample(_color(galaxy_planes), SIZE, width=2 * r90), atol=1e-5)
-    assert flag == 0
+    assert flag == MorphFlag.MEASURED_SIZE
 
 
 def test_frame_larger_than_the_image(galaxy_planes):

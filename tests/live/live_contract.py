@@ -1,4 +1,5 @@
 """What the real services of every survey must do; each test_live_*.py fills it in."""
+import os
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from regions import CircleSkyRegion
 from astromorph import MorphFlag, MorphologyClassifier, fetch_cutouts, query_galaxies, read_cutout
 from astromorph.flags import decode_flags
 from astromorph.images import resample
+from astromorph.services.rubin import TOKEN
 from astromorph.surveys import SURVEYS
 
 _SIDE = 53  # pixels to compare colors on: JPEG moves those of single ones
@@ -22,6 +24,7 @@ RECORDS = {  # bright and in the footprint
     "legacy-dr9": (194.8988, 27.9594), "legacy-dr10": (194.8988, 27.9594),  # NGC 4874
     "legacy-dr11": (194.8988, 27.9594), "ps1": (194.8988, 27.9594),
     "skymapper": (53.4015, -36.1404),  # NGC 1365
+    "rubin": (53.1625, -27.7914),  # in the Extended Chandra Deep Field South, with a token
 }
 
 
@@ -79,13 +82,20 @@ class LiveContract:
 
 
 class RecordContract(LiveContract):
-    """For the records in files: without catalogs, and where they have images is not so sure."""
+    """For the records in files: where they have no images is not so sure."""
 
-    test_catalog_and_classification = test_outside_the_footprint = None
+    test_outside_the_footprint = None
+
+    @pytest.fixture
+    def token(self):
+        """Rubin's, from the environment."""
+        return os.environ.get(TOKEN)
 
     @pytest.fixture(autouse=True, params=RECORDS)
-    def record(self, request):
+    def record(self, request, token):
         self.survey = request.param
+        if self.survey == "rubin" and not token:
+            pytest.skip(f"{TOKEN} is not set")
         self.galaxy = SkyCoord(*RECORDS[self.survey], unit="deg")
 
     def test_galaxy_is_in_the_middle(self, tmp_path, live_report):
@@ -101,3 +111,8 @@ class RecordContract(LiveContract):
         if set(record.services) <= set(record.other_colors):
             pytest.skip("all of its pictures have other colors than the record")
         super().test_all_services_show_the_same_colors(tmp_path, live_report)
+
+    def test_catalog_and_classification(self, tmp_path):
+        if SURVEYS[self.survey].catalog is None:
+            pytest.skip("the record names no catalog")
+        super().test_catalog_and_classification(tmp_path)

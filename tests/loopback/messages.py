@@ -31,6 +31,8 @@ class Request:
     base : str
         URL of the server.
     fault : str or None
+    authorization : str
+        The header of that name.
     """
 
     path: str
@@ -39,6 +41,7 @@ class Request:
     upload: str
     base: str
     fault: str | None = None
+    authorization: str = ""
 
     def number(self, name, default=None):
         """Read a parameter as a number; BadRequest if it is missing or none."""

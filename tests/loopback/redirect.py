@@ -14,7 +14,8 @@ def redirected(url):
     with ExitStack() as stack:
         for name, path in (("skyserver", ""), ("viewer", "/viewer"), ("hips2fits", "/hips2fits"),
                            ("hips2fits_mirror", "/hips2fits-mirror"), ("sia", "/sia"),
-                           ("tap", "/tap"), ("moc", "/MocServer/query")):
+                           ("tap", "/tap"), ("moc", "/MocServer/query"),
+                           ("rubin", "/rubin")):
             stack.enter_context(services.conf.set_temp(f"{name}_url", url + path))
         conf = astroquery.sdss.conf
         stack.enter_context(conf.set_temp("skyserver_baseurl", url))

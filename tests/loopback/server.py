@@ -129,7 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
         form, upload = _form(self.headers.get("Content-Type", ""), body)
         pairs = [*parse_qsl(url.query, keep_blank_values=True), *form]
         query = {name.lower(): value for name, value in reversed(pairs)}
-        return Request(url.path, url.query, query, upload, self.loopback.url)
+        return Request(url.path, url.query, query, upload, self.loopback.url,
+                       authorization=self.headers.get("Authorization", ""))
 
     def _response(self, request, fault):
         """What to send; None if nothing is sent."""

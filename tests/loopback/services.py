@@ -7,6 +7,7 @@ from loopback.hips import hips2fits
 from loopback.coverage import coverage
 from loopback.messages import BadRequest, text
 from loopback.pictures import img_cutout
+from loopback.rubin import rubin
 from loopback.sia import cutout, image_list
 from loopback.viewer import fits_cutout, jpeg_cutout
 
@@ -24,6 +25,7 @@ _ROUTES = {
     r"/svc/cutout": cutout,
     r"/tap/sync": tap,
     r"/MocServer/query": coverage,
+    r"/rubin/(sia/dp1/query|datalink|cutout/sync|result)": rubin,
 }
 _COMPILED = [(re.compile(pattern, re.IGNORECASE), service) for pattern, service in _ROUTES.items()]
 

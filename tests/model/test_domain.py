@@ -128,10 +128,13 @@ def test_one_warning_names_the_remedies():
     classifier = MorphologyClassifier.from_pretrained("sdss")
     rng = np.random.default_rng(5)
     with pytest.warns(AstromorphWarning) as said:
-        table = classifier.classify(list(rng.integers(0, 256, (6, 96, 96, 3), dtype=np.uint8)))
+        table = classifier.classify(list(rng.integers(0, 256, (6, 96, 96, 3), dtype=np.uint8)),
+                                    cutout_r90=classifier.frame_r90)
     assert (table["morph_flag"] == MorphFlag.UNUSUAL).all() and not table["P_disk"].mask.any()
     text, = [str(each.message) for each in said]
-    assert "6 of 6 images look unlike" in text and "align" in text and "adapt" in text
+    assert "6 of 6 images look unlike" in text
+    assert (text.index("cutout_r90=, --cutout-r90") < text.index("(align)")
+            < text.index("(adapt)"))
 
 
 def real(folder, name, split, step):

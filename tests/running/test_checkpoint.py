@@ -661,7 +661,7 @@ def test_killed_process(galaxies, tmp_path):
 @pytest.mark.parametrize("errors", [None, "dropout"])
 def test_an_answer_does_not_depend_on_the_others(clf, jpegs, errors):
     frames = np.stack(normalize_bands(np.stack([
-        GivenImages([path]).load((path, None, None), clf.model.size, clf.frame_r90).pixels
+        GivenImages([path]).load((path, None, None, None), clf.model.size, clf.frame_r90).pixels
         for path in jpegs])))
     model = clf.model
     whole = model.answer if errors is None else partial(model.answer_with_spread, errors)

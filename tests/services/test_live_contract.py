@@ -4,7 +4,9 @@ from astropy.coordinates import SkyCoord
 from live.live_contract import RECORDS, LiveContract, RecordContract
 from loopback import LoopbackServer, Sky
 from loopback.redirect import redirected
+from loopback.rubin import RUBIN_TOKEN
 
+from astromorph.services.rubin import TOKEN
 from astromorph.surveys import BUNDLED, SURVEYS
 
 GALAXIES = {"sdss": (180.0, 30.0), "legacy": (200.0, 5.0), "des": (10.0, -55.0)}
@@ -56,6 +58,11 @@ def test_every_record_is_asked_for():
 
 class TestRecords(RecordContract):
     """The records without a catalog."""
+
+    @pytest.fixture
+    def token(self, monkeypatch):
+        monkeypatch.setenv(TOKEN, RUBIN_TOKEN)
+        return RUBIN_TOKEN
 
     @pytest.fixture(autouse=True)
     def simulated(self, record):
