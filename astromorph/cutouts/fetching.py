@@ -23,9 +23,9 @@ from astromorph.running.streaming import Outcomes, read_ahead, thread_pool
 from astromorph.services import IMAGE_SERVICES, check_image_service, get_image_service
 from astromorph.services.base import CutoutRequest, ServiceImage, is_local
 from astromorph.services.errors import judging
-from astromorph.services.exchanges import answers_up_to
 from astromorph.services.footprints import Footprint
 from astromorph.services.framing import largest_answer
+from astromorph.services.limits import answers_up_to
 from astromorph.services.transport import Transport
 from astromorph.surveys import get_survey
 from astromorph.tables.positions import arcseconds, find_positions

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from astromorph.atomic import UNFINISHED, is_plain_file, remove_files, write_file
 from astromorph.errors import ArgumentTypeError, warn, wrong
-from astromorph.flags import MorphFlag
+from astromorph.running.parts import are_without_answers, read_part
 from astromorph.running.results import now
 
 __all__ = ["PART_ROWS", "Checkpoint", "open_checkpoint"]
@@ -22,8 +22,8 @@ __all__ = ["PART_ROWS", "Checkpoint", "open_checkpoint"]
 PART_ROWS = 1024
 """Rows of a part: whole chunks of the classifier, so that a run that goes on has the same ones."""
 
-LARGEST_MANIFEST, LARGEST_PART = 2 ** 20, 2 ** 26
-"""Bytes of the largest manifest and the largest part, unpacked, that are read."""
+LARGEST_MANIFEST = 2 ** 20
+"""Bytes of the largest manifest that is read."""
 
 # Columns of the provenance, and what they hold where there is no image.
 _TYPES = {str: pa.string(), float: pa.float64()}
@@ -201,35 +201,10 @@ class Checkpoint:
         path = self._path(start)
         if not os.path.lexists(path):
             return None
-        try:
-            part = self._read_part(path, stop - start)
-        except (OSError, ValueError, pa.ArrowException):
-            part = None
-        if part is None or not self._is_sound(part, start, stop):
+        part = read_part(path, self._schema, start, stop)
+        if part is None:
             warn(f"checkpoint: {path} is damaged; its rows are classified again.")
-            return None
         return part
-
-    def _read_part(self, path, rows):
-        """The table in a file, unless that says beforehand that it is another one."""
-        if not is_plain_file(path, LARGEST_PART):
-            return None
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            about = file.metadata
-            size = sum(about.row_group(n).total_byte_size for n in range(about.num_row_groups))
-            if (about.num_rows != rows or size > LARGEST_PART
-                    or not file.schema_arrow.equals(self._schema, check_metadata=True)):
-                return None
-            return file.read()
-
-    def _is_sound(self, part, start, stop):
-        """Whether a part holds these rows, and nothing that no run can have written."""
-        answers = np.array([part[name].to_numpy() for name in self._answers])
-        flags = part["morph_flag"].to_numpy()
-        return (part.num_rows == stop - start and all(not column.null_count for column in part)
-                and np.array_equal(part["row"].to_numpy(), np.arange(start, stop))
-                and not np.any((answers < 0) | (answers > 1))
-                and not np.any(flags & ~np.int32(sum(MorphFlag))))
 
     def _path(self, start):
         return self.folder / f"part-{start:09d}.parquet"
@@ -256,7 +231,7 @@ class Checkpoint:
             return False
         begun, run = self._read_manifest(path)
         others = run | {"images": self._identity.get("images")} == self._identity != run
-        if others and self._is_without_answers():
+        if others and are_without_answers(self.folder.glob("part-*.parquet"), self._answers):
             return False
         if differences := list(_differences(run, self._identity)):
             raise wrong("checkpoint", "the folder of this run",
@@ -278,18 +253,6 @@ class Checkpoint:
             raise wrong("checkpoint", "a new or empty folder, or that of an earlier run",
                         f"{self.folder}, whose {path.name} is damaged or not from astromorph",
                         _ANEW) from None
-
-    def _is_without_answers(self):
-        """Whether all parts are: the folder of the images was not there yet, say."""
-        try:
-            for path in self.folder.glob("part-*.parquet"):
-                with pq.ParquetFile(path if is_plain_file(path, LARGEST_PART) else "") as file:
-                    answers = file.read(columns=self._answers)
-                if not all(np.isnan(column.to_numpy()).all() for column in answers):
-                    return False
-        except (OSError, ValueError, TypeError, pa.ArrowException):
-            return False
-        return True
 
     def _begin(self):
         remove_files(*self.folder.glob("part-*.parquet"))  # without answers

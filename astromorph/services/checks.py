@@ -11,8 +11,8 @@ from scipy import ndimage
 from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
 from astromorph.images import decode_picture
-from astromorph.services.exchanges import check_size
 from astromorph.services.framing import celestial, frame_wcs
+from astromorph.services.limits import check_size
 
 __all__ = ["check_fits", "check_picture", "check_planes", "outside", "read_fits"]
 

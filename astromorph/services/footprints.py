@@ -10,7 +10,7 @@ from astromorph.atomic import read_plain_file, write_file
 from astromorph.errors import FetchError, warn, wrong
 from astromorph.flags import MorphFlag
 from astromorph.services.endpoints import conf
-from astromorph.services.exchanges import answers_up_to
+from astromorph.services.limits import answers_up_to
 
 __all__ = ["Footprint"]
 

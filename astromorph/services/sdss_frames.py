@@ -14,8 +14,8 @@ from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
 from astromorph.services.checks import outside, read_fits
 from astromorph.services.cubes import cube_image
-from astromorph.services.exchanges import unpack
 from astromorph.services.framing import celestial, fine_pixels, native_pixels, resample_to_frame
+from astromorph.services.limits import unpack
 
 __all__ = ["Frames", "download_frame", "sdss_frames"]
 

@@ -13,8 +13,9 @@ from astromorph.arguments import check_count, check_number
 from astromorph.errors import FetchError, wrong
 from astromorph.services.endpoints import check_address, naming, pace
 from astromorph.services.errors import StatusError, check_status, judging, translate
-from astromorph.services.exchanges import Exchange, WholeAnswers
+from astromorph.services.exchanges import WholeAnswers
 from astromorph.services.hosts import LONGEST_WAIT, Host
+from astromorph.services.limits import Exchange
 
 __all__ = ["StatusError", "Transport", "check_status", "translate"]
 

@@ -8,7 +8,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from astromorph import MorphFlag, fetch_cutouts
-from astromorph.services import exchanges, hosts
+from astromorph.services import hosts, limits
 from loopback.hostile import ANSWERS, HostileServer, count
 from loopback.redirect import redirected
 
@@ -37,4 +37,4 @@ def test_storm(service, tmp_path, monkeypatch):
     assert flags.all(), np.flatnonzero(flags == 0)
     assert not table["file"].astype(bool).any()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 * 1024
-    assert server.longest < exchanges.LONGEST * TIMEOUT + 30  # for ever would be longer
+    assert server.longest < limits.LONGEST * TIMEOUT + 30  # for ever would be longer

@@ -29,12 +29,12 @@ import urllib3
 from astropy.utils.data import download_file
 
 from astromorph.flags import MorphFlag
-from astromorph.services import conf, endpoints, exchanges, hosts
+from astromorph.services import conf, endpoints, hosts, limits
 from astromorph.services import transport as transports
 from astromorph.services.base import FetchError
 from astromorph.services.endpoints import check_address, naming, pace
-from astromorph.services.exchanges import (LONGEST, STEADY, Exchange, answers_up_to, unpack)
 from astromorph.services.hosts import FAILURES, FIRST_WINDOW, LONGEST_REST, REST, Host
+from astromorph.services.limits import LONGEST, STEADY, Exchange, answers_up_to, unpack
 from astromorph.services.transport import StatusError, Transport, check_status, translate
 
 BODY = b"all of it"
@@ -281,7 +281,7 @@ def test_check_decides_on_repetition(server, waits):
 
 
 def test_too_long_an_answer(server, monkeypatch):
-    monkeypatch.setattr(exchanges, "LARGEST_BODY", 100)
+    monkeypatch.setattr(limits, "LARGEST_BODY", 100)
     with Transport() as transport:
         error = failure(transport.get, server.url)
     assert "longer than 100 bytes" in str(error)
