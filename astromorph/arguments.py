@@ -6,8 +6,30 @@ import numpy as np
 
 from astromorph.errors import ArgumentTypeError, wrong
 
-__all__ = ["as_floats", "as_labels", "as_probabilities", "check_choice", "check_count",
+__all__ = ["as_float", "as_floats", "as_labels", "as_probabilities", "check_choice", "check_count",
            "check_names", "check_number"]
+
+
+def as_float(text):
+    """Give the number that a cell holds.
+
+    Parameters
+    ----------
+    text : object
+        Text, bytes or a number.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it holds none; "1_000" is one in Python's code only.
+    """
+    if isinstance(text, (str, bytes)) and ("_" if isinstance(text, str) else b"_") in text:
+        raise ValueError(f"{text!r} is no number")
+    return float(text)
 
 
 def as_floats(values, argument):

@@ -89,8 +89,9 @@ def test_version():
 
 FLOORS = (  # from the ground; a room imports from its own floor and from those below
     "flags errors arguments atomic names printing progress questions survey_files "
-    "survey_rules surveys", "images tables metrics curves", "networks services plots", "model",
-    "running learning", "cutouts", "galaxies partitions", "classifier report datasets", "cli")
+    "survey_rules surveys fits_layout", "images tables metrics curves",
+    "networks services plots", "model", "running learning", "cutouts", "galaxies partitions",
+    "classifier report datasets", "cli")
 
 
 def test_imports_go_down_and_take_no_private_names():

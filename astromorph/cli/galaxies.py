@@ -137,7 +137,7 @@ def read_galaxies(args, data=None):
     """The galaxies that the arguments tell; ``data`` in place of the table that they name."""
     files = _files(args)
     positions = bool(getattr(args, "region", None)) or args.positions or (
-        not args.images and len(files) == 1 and _holds_table(files[0], args.input_format))
+        not args.images and len(files) == 1 and _is_table(files[0], args.input_format))
     _check(args, files, positions)
     _find(files)
     if data is None:
@@ -245,28 +245,10 @@ def _pictures_in(folder):
                   if is_image_name(path.name) and not path.name.startswith("."))
 
 
-def _holds_table(path, input_format):
-    """Whether a file is a table rather than an image."""
-    from astromorph.tables import table_format
+def _is_table(path, input_format):
+    from astromorph.galaxies.kinds import is_table_file
 
-    if input_format is not None:
-        return True
-    try:
-        return table_format(path) != "fits" or _fits_holds_table(path)
-    except ValueError:
-        return False
-
-
-def _fits_holds_table(path):
-    from astropy.io import fits
-
-    try:
-        with fits.open(path) as hdus:
-            return (any(isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))
-                        and not isinstance(hdu, fits.CompImageHDU) for hdu in hdus)
-                    and not any(hdu.is_image and hdu.header["NAXIS"] > 1 for hdu in hdus))
-    except OSError:
-        return False
+    return input_format is not None or is_table_file(path)
 
 
 def _check(args, files, positions):

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.io import fits
 from astropy.io.fits import HDUList
 from astropy.table import Table
 
 from astromorph.errors import ArgumentTypeError, wrong
 from astromorph.names import is_image_name, is_missing
 from astromorph.tables import table_format
+from astromorph.tables.fits_tables import holds_table
 
-__all__ = ["as_galaxies", "as_image", "is_image"]
+__all__ = ["as_galaxies", "as_image", "is_image", "is_table_file"]
 
 _EXPECTED = ("a table, positions (SkyCoord), images or their file names, or the name of a folder "
              "of images")
@@ -146,26 +146,24 @@ def _named(name):
         if not found:
             raise wrong("data", "a pattern that fits the names of some files", repr(str(name)))
         return found
-    if _holds_table(path):
+    if is_table_file(path):
         raise wrong("data", _EXPECTED, f"the name of a table, {str(name)!r}",
                     "Read it first: Table.read, or astromorph.tables.read_table.")
     return [name]
 
 
-def _holds_table(path):
-    """Whether a file is a table rather than an image."""
+def is_table_file(path):
+    """Tell whether a file is a table rather than an image, by its name or what it holds.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    bool
+    """
     try:
-        if table_format(path) != "fits":
-            return True
+        return table_format(path) != "fits" or holds_table(path)
     except ValueError:
-        return False
-    if not os.path.isfile(path):
-        return False
-    try:
-        with fits.open(path) as hdus:
-            tables = [hdu for hdu in hdus if isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))
-                      and not isinstance(hdu, fits.CompImageHDU)]
-            return bool(tables) and not any(
-                hdu.is_image and hdu.header.get("NAXIS", 0) > 1 for hdu in hdus)
-    except Exception:  # damaged: its row says so
         return False

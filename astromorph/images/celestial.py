@@ -48,8 +48,10 @@ def linear_wcs(header):
     -------
     `~astropy.wcs.WCS` or None
     """
+    cards = [card for card in header.cards if _WCS_KEY.match(card.keyword)]
+    known = all(card.value is not None for card in cards)  # raises where a card is damaged
     try:
-        plain = fits.Header([card for card in header.cards if _WCS_KEY.match(card.keyword)])
+        plain = fits.Header(cards if known else [])
         for key in ("CTYPE1", "CTYPE2"):
             plain[key] = re.sub(r"^(.{4}-)[A-Z]{3}.*", r"\1TAN", plain[key])
         return WCS(plain)

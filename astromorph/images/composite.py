@@ -6,6 +6,8 @@ from astromorph.surveys import get_survey
 __all__ = ["color_composite", "shown_bands"]
 
 _WAVELENGTHS = dict(zip("ugrizy", (355, 470, 620, 750, 890, 1000)))  # nm
+_AT_ONCE = 2**22  # pixels
+_HALF = 3  # pixels to each side that fill a hole
 # channels R, G, B: where each looks for a neighbor in wavelength, the nearest first
 _NEIGHBORS = ((1, 2), (0, 2), (1, 0))
 
@@ -38,6 +40,17 @@ def color_composite(planes, survey, *, pixel_scale=None):
     native = survey.pixel_scale.to_value("arcsec")
     area = 1 if pixel_scale is None else (native / pixel_scale) ** 2
     shape = next(iter(planes.values())).shape
+    image = np.empty((*shape, 3), np.float32)
+    step = max(_AT_ONCE // max(shape[1], 1), 1)
+    for start in range(0, shape[0], step):  # rows, and those that fill the holes near them
+        low = max(start - _HALF, 0)
+        part = {name: plane[low:start + step + _HALF] for name, plane in planes.items()}
+        image[start:start + step] = _shown(part, survey, area)[start - low:start - low + step]
+    return image
+
+
+def _shown(planes, survey, area):
+    shape = next(iter(planes.values())).shape
     channels = np.full((len(survey.rgb), *shape), np.nan, np.float32)
     scales = {band.lower(): scale for band, scale in survey.scales.items()}
     for channel, band, shown in zip(channels, survey.rgb, shown_bands(planes, survey)):
@@ -48,7 +61,7 @@ def color_composite(planes, survey, *, pixel_scale=None):
     mean = np.clip(channels, 0, None).mean(axis=0)
     mean[mean == 0] = 1e-6
     stretch = np.arcsinh(survey.softening * mean) / (np.sqrt(survey.softening) * mean)
-    return np.moveaxis(channels * stretch, 0, -1).clip(0, 1).astype(np.float32, order="C")
+    return np.moveaxis(channels * stretch, 0, -1).clip(0, 1)
 
 
 def shown_bands(planes, survey):
@@ -97,7 +110,7 @@ def _filled(channels, sky):
     return channels
 
 
-def _box_sum(image, half=3):
+def _box_sum(image, half=_HALF):
     """Sum over a square of 2 half + 1 pixels."""
     for axis in (0, 1):
         pad = [(half + 1, half) if one == axis else (0, 0) for one in (0, 1)]

@@ -1,36 +1,22 @@
 """FITS files and their in-memory forms -> one flux plane a band, in nanomaggies."""
-import bz2
-import gzip
-import io
-import os
-import re
-import stat
 import threading
 import weakref
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from functools import singledispatch
+from dataclasses import dataclass, replace
 
 import numpy as np
-from astropy.io import fits
-from astropy.nddata import Cutout2D, NDData
 from astropy.nddata.utils import overlap_slices
 
 from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
-from astromorph.images.bands import (band_names, header_band, light_planes, parse_band,
-                                     split_bands)
-from astromorph.images.celestial import linear_wcs, pixel_scale, pixels_of, wcs_header
-from astromorph.images.flux_units import linear_flux, to_nanomaggies
+from astromorph.images.bands import band_names, header_band, parse_band, split_bands
+from astromorph.images.celestial import pixel_scale, pixels_of
+from astromorph.images.flux_units import to_nanomaggies
+from astromorph.images.forms import Files, stored_images
 from astromorph.surveys import SURVEYS, get_survey
 
-__all__ = ["MAX_PIXELS", "FluxPlanes", "ImagePart", "OpenImage", "band_names", "open_regular",
-           "read_planes"]
+__all__ = ["MAX_PIXELS", "FluxPlanes", "ImagePart", "OpenImage", "band_names", "read_planes"]
 
 MAX_PIXELS = 2**27  # a DES tile has 10^8; more is a damaged header or a decompression bomb
-_MAX_BYTES, _MAX_HEADER = 2**30, 2**21
-_END = re.compile(rb"END {77}")
 
 
 @dataclass(frozen=True)
@@ -55,19 +41,6 @@ class FluxPlanes:
     pixel_scale: float | None
     native: bool
     flag: MorphFlag
-
-
-@dataclass(frozen=True)
-class _Image:
-    """A 2-D or (band, y, x) image that is to be read, and what came along with it."""
-
-    shape: tuple
-    read: Callable  # of None or the slices of y and x; gives flux, NaN where there is no data
-    header: Mapping = field(default_factory=dict)
-    wcs: object = None
-    sky: object = None  # what `pixels_of` takes, if not the WCS
-    unit: object = None
-    name: str | None = None
 
 
 class OpenImage:
@@ -96,8 +69,8 @@ class OpenImage:
     """
 
     def __init__(self, source, own=()):
-        with _Files(own) as files:
-            self._images = _images(source, files)
+        with Files(own) as files:
+            self._images = stored_images(source, files)
             self.shape = _one_shape(self._images)
             self.pixel_scale = pixel_scale(self._images[0].wcs, self.shape)
             self._lock = threading.Lock()
@@ -157,14 +130,6 @@ class OpenImage:
         return FluxPlanes(planes, survey, self.pixel_scale,
                           not known or _is_native(self._images[0].header),
                           MorphFlag(0) if known else MorphFlag.UNKNOWN_UNIT)
-
-
-class _Files(ExitStack):
-    """Files that are open, and the names of bands that they may have besides."""
-
-    def __init__(self, own=()):
-        super().__init__()
-        self.own = own
 
 
 @dataclass(frozen=True)
@@ -240,165 +205,6 @@ def read_planes(source, *, survey=None, bands=None):
         return image.read(survey=survey, bands=bands)
 
 
-def open_regular(path):
-    """Open a file to read; nothing waits for a pipe or a device.
-
-    Parameters
-    ----------
-    path : str or path
-        Its name.
-
-    Returns
-    -------
-    binary file
-
-    Raises
-    ------
-    CutoutError, OSError
-        If it is no regular file, or cannot be opened.
-    """
-    mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode):
-        what = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
-        raise CutoutError(f"it is {what}, not a file; get it again as a file",
-                          MorphFlag.UNREADABLE)
-    return open(path, "rb")
-
-
-@singledispatch
-def _images(source, files):
-    raise CutoutError(f"an image is a file name, bytes, HDU, NDData, dict of bands or array, not "
-                      f"{type(source).__name__}", MorphFlag.UNREADABLE)
-
-
-@_images.register(str)
-@_images.register(os.PathLike)
-def _(source, files):
-    return _images(files.enter_context(open_regular(source)), files)
-
-
-@_images.register
-def _(source: bytes, files):
-    return _images(io.BytesIO(source), files)
-
-
-@_images.register
-def _(source: io.IOBase, files):
-    source = _uncompressed(source)
-    size = source.seek(0, os.SEEK_END)
-    source.seek(0)
-    if size % 2880 and size < _MAX_BYTES:  # the last padding may be missing
-        source = io.BytesIO(source.read() + bytes(-size % 2880))
-    hdus = files.enter_context(fits.open(source, memmap=False))
-    _check_length(hdus, source, size)
-    return _light(hdus, _part_of_file, files.own)
-
-
-@_images.register
-def _(source: fits.HDUList, files):
-    return _light(source, _part_in_memory, files.own)
-
-
-@_images.register(fits.PrimaryHDU)
-@_images.register(fits.ImageHDU)
-@_images.register(fits.CompImageHDU)
-def _(source, files):
-    return [_from_hdu(source, source.header, _part_in_memory)]
-
-
-@_images.register
-def _(source: NDData, files):
-    shape = np.shape(source.data)
-    mask = None if source.mask is None else np.broadcast_to(source.mask, shape)
-    return [_from_array(source.data, mask, header=source.meta, wcs=source.wcs, unit=source.unit)]
-
-
-@_images.register
-def _(source: Cutout2D, files):
-    return [_from_array(source.data, wcs=source.wcs)]
-
-
-@_images.register
-def _(source: np.ndarray, files):
-    return [_from_array(source)]
-
-
-@_images.register
-def _(source: dict, files):
-    if not source:
-        raise CutoutError("the dict of bands is empty", MorphFlag.BAD_SHAPE)
-    images = []
-    for name, value in source.items():
-        image, *others = _images(value, files)
-        if others or len(image.shape) != 2:
-            raise CutoutError(f"band {name!r} of the dict must hold one 2-D image",
-                              MorphFlag.BAD_SHAPE)
-        images.append(replace(image, name=str(name)))
-    return images
-
-
-def _from_array(data, mask=None, *, unit=None, **other):
-    """An image in memory."""
-    _check_shape(np.shape(data))
-    unit = getattr(data, "unit", None) if unit is None else unit
-
-    def read(part):
-        part = (...,) if part is None else (..., *part)
-        return _as_flux(data[part], mask if mask is None else mask[part])
-
-    return _Image(np.shape(data), read, unit=unit, **other)
-
-
-def _light(hdus, data_of, own):
-    """The images of a file that are light."""
-    return [_from_hdu(hdu, hdus[0].header, data_of, band)
-            for hdu, band in light_planes(hdus, own)]
-
-
-def _from_hdu(hdu, primary, data_of, band=None):
-    """An image of a file, or one that may become a file's."""
-    _check_shape(hdu.shape)
-    header = hdu.header
-    if header["BITPIX"] == 8 and len(hdu.shape) == 3:
-        raise CutoutError("a FITS cube of 8-bit planes is a picture, not flux; get it as JPEG or "
-                          "PNG, or pass its array as (y, x, 3)", MorphFlag.BAD_SHAPE)
-    where, blank = wcs_header(header, primary), _blank(header)
-    if primary is not header:
-        header = primary.copy()
-        header.update(hdu.header)
-
-    def read(part):
-        data = hdu.data if part is None else data_of(hdu, *part)
-        bad = data == blank if data.dtype.kind in "iu" and blank is not None else None
-        return linear_flux(_as_flux(data, bad), header)
-
-    return _Image(hdu.shape, read, header, linear_wcs(where), where, name=band)
-
-
-def _part_of_file(hdu, y, x):
-    """Pixels of an HDU whose file is open and as it was; whole rows are read the fastest."""
-    if isinstance(hdu, fits.CompImageHDU):
-        return hdu.section[..., y, x]
-    return hdu.section[..., y, :][..., x]
-
-
-def _part_in_memory(hdu, y, x):
-    return hdu.data[..., y, x]
-
-
-def _blank(header):
-    """The value of integers without data, which Astropy leaves where they are unsigned."""
-    blank, zero, scale = (header.get(key) for key in ("BLANK", "BZERO", "BSCALE"))
-    return blank * (1 if scale is None else scale) + (zero or 0) if isinstance(blank, int) else None
-
-
-def _check_shape(shape):
-    """Refuse what cannot be an image before its data is read."""
-    if len(shape) not in (2, 3) or len(shape) == 3 and not 1 <= shape[0] <= 12:
-        raise CutoutError(f"flux must have shape (y, x) or (band, y, x), not {tuple(shape)}",
-                          MorphFlag.BAD_SHAPE)
-
-
 def _one_shape(images):
     """(y, x) of all images."""
     shapes = {image.shape[-2:] for image in images}
@@ -415,22 +221,6 @@ def _check_size(shape):
                           " cut out the galaxy first", MorphFlag.BAD_SHAPE)
 
 
-def _as_flux(data, mask=None):
-    """Native float32 copy, NaN where masked or not finite."""
-    if np.ma.isMaskedArray(data):
-        mask = np.ma.getmaskarray(data) if mask is None else mask | np.ma.getmaskarray(data)
-        data = data.data
-    data = np.asarray(data)
-    if data.dtype.kind not in "biuf":
-        raise CutoutError(f"pixels must be numbers, not {data.dtype}", MorphFlag.BAD_SHAPE)
-    with np.errstate(over="ignore", invalid="ignore"):
-        flux = data.astype(np.float32)
-    flux[~np.isfinite(flux)] = np.nan
-    if mask is not None:
-        flux[np.asarray(mask, bool)] = np.nan
-    return flux
-
-
 def _without_empty(plane):
     """Mark areas of exact zeros, "no data" in calibrated flux; in whole counts they are values.
 
@@ -438,8 +228,10 @@ def _without_empty(plane):
     """
     zero = plane == 0
     block = zero[:-1, :-1] & zero[:-1, 1:] & zero[1:, :-1] & zero[1:, 1:]
+    if not block.any():
+        return plane
     finite = plane[np.isfinite(plane)]
-    if not block.any() or np.array_equal(finite, np.rint(finite)) and finite.any():
+    if np.array_equal(finite, np.rint(finite)) and finite.any():
         return plane
     empty = np.zeros_like(zero)
     for y, x in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -447,44 +239,8 @@ def _without_empty(plane):
     return np.where(empty, np.float32(np.nan), plane)
 
 
-def _uncompressed(file):
-    head = file.read(3)
-    file.seek(0)
-    opener = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}.get(head[:2])
-    if opener is None:
-        return file
-    with opener(file) as packed:
-        data = packed.read(2880)
-        if not data.startswith(b"SIMPLE  ="):
-            raise CutoutError("the compressed file holds no FITS; get it again",
-                              MorphFlag.UNREADABLE)
-        while not _END.search(data) and len(data) < _MAX_HEADER and (more := packed.read(2880)):
-            data += more
-        promised = fits.Header.fromstring(data).data_size
-        if promised <= _MAX_BYTES:
-            data += packed.read(_MAX_BYTES + 1)
-    if max(len(data), promised) > _MAX_BYTES:
-        raise CutoutError(f"the compressed file holds more than {_MAX_BYTES} bytes; cut out the "
-                          "galaxy first", MorphFlag.BAD_SHAPE)
-    return io.BytesIO(data)
-
-
-def _check_length(hdus, file, size):
-    """Compare the bytes there are with those the headers promise: astropy only warns."""
-    info = hdus[len(hdus) - 1].fileinfo()
-    end = info["datLoc"] + info["datSpan"]
-    if end > size:
-        file.seek(info["hdrLoc"])
-        end = info["datLoc"] + fits.Header.fromfile(file).data_size  # without its padding
-    file.seek(min(end, size))
-    if end > size or file.read(8) == b"XTENSION":
-        raise CutoutError(f"the FITS file is truncated or damaged: it has {size} bytes, its "
-                          f"headers promise {'more' if end <= size else end}; get it again",
-                          MorphFlag.UNREADABLE)
-
-
 def _name_planes(images, count, survey, bands):
-    """Names of the planes: the argument, the dict's keys, the headers, else the survey's order."""
+    """Names of the planes: the argument, the dict's keys, the headers; a single one may lack it."""
     record = survey and get_survey(survey)
     own = record.bands if record else ()
     if bands is None and images[0].name is not None:
@@ -496,21 +252,14 @@ def _name_planes(images, count, survey, bands):
             bands = split_bands(str(header.get("BANDS", "")), own)
     elif bands is None:
         bands = [header_band(image.header, own) for image in images]
-    if not bands or None in bands:
-        bands = _assumed_bands(count, get_survey(survey or SURVEYS["sdss"]))
+    if count == 1 and (not bands or None in bands):
+        shown = get_survey(survey or SURVEYS["sdss"]).rgb
+        bands = [shown[(len(shown) - 1) // 2]]
     names = [parse_band(band, own) for band in bands]
     if None in names or len(set(names)) < len(names) or len(names) != count:
         raise CutoutError(f"found {count} plane(s) for the bands {list(bands)}; name each plane "
                           "once with bands=, e.g. bands='grz'", MorphFlag.BAD_SHAPE)
     return names
-
-
-def _assumed_bands(count, survey):
-    """Bands of planes without a name: the survey's record, by their number."""
-    shown = survey.rgb[::-1]
-    if count == 1:
-        return shown[len(shown) // 2],
-    return shown[:count] if count <= len(shown) else survey.bands
 
 
 def _is_native(header):

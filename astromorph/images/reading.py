@@ -5,6 +5,7 @@ import os
 import struct
 import zlib
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import simplejpeg
@@ -13,7 +14,8 @@ from PIL import Image
 from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
 from astromorph.images.composite import color_composite, shown_bands
-from astromorph.images.fits_planes import MAX_PIXELS, band_names, open_regular, read_planes
+from astromorph.images.fits_planes import MAX_PIXELS, band_names, read_planes
+from astromorph.images.forms import open_regular
 from astromorph.images.sizes import PICTURE_STRETCH
 from astromorph.surveys import get_survey
 
@@ -23,6 +25,12 @@ __all__ = ["Cutout", "decode_picture", "is_blank", "open_cutout", "read_cutout",
 _MIN_SIDE = 16
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ESTALE, errno.EINTR,
             errno.EAGAIN, errno.ENOBUFS, errno.ETIMEDOUT}  # no word on the file itself
+# "Restart after 65535 blocks", more than there are: libjpeg-turbo then takes the way that tells
+# of every wrong code; its fast way takes them for zeros.
+_RESTARTS = b"\xff\xdd\x00\x04\xff\xff"
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by the type of color
+_ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+          (0, 1, 1, 2)]  # start and step in x and y of the passes of an interlaced PNG
 _FITS_STARTS = (b"SIMPLE  =", b"\x1f\x8b", b"BZh")
 
 
@@ -58,7 +66,8 @@ def read_cutout(source, *, survey=None, bands=None):
     ----------
     source : object
         - a file name (str or path) or the bytes of a JPEG, a PNG or a FITS file (also ``.fz``,
-          ``.gz``, ``.bz2``): a (band, y, x) cube, one HDU per band, or one band;
+          ``.gz``, ``.bz2``): a (band, y, x) cube whose header names its bands (``BANDS``, or
+          ``BAND0`` and so on), one HDU per band, or one band;
         - an `~astropy.io.fits.HDUList`, an HDU, `~astropy.nddata.NDData` or
           `~astropy.nddata.CCDData`, an `~astropy.nddata.Cutout2D`;
         - a dict of band name to one of these or to a 2-D array of flux;
@@ -238,6 +247,10 @@ def decode_picture(data, enough=None):
     try:  # whatever the decoder complains of is damage
         *sides, colors, _ = simplejpeg.decode_jpeg_header(data)
         _check_sides(*sides)
+        if sides[0] * sides[1] > 512 * len(data):  # a block of 8 x 8 pixels needs a bit at least
+            raise CutoutError("the picture is truncated; get it again", MorphFlag.UNREADABLE)
+        if sides[0] * sides[1] <= 64 * 65535 and _RESTARTS[:2] not in data:
+            data = data[:2] + _RESTARTS + data[2:]
         if colors != "YCbCr":  # as Pillow shows it, once it is known to be whole
             simplejpeg.decode_jpeg(data, "GRAY" if colors == "Gray" else "CMYK"
                                    if colors in ("CMYK", "YCCK") else "RGB")
@@ -247,8 +260,10 @@ def decode_picture(data, enough=None):
         return simplejpeg.decode_jpeg(data, min_height=sides[0] // step, min_width=sides[1] // step,
                                       min_factor=1)
     except ValueError as error:
-        if "subsampling" in str(error):  # a good header of a kind that only Pillow knows
-            return _from_pillow(data)
+        if "subsampling" in str(error):  # only decoders that say nothing of damage know it
+            raise CutoutError("the picture is damaged, or its colors are stored in an unusual way "
+                              "(subsampling); get it again, or save it as PNG",
+                              MorphFlag.UNREADABLE) from None
         raise CutoutError(f"the picture is damaged; get it again ({error!s:.100})",
                           MorphFlag.UNREADABLE) from None
 
@@ -275,25 +290,40 @@ def _check_sides(height, width):
 
 def _check_png(data):
     """Check the size, all chunks and the stream of pixels, of which Pillow skips the checksums."""
-    if len(data) >= 24 and data[12:16] == b"IHDR":
-        width, height = struct.unpack(">II", data[16:24])
-        _check_sides(height, width)
-    place, kind, pixels = 8, b"", []
+    place, kind, head, pixels = 8, b"", b"", []
     while kind != b"IEND":
         length, kind = struct.unpack(">I4s", data[place:place + 8])
-        body = data[place + 4:place + 8 + length]
+        body = data[place + 8:place + 8 + length]
         found = data[place + 8 + length:place + 12 + length]
-        if found != struct.pack(">I", zlib.crc32(body)):
+        if kind == b"IHDR" and not head:
+            head = struct.unpack(">IIBBBBB", body)
+            _check_sides(head[1], head[0])
+        if found != struct.pack(">I", zlib.crc32(kind + body)):
             raise CutoutError("the picture is truncated or damaged; get it again",
                               MorphFlag.UNREADABLE)
         if kind == b"IDAT":
-            pixels.append(body[4:])
+            pixels.append(body)
         place += 12 + length
-    stream, packed = zlib.decompressobj(), b"".join(pixels)
-    while packed and stream.decompress(packed, 2**20):
-        packed = stream.unconsumed_tail
-    if not stream.eof:
-        raise CutoutError("the picture is truncated; get it again", MorphFlag.UNREADABLE)
+    _check_stream(b"".join(pixels), _png_size(*head))
+
+
+def _check_stream(packed, expected):
+    """Inflate no more than there should be, and that must be all."""
+    stream, found = zlib.decompressobj(), 0
+    while packed and found <= expected and (part := stream.decompress(packed, 2**20)):
+        packed, found = stream.unconsumed_tail, found + len(part)
+    if found != expected or not stream.eof:
+        raise CutoutError("the picture is truncated or of another size than it says; get it again",
+                          MorphFlag.UNREADABLE)
+
+
+def _png_size(width, height, depth, color, compression, filtering, interlaced):
+    """Bytes of pixels: of each row its filter and its bits, filled up to whole bytes."""
+    bits = depth * _PNG_SAMPLES[color]
+    parts = [(-(-(width - x) // dx), -(-(height - y) // dy))
+             for x, y, dx, dy in (_ADAM7 if interlaced else [(0, 0, 1, 1)])
+             if width > x and height > y]
+    return sum(rows * (1 + -(-columns * bits // 8)) for columns, rows in parts)
 
 
 def _from_array(array):
@@ -326,6 +356,9 @@ def _white(dtype, pixels):
 
 def _from_flux(source, survey, bands):
     flux = read_planes(source, survey=survey, bands=bands)
+    if not any(np.ptp(plane[np.isfinite(plane)]) for plane in flux.planes.values()
+               if np.isfinite(plane).any()):
+        raise _blank()
     shown = shown_bands(flux.planes, flux.survey)
     flag = flux.flag
     if len(set(shown) & {band.lower() for band in flux.survey.scales}) < 3:
@@ -343,8 +376,12 @@ def _check(pixels):
         raise CutoutError(f"the image has {pixels.shape[1]} x {pixels.shape[0]} pixels; at least "
                           f"{_MIN_SIDE} a side are needed", MorphFlag.BAD_SHAPE)
     if is_blank(pixels):
-        raise CutoutError("the image is blank: no signal; is the galaxy in the survey's footprint?",
-                          MorphFlag.BLANK)
+        raise _blank()
+
+
+def _blank():
+    return CutoutError("the image is blank: no signal; is the galaxy in the survey's footprint?",
+                       MorphFlag.BLANK)
 
 
 def is_blank(pixels):
@@ -359,6 +396,7 @@ def is_blank(pixels):
     -------
     bool
     """
-    # A few pixels tell, but for the blank ones.
-    return not any((np.abs(part - np.asarray(part[0, 0], np.float32)) > 1e-6).any()
-                   for part in (pixels[::17, ::17], pixels))
+    # A few pixels tell, but for the blank ones, of which some rows at a time are compared.
+    first = np.asarray(pixels[0, 0], np.float32)
+    parts = chain([pixels[::17, ::17]], (pixels[n:n + 256] for n in range(0, len(pixels), 256)))
+    return not any((np.abs(part - first) > 1e-6).any() for part in parts)

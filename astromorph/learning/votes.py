@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy import units as u
 
-from astromorph.arguments import as_floats
+from astromorph.arguments import as_float, as_floats
 from astromorph.errors import ArgumentTypeError, wrong
 from astromorph.names import as_names
 from astromorph.questions import DIALECTS
@@ -266,7 +266,7 @@ def _from_text(column, name, words):
     for row, text in enumerate(as_names(column)):
         text = "" if text is None else text.strip().lower()
         try:
-            values[row] = float("nan" if text in _NO_TEXT else words.get(text, text))
+            values[row] = as_float("nan" if text in _NO_TEXT else words.get(text, text))
         except ValueError:
             others.append(text)
     if others:

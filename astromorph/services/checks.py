@@ -9,8 +9,10 @@ from PIL import Image
 from scipy import ndimage
 
 from astromorph.errors import FetchError
+from astromorph.fits_layout import layout_fault
 from astromorph.flags import MorphFlag
 from astromorph.images import decode_picture
+from astromorph.images.packed import check_packed
 from astromorph.services.framing import celestial, frame_wcs
 from astromorph.services.limits import check_size
 
@@ -150,14 +152,15 @@ def read_fits(data):
     """
     _check_start(data, (b"SIMPLE  =",))
     try:
-        header = fits.Header.fromstring(data)
-        if len(data) < len(header.tostring()) + header.data_size:
-            raise EOFError("it is truncated")
+        if (fault := layout_fault(io.BytesIO(data))) is not None:
+            raise EOFError(fault)
         with fits.open(io.BytesIO(data), memmap=False) as hdus:
             hdu = next((hdu for hdu in hdus if hdu.is_image and len(hdu.shape) in (2, 3)), None)
             if hdu is None:
                 raise ValueError("it has no image")
             check_size(4 * math.prod(hdu.shape))  # before it is unpacked
+            if isinstance(hdu, fits.CompImageHDU):
+                check_packed(io.BytesIO(data))
             planes = np.asarray(hdu.data, np.float32)
             return planes.reshape(-1, *planes.shape[-2:]), hdu.header
     except FetchError:

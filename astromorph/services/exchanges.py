@@ -23,6 +23,7 @@ CONNECT_TIMEOUT = 10.0
 """Longest wait for a connection, in seconds."""
 CHUNK = 2 ** 16
 CHARSETS = ("utf-8", "utf8", "iso-8859-1", "latin-1", "us-ascii", "ascii", "windows-1252")
+_PLAIN = urllib3.connection.HTTPConnection, urllib3.connection.HTTPSConnection
 _IMAGES = (b"\xff\xd8", b"\x89PNG", b"SIMPLE", b"BZh")
 
 
@@ -50,9 +51,20 @@ class WholeAnswers(HTTPAdapter):
     def init_poolmanager(self, *args, **options):
         """Have connections tell of their sockets, and read within limits."""
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {
+        self._limit(self.poolmanager)
+
+    def proxy_manager_for(self, proxy, **options):
+        """Have those through a proxy do so, too."""
+        known = proxy in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **options)
+        if not known:
+            self._limit(manager)
+        return manager
+
+    def _limit(self, manager):
+        manager.pool_classes_by_scheme = {
             scheme: _limited(pool, self._opened)
-            for scheme, pool in self.poolmanager.pool_classes_by_scheme.items()}
+            for scheme, pool in manager.pool_classes_by_scheme.items()}
 
     def send(self, request, stream=False, timeout=None, **options):
         """Send a request and read its answer; see `requests.adapters.HTTPAdapter`."""
@@ -90,6 +102,8 @@ def _limited(pool, opened):
         response_class = _Answer
 
         def _new_conn(self):
+            if pool.ConnectionCls not in _PLAIN:  # a proxy's own way to connect
+                return super()._new_conn()
             try:
                 return _connected(self._dns_host, self.port, self.socket_options, opened)
             except socket.gaierror as error:

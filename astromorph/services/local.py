@@ -84,12 +84,13 @@ class LocalFolder:
         if not paths:
             raise FetchError(f"{self.folder} has no file for {request.name!r} and the pattern "
                              f"{self.pattern!r}", MorphFlag.MISSING_FILE)
+        first = next(iter(paths.values()))
         try:
             return self._cube(paths, request) if per_band else self._file(paths[""], request)
         except CutoutError as error:
-            raise FetchError(f"{error}", error.flag) from None
+            raise FetchError(f"{first}: {error}", error.flag) from None
         except Exception as error:  # damaged bytes fail anywhere in Pillow and astropy
-            raise FetchError(f"{next(iter(paths.values()))}: unreadable ({error!s:.100})",
+            raise FetchError(f"{first}: unreadable ({error!s:.100})",
                              MorphFlag.UNREADABLE) from error
 
     def _file(self, path, request):

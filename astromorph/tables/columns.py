@@ -1,4 +1,5 @@
 """Columns as every file format can hold them."""
+from itertools import chain
 from numbers import Real
 
 import numpy as np
@@ -9,7 +10,7 @@ from astropy.time import Time
 
 from astromorph.errors import wrong
 
-__all__ = ["as_text", "check_cells", "like", "narrow", "plain"]
+__all__ = ["as_text", "check_cells", "like", "narrow", "no_rows", "plain"]
 
 # What neither FITS nor VOTable has, and what holds the same numbers. Unsigned ones come in FITS
 # with an offset that readers do not agree to apply to the null value.
@@ -45,6 +46,8 @@ def plain(table, *, objects=False):
             raise _refused(column, name, f"type {type(column).__name__}")
         elif column.dtype.kind == "O":
             result[name] = _of_objects(column, objects)
+        elif column.dtype.kind == "S" and not np.ma.filled(column, b"").tobytes().isascii():
+            result[name] = as_text(column.astype(object))
         elif column.dtype.kind == "M":
             result[name] = _dates(column)
         elif column.dtype == np.float16:
@@ -134,7 +137,7 @@ def check_cells(column, format, *, kinds="biufcSU", arrays="biufcSU", most=9, co
     most : int
         Most dimensions of a column.
     control : str
-        Characters that text must not have.
+        Characters that text must not have, besides halves of such (surrogates).
 
     Raises
     ------
@@ -147,9 +150,10 @@ def check_cells(column, format, *, kinds="biufcSU", arrays="biufcSU", most=9, co
         raise wrong("table", f"one value per cell, for {format}",
                     f"column {column.name!r} with cells of shape {column.shape[1:]}",
                     "Remove it, or write another format.")
-    if column.dtype.kind in "US" and control:
-        text = set("".join(map(str, np.unique(np.ma.filled(column, "").astype(str)))))
-        if found := sorted(text & set(control)):
+    if column.dtype.kind in "US":
+        text = set("".join(np.ma.filled(column, "").astype(str).ravel().tolist()))
+        if found := sorted(letter for letter in text
+                           if letter in control or "\ud800" <= letter <= "\udfff"):
             raise wrong("table", f"text that {format} can hold",
                         f"column {column.name!r} with the character {found[0]!r}",
                         "Replace it, or remove the column.")
@@ -160,6 +164,11 @@ def like(column, values, mask=None):
     kind, mask = (MaskedColumn, {"mask": mask}) if np.any(mask) else (Column, {})
     return kind(values, name=column.name, unit=column.unit, description=column.description,
                 meta=column.meta, format=column.format, **mask)
+
+
+def no_rows(names, ucds):
+    """A table of no rows with columns of these names and UCDs, or None."""
+    return Table([Column([], name, meta={"ucd": ucd or ""}) for name, ucd in zip(names, ucds)])
 
 
 def narrow(table):
@@ -189,8 +198,8 @@ def _with_null(column):
     taken = set(np.ma.getdata(column)[~np.ma.getmaskarray(column)].ravel().tolist())
     limits = np.iinfo(column.dtype)
     ends = [limits.min, limits.max] if limits.min < 0 else [limits.max, limits.min]
-    free = next((value for value in [*ends, *range(ends[0], ends[0] - 300, -1)]
-                 if limits.min <= value <= limits.max and value not in taken), None)
+    free = next((value for value in chain(ends, range(limits.max, limits.min, -1))
+                 if value not in taken), None)
     if free is None:
         return _with_null(column.astype("int16" if limits.max < 256 else "int64"))
     column.fill_value = free

@@ -7,6 +7,7 @@ from itertools import zip_longest
 import numpy as np
 from astropy.table import Column, MaskedColumn, Table
 
+from astromorph.arguments import as_float
 from astromorph.errors import warn
 from astromorph.tables.columns import check_cells, plain
 
@@ -44,7 +45,7 @@ def write_csv(table, path):
     """Write a CSV file."""
     table = plain(table).copy(copy_data=False)
     for name in table.colnames:
-        check_cells(table[name], "CSV", arrays="", control="\0")
+        check_cells(table[name], "CSV", arrays="", control="\0\r")
         table[name].info.format = None  # which would round the numbers
     table.write(path, format="ascii.csv", overwrite=True)
 
@@ -59,8 +60,10 @@ def _split(text):
         elif lines and len(line) == 1 and re.fullmatch(r"#Table\d+", first):
             warn("The file holds several tables; the first one is read.")
             break
-        elif any(cell.strip() for cell in line) or line == [""] and lines and len(lines[0]) == 1:
+        elif line and (lines or any(cell.strip() for cell in line)):
             lines.append(line)
+    while len(lines) > 1 and len(lines[0]) > 1 and not any(cell.strip() for cell in lines[-1]):
+        lines.pop()  # spreadsheets end with empty rows; between others they keep their place
     if comments and _is_header(comments[-1], lines):
         lines.insert(0, [comments[-1][0].lstrip("# "), *comments[-1][1:]])
     names = [name.strip() for name in lines[0]] if lines else []
@@ -82,7 +85,7 @@ def _is_header(comment, lines):
 
 def _is_number(cell):
     try:
-        return bool(float(cell)) or True
+        return bool(as_float(cell)) or True
     except ValueError:
         return False
 

@@ -5,13 +5,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from astropy.table import Table
 
 from astromorph.atomic import check_writable, written_whole
 from astromorph.errors import (ArgumentError, AstromorphWarning, DestinationError,
                                wrong)
 from astromorph.tables.arrow import read_parquet, to_arrow, write_parquet
-from astromorph.tables.columns import plain
+from astromorph.tables.columns import check_cells, like, plain
 from astromorph.tables.csv_files import read_csv, write_csv
 from astromorph.tables.fits_tables import read_fits, write_fits
 from astromorph.tables.hats import is_hats, read_hats, write_hats
@@ -19,6 +20,8 @@ from astromorph.tables.votables import read_votable, write_votable
 
 __all__ = ["FORMATS", "Format", "check_columns", "check_destination", "read_table", "table_format",
            "write_table"]
+
+_LINE_ENDS = "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,16 @@ def _read_ascii(name):
 
 def _write_ecsv(table, path):
     table = table.copy(copy_data=False)
-    for name in table.colnames:
-        if getattr(table[name], "dtype", None) is not None and table[name].dtype.kind == "M":
+    for number, name in enumerate(table.colnames):
+        kind = getattr(getattr(table[name], "dtype", None), "kind", None)
+        if kind == "M":
             table[name] = plain(table[[name]])[name]
+        elif kind in ("U", "S"):
+            check_cells(table[name], "ECSV", most=99, control=_LINE_ENDS)
+            if number == 0 and any(str(value).startswith("#") for value in table[name].flat):
+                raise wrong("table", "text that ECSV can hold",
+                            f"the first column, {name!r}, with text that starts with #, which a "
+                            "reader takes for a comment", "Move the column, or use another format.")
     table.write(path, format="ascii.ecsv", overwrite=True)
 
 
@@ -116,7 +126,7 @@ def read_table(path, *, format=None, hdu=None):
     path : path
         A file, or the folder of a HATS catalog, which is read whole (at most
         `~astromorph.tables.hats.MAX_ROWS` rows). Of several tables in a FITS file the first with
-        positions is read, of those in a VOTable file the first.
+        positions is read, and so of those in a VOTable file, of which else there must be one only.
     format : str, optional
         ``"fits"``, ``"votable"``, ``"ecsv"``, ``"parquet"``, ``"csv"`` or ``"hats"``; by default
         the name tells, or else astropy.
@@ -187,7 +197,7 @@ def write_table(table, path, *, overwrite=False, format=None):
         if name == "hats":
             write_hats(table, part, name=path.name)
         else:
-            FORMATS[name].write(table, part)
+            _write(name, table, part)
 
 
 def check_destination(path, *, overwrite=False, format=None):
@@ -228,11 +238,48 @@ def check_columns(table, format):
     ValueError
         If the format cannot hold a column.
     """
+    table = _telling_rows(table)
     if format == "hats":
         to_arrow(table)
         return
     with suppress(OSError), tempfile.TemporaryDirectory() as folder:  # of no room for a trial
-        FORMATS[format].write(table, Path(folder, f"columns{FORMATS[format].suffixes[0]}"))
+        _write(format, table, Path(folder, f"columns{FORMATS[format].suffixes[0]}"))
+
+
+def _telling_rows(table):
+    """A few rows that are refused as the whole table is.
+
+    All letters of a column of text are in its first row. Columns of objects, of bytes and of long
+    numbers are judged by every value.
+    """
+    kinds = {name: getattr(table[name], "dtype", np.dtype(bool)) for name in table.colnames}
+    whole = any(kind.kind in "OS" or kind.kind in "fc" and kind.itemsize > 8 * (
+        1 + (kind.kind == "c")) for kind in kinds.values())
+    few = (table if whole else table[:2]).copy(copy_data=False)
+    for name, kind in kinds.items():
+        if kind.kind == "U" and table[name].size:
+            texts = np.ma.filled(table[name], "").ravel().tolist()
+            first = next((text for text in texts if text.startswith("#")), f"x{texts[0]}")
+            cells = np.ma.filled(few[name], "").astype(object)
+            cells.flat[0] = f"{first}{''.join(set(''.join(texts)))}x"  # a last NUL would be lost
+            mask = np.ma.getmaskarray(few[name]).copy()
+            mask.flat[0] = False
+            few[name] = like(few[name], cells.astype(str), mask)
+    return few
+
+
+def _write(format, table, path):
+    """Write a file; all that is wrong with a column is an error of the same kind."""
+    for column in table.colnames:
+        if not column.strip() or not column.isprintable():  # written, few readers would find it
+            raise wrong("table", "columns with names of letters", repr(column),
+                        "Rename it: table.rename_column.")
+    try:
+        FORMATS[format].write(table, path)
+    except (ArgumentError, ImportError, OSError):
+        raise
+    except Exception as error:  # the writers have errors of every kind for what they cannot hold
+        raise wrong("table", f"columns that {format} can hold", _first_line(error)) from error
 
 
 def _check_kind(path, name):
@@ -247,4 +294,4 @@ def _check_kind(path, name):
 
 def _first_line(error):
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(". ")
+    return lines[0].rstrip(". ")[:300]

@@ -1,17 +1,20 @@
 """Tables in FITS files: units, nulls, descriptions and UCDs in the header, as TOPCAT has them."""
+import io
+import os
 import unicodedata
 import warnings
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import Column, Table
+from astropy.table import Table
 
 from astromorph.errors import warn, wrong
-from astromorph.tables.columns import check_cells, like, narrow
-from astromorph.tables.positions import position_columns
+from astromorph.fits_layout import PACKED, layout_fault
+from astromorph.tables.columns import check_cells, like, narrow, no_rows
+from astromorph.tables.positions import has_positions
 from astromorph.tables.provenance import scalars
 
-__all__ = ["read_fits", "write_fits"]
+__all__ = ["holds_table", "is_table", "read_fits", "write_fits"]
 
 # For each column, besides TTYPE and the like, which astropy writes.
 _ATTRIBUTES = {"TCOMM": "description", "TUCD": "ucd"}
@@ -41,6 +44,7 @@ def write_fits(table, path):
 
 def read_fits(path, hdu=None):
     """Read a table of a FITS file: of several, the one with positions, or that of an HDU."""
+    _check_layout(path)
     with fits.open(path, character_as_bytes=True) as hdus:  # in which astropy sees missing text
         chosen = _choose(hdus, path) if hdu is None else _named(hdus, hdu)
         table, header = Table.read(chosen, format="fits"), chosen.header
@@ -49,7 +53,41 @@ def read_fits(path, hdu=None):
     return table
 
 
-def _is_table(hdu):
+def holds_table(path):
+    """Tell whether a FITS file holds a table and no image.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    bool
+        False for a file that is not there, or cannot be read.
+    """
+    if not os.path.isfile(path):
+        return False
+    try:
+        _check_layout(path)
+        with fits.open(path) as hdus:
+            return any(map(is_table, hdus)) and not any(
+                hdu.is_image and hdu.header.get("NAXIS", 0) > 1 for hdu in hdus)
+    except Exception:  # damaged in one of the many ways that astropy knows
+        return False
+
+
+def _check_layout(path):
+    """Refuse a damaged file before Astropy, which may never come to an end with it."""
+    with open(path, "rb") as file:
+        packed = PACKED.get(file.read(2))
+        file.seek(0)
+        fault = layout_fault(io.BytesIO(packed(file).read()) if packed else file)
+    if fault is not None:
+        raise ValueError(fault)
+
+
+def is_table(hdu):
+    """Tell whether an HDU is a table, and not a compressed image."""
     return (isinstance(hdu, (fits.BinTableHDU, fits.TableHDU))
             and not isinstance(hdu, fits.CompImageHDU))
 
@@ -60,14 +98,14 @@ def _named(hdus, name):
     except (KeyError, IndexError, TypeError) as error:
         raise wrong("hdu", f"the name or number of an HDU, of {[hdu.name for hdu in hdus]}",
                     repr(name)) from error
-    if not _is_table(found):
+    if not is_table(found):
         raise wrong("hdu", "an HDU that holds a table", f"{name!r}, which holds none")
     return found
 
 
 def _choose(hdus, path):
     """The first table with positions, else the first that is no header of an image."""
-    tables = [hdu for hdu in hdus if _is_table(hdu)]
+    tables = [hdu for hdu in hdus if is_table(hdu)]
     if not tables:
         raise ValueError("it holds images, but no table")
     placed = [hdu for hdu in tables if _has_positions(hdu)]
@@ -81,13 +119,9 @@ def _choose(hdus, path):
 
 
 def _has_positions(hdu):
-    columns = [Column([], name, meta={"ucd": hdu.header.get(f"TUCD{number}", "")})
-               for number, name in enumerate(hdu.columns.names, start=1)]
-    try:
-        position_columns(Table(columns))
-    except ValueError as error:
-        return "several" in str(error)
-    return True
+    names = hdu.columns.names
+    return has_positions(no_rows(names, [hdu.header.get(f"TUCD{number + 1}")
+                                         for number in range(len(names))]))
 
 
 def _describe(table, header):

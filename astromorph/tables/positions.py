@@ -9,7 +9,7 @@ from astropy.coordinates import Angle, ConvertError, SkyCoord
 from astropy.coordinates.angles import IllegalMinuteWarning, IllegalSecondWarning
 from astropy.table import Table
 
-from astromorph.arguments import as_floats
+from astromorph.arguments import as_float, as_floats
 from astromorph.errors import ArgumentTypeError, wrong
 
 __all__ = ["angle_unit", "find_positions", "find_sizes", "has_positions", "position_columns",
@@ -135,8 +135,8 @@ def angle_unit(unit):
         if form in _HOURS:
             return u.hour
     if isinstance(unit, str):
-        return u.Unit(unit, parse_strict="silent")
-    return unit
+        unit = u.Unit(unit, parse_strict="silent")
+    return unit if isinstance(unit, u.UnitBase) else u.UnrecognizedUnit(str(unit))
 
 
 def _form(name):
@@ -186,7 +186,7 @@ def _numbers(column, name):
 def _number(value):
     """The number that a cell holds, else NaN."""
     try:
-        return float(value)
+        return as_float(value)
     except (TypeError, ValueError):
         return np.nan
 
@@ -289,6 +289,8 @@ def _from_skycoord(coordinates, name):
 
 def _degrees(column, name, sexagesimal):
     """A column of angles in degrees, NaN where missing or unreadable."""
+    if not hasattr(column, "dtype"):
+        raise wrong(name, "a column of angles", f"one of type {type(column).__name__}")
     text = column.dtype.kind in "SUO"
     unit = angle_unit(getattr(column, "unit", None))
     # Declared as "h:m:s" and the like, text needs no more than the usual reading.
@@ -314,7 +316,7 @@ def _read(column, decimal, sexagesimal):
         value = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
         value = value.strip(" \t\"'")
         try:
-            return float(value) * decimal.to(u.deg)
+            return as_float(value) * decimal.to(u.deg)
         except ValueError:
             pass
         try:

@@ -7,7 +7,9 @@ from astropy.io import votable
 from astropy.io.votable.exceptions import VOWarning
 from astropy.io.votable.tree import Param, VOTableFile
 
-from astromorph.tables.columns import as_text, check_cells, like, narrow
+from astromorph.errors import warn, wrong
+from astromorph.tables.columns import as_text, check_cells, like, narrow, no_rows
+from astromorph.tables.positions import has_positions
 from astromorph.tables.provenance import describe, scalars
 
 __all__ = ["as_votable", "describe_columns", "read_votable", "write_votable"]
@@ -44,12 +46,13 @@ def as_votable(table):
 
 def write_votable(table, path):
     """Write a VOTable file."""
-    as_votable(table).to_xml(str(path))
+    # Astropy's writer in C writes beyond its memory (astropy #20419); that in Python is as fast.
+    as_votable(table).to_xml(str(path), _debug_python_based_parser=True)
 
 
 def read_votable(path):
-    """Read the first table of a VOTable file."""
-    element = votable.parse(path, verify="ignore").get_first_table()
+    """Read the table of a VOTable file: of several, the one with positions."""
+    element = _choose([*votable.parse(path, verify="ignore").iter_tables()], path)
     table = element.to_table(use_names_over_ids=True)
     for name in table.colnames:
         column = table[name]
@@ -62,6 +65,22 @@ def read_votable(path):
         value = param.value
         table.meta[param.name] = value.item() if hasattr(value, "item") else value
     return table
+
+
+def _choose(tables, path):
+    """The first table with positions, or the only one."""
+    if len(tables) == 1:
+        return tables[0]
+    placed = [each for each in tables if has_positions(
+        no_rows([field.name for field in each.fields], [field.ucd for field in each.fields]))]
+    if not placed:
+        names = ", ".join(each.name or each.ID or f"table {number}"
+                          for number, each in enumerate(tables, start=1))
+        raise wrong("path", "one table, or one with positions", f"{path} with {names or 'none'}",
+                    "Write the one that you mean into a file of its own.")
+    if len(placed) > 1:
+        warn(f"{path} holds {len(placed)} tables with positions; the first one is read.")
+    return placed[0]
 
 
 def describe_columns(table, content):

@@ -8,6 +8,8 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import CCDData
 from astropy.wcs import WCS
+from hypothesis import given
+from hypothesis import strategies as st
 
 from astromorph.flags import MorphFlag
 from astromorph.images import CutoutError, read_cutout
@@ -162,3 +164,38 @@ def test_scale_of_sliced_data():
     wcs.wcs.ctype, wcs.wcs.cdelt = ["RA---TAN", "DEC--TAN"], [-1e-4, 1e-4]
     ccd = CCDData(LIGHT, unit="nmgy", wcs=wcs)[4:36, 4:36]
     assert read_cutout(ccd).pixel_scale == pytest.approx(0.36, rel=1e-5)
+
+
+@given(st.one_of(st.text(), st.text("grizy,;_- SDSSHC0123456789+=.", max_size=20)))
+def test_any_text_is_one_band_or_none(text):
+    band = parse_band(text)
+    assert band is None or band in "ugrizy" and band in text.lower()
+    assert parse_band(text.upper()) == band or not text.isascii()
+    try:
+        names = band_names(text)
+    except ValueError as error:
+        assert "expected different names" in str(error)
+        return
+    assert len(set(names)) == len(names) == len(split_bands(text)) and set(names) <= set("ugrizy")
+
+
+@given(st.permutations("griz"), st.sampled_from([",", " ", ", ", ""]),
+       st.sampled_from(["{}", "SDSS_{}", "HSC-{}", "des {}", "{}-band"]))
+def test_bands_keep_their_order(bands, between, form):
+    if between == "" and form != "{}" or " " in form and between == " ":
+        form = "{}"
+    names = [form.format(band) for band in bands]
+    assert band_names(names) == list(bands)
+    if " " not in form:
+        assert band_names(between.join(names)) == list(bands)
+
+
+def test_planes_without_names_are_refused_or_named_by_the_user():
+    cube = np.stack([LIGHT, LIGHT * 2, LIGHT * 3])
+    for source in (fits.PrimaryHDU(cube), CCDData(cube, unit="nmgy")):
+        with pytest.raises(CutoutError, match="3 plane.*bands='grz'") as error:
+            read_cutout(source, survey="legacy")
+        assert error.value.flag == MorphFlag.BAD_SHAPE
+        assert list(read_planes(source, bands=["g", "r", "z"]).planes) == ["g", "r", "z"]
+    named = fits.PrimaryHDU(cube, fits.Header({"BANDS": "zrg"}))
+    assert list(read_planes(named).planes) == ["z", "r", "g"]

@@ -4,6 +4,9 @@ import errno
 import gzip
 import io
 import os
+import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -143,3 +146,91 @@ def test_a_passing_error_of_the_system_may_be_tried_again(number, tmp_path, monk
     assert found == [MorphFlag.READ_ERROR] * 2
     assert GivenImages.retryable & MorphFlag.READ_ERROR
     assert MorphFlag.READ_ERROR in MorphFlag.UNCLASSIFIED
+
+
+def png_of(stream, side=64):
+    """A PNG whose checksums are right, whatever its stream of pixels."""
+    parts = ((b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)),
+             (b"IDAT", zlib.compress(stream)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts)
+
+
+def test_a_png_holds_as_many_pixels_as_it_says():
+    rows = b"".join(b"\0" + row.tobytes() for row in PIXELS)
+    np.testing.assert_allclose(read_cutout(png_of(rows)).pixels, PIXELS / 255, atol=1e-6)
+    for stream in (rows[:-1], rows + b"\0", rows[:-193], rows * 2, b"", bytes(2**24)):
+        assert flag_of(png_of(stream)) == MorphFlag.UNREADABLE
+    assert flag_of(png_of(rows, 2**14)) == MorphFlag.BAD_SHAPE
+    assert flag_of(png_of(rows, 2**13)) == MorphFlag.UNREADABLE
+
+
+@pytest.mark.parametrize("factors", [(1, 3), (2, 4), (3, 1), (4, 2)])
+def test_jpegs_that_only_lenient_decoders_know(factors):
+    data = bytearray(picture())
+    data[data.find(b"\xff\xc0") + 11] = factors[0] * 16 + factors[1]
+    assert flag_of(bytes(data)) == MorphFlag.UNREADABLE
+    for subsampling in (1, 2):
+        data = picture(mode="CMYK", subsampling=subsampling)
+        assert flag_of(data) == flag_of(data[:900] + bytes(200) + data[1100:]) == (
+            MorphFlag.UNREADABLE)
+
+
+def test_a_jpeg_of_a_few_bytes_has_few_pixels():
+    data = bytearray(picture(side=16))
+    at = data.find(b"\xff\xc0")
+    data[at + 5:at + 9] = struct.pack(">HH", 10000, 10000)
+    with pytest.raises(CutoutError, match="truncated"):
+        read_cutout(bytes(data))
+
+
+@pytest.mark.parametrize("value", [1e21, -1e25, 3e38])
+def test_what_is_brighter_than_the_sun_is_no_light(value):
+    flux = np.random.default_rng(0).normal(0.1, 0.02, (40, 40)).astype("f4")
+    expected = read_cutout({"r": flux}).pixels
+    flux[20, 20] = value
+    cutout = read_cutout({"r": flux})
+    assert cutout.flag & MorphFlag.BAD_PIXELS and np.isfinite(cutout.pixels).all()
+    assert np.median(np.abs(cutout.pixels - expected)) < 0.01
+
+
+def test_blank_of_integers_must_be_one():
+    for values, flag in ((PIXELS[..., 0].astype("i2"), MorphFlag.UNREADABLE),
+                         (PIXELS[..., 0].astype("f4"), None)):
+        hdu = fits.PrimaryHDU(values)
+        hdu.header["BLANK"] = "none"
+        assert flag_of(hdu) == flag
+
+
+def test_large_images_take_little_memory():
+    file = io.BytesIO()
+    empty = fits.CompImageHDU(np.zeros((3000, 3000), "f4"), tile_shape=(3000, 3000))
+    fits.HDUList([fits.PrimaryHDU(), empty]).writeto(file)
+    tracemalloc.start()
+    assert flag_of(file.getvalue()) == MorphFlag.BLANK
+    assert tracemalloc.get_traced_memory()[1] < 40 * 9e6
+    tracemalloc.stop()
+
+
+def accepted(data):
+    try:
+        simplejpeg.decode_jpeg(data)
+    except ValueError:
+        return False
+    return True
+
+
+def test_wrong_codes_in_the_middle_of_a_large_jpeg_are_found():
+    """The fast way of libjpeg-turbo, far from the end of its input, takes them for zeros."""
+    rng, file = np.random.default_rng(8), io.BytesIO()
+    y, x = np.indices((400, 400)) - 200
+    light = 250 * np.exp(-np.hypot(x, y) / 60)[..., None] + rng.normal(0, 2, (400, 400, 3))
+    Image.fromarray(light.clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=90)
+    data, silent = file.getvalue(), 0
+    for place in rng.integers(700, len(data) - 9000, 300):
+        hurt = data[:place] + b"\xff\0" * 3 + data[place + 6:]
+        if accepted(hurt) and not accepted(hurt[:2] + b"\xff\xdd\0\4\xff\xff" + hurt[2:]):
+            silent += 1
+            assert flag_of(hurt) == MorphFlag.UNREADABLE
+    assert silent

@@ -82,7 +82,6 @@ FORMS = {
     "cube path": lambda p, w, t: _write(t / "a.fits", _cube_bytes(p, w)),
     "cube str": lambda p, w, t: str(_write(t / "a.fits", _cube_bytes(p, w))),
     "cube gzip": lambda p, w, t: _write(t / "a.fits.gz", gzip.compress(_cube_bytes(p, w))),
-    "cube without names": lambda p, w, t: fits.PrimaryHDU(_cube(p), w.to_header()),
     "HDU a band": lambda p, w, t: _fits_bytes(fits.PrimaryHDU(), *_band_hdus(p, w)),
     "HDU a band, other order": lambda p, w, t: fits.HDUList(
         [fits.PrimaryHDU(), *_band_hdus(p, w)[::-1]]),
@@ -295,6 +294,7 @@ UNUSABLE = {
     "junk": (b"\x8f\x01\x99" * 100, "UNREADABLE", "not an image"),
     "JPEG header only": (b"\xff\xd8\xff\xe0\0\x10JFIF", "UNREADABLE", "get it again"),
     "FITS header only": (b"SIMPLE  =                    T", "UNREADABLE", "get it again"),
+    "cube without names": (fits.PrimaryHDU(np.ones((3, 40, 40))), "BAD_SHAPE", "bands='grz'"),
     "not FITS in gzip": (gzip.compress(b"hello"), "UNREADABLE", "get it again"),
     "a number": (5, "UNREADABLE", "not int"),
     "a path that is a folder": (".", "UNREADABLE", "get it again"),
@@ -374,8 +374,8 @@ def large_picture(galaxy_planes):
     return Image.fromarray(np.rint(255 * resample(_color(galaxy_planes), 424)).astype(np.uint8))
 
 
-@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
-@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("mode, subsampling", [
+    ("RGB", 0), ("RGB", 1), ("RGB", 2), ("L", 0), ("L", 1), ("L", 2), ("CMYK", 0)])
 def test_jpegs_decode_as_in_pillow(large_picture, mode, subsampling):
     file = io.BytesIO()
     large_picture.convert(mode).save(file, "JPEG", subsampling=subsampling, quality=90,

@@ -4,10 +4,14 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.nddata import NDData
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from astromorph.flags import MorphFlag
 from astromorph.images import CutoutError, read_cutout
 from astromorph.images.fits_planes import read_planes
+from astromorph.images.flux_units import to_nanomaggies
+from astromorph.surveys import SURVEYS
 
 FLUX = np.random.default_rng(1).normal(0.1, 0.02, (40, 40)).astype("f4")
 SCALE = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CDELT1": -1e-4, "CDELT2": 1e-4}
@@ -28,9 +32,9 @@ def read(flux=FLUX, **cards):
     ("MJY/SR", 1e12 / 3.631 * AREA / 206264.806**2),
     ("erg / (s cm2 Hz)", 1e29 / 3.631)])
 def test_units_are_read_whole(unit, factor):
-    flux = read(BUNIT=unit)
+    flux = read(FLUX / np.float32(factor), BUNIT=unit)
     assert flux.flag == 0
-    np.testing.assert_allclose(flux.planes["r"], FLUX * factor, rtol=1e-4)
+    np.testing.assert_allclose(flux.planes["r"], FLUX, rtol=1e-4)
 
 
 @pytest.mark.parametrize("unit", [
@@ -76,3 +80,25 @@ def test_blank_is_a_value_as_stored(kind, cards):
     cutout = read_cutout(fits.HDUList([hdu]))
     assert cutout.flag & MorphFlag.BAD_PIXELS
     assert not np.isfinite(read_planes(hdu).planes["r"][:5]).any()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(), st.text("0123456789.-+*/^()[] eE_", max_size=6).flatmap(
+    lambda number: st.sampled_from(["nmgy", "Jy", "MJy/sr", "mag", "maggies/arcsec^2", "W/m2/Hz"])
+    .map(lambda unit: f"{number} {unit}"))))
+def test_any_unit_gives_flux_or_is_not_known(text):
+    planes, known = to_nanomaggies({"r": FLUX}, [(None, {"BUNIT": text})], SURVEYS["sdss"], 0.4)
+    flux = planes["r"][np.isfinite(planes["r"])]
+    assert not known or not flux.size or np.median(flux) > 0
+
+
+@pytest.mark.parametrize("unit", ["-1 nmgy", "0 Jy", "1e400 Jy", "10**-297 W/m2/Hz", "1,5", "Jy,m"])
+def test_units_that_cannot_be(unit):
+    assert read(BUNIT=unit).flag == MorphFlag.UNKNOWN_UNIT
+
+
+def test_bias_of_sdss_counts():
+    found = read(FLUX + 1000, SOFTBIAS=1000, BUNIT="nmgy")
+    np.testing.assert_allclose(found.planes["r"], FLUX, atol=1e-3)
+    with pytest.raises(CutoutError, match="SOFTBIAS"):
+        read(SOFTBIAS="none")

@@ -4,6 +4,8 @@ import pytest
 from astropy import units as u
 from astropy.table import MaskedColumn, QTable, Table
 from astropy.utils.masked import Masked
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from astromorph.errors import AstromorphWarning
@@ -438,3 +440,28 @@ def test_no_votes_are_no_label():
     table = Table({"bar_yes_fraction": [1.0, 1], "bar_no_fraction": [0.0, 0],
                    "bar_total-votes": [0, 1]})
     assert_array_equal(make_labels(table, min_votes=0).values[:, 2], [NAN, 1])
+
+
+NAMES = st.one_of(st.integers(0, 2**62).map(str), st.text(min_size=1, max_size=6))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_labels_go_to_the_galaxy_of_their_name(data):
+    """In any order, partial, and among names that nobody has."""
+    plain = {name.strip(): name for name in data.draw(st.lists(NAMES, min_size=3, max_size=9))}
+    names = [name for name in plain if name and not name.endswith(".0")]
+    if not names:
+        return
+    truth = {name: float(n % 2) for n, name in enumerate(names)}
+    order = data.draw(st.permutations(names))
+    labeled = order[:data.draw(st.integers(1, len(order)))]
+    labels = Table({"id": [*labeled, "nobody's"], "disk": [*map(truth.get, labeled), 1.0]})
+    found = read_labels(Table({"id": names}), labels, QUESTIONS[:1])[:, 0]
+    assert_array_equal(found, [truth[name] if name in labeled else np.nan for name in names])
+
+
+@pytest.mark.parametrize("cell", ["1_0", "0_1", "1 0", "x"])
+def test_what_is_no_number_is_no_label(cell):
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        make_labels(Table({"disk": ["1", "0", cell]}))

@@ -630,3 +630,15 @@ def test_the_plain_coadd_of_the_tile_that_shows_the_galaxy(server, transport):
     image = get_image_service("sia")(make_request("des"), transport)
     assert image.coverage == 1 and "_r4907+p01_g.fits" in image.url
     assert server.stats.paths["/svc/cutout"] == 4  # r of two tiles, two bands more
+
+
+def test_a_small_answer_that_unpacks_to_a_large_image_is_refused():
+    file = io.BytesIO()
+    image = fits.CompImageHDU(np.zeros((10, 10), "f4"))
+    fits.HDUList([fits.PrimaryHDU(), image]).writeto(file)
+    data = file.getvalue()
+    assert read_fits(data)[0].shape == (1, 10, 10)
+    for key, value in (("ZNAXIS1", 10**6), ("ZVAL2", 65535)):
+        at = data.index(key.ljust(8).encode() + b"=")
+        with pytest.raises(FetchError, match="damaged"):
+            read_fits(data[:at + 10] + f"{value:20d}".encode() + data[at + 30:])

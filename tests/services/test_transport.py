@@ -703,6 +703,15 @@ def test_the_deadline_is_that_of_all_parts(server, fault):
     assert len(server.asked) <= 3
 
 
+def test_limits_hold_through_a_proxy(server):
+    server.script = [Handler.answer, trickling]
+    with Transport(timeout=0.1, retries=0) as transport:
+        transport.session.proxies["http"] = server.url
+        assert transport.get("http://own.example.org/x").content == BODY
+        assert failure(transport.get, "http://own.example.org/x").flag == MorphFlag.TIMED_OUT
+    assert [path for path, _, _ in server.asked] == 2 * ["http://own.example.org/x"]
+
+
 def test_answers_are_bounded_packed_and_unpacked(server):
     server.script = [lambda handler: handler.answer(body=gzip.compress(bytes(10**6)),
                                                     Content_Encoding="gzip")]

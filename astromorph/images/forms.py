@@ -1,0 +1,299 @@
+"""Every form of flux: files, HDUs, NDData and arrays -> images that are to be read."""
+import io
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import singledispatch
+
+import numpy as np
+from astropy.io import fits
+from astropy.nddata import Cutout2D, NDData
+
+from astromorph.errors import CutoutError
+from astromorph.fits_layout import PACKED, layout_fault, promised_size
+from astromorph.flags import MorphFlag
+from astromorph.images.bands import light_planes
+from astromorph.images.celestial import linear_wcs, wcs_header
+from astromorph.images.flux_units import linear_flux
+from astromorph.images.packed import check_packed
+
+__all__ = ["Files", "StoredImage", "open_regular", "stored_images"]
+
+_MAX_BYTES, _MAX_HEADER = 2**30, 2**21
+_END = re.compile(rb"END {77}")
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """A 2-D or (band, y, x) image that is to be read, and what came along with it.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    read : callable
+        Takes None, or the slices of y and x; gives flux, (..., y, x) float32, NaN where there is
+        no data.
+    header : mapping
+    wcs : object or None
+        Enough for the pixel scale.
+    sky : object or None
+        What `~astromorph.images.celestial.pixels_of` takes, if that is not ``wcs``.
+    unit : object or None
+    name : str or None
+        Band, by a dict of bands.
+    """
+
+    shape: tuple
+    read: Callable
+    header: Mapping = field(default_factory=dict)
+    wcs: object = None
+    sky: object = None
+    unit: object = None
+    name: str | None = None
+
+
+class Files(ExitStack):
+    """Files that are open, and the names of bands that they may have besides.
+
+    Parameters
+    ----------
+    own : iterable of str
+        Those names.
+    """
+
+    def __init__(self, own=()):
+        super().__init__()
+        self.own = own
+
+
+def open_regular(path):
+    """Open a file to read; nothing waits for a pipe or a device.
+
+    Parameters
+    ----------
+    path : str or path
+        Its name.
+
+    Returns
+    -------
+    binary file
+
+    Raises
+    ------
+    CutoutError, OSError
+        If it is no regular file, or cannot be opened.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
+        raise CutoutError(f"it is {what}, not a file; get it again as a file",
+                          MorphFlag.UNREADABLE)
+    return open(path, "rb")
+
+
+@singledispatch
+def stored_images(source, files):
+    """Find the images that hold the light of one, in any form of it.
+
+    Parameters
+    ----------
+    source : object
+        See `~astromorph.images.fits_planes.read_planes`.
+    files : Files
+        Takes what has to be closed in the end.
+
+    Returns
+    -------
+    list of StoredImage
+
+    Raises
+    ------
+    CutoutError, OSError
+        If there is none.
+    """
+    raise CutoutError(f"an image is a file name, bytes, HDU, NDData, dict of bands or array, not "
+                      f"{type(source).__name__}", MorphFlag.UNREADABLE)
+
+
+@stored_images.register(str)
+@stored_images.register(os.PathLike)
+def _(source, files):
+    return stored_images(files.enter_context(open_regular(source)), files)
+
+
+@stored_images.register
+def _(source: bytes, files):
+    return stored_images(io.BytesIO(source), files)
+
+
+@stored_images.register
+def _(source: io.IOBase, files):
+    source = _uncompressed(source)
+    size = source.seek(0, os.SEEK_END)
+    if (fault := layout_fault(source)) is not None:
+        raise CutoutError(f"the FITS file cannot be read: {fault}; get it again",
+                          MorphFlag.UNREADABLE)
+    if size % 2880 and size < _MAX_BYTES:  # the last padding may be missing
+        source = io.BytesIO(source.read() + bytes(-size % 2880))
+    hdus = files.enter_context(fits.open(source, memmap=False))
+    if any(isinstance(hdu, fits.CompImageHDU) for hdu in hdus):
+        check_packed(source)
+    return _light(hdus, _part_of_file, files.own)
+
+
+@stored_images.register
+def _(source: fits.HDUList, files):
+    return _light(source, _part_in_memory, files.own)
+
+
+@stored_images.register(fits.PrimaryHDU)
+@stored_images.register(fits.ImageHDU)
+@stored_images.register(fits.CompImageHDU)
+def _(source, files):
+    return [_from_hdu(source, source.header, _part_in_memory)]
+
+
+@stored_images.register
+def _(source: NDData, files):
+    shape = np.shape(source.data)
+    mask = None if source.mask is None else np.broadcast_to(source.mask, shape)
+    return [_from_array(source.data, mask, header=source.meta, wcs=source.wcs, unit=source.unit)]
+
+
+@stored_images.register
+def _(source: Cutout2D, files):
+    return [_from_array(source.data, wcs=source.wcs)]
+
+
+@stored_images.register
+def _(source: np.ndarray, files):
+    return [_from_array(source)]
+
+
+@stored_images.register
+def _(source: dict, files):
+    if not source:
+        raise CutoutError("the dict of bands is empty", MorphFlag.BAD_SHAPE)
+    images = []
+    for name, value in source.items():
+        image, *others = stored_images(value, files)
+        if others or len(image.shape) != 2:
+            raise CutoutError(f"band {name!r} of the dict must hold one 2-D image",
+                              MorphFlag.BAD_SHAPE)
+        images.append(replace(image, name=str(name)))
+    return images
+
+
+def _from_array(data, mask=None, *, unit=None, **other):
+    """An image in memory."""
+    _check_shape(np.shape(data))
+    unit = getattr(data, "unit", None) if unit is None else unit
+
+    def read(part):
+        part = (...,) if part is None else (..., *part)
+        return _as_flux(data[part], mask if mask is None else mask[part])
+
+    return StoredImage(np.shape(data), read, unit=unit, **other)
+
+
+def _light(hdus, data_of, own):
+    """The images of a file that are light."""
+    return [_from_hdu(hdu, hdus[0].header, data_of, band)
+            for hdu, band in light_planes(hdus, own)]
+
+
+def _from_hdu(hdu, primary, data_of, band=None):
+    """An image of a file, or one that may become a file's."""
+    _check_shape(hdu.shape)
+    header = hdu.header
+    if header["BITPIX"] == 8 and len(hdu.shape) == 3:
+        raise CutoutError("a FITS cube of 8-bit planes is a picture, not flux; get it as JPEG or "
+                          "PNG, or pass its array as (y, x, 3)", MorphFlag.BAD_SHAPE)
+    where, blank = wcs_header(header, primary), _blank(header)
+    if primary is not header:
+        header = primary.copy()
+        header.update(hdu.header)
+
+    def read(part):
+        data = _whole(hdu) if part is None else data_of(hdu, *part)
+        bad = data == blank if data.dtype.kind in "iu" and blank is not None else None
+        return linear_flux(_as_flux(data, bad), header)
+
+    return StoredImage(hdu.shape, read, header, linear_wcs(where), where, name=band)
+
+
+def _whole(hdu):
+    if isinstance(hdu, fits.CompImageHDU) and 4 * np.prod(hdu.shape, dtype=float) > _MAX_BYTES:
+        raise CutoutError(f"the compressed image has shape {hdu.shape}, more than {_MAX_BYTES} "
+                          "bytes; cut out the galaxy first", MorphFlag.BAD_SHAPE)
+    return hdu.data
+
+
+def _part_of_file(hdu, y, x):
+    """Pixels of an HDU whose file is open and as it was; whole rows are read the fastest."""
+    if isinstance(hdu, fits.CompImageHDU):
+        return hdu.section[..., y, x]
+    return hdu.section[..., y, :][..., x]
+
+
+def _part_in_memory(hdu, y, x):
+    return hdu.data[..., y, x]
+
+
+def _blank(header):
+    """The value of integers without data, which Astropy leaves where they are unsigned."""
+    blank, zero, scale = (header.get(key) for key in ("BLANK", "BZERO", "BSCALE"))
+    if header["BITPIX"] < 0 or blank is None:
+        return None
+    if not isinstance(blank, int):
+        raise CutoutError(f"its card BLANK, {blank!r}, is no integer; get it again",
+                          MorphFlag.UNREADABLE)
+    return blank * (1 if scale is None else scale) + (zero or 0)
+
+
+def _check_shape(shape):
+    """Refuse what cannot be an image before its data is read."""
+    if len(shape) not in (2, 3) or len(shape) == 3 and not 1 <= shape[0] <= 12:
+        raise CutoutError(f"flux must have shape (y, x) or (band, y, x), not {tuple(shape)}",
+                          MorphFlag.BAD_SHAPE)
+
+
+def _as_flux(data, mask=None):
+    """Native float32 copy, NaN where masked or not finite."""
+    if np.ma.isMaskedArray(data):
+        mask = np.ma.getmaskarray(data) if mask is None else mask | np.ma.getmaskarray(data)
+        data = data.data
+    data = np.asarray(data)
+    if data.dtype.kind not in "biuf":
+        raise CutoutError(f"pixels must be numbers, not {data.dtype}", MorphFlag.BAD_SHAPE)
+    with np.errstate(over="ignore", invalid="ignore"):
+        flux = data.astype(np.float32)
+    flux[~np.isfinite(flux)] = np.nan
+    if mask is not None:
+        flux[np.asarray(mask, bool)] = np.nan
+    return flux
+
+
+def _uncompressed(file):
+    head = file.read(3)
+    file.seek(0)
+    opener = PACKED.get(head[:2])
+    if opener is None:
+        return file
+    with opener(file) as packed:
+        data = packed.read(2880)
+        if not data.startswith(b"SIMPLE  ="):
+            raise CutoutError("the compressed file holds no FITS; get it again",
+                              MorphFlag.UNREADABLE)
+        while not _END.search(data) and len(data) < _MAX_HEADER and (more := packed.read(2880)):
+            data += more
+        promised = promised_size(data)
+        if promised <= _MAX_BYTES:
+            data += packed.read(_MAX_BYTES + 1)
+    if max(len(data), promised) > _MAX_BYTES:
+        raise CutoutError(f"the compressed file holds more than {_MAX_BYTES} bytes; cut out the "
+                          "galaxy first", MorphFlag.BAD_SHAPE)
+    return io.BytesIO(data)
