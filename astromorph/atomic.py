@@ -1,14 +1,15 @@
 """Files and folders that are there whole or not at all."""
 import os
 import shutil
+import stat
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from astromorph.errors import DestinationError, wrong
 
-__all__ = ["REPLACE_HINT", "UNFINISHED", "check_writable", "remove_files", "write_file",
-           "written_whole"]
+__all__ = ["REPLACE_HINT", "UNFINISHED", "check_writable", "is_plain_file", "read_plain_file",
+           "remove_files", "write_file", "written_whole"]
 
 REPLACE_HINT = "Pass overwrite=True to replace it."
 """Hint of the error for a destination that exists."""
@@ -82,6 +83,47 @@ def write_file(path, data, *, durable=False):
         part.write_bytes(data)
 
 
+def is_plain_file(path, largest):
+    """Tell whether there is a file that can be read without waiting, and is not too large.
+
+    Parameters
+    ----------
+    path : path
+        Where others may have put anything: a link, a pipe, a device.
+    largest : int
+        Bytes.
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        return _is_plain(os.lstat(path), largest)
+    except (OSError, ValueError):
+        return False
+
+
+def read_plain_file(path, largest):
+    """Give the contents of a file.
+
+    Parameters
+    ----------
+    path, largest
+        See `is_plain_file`.
+
+    Returns
+    -------
+    bytes
+        None of what `is_plain_file` does not take for a file.
+
+    Raises
+    ------
+    OSError
+        If there is nothing, or it cannot be read.
+    """
+    return Path(path).read_bytes() if _is_plain(os.lstat(path), largest) else b""
+
+
 def remove_files(*paths):
     """Remove files, as far as they are there and the system allows it.
 
@@ -113,6 +155,10 @@ def check_writable(path, *, overwrite=False):
     part = _beside(path)
     part.touch()  # permissions do not tell: a file system may be read-only
     part.unlink()
+
+
+def _is_plain(status, largest):
+    return stat.S_ISREG(status.st_mode) and status.st_size <= largest
 
 
 def _beside(path):

@@ -413,7 +413,7 @@ def test_an_extension_of_nothing(in_process, catalog, tmp_path):
     ({"checkpoint": "folder"}, r"checkpoint: expected none.*resume=True"),
     ({"batch_sise": 3}, "batch_sise.*Did you mean batch_size"),
     ({"workers": 0}, "workers"),
-    ({"workers": 17}, "16 requests and 17 workers")])
+    ({"workers": 17}, "6 requests and 17 workers")])
 def test_wrong_arguments_raise_at_once(classifier, catalog, options, message):
     with pytest.raises(ValueError, match=message):
         classifier.classify_catalog(catalog, **options)

@@ -102,7 +102,7 @@ def _add_services(parser):
     add("--max-age", type=float, metavar="DAYS", help="ask again for images older than this")
     add("--footprint", action="store_const", const=True,
         help="ask for nothing outside of the survey's coverage map, which is got from the CDS once")
-    add("--per-host", type=int, metavar="N", help="most requests at a time to a host (16)")
+    add("--per-host", type=int, metavar="N", help="most requests at a time to a host (6)")
     add("--timeout", type=float, metavar="SECONDS", help="time to wait for an answer (30)")
     add("--retries", type=int, metavar="N", help="attempts after a first one that failed (6)")
 

@@ -1,7 +1,9 @@
 """Image files kept between runs: written whole or not at all, and checked when they are read."""
 import hashlib
 import json
+import math
 import os
+import re
 import threading
 import time
 from collections import Counter
@@ -16,7 +18,7 @@ from astropy.config import get_cache_dir_path
 from filelock import FileLock
 
 from astromorph.arguments import check_number
-from astromorph.atomic import remove_files, write_file
+from astromorph.atomic import is_plain_file, read_plain_file, remove_files, write_file
 from astromorph.cutouts.cache_files import evict, list_files
 from astromorph.errors import warn
 
@@ -27,6 +29,9 @@ REFRESH = 64
 """Files written to a shard after which its size is measured again, as others write there too."""
 LONGEST_CLAIM = 600.0
 """Seconds to wait for another one's claim, before going on without."""
+LARGEST_RECORD, LARGEST_IMAGE = 2 ** 16, 2 ** 29
+"""Bytes of the largest sidecar and the largest image that are read."""
+SUFFIXES = (".jpg", ".png", ".fits")
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,14 @@ class CacheEntry:
     age: float
 
 
-def cache_key(request, service_name):
+def cache_key(request, source):
     """Name a requested image in the cache.
 
     Parameters
     ----------
     request : `~astromorph.services.base.CutoutRequest`
-    service_name : str
-        The service that gives it.
+    source : str
+        All else that decides the image; see `~astromorph.cutouts.sources.image_source`.
 
     Returns
     -------
@@ -66,9 +71,9 @@ def cache_key(request, service_name):
         64 hexadecimal digits, the same for positions within about 1e-8 degrees and widths within
         1e-6 arcseconds.
     """
-    survey, ra = request.survey, round(request.ra % 360, 8) % 360
-    parts = [survey.name, survey.release, f"{ra:.8f}", f"{round(request.dec, 8) + 0.0:.8f}",
-             f"{request.width:.6f}", int(request.pixels), list(request.bands), service_name]
+    ra = round(request.ra % 360, 8) % 360
+    parts = [source, f"{ra:.8f}", f"{round(request.dec, 8) + 0.0:.8f}", f"{request.width:.6f}",
+             int(request.pixels), list(request.bands)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -118,16 +123,16 @@ class CutoutCache:
         """
         sidecar = self._sidecar(key)
         try:
-            text = sidecar.read_bytes()
+            text = read_plain_file(sidecar, LARGEST_RECORD)
         except OSError:
             return None
-        record = _parse(text)
+        record = _parse(text, key)
         if record is None:
             remove_files(sidecar)
             return None
         path = _image_path(sidecar, record)
         try:
-            data = path.read_bytes()
+            data = read_plain_file(path, LARGEST_IMAGE)
         except FileNotFoundError:
             data = b""
         except OSError:  # which says nothing about the entry
@@ -141,7 +146,7 @@ class CutoutCache:
 
     def __contains__(self, key):
         """Whether there is an entry, without reading it: it may turn out to be damaged."""
-        return self._sidecar(key).is_file()
+        return is_plain_file(self._sidecar(key), LARGEST_RECORD)
 
     def put(self, key, data, meta, *, suffix=".jpg"):
         """Store an entry, in place of an older one.
@@ -164,7 +169,7 @@ class CutoutCache:
             None if it cannot be stored, of which `warn_of_failures` warns.
         """
         sidecar = self._sidecar(key)
-        record = {"sha256": hashlib.sha256(data).hexdigest(), "suffix": suffix,
+        record = {"key": key, "sha256": hashlib.sha256(data).hexdigest(), "suffix": suffix,
                   "stored": time.time(), "meta": _plain(meta)}
         text = json.dumps(record | {"check": _checksum(record)}).encode()
         path = _image_path(sidecar, record)
@@ -186,7 +191,7 @@ class CutoutCache:
                  f"({self._problem}); free space there, or set another cache.", late=True)
 
     @contextmanager
-    def claim(self, key):
+    def claim(self, key, given_up=None):
         """Keep other threads and processes from getting the same image meanwhile.
 
         The system ends the claim of a process that dies. Without a lock, as on a file system that
@@ -196,8 +201,10 @@ class CutoutCache:
         ----------
         key : str
             From `cache_key`.
+        given_up : callable, optional
+            Says, now and then, whether to go on without waiting any longer.
         """
-        lock = self._acquired(key)
+        lock = self._acquired(key, given_up)
         try:
             yield
         finally:
@@ -266,7 +273,7 @@ class CutoutCache:
         for shard in self.folder.glob("[0-9a-f][0-9a-f]"):
             for key, files in list_files(shard).items():
                 try:
-                    yield files, _parse(self._sidecar(key).read_bytes())
+                    yield files, _parse(read_plain_file(self._sidecar(key), LARGEST_RECORD), key)
                 except OSError:
                     yield files, None
 
@@ -280,13 +287,13 @@ class CutoutCache:
                 total, written = evict(shard, quota, key), 0
             self._sizes[shard.name] = total, written
 
-    def _acquired(self, key):
+    def _acquired(self, key, given_up):
         """A lock that is held, or None if locks do not work here."""
         path = self.folder / "locks" / f"{key[:3]}.lock"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path, timeout=LONGEST_CLAIM, is_singleton=True)  # once a thread
-            lock.acquire()
+            lock.acquire(cancel_check=given_up)
         except (OSError, NotImplementedError):
             return None
         return lock
@@ -297,12 +304,16 @@ def _image_path(sidecar, record):
     return sidecar.with_name(f"{sidecar.stem}.{record['sha256'][:8]}{record['suffix']}")
 
 
-def _parse(text):
-    """What a sidecar says, or None if it is damaged."""
+def _parse(text, key):
+    """What the sidecar of a key says, or None if it is damaged, or not one of ours."""
     try:
         record = json.loads(text)
-        return record if record.pop("check") == _checksum(record) else None
-    except (ValueError, KeyError, TypeError, AttributeError):
+        sound = (record.pop("check") == _checksum(record) and record["key"] == key
+                 and re.fullmatch(r"[0-9a-f]{64}", record["sha256"])
+                 and record["suffix"] in SUFFIXES and 0 <= record["stored"] < math.inf
+                 and isinstance(record["meta"].get("survey", ""), str))
+        return record if sound and datetime.fromtimestamp(record["stored"]) else None
+    except Exception:  # anything may be in it
         return None
 
 

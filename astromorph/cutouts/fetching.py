@@ -1,7 +1,7 @@
 """Positions -> images: from the cache, else from the survey's image services in their order."""
 import errno
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,15 +13,19 @@ from astromorph.arguments import check_count
 from astromorph.atomic import write_file
 from astromorph.cutouts.cache import CutoutCache, cache_key
 from astromorph.cutouts.options import FetchOptions
+from astromorph.cutouts.sources import image_source
 from astromorph.errors import FetchError, keeps_result, wrong
 from astromorph.flags import MorphFlag
 from astromorph.images.bands import band_names, band_text
 from astromorph.names import as_names, file_stem
 from astromorph.running.results import add_provenance
 from astromorph.running.streaming import Outcomes, read_ahead, thread_pool
-from astromorph.services import check_image_service, get_image_service
+from astromorph.services import IMAGE_SERVICES, check_image_service, get_image_service
 from astromorph.services.base import CutoutRequest, ServiceImage, is_local
+from astromorph.services.errors import judging
 from astromorph.services.footprints import Footprint
+from astromorph.services.framing import largest_answer
+from astromorph.services.limits import answers_up_to
 from astromorph.services.transport import Transport
 from astromorph.surveys import get_survey
 from astromorph.tables.positions import arcseconds, find_positions
@@ -32,6 +36,7 @@ PIXELS = 212
 """Pixels of a cutout on a side: 50 to an R90 in the frame of the networks, as Galaxy Zoo 2 had."""
 MAX_WIDTH = 3600.0  # arcseconds; only M31 and its like need more
 PREFETCH = 1024
+_FLAGS = sum(MorphFlag)
 
 PROVENANCE = {  # column: (type, unit, description, UCD)
     "cutout_service": (str, None, "Image service that gave the image", "meta.id;meta.dataset"),
@@ -98,6 +103,8 @@ class CutoutFetcher:
                 f"There is none for {self.survey.title}: classify files that you have (images=).")
         for service in self.services:
             check_image_service(service, self.survey)
+        self.sources = [None if is_local(service) else image_source(service, self.survey)
+                        for service in self.services]
         self.cache = _cache(options.cache)
         self.offline = options.offline
         self.max_age = _seconds(options.max_age)
@@ -142,19 +149,19 @@ class CutoutFetcher:
             If there is none; its ``flag`` says why.
         """
         self._check(request, None if self.offline else self._transport)
-        cached = self._cached(request)
-        if cached is not None and self._is_fresh(cached):
-            return _from_entry(cached)
+        cached, fresh = self._cached(request)
+        if fresh:
+            return cached
         errors = []
-        for service in self.services:
+        for service, source in zip(self.services, self.sources):
             try:
-                return self._through(service, request)
+                return self._through(service, source, request)
             except FetchError as error:
                 if error.final:
                     raise
                 errors.append((service, error))
         if cached is not None:
-            return _from_entry(cached, MorphFlag(0) if self.offline else MorphFlag.STALE)
+            return cached if self.offline else _flagged(cached, MorphFlag.STALE)
         raise _combined(errors)
 
     def forecast(self, request):
@@ -174,8 +181,7 @@ class CutoutFetcher:
             self._check(request)
         except FetchError:
             return "refused"
-        if self.cache is not None and any(cache_key(request, service.name) in self.cache
-                                          for service in self.services if not is_local(service)):
+        if any(key in self.cache for key in self._keys(request)):
             return "cached"
         if is_local(self.services[0]):
             return "local"
@@ -204,34 +210,48 @@ class CutoutFetcher:
     def _cached(self, request):
         """The cached image of the first service with a fresh one, else of the first with any."""
         old = None
-        for service in self.services if self.cache is not None else ():
-            entry = None if is_local(service) else self.cache.get(cache_key(request, service.name))
-            if entry is not None and self._is_fresh(entry):
-                return entry
-            old = old or entry
-        return old
+        for key in self._keys(request):
+            entry = self.cache.get(key)
+            image = entry and _from_entry(entry)
+            if image is not None and self._is_fresh(entry):
+                return image, True
+            old = old or image
+        return old, False
+
+    def _keys(self, request):
+        """Where the cache would have the image, by services in their order."""
+        return [cache_key(request, source) for source in self.sources if source is not None
+                ] if self.cache is not None else []
 
     def _is_fresh(self, entry):
         return self.offline or self.max_age is None or entry.age <= self.max_age
 
-    def _through(self, service, request):
+    def _through(self, service, source, request):
         """Get an image from one service, and keep it."""
         if is_local(service):
             return FetchedCutout(service(request, self._transport), service.name)
         if self.offline:
             raise FetchError("working offline, and the cache has no such image; run once without "
                              "offline=True", MorphFlag.NOT_CACHED)
-        if self.cache is None:
-            return FetchedCutout(service(request, self._transport), service.name)
-        key = cache_key(request, service.name)
-        with self.cache.claim(key):
+        if self.cache is None or source is None:
+            return FetchedCutout(self._ask(service, request), service.name)
+        key = cache_key(request, source)
+        with self.cache.claim(key, self._transport.is_closed):
             entry = self.cache.get(key)  # another thread or process may have been faster
-            if entry is not None and self._is_fresh(entry):
-                return _from_entry(entry)
-            image = service(request, self._transport)
+            cutout = entry and self._is_fresh(entry) and _from_entry(entry)
+            if cutout:
+                return cutout
+            image = self._ask(service, request)
             entry = self.cache.put(key, image.data, _meta(image, service.name, request),
                                    suffix=_suffix(image.data))
         return FetchedCutout(image, service.name, entry.path if entry else None)
+
+    def _ask(self, service, request):
+        """Ask one of the known services within the limits of this request, or another one."""
+        if IMAGE_SERVICES.get(service.name) is not service:
+            return service(request, self._transport)
+        with answers_up_to(largest_answer(request)), judging(service.name):
+            return service(request, self._transport)
 
 
 def _cache(cache):
@@ -262,12 +282,24 @@ def _meta(image, service, request):
             "survey": request.survey.name, "release": image.release}
 
 
-def _from_entry(entry, flag=MorphFlag(0)):
+def _from_entry(entry):
+    """The image of an entry, or None if what is said of it cannot be."""
     meta = entry.meta
-    image = ServiceImage(entry.data, meta["url"], meta["bands"], meta["pixel_scale"],
-                         meta["coverage"], MorphFlag(meta["flag"]) | flag,
-                         meta.get("release", ""))
-    return FetchedCutout(image, meta["service"], entry.path)
+    try:
+        texts = [meta[name] for name in ("service", "url", "bands", "release")]
+        scale, coverage, flag = meta["pixel_scale"], meta["coverage"], MorphFlag(meta["flag"])
+        if not (all(isinstance(text, str) for text in texts) and 0 <= coverage <= 1
+                and (scale > 0 or np.isnan(scale)) and 0 <= flag <= _FLAGS):
+            return None
+    except Exception:  # anything may be in it
+        return None
+    service, url, bands, release = texts
+    image = ServiceImage(entry.data, url, bands, float(scale), float(coverage), flag, release)
+    return FetchedCutout(image, service, entry.path)
+
+
+def _flagged(cutout, flag):
+    return replace(cutout, image=replace(cutout.image, flag=cutout.image.flag | flag))
 
 
 def _combined(errors):

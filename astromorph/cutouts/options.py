@@ -5,7 +5,7 @@ from astromorph.arguments import check_names
 
 __all__ = ["PER_HOST", "FetchOptions"]
 
-PER_HOST = 16
+PER_HOST = 6
 """Most requests under way at a time to one host, by default."""
 
 
@@ -32,7 +32,8 @@ class FetchOptions:
         Most requests under way at a time to one host. Fewer are made at first, and after an answer
         that asks for fewer.
     timeout : float
-        Seconds to wait for a connection, or for more of an answer.
+        Seconds for a request and its whole answer; up to four times as many while more than 32
+        kilobytes come per second.
     footprint : bool
         Ask for nothing that lies surely outside of the survey's coverage map, which is asked for
         once at the CDS and kept in the cache; needs ``pip install "astromorph[footprints]"``.

@@ -11,7 +11,7 @@ from astromorph.galaxies.kinds import as_galaxies, as_image
 from astromorph.galaxies.loaded import Loaded
 from astromorph.images import load_frame
 from astromorph.images.fits_planes import band_names
-from astromorph.running.fingerprints import fingerprint
+from astromorph.running.fingerprints import fingerprint, fingerprint_images
 from astromorph.tables.positions import named_column
 
 __all__ = ["GivenImages", "describe_survey", "images_of"]
@@ -76,7 +76,7 @@ class GivenImages:
 
     def _identity(self, images):
         cutout_r90, r90, pixel_scale = map(_sizes_fingerprint, self._sizes)
-        return {"data": "images", "rows": len(self), "images": fingerprint(images),
+        return {"data": "images", "rows": len(self), "images": fingerprint_images(images),
                 "cutout_r90": cutout_r90, "r90": r90, "pixel_scale": pixel_scale,
                 "bands": self._options["bands"], "survey": describe_survey(self._options["survey"])}
 

@@ -14,7 +14,7 @@ from astromorph.galaxies.given import describe_survey
 from astromorph.galaxies.loaded import Loaded, measured_twice
 from astromorph.images import load_frame
 from astromorph.names import file_stem
-from astromorph.running.fingerprints import fingerprint
+from astromorph.running.fingerprints import describe_callable, fingerprint
 from astromorph.tables.positions import find_positions
 
 __all__ = ["SkyPositions"]
@@ -103,8 +103,8 @@ class SkyPositions:
         return {"data": "positions", "rows": len(self),
                 **{name: fingerprint(values) for name, values in frames.items()},
                 "survey": describe_survey(self.survey), "bands": "".join(fetcher.bands),
-                "pixels": fetcher.pixels, "services": [
-                    getattr(service, "source", service.name) for service in fetcher.services]}
+                "pixels": fetcher.pixels,
+                "services": [*map(_told, fetcher.services, fetcher.sources)]}
 
     def load(self, item, size, frame_r90, margin=0):
         """Load one row; see `~astromorph.galaxies.GalaxySource`."""
@@ -153,6 +153,16 @@ class SkyPositions:
         """
         return self._fetcher.fetch(self._fetcher.request(
             self._ra[number], self._dec[number], self._widths[number], self._ids[number]))
+
+
+def _told(service, source):
+    """Which service it is, for a checkpoint."""
+    source = getattr(service, "source", None) or source or describe_callable(service)
+    if source is None:
+        raise wrong("services", "services that a checkpoint can tell from others: functions of a "
+                    "module, or objects that can be pickled", service.name,
+                    "Or say in its attribute source, a text, which images it gives.")
+    return f"{service.name} {fingerprint(source)}"
 
 
 def _told_apart(names, ra, dec):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from contextlib import ExitStack, contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from astromorph.atomic import UNFINISHED, remove_files, write_file
+from astromorph.atomic import UNFINISHED, is_plain_file, remove_files, write_file
 from astromorph.errors import ArgumentTypeError, warn, wrong
+from astromorph.running.parts import are_without_answers, read_part
 from astromorph.running.results import now
 
 __all__ = ["PART_ROWS", "Checkpoint", "open_checkpoint"]
 
 PART_ROWS = 1024
 """Rows of a part: whole chunks of the classifier, so that a run that goes on has the same ones."""
+
+LARGEST_MANIFEST = 2 ** 20
+"""Bytes of the largest manifest that is read."""
 
 # Columns of the provenance, and what they hold where there is no image.
 _TYPES = {str: pa.string(), float: pa.float64()}
@@ -120,10 +125,14 @@ class Checkpoint:
         with ExitStack() as stack, self._explaining():
             if self.folder.exists() and not self.folder.is_dir():
                 raise wrong("checkpoint", "a folder", f"the file {self.folder}")
+            if self.folder.exists():
+                self._check()  # first: a folder that is refused stays as it is
             self.folder.mkdir(parents=True, exist_ok=True)
             self._acquire(stack)
+            begun = self._check()  # again, now that nobody else can write
             remove_files(*self.folder.glob(UNFINISHED))  # of a process that was killed
-            self._open_manifest()
+            if not begun:
+                self._begin()
             self._held = stack.pop_all()
         return self
 
@@ -190,17 +199,11 @@ class Checkpoint:
     def _read(self, start, stop):
         """The table of a part, or None if there is none that can be trusted."""
         path = self._path(start)
-        try:
-            with pq.ParquetFile(path, page_checksum_verification=True) as file:
-                part = file.read()
-        except FileNotFoundError:
+        if not os.path.lexists(path):
             return None
-        except (OSError, UnicodeError, pa.ArrowException):
-            part = None
-        if (part is None or not part.schema.equals(self._schema, check_metadata=True)
-                or not np.array_equal(part["row"].to_numpy(), np.arange(start, stop))):
+        part = read_part(path, self._schema, start, stop)
+        if part is None:
             warn(f"checkpoint: {path} is damaged; its rows are classified again.")
-            return None
         return part
 
     def _path(self, start):
@@ -220,28 +223,46 @@ class Checkpoint:
             warn(f"checkpoint: no lock is to be had in {self.folder} ({error.strerror}); "
                  "see that no other process uses it.")
 
-    def _open_manifest(self):
-        """Check that the folder is that of this run, or make it so."""
+    def _check(self):
+        """Raise unless the folder is that of this run, or may become it; tell which."""
         path = self.folder / "manifest.json"
-        if not path.exists():
+        if not os.path.lexists(path):
             self._check_empty()
-            text = json.dumps({"begun": self.date, "run": self._identity}, indent=1)
-            write_file(path, text.encode(), durable=True)
-            return
-        try:
-            manifest = json.loads(path.read_text())
-            self.date, run = manifest["begun"], dict(manifest["run"])
-        except (ValueError, KeyError, TypeError):
-            raise wrong("checkpoint", "a new or empty folder, or that of an earlier run",
-                        f"{self.folder}, whose {path.name} is damaged or not from astromorph",
-                        _ANEW) from None
+            return False
+        begun, run = self._read_manifest(path)
+        others = run | {"images": self._identity.get("images")} == self._identity != run
+        if others and are_without_answers(self.folder.glob("part-*.parquet"), self._answers):
+            return False
         if differences := list(_differences(run, self._identity)):
             raise wrong("checkpoint", "the folder of this run",
                         f"{self.folder}, of a run with other {', '.join(differences)}",
                         f"Repeat the call of that run. {_ANEW}")
+        self.date = begun
+        return True
+
+    def _read_manifest(self, path):
+        try:
+            if not is_plain_file(path, LARGEST_MANIFEST):
+                raise ValueError("no file of ours")
+            manifest = json.loads(path.read_text())
+            begun, run = manifest["begun"], dict(manifest["run"])
+            if not isinstance(begun, str):
+                raise TypeError("no date")
+            return begun, run
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise wrong("checkpoint", "a new or empty folder, or that of an earlier run",
+                        f"{self.folder}, whose {path.name} is damaged or not from astromorph",
+                        _ANEW) from None
+
+    def _begin(self):
+        remove_files(*self.folder.glob("part-*.parquet"))  # without answers
+        text = json.dumps({"begun": self.date, "run": self._identity}, indent=1)
+        write_file(self.folder / "manifest.json", text.encode(), durable=True)
 
     def _check_empty(self):
-        if others := sorted(path.name for path in self.folder.iterdir() if path.name != "lock"):
+        others = sorted(path.name for path in self.folder.iterdir()
+                        if path.name != "lock" and not fnmatchcase(path.name, UNFINISHED))
+        if others:
             raise wrong("checkpoint", "a new or empty folder, or that of an earlier run",
                         f"{self.folder}, which has no manifest.json but {others[0]!r}", _ANEW)
 

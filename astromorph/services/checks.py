@@ -1,5 +1,6 @@
 """What an answer really is: the image that was asked, a part of it, none, or something else."""
 import io
+import math
 import re
 
 import numpy as np
@@ -13,10 +14,10 @@ from astromorph.flags import MorphFlag
 from astromorph.images import decode_picture
 from astromorph.images.packed import check_packed
 from astromorph.services.framing import celestial, frame_wcs
+from astromorph.services.limits import check_size
 
 __all__ = ["check_fits", "check_picture", "check_planes", "outside", "read_fits"]
 
-_MOST = 2**26  # pixels of all planes of an answer
 # Fractions of the frame. Fully covered images of Galaxy Zoo 2 and Legacy Surveys have less than
 # 0.25 of the color without data and, but for 1 in 1000, 0.02 of it in regions along the border;
 # SkyServer's tile outside the footprint has 0.91.
@@ -80,7 +81,11 @@ def check_picture(data, request, *, pixels, blank=(0, 0, 0), words=False):
 def _decode(data):
     """Channels of a picture, (3, y, x), from 0 to 255, flattened on black."""
     try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
+            check_size(4 * math.prod(picture.size))  # before it is unpacked
         picture = decode_picture(data)
+    except FetchError:
+        raise
     except Exception as error:  # damaged bytes fail anywhere in Pillow
         raise FetchError(f"the service sent a damaged picture: {error!s:.100}",
                          getattr(error, "flag", MorphFlag.UNREADABLE), retry=True) from error
@@ -153,12 +158,13 @@ def read_fits(data):
             hdu = next((hdu for hdu in hdus if hdu.is_image and len(hdu.shape) in (2, 3)), None)
             if hdu is None:
                 raise ValueError("it has no image")
+            check_size(4 * math.prod(hdu.shape))  # before it is unpacked
             if isinstance(hdu, fits.CompImageHDU):
                 check_packed(io.BytesIO(data))
-            if np.prod(hdu.shape, dtype=float) > _MOST:
-                raise ValueError(f"it has shape {hdu.shape}, far more than was asked")
             planes = np.asarray(hdu.data, np.float32)
             return planes.reshape(-1, *planes.shape[-2:]), hdu.header
+    except FetchError:
+        raise
     except Exception as error:  # damaged bytes fail anywhere in astropy
         raise FetchError(f"the service sent a damaged FITS file: {error!s:.100}",
                          MorphFlag.UNREADABLE, retry=True) from error

@@ -1,7 +1,26 @@
-"""Where the image services are; see `conf`."""
-from astropy.config import ConfigItem, ConfigNamespace
+"""Where the image services are (`conf`), which other hosts may be asked, and how often."""
+import re
+import threading
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 
-__all__ = ["Conf", "conf"]
+from astropy.config import ConfigItem, ConfigNamespace
+from urllib3.util import parse_url
+
+from astromorph.errors import FetchError
+from astromorph.flags import MorphFlag
+
+__all__ = ["Conf", "check_address", "conf", "endpoints", "naming", "pace"]
+
+KNOWN = ("sdss.org", "legacysurvey.org", "datalab.noirlab.edu", "alasky.cds.unistra.fr",
+         "alaskybis.cds.unistra.fr", "storage.googleapis.com")  # the last has Rubin's cutouts
+"""Hosts, and domains of hosts, that services may send to, by https or http."""
+PACES = {r"https?://skyserver\.sdss\.org/.*/(tools|SearchTools)/": 1.0}
+"""Seconds between the beginnings of requests to addresses, as SkyServer wants of queries."""
+_PORTS = {"http": 80, "https": 443}
+_named = ContextVar("named", default=None)
+_lock, _next = threading.Lock(), {}
 
 
 class Conf(ConfigNamespace):
@@ -26,3 +45,104 @@ class Conf(ConfigNamespace):
 
 
 conf = Conf()
+
+
+def endpoints(service):
+    """Tell the addresses that a service's images come from.
+
+    Parameters
+    ----------
+    service : str
+        Its name.
+
+    Returns
+    -------
+    list of str
+    """
+    if service.startswith("sdss"):
+        from astroquery.sdss import conf as sdss  # takes a second to import
+
+        return [sdss.skyserver_baseurl, sdss.sas_baseurl]
+    return _configured(service.partition("-")[0])
+
+
+def _configured(beginning=""):
+    """The addresses in `conf`, of all services or of one."""
+    return [getattr(conf, item) for item in conf if item.startswith(beginning)]
+
+
+@contextmanager
+def naming(url):
+    """Name an address whose host may be asked meanwhile, by the same thread.
+
+    Parameters
+    ----------
+    url : str
+    """
+    token = _named.set(url)
+    try:
+        yield
+    finally:
+        _named.reset(token)
+
+
+def check_address(url):
+    """Refuse an address unless its host is a known one.
+
+    Known are the host that is named (`naming`), those of `conf`, and `KNOWN`.
+
+    Parameters
+    ----------
+    url : str
+        Of a service, which may send anywhere.
+
+    Raises
+    ------
+    FetchError
+        If it is no address, or that of another host.
+    """
+    origin = _origin(url)
+    if origin is None:
+        raise FetchError(f"the service gave {url!r:.100} for an address", MorphFlag.UNREADABLE)
+    scheme, host, port = origin
+    known = any(host == name or host.endswith(f".{name}") for name in KNOWN)
+    named = {_origin(each) for each in (_named.get(), *_configured())} - {None}
+    secure = scheme == "https" and port == 443 and any(host == each[1] for each in named)
+    if not (known and port == _PORTS[scheme] or secure or origin in named):
+        raise FetchError(f"the service sends to {scheme}://{host}:{port}, a host that nobody named",
+                         MorphFlag.UNREADABLE)
+
+
+def _origin(url):
+    """Scheme, host and port of an address as urllib3 understands it; None if it is none."""
+    try:
+        parts = parse_url(url or "")
+    except Exception:  # the many ways to write one wrong
+        return None
+    if parts.scheme not in _PORTS or not parts.host:
+        return None
+    return parts.scheme, parts.host.lower(), parts.port or _PORTS[parts.scheme]
+
+
+def pace(url, stopped):
+    """Wait for the turn of a request, where the service wants a pause between two.
+
+    Parameters
+    ----------
+    url : str
+    stopped : `threading.Event`
+        Set when nothing should be asked any more.
+
+    Raises
+    ------
+    FetchError
+        If that is so.
+    """
+    for pattern, seconds in PACES.items():
+        if re.match(pattern, url, re.IGNORECASE):
+            with _lock:
+                now = time.monotonic()
+                turn = max(now, _next.get(pattern, now))
+                _next[pattern] = turn + seconds
+            if stopped.wait(turn - now):
+                raise FetchError("stopped before an answer came", MorphFlag.SERVER_ERROR)

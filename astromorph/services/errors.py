@@ -4,6 +4,7 @@ import json
 import socket
 import ssl
 import urllib.error
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -15,7 +16,11 @@ import urllib3
 from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
 
-__all__ = ["StatusError", "check_status", "translate"]
+__all__ = ["StatusError", "WaitsForItself", "check_status", "judging", "translate"]
+
+
+class WaitsForItself(RuntimeError):
+    """An attempt asks its own host by another call: a mistake in a service's code."""
 
 
 class StatusError(FetchError):
@@ -59,14 +64,14 @@ def _seconds(retry_after):
     """Seconds from now that a Retry-After header means; None if it is missing or unreadable."""
     try:
         return max(0.0, float(int(retry_after)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     try:
         date = parsedate_to_datetime(retry_after)
-    except (TypeError, ValueError):
+        date = date.replace(tzinfo=date.tzinfo or timezone.utc)
+        return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
+    except Exception:  # it reads dates by the letter, whatever letters there are
         return None
-    date = date.replace(tzinfo=date.tzinfo or timezone.utc)
-    return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
 
 
 def _phrase(status):
@@ -80,7 +85,7 @@ def _reason(response):
     """The first line of an answer in plain text, which says what was wrong with the request."""
     if response is None or "text/plain" not in response.headers.get("Content-Type", ""):
         return ""
-    line = response.text.strip().partition("\n")[0]
+    line = response.content[:1000].decode("utf-8", "replace").strip().partition("\n")[0]
     return f": {line:.120}" if line else ""
 
 
@@ -146,6 +151,27 @@ def translate(error, *, host="the service"):
     _, flag, retry, what = meaning
     return FetchError(f"{host}: {what} ({_root(error)})", flag, retry=retry,
                       unreachable=what is _NOBODY)
+
+
+@contextmanager
+def judging(who):
+    """Make a `FetchError` of whatever is raised while a service is asked and its answer looked at.
+
+    An answer is untrusted: it may make any client, reader or check of ours fail in any way.
+
+    Parameters
+    ----------
+    who : str
+        Who is asked.
+    """
+    try:
+        yield
+    except (FetchError, WaitsForItself):
+        raise
+    except Exception as error:
+        raise translate(error, host=who) or FetchError(
+            f"{who}: the answer makes no sense ({_root(error)})",
+            getattr(error, "flag", MorphFlag.UNREADABLE)) from error
 
 
 def _root(error):

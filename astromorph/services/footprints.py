@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 from astropy import units as u
 
-from astromorph.atomic import write_file
+from astromorph.atomic import read_plain_file, write_file
 from astromorph.errors import FetchError, warn, wrong
 from astromorph.flags import MorphFlag
 from astromorph.services.endpoints import conf
+from astromorph.services.limits import answers_up_to
 
 __all__ = ["Footprint"]
 
@@ -82,14 +83,15 @@ class Footprint:
 
     def _kept(self):
         try:
-            return self._path and _read(self._path.read_bytes())
+            return self._path and _read(read_plain_file(self._path, _LARGEST))
         except (OSError, ValueError):
             return None
 
     def _asked(self, transport):
         params = {"expr": f"ID={self._survey.moc}", "get": "moc", "fmt": "ascii", "order": ORDER}
         try:
-            text = transport.get(conf.moc_url, params=params, check=_checked)
+            with answers_up_to(_LARGEST):
+                text = transport.get(conf.moc_url, params=params, check=_checked)
         except FetchError as error:
             warn(f"the coverage map of {self._survey.title} is not to be had, so all positions are "
                  f"asked for: {error}")

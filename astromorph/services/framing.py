@@ -6,8 +6,8 @@ from scipy.ndimage import map_coordinates
 from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
 
-__all__ = ["MAX_SIDE", "celestial", "fine_pixels", "frame_wcs", "native_pixels", "own_bands",
-           "resample_to_frame"]
+__all__ = ["MAX_SIDE", "celestial", "fine_pixels", "frame_wcs", "largest_answer", "native_pixels",
+           "own_bands", "resample_to_frame"]
 
 MAX_SIDE = 3000
 """Most pixels on a side; the Legacy Surveys viewer cuts off more without a word."""
@@ -48,7 +48,7 @@ def celestial(header):
         wcs = WCS(flat, fix=False)
         wcs.wcs.set()
         if wcs.wcs.lng == 0 and wcs.wcs.lat == 1:
-            return wcs
+            return wcs if wcs.naxis == 2 else wcs.celestial
     except Exception as error:  # the many ways to write a WCS wrong
         raise FetchError(f"the image does not tell its place on the sky: {error!s:.100}",
                          MorphFlag.UNREADABLE) from error
@@ -64,6 +64,15 @@ def native_pixels(request, scale=None):
 def fine_pixels(request):
     """Pixels on a side of a frame that loses no detail of native pixels between its own."""
     return max(native_pixels(request), min(request.pixels, MAX_SIDE))
+
+
+def largest_answer(request):
+    """Bytes that no answer about a request needs: a whole frame of SDSS has 13 million.
+
+    Otherwise 8 bytes for each pixel of each band, and as many again for headers and lists.
+    """
+    side = max(fine_pixels(request), 64)
+    return 2 ** 24 + 16 * len(request.bands) * side**2
 
 
 def own_bands(request):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
+from astromorph.services.errors import WaitsForItself
 
 __all__ = ["Host"]
 
@@ -100,8 +101,8 @@ class Host:
         thread = threading.get_ident()
         with self._changed:
             if thread in self._threads:
-                raise RuntimeError(f"an attempt asks {self.name} by another call, which could "
-                                   "wait for itself")
+                raise WaitsForItself(f"an attempt asks {self.name} by another call, which could "
+                                     "wait for itself")
             while True:
                 self._check()
                 quiet = self._quiet_until - self._clock()

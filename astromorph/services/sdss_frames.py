@@ -1,8 +1,9 @@
 """SDSS frames: whole corrected fields, as its Science Archive Server has them."""
+import bz2
+import math
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
-from urllib.error import URLError
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -11,14 +12,16 @@ from astropy.table import Table, unique
 
 from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
-from astromorph.services.checks import outside
+from astromorph.services.checks import outside, read_fits
 from astromorph.services.cubes import cube_image
 from astromorph.services.framing import celestial, fine_pixels, native_pixels, resample_to_frame
+from astromorph.services.limits import unpack
 
 __all__ = ["Frames", "download_frame", "sdss_frames"]
 
 _NEAR = 1 * u.arcmin  # some object is so near wherever SDSS has observed
 _FIELD = ("run", "rerun", "camcol", "field")
+_FOLDERS = (12, "boss"), (17, "eboss"), (math.inf, "prior-surveys/sdss4-dr17-eboss")  # by release
 _KEPT = 9  # frames of 12 MB: three bands of three fields
 _LOCK = threading.Lock()
 _FRAMES = WeakKeyDictionary()  # transport -> its frames
@@ -41,14 +44,6 @@ def sdss_frames(request, transport):
 
 def _release(request):
     return int(request.survey.release.upper().removeprefix("DR"))
-
-
-def _client(transport):
-    from astroquery.sdss import SDSSClass  # takes a second to import
-
-    client = SDSSClass()
-    client._session = transport.session
-    return client
 
 
 def _find_fields(request, transport):
@@ -123,23 +118,12 @@ class Frames:
 
 def download_frame(field, band, release, transport):
     """Flux, header and address of a frame."""
-    from astroquery.sdss import conf
+    from astroquery.sdss import SDSSClass, conf
 
-    matches = Table(rows=[field], names=_FIELD)
-
-    def attempt():
-        try:
-            hdu = _client(transport).get_images(
-                matches=matches, band=band, data_release=release, cache=False,
-                show_progress=False, timeout=transport.timeout)[0][0]
-            return np.asarray(hdu.data, np.float32), hdu.header
-        except (ConnectionError, TimeoutError, URLError):
-            raise
-        except Exception as error:  # damaged bytes fail anywhere in bz2 and astropy
-            raise FetchError(f"the frame is damaged: {error!s:.100}", MorphFlag.UNREADABLE,
-                             retry=True) from error
-
-    plane, header = transport.call(conf.sas_baseurl, attempt)
-    run, _, camcol, number = field
-    name = f"frame-{band}-{run:06d}-{camcol}-{number:04d}.fits.bz2"
-    return plane, header, f"{conf.sas_baseurl}/dr{release}/{name}"
+    folder = next(name for last, name in _FOLDERS if release <= last)
+    url = SDSSClass.IMAGING_URL_SUFFIX.format(
+        base=conf.sas_baseurl, dr=release, instrument=folder, band=band,
+        **dict(zip(_FIELD, field)))
+    planes, header = transport.get(url, check=lambda response: read_fits(
+        unpack(response.content, bz2.BZ2Decompressor)))
+    return planes[0], header, url

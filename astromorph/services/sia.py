@@ -27,7 +27,7 @@ def sia_planes(request, transport):
     pixels, bands = fine_pixels(request), own_bands(request)
 
     def get(url):
-        image, header = transport.get(url, check=lambda response: read_fits(response.content))
+        image, header = transport.follow(url, check=lambda answer: read_fits(answer.content))
         return resample_to_frame(image[0], header, request, pixels), header
 
     middle = bands[len(bands) // 2]

@@ -1,34 +1,24 @@
 """How image services are asked: politely, patiently, and from many threads at once."""
-import io
 import math
-import socket
 import threading
-import time
-from contextlib import suppress
+from http.cookiejar import DefaultCookiePolicy
+from importlib import metadata
 from urllib.parse import urlsplit
-from weakref import WeakSet
 
 import requests
 import tenacity
-import urllib3
-from requests.adapters import HTTPAdapter
 
 from astromorph import __version__
 from astromorph.arguments import check_count, check_number
 from astromorph.errors import FetchError, wrong
-from astromorph.flags import MorphFlag
-from astromorph.services.errors import StatusError, check_status, translate
+from astromorph.services.endpoints import check_address, naming, pace
+from astromorph.services.errors import StatusError, check_status, judging, translate
+from astromorph.services.exchanges import WholeAnswers
 from astromorph.services.hosts import LONGEST_WAIT, Host
+from astromorph.services.limits import Exchange
 
 __all__ = ["StatusError", "Transport", "check_status", "translate"]
 
-CONNECT_TIMEOUT = 10.0
-"""Longest wait for a connection, in seconds."""
-BODY_TIMEOUTS = 4
-"""Timeouts that a whole answer may take, once it has begun."""
-LARGEST_BODY = 256 * 2 ** 20
-"""Bytes of the largest answer that is read; a frame of SDSS has 12 million."""
-CHUNK = 2 ** 16
 BACK_OFF = tenacity.wait_random_exponential(multiplier=0.5, max=20)
 
 
@@ -42,8 +32,8 @@ class Transport:
     per_host : int
         Most attempts under way at a time to one host; fewer at first, and when it asks for less.
     timeout : float
-        Seconds to wait for more of an answer; a connection is waited for 10 s at most, and a whole
-        answer four times as long.
+        Seconds for a request with its redirects and the whole answer; up to four times as many
+        while more than 32 kilobytes come per second. A connection is waited for 10 s at most.
     retries : int
         Attempts after a first one that failed and may succeed later.
 
@@ -52,11 +42,12 @@ class Transport:
     session : `requests.Session`
         For clients of services. Its answers are complete and have a status below 400: it raises
         `~astromorph.errors.FetchError` else, or an exception that `translate` knows. It
-        keeps to the time limits, whatever a client asks for.
+        keeps to the limits, whatever a client asks for: of time, of size, and to the host that
+        `call` names and those that `~astromorph.services.endpoints.check_address` knows.
     timeout : float
     """
 
-    def __init__(self, *, per_host=16, timeout=30.0, retries=6):
+    def __init__(self, *, per_host=6, timeout=30.0, retries=6):
         check_count(per_host, "per_host")
         check_number(timeout, "timeout", "a positive number of seconds",
                      lambda value: 0 < value < math.inf)
@@ -64,7 +55,7 @@ class Transport:
             check_count(retries, "retries")
         self._per_host, self._retries, self.timeout = per_host, retries, timeout
         self._hosts, self._lock, self._stopped = {}, threading.Lock(), threading.Event()
-        self.session = _make_session(per_host, timeout, self._stopped)
+        self.session = _Session(per_host, timeout, self._stopped)
 
     def __enter__(self):
         return self
@@ -80,6 +71,15 @@ class Transport:
         for host in hosts:
             host.wake()
         self.session.close()
+
+    def is_closed(self):
+        """Tell whether `close` was called.
+
+        Returns
+        -------
+        bool
+        """
+        return self._stopped.is_set()
 
     def get(self, url, *, params=None, check=None, on_error=None):
         """Get one resource.
@@ -117,6 +117,29 @@ class Transport:
             return response
         return self.call(url, attempt, check)
 
+    def follow(self, url, **options):
+        """Get a resource whose address a service gave, if its host is known.
+
+        Parameters
+        ----------
+        url : str
+            Perhaps empty, relative, or meant to reach where nobody should.
+        **options
+            As for `get`.
+
+        Returns
+        -------
+        object
+            As for `get`.
+
+        Raises
+        ------
+        `~astromorph.errors.FetchError`
+            Also if `~astromorph.services.endpoints.check_address` refuses the address.
+        """
+        check_address(url)
+        return self.get(url, **options)
+
     def call(self, url, attempt, check=None):
         """Ask a service by a callable, as often as it takes.
 
@@ -137,13 +160,13 @@ class Transport:
         Raises
         ------
         `~astromorph.errors.FetchError`
-            That of the last attempt. Exceptions that `translate` does not know pass unchanged.
+            That of the last attempt. Whatever is raised becomes one.
         """
         host = self._host(url)
         again = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._retries + 1), wait=_wait,
             retry=tenacity.retry_if_exception(_may_succeed), sleep=self._sleep, reraise=True)
-        return again(_attempt, host, attempt, check)
+        return again(_attempt, host, url, attempt, check)
 
     def _sleep(self, seconds):
         self._stopped.wait(seconds)
@@ -160,17 +183,12 @@ class Transport:
             return self._hosts[key]
 
 
-def _attempt(host, attempt, check):
-    with host.slot() as leave:
-        try:
+def _attempt(host, url, attempt, check):
+    with host.slot() as leave, judging(host.name):
+        with naming(url):
             answer = attempt()
-            leave()
-            return answer if check is None else check(answer)
-        except Exception as error:
-            known = translate(error, host=host.name)
-            if known is None or known is error:
-                raise
-            raise known from error
+        leave()
+        return answer if check is None else check(answer)
 
 
 def _may_succeed(error):
@@ -183,91 +201,37 @@ def _wait(state):
     return BACK_OFF(state) if wait is None else wait
 
 
-def _make_session(per_host, timeout, stopped):
-    session = requests.Session()
-    session.headers["User-Agent"] = f"astromorph/{__version__}"
-    # Clients that misread error pages never see them.
-    session.hooks["response"].append(lambda response, **_: check_status(response))
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, _WholeAnswers(timeout, stopped, pool_maxsize=max(per_host, 10)))
-    return session
+class _Session(requests.Session):
+    """Asks known hosts only, each request and its redirects as one `Exchange`."""
 
-
-class _WholeAnswers(HTTPAdapter):
-    """Reads each answer whole and within limits, whichever client asks.
-
-    Clients have time limits of their own, or none, and wait without end for one that trickles.
-    Closing it ends the requests under way, too, whatever they wait for.
-    """
-
-    def __init__(self, timeout, stopped, **options):
+    def __init__(self, per_host, timeout, stopped):
+        super().__init__()
         self._timeout, self._stopped = timeout, stopped
-        self._sockets, self._lock = WeakSet(), threading.Lock()
-        super().__init__(**options)
+        self.headers.update({"User-Agent": user_agent(), "Accept-Encoding": "gzip"})
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        # Clients that misread error pages never see them.
+        self.hooks["response"].append(lambda response, **_: check_status(response))
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, WholeAnswers(timeout, stopped, pool_maxsize=max(per_host, 10)))
 
-    def init_poolmanager(self, *args, **options):
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {
-            scheme: _telling(pool, self._opened)
-            for scheme, pool in self.poolmanager.pool_classes_by_scheme.items()}
-
-    def send(self, request, stream=False, timeout=None, **options):
-        limits = min(CONNECT_TIMEOUT, self._timeout), self._timeout
-        response = super().send(request, stream=True, timeout=limits, **options)
-        with response:
-            body = _read(response.raw, BODY_TIMEOUTS * self._timeout)
-        if self._stopped.is_set():  # the end that `close` made is not that of the answer
-            raise FetchError("stopped before the whole answer came", MorphFlag.SERVER_ERROR)
-        return self.build_response(request, _rebuilt(response.raw, body))
-
-    def close(self):
-        with self._lock:
-            sockets = list(self._sockets)
-        for each in sockets:
-            _shut(each)
-        super().close()
-
-    def _opened(self, connection):
-        with self._lock:
-            self._sockets.add(connection)
-        if self._stopped.is_set():
-            _shut(connection)
+    def send(self, request, **options):
+        """Send a request, also one that a redirect asks for."""
+        check_address(request.url)
+        pace(request.url, self._stopped)
+        with Exchange(self._timeout):
+            return super().send(request, **options)
 
 
-def _telling(pool, opened):
-    """A class of connection pools that calls ``opened`` with each socket that they open."""
-    class Connection(pool.ConnectionCls):
-        def connect(self):
-            super().connect()
-            opened(self.sock)
+def user_agent():
+    """Say who asks: name, version, and where to turn to.
 
-    return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
-
-
-def _shut(connection):
-    """Have whoever reads from a socket, in whichever thread, see its end."""
-    with suppress(OSError):
-        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # TLS need not say goodbye
-
-
-def _read(raw, seconds):
-    """The decoded body of an urllib3 response. It stalls no longer than its socket's timeout."""
-    end, chunks, size = time.monotonic() + seconds, [], 0
-    while chunk := raw.read1(CHUNK, decode_content=True):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            raise FetchError(f"the answer is longer than {LARGEST_BODY} bytes",
-                             MorphFlag.UNREADABLE)
-        if time.monotonic() > end:
-            raise TimeoutError(f"{size} bytes came in {seconds:g} s, and more are missing")
-    return b"".join(chunks)
-
-
-def _rebuilt(raw, body):
-    """An urllib3 response with the body that was read."""
-    headers = raw.headers.copy()
-    for name in ("Content-Encoding", "Transfer-Encoding", "Content-Length"):
-        headers.discard(name)
-    return urllib3.HTTPResponse(io.BytesIO(body), headers, raw.status, reason=raw.reason,
-                                preload_content=False)
+    Returns
+    -------
+    str
+    """
+    try:
+        pages = metadata.metadata("astromorph").get_all("Project-URL") or ()
+    except metadata.PackageNotFoundError:
+        pages = ()
+    contact = next((f" (+{page.rpartition(', ')[2]})" for page in pages), "")
+    return f"astromorph/{__version__}{contact}"

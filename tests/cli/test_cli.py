@@ -20,6 +20,7 @@ from PIL import Image
 
 from astromorph import MorphologyClassifier, __version__, cli, report
 from astromorph.cutouts.cache import CutoutCache, cache_key
+from astromorph.cutouts.sources import image_source
 from astromorph.datasets import load_sample
 from astromorph.flags import MorphFlag
 from astromorph.images import read_cutout
@@ -351,7 +352,7 @@ def test_bad_arguments_for_positions(capsys, arguments, message):
 def test_cache(tmp_path, capsys):
     request = CutoutRequest(10, 1, 30, 212, SURVEYS["sdss"], ("g", "r", "i"))
     cache = CutoutCache(tmp_path)
-    cache.put(cache_key(request, "skyserver"), b"image", {"survey": "sdss"})
+    cache.put(cache_key(request, "source"), b"image", {"survey": "sdss"})
     folder = ["--folder", str(tmp_path)]
     assert cli.main(["cache", "info", *folder]) == 0
     assert "entries    1\n" in capsys.readouterr().out
@@ -548,7 +549,8 @@ def test_dry_run(tmp_path, capsys, loaded, monkeypatch):
     cache = CutoutCache(tmp_path / "cache")
     rows = SkyPositions(table, "sdss", frame_r90=4.24, cache=cache)
     request, _ = next(iter(rows))
-    cache.put(cache_key(request, "viewer-fits"), b"image", {"survey": "sdss"})
+    source = image_source(IMAGE_SERVICES["viewer-fits"], SURVEYS["sdss"])
+    cache.put(cache_key(request, source), b"image", {"survey": "sdss"})
     arguments = ["classify", tmp_path / "cat.fits", "--cache", cache.folder, "--dry-run",
                  "--cutout-r90", "4.24"]
     summary = _json(capsys, arguments)

@@ -33,7 +33,8 @@ class FakeService:
     """Gives a picture, or raises; counts what it was asked."""
 
     def __init__(self, name, error=None, flag=MorphFlag(0)):
-        self.name, self.error, self.flag = name, error, flag
+        self.name = self.source = name
+        self.error, self.flag = error, flag
         self.asked = Counter()
 
     def __call__(self, request, transport):
@@ -231,7 +232,7 @@ def test_interrupted_run_leaves_a_usable_cache(fetch):
         image = service(request, transport)
         first_two.release()
         return image
-    interrupted.name = "one"
+    interrupted.name = interrupted.source = "one"
     with pytest.raises(KeyboardInterrupt):
         fetch(interrupted)
     fetch(service)

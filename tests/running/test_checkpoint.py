@@ -9,6 +9,7 @@ from collections import Counter
 from functools import partial
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy import units as u
@@ -187,7 +188,7 @@ def test_progress_starts_at_what_is_done():
 class Sky:
     """An image service that fails at some rows, and counts what it is asked."""
 
-    name, local = "my-archive", True
+    name, local, source = "my-archive", True, "these pictures"
 
     def __init__(self, jpegs):
         self.images = [path.read_bytes() for path in jpegs]
@@ -484,6 +485,53 @@ def test_damaged_manifest(tmp_path, text):
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(ValueError, match="manifest.json is damaged or not from astromorph"):
         opened(tmp_path).__enter__()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "part-000000000.parquet"])
+def test_what_is_no_file_is_not_opened(tmp_path, name):
+    save(tmp_path / "run", results())
+    path = tmp_path / "run" / name
+    path.unlink()
+    os.mkfifo(path)  # who opens it waits for ever
+    if name == "manifest.json":
+        with pytest.raises(ValueError, match="damaged or not from astromorph"):
+            opened(tmp_path / "run").__enter__()
+    else:
+        back, messages = restored(tmp_path / "run")
+        assert "damaged" in messages[0] and not back.done[:PART].any()
+    assert path.is_fifo()
+
+
+@pytest.mark.parametrize("text", ['{"begun": 5, "run": {}}', "[" * 200_000,
+                                  '{"begun": "x", "run": {"a": "' + 2 ** 20 * "b" + '"}}'])
+def test_manifests_of_others(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(ValueError, match="damaged or not from astromorph"):
+        opened(tmp_path).__enter__()
+    assert os.listdir(tmp_path) == ["manifest.json"]
+
+
+def test_a_refused_folder_stays_as_it_is(tmp_path):
+    for name in (".notes.tmp", ".abcdefgh.part-x", "text.txt"):
+        (tmp_path / name).write_text("mine")
+    before = sorted(os.listdir(tmp_path))
+    with pytest.raises(ValueError, match="new or empty folder"):
+        opened(tmp_path).__enter__()
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize("column, value", [(1, 7e9), (1, -0.1), (1, None), ("morph_flag", 1 << 30)])
+def test_what_no_run_can_have_written_is_done_again(tmp_path, column, value):
+    save(tmp_path / "run", results())
+    path = tmp_path / "run" / parts(tmp_path / "run")[0]
+    table = pq.read_table(path)
+    field = table.schema.field(column)
+    values = table[field.name].to_pylist()
+    values[3] = value
+    pq.write_table(table.set_column(table.schema.get_field_index(field.name), field,
+                                    pa.array(values, field.type)), path, write_page_checksum=True)
+    back, messages = restored(tmp_path / "run")
+    assert "damaged" in messages[0] and not back.done[:PART].any()
 
 
 def test_folders_of_something_else(tmp_path):

@@ -1,18 +1,25 @@
 """How services are asked: repetition, limits for each host, time limits, and what errors mean."""
+import bz2
 import gzip
 import http.client
 import json
 import os
+import re
 import socket
 import ssl
 import struct
 import threading
+import tomllib
 import urllib.error
+import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from email.message import Message
 from email.utils import format_datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import astroquery.exceptions
 import pytest
@@ -22,9 +29,12 @@ import urllib3
 from astropy.utils.data import download_file
 
 from astromorph.flags import MorphFlag
-from astromorph.services import hosts, transport as transport_module
+from astromorph.services import conf, endpoints, hosts, limits
+from astromorph.services import transport as transports
 from astromorph.services.base import FetchError
+from astromorph.services.endpoints import check_address, naming, pace
 from astromorph.services.hosts import FAILURES, FIRST_WINDOW, LONGEST_REST, REST, Host
+from astromorph.services.limits import LONGEST, STEADY, Exchange, answers_up_to, unpack
 from astromorph.services.transport import StatusError, Transport, check_status, translate
 
 BODY = b"all of it"
@@ -271,16 +281,18 @@ def test_check_decides_on_repetition(server, waits):
 
 
 def test_too_long_an_answer(server, monkeypatch):
-    monkeypatch.setattr(transport_module, "LARGEST_BODY", 4)
+    monkeypatch.setattr(limits, "LARGEST_BODY", 100)
     with Transport() as transport:
         error = failure(transport.get, server.url)
-    assert "longer than 4 bytes" in str(error)
+    assert "longer than 100 bytes" in str(error)
     assert len(server.asked) == 1
 
 
-def test_bugs_show(server, waits):
-    with Transport() as transport, pytest.raises(ZeroDivisionError):
-        transport.get(server.url, check=lambda response: 1 / 0)
+def test_whatever_an_answer_makes_fail_is_a_fetch_error(server, waits):
+    with Transport() as transport:
+        error = failure(transport.get, server.url, check=lambda response: 1 / 0)
+    assert error.flag == MorphFlag.UNREADABLE
+    assert "ZeroDivisionError" in str(error) and isinstance(error.__cause__, ZeroDivisionError)
     assert len(server.asked) == 1
 
 
@@ -307,7 +319,8 @@ def test_too_long_a_wait(server, waits):
 @pytest.mark.parametrize("header, seconds", [
     ("5", 5), ("0", 0), ("-3", 0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
     ("Wed, 21 Oct 2015 07:28:00 -0000", 0), ("soon", None), ("", None), ("1e400", None),
-    (None, None)])
+    ("Mon, 99 Xyz 0 0:0:0", None), (400 * "9", None), (5000 * "9", None), ("nan", None),
+    ("\xb2", None), ("Fri, 31 Dec 9999 23:59:59 -9999", None), (None, None)])
 def test_retry_after(header, seconds):
     response = requests.Response()
     response.status_code, response.url = 503, "https://example.org/a"
@@ -611,6 +624,222 @@ def test_wrong_arguments(arguments, message):
 def test_wrong_url(url):
     with Transport() as transport, pytest.raises(ValueError, match="url: expected the address"):
         transport.get(url)
+
+
+def test_close_ends_what_waits_for_a_connection():
+    """A listener whose queue is full answers nobody."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ThreadPoolExecutor(1) as pool, \
+            ExitStack() as others:
+        for _ in range(4):
+            other = others.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(full.getsockname())
+        transport = Transport(timeout=60, retries=0)
+        result = pool.submit(failure, transport.get, f"http://127.0.0.1:{full.getsockname()[1]}/")
+        threading.Event().wait(0.2)
+        assert not result.done()
+        transport.close()
+        assert result.result(5).flag == MorphFlag.SERVER_ERROR  # before the connection times out
+
+
+# One exchange
+
+def test_an_exchange_has_one_deadline():
+    clock = Clock()
+    exchange = Exchange(10, clock)
+    assert exchange.left() == 10
+    clock.now = 4.0
+    assert exchange.left() == 6
+    exchange.came(10**6)  # headers
+    assert exchange.left() == 6
+    exchange.body = 4 * STEADY
+    assert exchange.left() == 10  # as long as more come
+    clock.now = 14.0
+    with pytest.raises(TimeoutError, match="1000000 bytes came in 14 s"):
+        exchange.left()
+    clock.now = LONGEST * 10 - 1.0
+    exchange.body = 10**7
+    assert exchange.left() == 1
+    clock.now += 1
+    with pytest.raises(TimeoutError):
+        exchange.left()
+
+
+def test_redirects_are_of_the_same_exchange():
+    with Exchange(1) as first, Exchange(2) as second:
+        assert first is second
+    with Exchange(2) as third:
+        assert third is not first
+
+
+def slowly(handler):
+    handler.server.released.wait(0.06)
+    handler.answer(302, Location=f"/{len(handler.server.asked)}")
+
+
+def endless_headers(handler):
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    while not handler.server.released.wait(0.01):
+        handler.wfile.write(b"X: y\r\n")
+
+
+def endless_trailers(handler):
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+    while not handler.server.released.wait(0.01):
+        handler.wfile.write(b"X: y\r\n")
+
+
+def endless_nothing(handler):
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")
+    while not handler.server.released.wait(0.001):
+        handler.wfile.write(1000 * gzip.compress(b""))
+
+
+@pytest.mark.parametrize("fault", [slowly, endless_headers, endless_trailers, endless_nothing])
+def test_the_deadline_is_that_of_all_parts(server, fault):
+    server.script = [fault]
+    with Transport(timeout=0.1, retries=0) as transport:
+        assert failure(transport.get, server.url).flag == MorphFlag.TIMED_OUT
+    assert len(server.asked) <= 3
+
+
+def test_limits_hold_through_a_proxy(server):
+    server.script = [Handler.answer, trickling]
+    with Transport(timeout=0.1, retries=0) as transport:
+        transport.session.proxies["http"] = server.url
+        assert transport.get("http://own.example.org/x").content == BODY
+        assert failure(transport.get, "http://own.example.org/x").flag == MorphFlag.TIMED_OUT
+    assert [path for path, _, _ in server.asked] == 2 * ["http://own.example.org/x"]
+
+
+def test_answers_are_bounded_packed_and_unpacked(server):
+    server.script = [lambda handler: handler.answer(body=gzip.compress(bytes(10**6)),
+                                                    Content_Encoding="gzip")]
+    with Transport() as transport:
+        assert len(transport.get(server.url).content) == 10**6
+        with answers_up_to(10**5):
+            assert "longer than 100000" in str(failure(transport.get, server.url))
+        server.script = [lambda handler: handler.answer(body=bytes(10**6))]
+        with answers_up_to(10**5):
+            assert "longer than 100000" in str(failure(transport.get, server.url))
+
+
+def test_packed_answers():
+    parts = [gzip.compress(b"one"), gzip.compress(b"two")]
+    make = partial(zlib.decompressobj, 31)
+    assert unpack(b"".join(parts), make) == b"onetwo"
+    assert unpack(bz2.compress(b"one") + bz2.compress(b""), bz2.BZ2Decompressor) == b"one"
+    for damaged in (parts[0][:-3], parts[0] + b"x", 100 * parts[0], b"", b"nonsense"):
+        with pytest.raises(urllib3.exceptions.DecodeError):
+            unpack(damaged, make)
+
+
+def test_packing_that_nobody_asked_for(server, waits):
+    server.script = [lambda handler: handler.answer(Content_Encoding="br")]
+    with Transport(retries=0) as transport:
+        assert "for which nobody asked" in str(failure(transport.get, server.url))
+    assert server.asked[0][1]["Accept-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("charset", ["undefined", "idna", "rot13", "utf-7", "no such", ""])
+def test_odd_charsets(server, charset):
+    server.script = [lambda handler: handler.answer(
+        400, "caf\u00e9".encode(), Content_Type=f"text/plain; charset={charset}")]
+    with Transport() as transport:
+        error = failure(transport.get, server.url)
+    assert error.response.text == "caf\u00e9" and str(error).endswith(": caf\u00e9")
+
+
+@pytest.mark.parametrize("table", [
+    '<VOTABLE><STREAM href="{}"/></VOTABLE>', '<v:VOTABLE><v:STREAM x:href="{}"/></v:VOTABLE>',
+    '<?xml version="1.0" encoding="utf-16"?><a><STREAM type="simple" href="{}"/>'])
+def test_streams_are_not_followed(server, table):
+    text = table.format(server.url)
+    body = text.encode("utf-16" if "utf-16" in text else "ascii")
+    server.script = [lambda handler: handler.answer(body=body, Content_Type="image/jpeg")]
+    with Transport() as transport:
+        assert "rows elsewhere" in str(failure(transport.get, server.url))
+    assert len(server.asked) == 1
+
+
+def test_cookies_are_not_kept(server):
+    server.script = [lambda handler: handler.answer(Set_Cookie="a=1")]
+    with Transport() as transport:
+        transport.get(server.url)
+        transport.get(server.url)
+        assert not transport.session.cookies
+    assert server.asked[1][1]["Cookie"] is None
+
+
+# Who is asked, how often, and by whom
+
+@pytest.mark.parametrize("url", [
+    "", "/x/y.fits", "file:///etc/hostname", "ftp://127.0.0.1/x", "http://127.0.0.1:99999/x",
+    "http://[::1", "http:///x", "http://169.254.169.254/", "http://127.0.0.1:22/",
+    "http://sdss.org.example.org/", "http://data.sdss.org:8080/", "http://127.0.0.1.nip.io/",
+    "http://datalab.noirlab.edu@example.org/", "http://www.legacysurvey.example.org/"])
+def test_hosts_that_nobody_named(server, url):
+    server.script = [lambda handler: handler.answer(302, Location=url)]
+    with Transport() as transport:
+        assert failure(transport.follow, url).flag == MorphFlag.UNREADABLE
+        if url not in ("", "/x/y.fits", "http:///x"):  # these stay at the host
+            assert not failure(transport.get, server.url).retry
+            assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("url", [
+    "https://data.sdss.org/sas", "http://datalab.noirlab.edu/svc", "https://www.legacysurvey.org/",
+    "https://alaskybis.cds.unistra.fr/x", "https://SkyServer.SDSS.org/dr17"])
+def test_known_hosts(url):
+    check_address(url)
+
+
+def test_named_hosts(server):
+    host = f"http://127.0.0.1:{server.server_port}"
+    with pytest.raises(FetchError, match="nobody named"):
+        check_address(server.url)
+    with naming("http://own.example.org:81/x"):
+        check_address("http://own.example.org:81/y")
+        check_address("https://own.example.org/")  # to be safe is no other place
+        with pytest.raises(FetchError, match="http://own.example.org:80, a host"):
+            check_address("http://own.example.org/")
+    with conf.set_temp("viewer_url", host):
+        check_address(server.url)
+        with Transport() as transport:
+            assert transport.follow(server.url).content == BODY
+
+
+def test_an_attempt_asks_no_other_host(server):
+    with Transport() as transport:
+        error = failure(transport.call, "http://own.example.org/",
+                        lambda: transport.session.get(server.url))
+    assert "nobody named" in str(error) and not server.asked
+
+
+def test_pauses_between_queries(monkeypatch):
+    asked, stopped = [], threading.Event()
+    monkeypatch.setattr(stopped, "wait", lambda seconds: asked.append(seconds))
+    monkeypatch.setattr(endpoints, "_next", {})
+    monkeypatch.setattr(endpoints.time, "monotonic", lambda: 100.0)
+    for path in ("en/tools/search/X_Results.aspx", "SkyServerWS/SearchTools/SqlSearch",
+                 "SkyServerWS/ImgCutout/getjpeg", "en/tools/search/x_sql.aspx?cmd=SELECT"):
+        pace(f"https://skyserver.sdss.org/dr17/{path}", stopped)
+    pace("http://127.0.0.1:80/dr17/en/tools/search/X_Results.aspx", stopped)
+    assert asked == [0, 1, 2]
+    monkeypatch.setattr(stopped, "wait", lambda seconds: True)
+    with pytest.raises(FetchError, match="stopped"):
+        pace("https://skyserver.sdss.org/dr17/en/tools/search/x", stopped)
+
+
+def test_user_agent_has_a_contact(monkeypatch):
+    page = tomllib.loads(Path(__file__).parents[2].joinpath("pyproject.toml").read_text())[
+        "project"]["urls"]["Homepage"]
+    about = Message()
+    about["Project-URL"] = f"Homepage, {page}"
+    monkeypatch.setattr(transports.metadata, "metadata", lambda name: about)
+    assert re.fullmatch(r"astromorph/\S+ \(\+https://\S+\)", transports.user_agent())
+    monkeypatch.setattr(transports.metadata, "metadata", lambda name: Message())
+    assert re.fullmatch(r"astromorph/\S+", transports.user_agent())
 
 
 # What errors of clients mean

@@ -1,0 +1,80 @@
+"""Parts of a checkpoint: Parquet files that are read only if they can be trusted."""
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from astromorph.atomic import is_plain_file
+from astromorph.flags import MorphFlag
+
+__all__ = ["are_without_answers", "read_part"]
+
+LARGEST_PART = 2 ** 26
+"""Bytes of the largest part, packed and unpacked, that is read."""
+
+
+def read_part(path, schema, start, stop):
+    """Read a part.
+
+    Parameters
+    ----------
+    path : path
+    schema : `pyarrow.Schema`
+        What it should hold; answers are its columns of type float32.
+    start, stop : int
+        Its first row, and the one after its last.
+
+    Returns
+    -------
+    `pyarrow.Table` or None
+        None if there is no part there that can be trusted.
+    """
+    try:
+        with _opened(path) as file:
+            about = file.metadata
+            size = sum(about.row_group(n).total_byte_size for n in range(about.num_row_groups))
+            expected = (about.num_rows == stop - start and size <= LARGEST_PART
+                        and file.schema_arrow.equals(schema, check_metadata=True))
+            part = file.read() if expected else None
+    except (OSError, ValueError, pa.ArrowException):
+        return None
+    return part if part is not None and _is_sound(part, start, stop) else None
+
+
+def are_without_answers(paths, answers):
+    """Tell whether no row of some parts has an answer: when the images were not there yet, say.
+
+    Parameters
+    ----------
+    paths : iterable of path
+    answers : list of str
+        Columns of the answers.
+
+    Returns
+    -------
+    bool
+        Also false if a part cannot be read.
+    """
+    try:
+        for path in paths:
+            with _opened(path) as file:
+                columns = file.read(columns=answers)
+            if not all(np.isnan(column.to_numpy()).all() for column in columns):
+                return False
+    except (OSError, ValueError, TypeError, pa.ArrowException):
+        return False
+    return True
+
+
+def _opened(path):
+    if not is_plain_file(path, LARGEST_PART):
+        raise OSError(f"{path} is no part")
+    return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+def _is_sound(part, start, stop):
+    """Whether a part holds these rows, and nothing that no run can have written."""
+    answers = [column.to_numpy() for column in part if column.type == pa.float32()]
+    return (all(not column.null_count for column in part)
+            and np.array_equal(part["row"].to_numpy(), np.arange(start, stop))
+            and all(not np.any((values < 0) | (values > 1)) for values in answers)
+            and not np.any(part["morph_flag"].to_numpy() & ~np.int32(sum(MorphFlag))))
