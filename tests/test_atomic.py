@@ -4,8 +4,8 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from astromorph.atomic import (REPLACE_HINT, UNFINISHED, check_writable, remove_files, write_file,
-                               written_whole)
+from astromorph.atomic import (REPLACE_HINT, UNFINISHED, check_writable, is_plain_file,
+                               read_plain_file, remove_files, write_file, written_whole)
 from astromorph.errors import DestinationError
 
 
@@ -68,3 +68,18 @@ def test_files_that_are_gone_are_removed_too(tmp_path):
     (tmp_path / "a").touch()
     remove_files(tmp_path / "b", tmp_path / "a", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_plain_files(tmp_path):
+    """A pipe, a link, a folder, or what is too large is none; nothing waits for a pipe."""
+    file, pipe, link, folder = (tmp_path / name for name in ("file", "pipe", "link", "folder"))
+    file.write_bytes(b"four")
+    os.mkfifo(pipe)
+    link.symlink_to(file)
+    folder.mkdir()
+    assert is_plain_file(file, 4) and read_plain_file(file, 4) == b"four"
+    for path, largest in ((file, 3), (pipe, 9), (link, 9), (folder, 10**9)):
+        assert not is_plain_file(path, largest) and read_plain_file(path, largest) == b""
+    assert not is_plain_file(tmp_path / "none", 9) and not is_plain_file("\0", 9)
+    with pytest.raises(FileNotFoundError):
+        read_plain_file(tmp_path / "none", 9)

@@ -289,7 +289,7 @@ def _from_entry(entry):
         texts = [meta[name] for name in ("service", "url", "bands", "release")]
         scale, coverage, flag = meta["pixel_scale"], meta["coverage"], MorphFlag(meta["flag"])
         if not (all(isinstance(text, str) for text in texts) and 0 <= coverage <= 1
-                and (scale > 0 or np.isnan(scale)) and 0 <= flag <= _FLAGS):
+                and (scale > 0 or np.isnan(scale)) and 0 <= meta["flag"] <= _FLAGS):
             return None
     except Exception:  # anything may be in it
         return None

@@ -467,6 +467,15 @@ def test_claims_of_one_thread_do_not_wait_for_each_other(cache):
         pass
 
 
+def test_who_gives_up_waits_no_longer(cache):
+    with cache.claim(KEY), ThreadPoolExecutor(1) as pool:
+        def other():
+            with CutoutCache(cache.folder).claim(KEY, lambda: True):
+                return True
+
+        assert pool.submit(other).result(10)
+
+
 def test_a_claim_ends_with_an_error(cache):
     with pytest.raises(ZeroDivisionError), cache.claim(KEY):
         1 / 0

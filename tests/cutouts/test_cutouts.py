@@ -4,6 +4,7 @@ import io
 import threading
 import warnings
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from PIL import Image
 
+from astromorph.cutouts.cache import CutoutCache
 from astromorph.cutouts.fetching import PROVENANCE, CutoutFetcher, fetch_cutouts
 from astromorph.errors import AstromorphWarning
 from astromorph.flags import MorphFlag
-from astromorph.services import FetchError, ServiceImage
+from astromorph.services import FetchError, ServiceImage, conf
+from astromorph.services.transport import Transport
 from astromorph.surveys import SURVEYS
 
 PLACES = SkyCoord([10, 20, 30] * u.deg, [1, 2, 3] * u.deg)
@@ -155,6 +158,43 @@ def test_warning_bits_of_an_image_are_kept(fetch):
     service = FakeService("one", flag=MorphFlag.PARTIAL_FRAME)
     for _ in range(2):
         assert (fetch(service)["morph_flag"] == MorphFlag.PARTIAL_FRAME).all()
+
+
+@pytest.mark.parametrize("change", [
+    {"flag": "x"}, {"flag": 1e300}, {"flag": -1}, {"flag": 1 << 40}, {"coverage": 7.0},
+    {"coverage": None}, {"pixel_scale": 0}, {"pixel_scale": "1"}, {"url": 5}, {"service": None},
+    {"bands": ["r"]}, {"release": {}}, None])
+def test_entries_that_cannot_be_are_fetched_again(fetch, tmp_path, monkeypatch, change):
+    service = FakeService("one")
+    put = CutoutCache.put
+    monkeypatch.setattr(CutoutCache, "put", lambda cache, key, data, meta, **options: put(
+        cache, key, data, {} if change is None else meta | change, **options))
+    fetch(service)
+    monkeypatch.undo()
+    table = fetch(service)
+    assert set(service.asked.values()) == {2} and (table["morph_flag"] == 0).all()
+    fetch(service)
+    assert set(service.asked.values()) == {2}
+
+
+def test_what_cannot_be_told_apart_is_not_cached(fetch, tmp_path):
+    tables = [fetch(lambda request, transport, seed=seed: ServiceImage(
+        jpeg(seed), "here:", "irg", request.pixel_scale), folder=tmp_path / str(seed))
+        for seed in range(2)]
+    assert (tables[0]["cutout_sha256"] != tables[1]["cutout_sha256"]).all()
+
+
+def test_other_records_and_addresses_are_fetched_anew(fetch, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Transport, "get", lambda transport, url, params, check, **options: (
+        asked.append((url, params["layer"])),
+        ServiceImage(jpeg(len(asked)), url, "zrg", params["pixscale"]))[1])
+    for survey in (SURVEYS["legacy"], replace(SURVEYS["legacy"], layer="other")):
+        for address in ("https://one.example", "https://two.example"):
+            with conf.set_temp("viewer_url", address):
+                for _ in range(2):
+                    fetch("viewer", survey=survey)
+    assert len(asked) == len(PLACES) * 4 == len(PLACES) * len(set(asked))
 
 
 def test_local_services_need_no_cache_and_work_offline(fetch, tmp_path):
