@@ -5,8 +5,6 @@ from astromorph.arguments import as_probabilities, check_count
 from astromorph.errors import wrong
 from astromorph.curves import rejection_curve, reliability, roc_curve
 from astromorph.metrics import score
-from astromorph.images import read_cutout
-from astromorph.images.fits_planes import read_planes
 from astromorph.questions import QUESTIONS
 from astromorph.surveys import get_survey
 
@@ -375,6 +373,9 @@ def plot_stretch(image, survey, *, bands=None, ax=None):
     """
     survey = get_survey(survey)
     picture = read_cutout(image, survey=survey, bands=bands).pixels
+    from astromorph.images import read_cutout
+    from astromorph.images.fits_planes import read_planes
+
     planes = read_planes(image, survey=survey, bands=bands).planes
     noise = survey.sky_noise.to_value("nmgy")
     ax = _or_new(ax)

@@ -51,7 +51,7 @@ def _holds_nothing(path, format):
     from astromorph.flags import MorphFlag
     from astromorph.tables import read_table
 
-    if not path.exists():
+    if not (path.is_file() or path.is_dir()):  # a device may never end
         return False
     try:
         with warnings.catch_warnings():

@@ -48,6 +48,8 @@ class PlacedImages(GivenImages):
         Width of the network's frame in R90.
     frames : FrameOptions
         What is known of sizes. R90 is measured where nothing is.
+    needs_wcs : bool
+        Whether to flag also a galaxy that has an image without a WCS for itself.
     **options
         See `~astromorph.galaxies.given.GivenImages`.
 
@@ -57,11 +59,12 @@ class PlacedImages(GivenImages):
         If an argument is not as described.
     """
 
-    def __init__(self, data, images, ra, dec, *, frame_r90, frames=FrameOptions(), **options):
+    def __init__(self, data, images, ra, dec, *, frame_r90, frames=FrameOptions(),
+                 needs_wcs=False, **options):
         super().__init__(data, images, frames=replace(frames, width=None), **options)
         self._ra, self._dec = ra, dec
         self._widths, self._r90 = _sizes(data, frames, frame_r90)
-        self._needs_wcs = frames.width is not None
+        self._needs_wcs = needs_wcs or frames.width is not None
         self._rows = {}
         for row, image in enumerate(self._images):
             self._rows.setdefault(_key(image), []).append(row)
@@ -97,10 +100,11 @@ class PlacedImages(GivenImages):
         shared = self._shows_others(row)
         try:
             place = None if cutout_r90 is not None and not shared else self._place(row)
-        except Exception:  # a picture, no WCS, damaged, missing: taken as a cutout that may say why
+        except Exception as error:  # a picture, no WCS, damaged, missing: a cutout that says why
             loaded = super().load(item, size, frame_r90, margin)
+            told = shared or self._needs_wcs or isinstance(error, _UnusableWCS)
             return loaded._replace(flag=loaded.flag | MorphFlag.NO_WCS) if (
-                loaded.error is None and (shared or self._needs_wcs)) else loaded
+                loaded.error is None and told) else loaded
         if place is None:
             return super().load(item, size, frame_r90, margin)
         try:
@@ -126,13 +130,17 @@ class PlacedImages(GivenImages):
         """An image, open, and x and y of all galaxies that it serves."""
         rows = self._rows[key]
         opened = OpenImage(self._images[rows[0]])
-        return opened, *opened.pixels_of(self._ra[rows], self._dec[rows])
+        try:
+            return opened, *opened.pixels_of(self._ra[rows], self._dec[rows])
+        except Exception as error:  # the many ways to write a WCS wrong
+            raise (_UnusableWCS if opened.has_wcs else ValueError)(str(error)) from error
 
     def _shows_others(self, row):
         """Whether the image of a row is also that of a galaxy elsewhere."""
         rows = self._rows[_key(self._images[row])]
-        return len(rows) > 1 and bool(np.any((np.abs(self._ra[rows] - self._ra[row]) > _SAME)
-                                             | (np.abs(self._dec[rows] - self._dec[row]) > _SAME)))
+        same = ((np.abs(self._ra[rows] - self._ra[row]) <= _SAME)
+                & (np.abs(self._dec[rows] - self._dec[row]) <= _SAME))
+        return len(rows) > 1 and not same.all()
 
     def _load_at(self, row, place, size, frame_r90, margin):
         """A frame around the place of a galaxy in its image."""
@@ -141,7 +149,8 @@ class PlacedImages(GivenImages):
             self._ra, self._dec, self._r90, self._widths))
         label = f"{source_label(self._images[row])} at {ra:.5f} {dec:+.5f}"
         if not np.isfinite(ra + dec):
-            raise CutoutError(f"{label}: no position; fill in the row or remove it",
+            raise CutoutError(f"{label}: the position is missing or not on the sphere; mend the "
+                              "row or remove it",
                               MorphFlag.BAD_COORDINATE)
         if not np.isfinite(x):
             raise CutoutError(f"{label}: the position is outside the image",
@@ -157,6 +166,10 @@ class PlacedImages(GivenImages):
                                       **self._options))
 
         return measured_twice(load, width) if r90 is None else load(width)
+
+
+class _UnusableWCS(ValueError):
+    """An image says where it is on the sky, but not so that it could be used."""
 
 
 def open_images(data, images=None, *, ra=None, dec=None, frame_r90, frames=FrameOptions(),
@@ -187,8 +200,8 @@ def open_images(data, images=None, *, ra=None, dec=None, frame_r90, frames=Frame
         return GivenImages(data, images, frames=frames, **options)
     if isinstance(data, SkyCoord):
         data = Table(dict(zip(("ra", "dec"), find_positions(data) * u.deg)))
-    is_column = isinstance(images, str) and (images in data.colnames or not os.path.isfile(images))
-    given = images_of(data, images) if is_column else [_one_image(images)] * len(data)
+    is_column = isinstance(images, str) and images in data.colnames
+    given = images_of(data, images) if is_column else [_one_image(images, data.colnames)] * len(data)
     place = _positions(data, ra, dec, given, needed=not is_column)
     if place is None:
         if frames.width is not None:
@@ -197,16 +210,18 @@ def open_images(data, images=None, *, ra=None, dec=None, frame_r90, frames=Frame
         return GivenImages(data, given, frames=frames, **options)
     if not is_column and frames.cutout_r90 is not None:
         raise wrong("cutout_r90", "r90= or width=, angles, for galaxies in one image", "cutout_r90")
-    return PlacedImages(data, given, *place, frame_r90=frame_r90, frames=frames, **options)
+    return PlacedImages(data, given, *place, frame_r90=frame_r90, frames=frames,
+                        needs_wcs=not is_column, **options)
 
 
-def _one_image(image):
+def _one_image(image, columns):
     """The one image of all galaxies."""
     image = as_image(image)
-    if not (is_image(image) or isinstance(image, (str, os.PathLike)) and os.path.isfile(image)):
-        raise wrong("images", "the name of a column, or one image with a WCS that shows all "
-                    "galaxies", repr(image) if isinstance(image, os.PathLike)
-                    else type(image).__name__)
+    named = isinstance(image, (str, os.PathLike))
+    if not (is_image(image) or named and os.path.isfile(image)):
+        raise wrong("images", f"the name of a column, one of {columns}, or one image with a WCS "
+                    "that shows all galaxies", f"{os.fspath(image)!r}, which is neither a column "
+                    "nor a file" if named else type(image).__name__)
     return image
 
 
@@ -239,7 +254,7 @@ def _is_cutout(opened, x, y):
 
 def _key(image):
     """What tells images apart: their names, or, in memory, which they are."""
-    return os.fspath(image) if isinstance(image, (str, os.PathLike)) else id(image)
+    return os.path.realpath(image) if isinstance(image, (str, os.PathLike)) else id(image)
 
 
 def _side(opened, x, y, width, wider):

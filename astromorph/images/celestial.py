@@ -9,11 +9,12 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
 from astropy.wcs.wcsapi import HighLevelWCSWrapper
 
-__all__ = ["linear_wcs", "pixel_scale", "pixels_of", "wcs_header"]
+__all__ = ["fault_of_grids", "linear_wcs", "pixel_scale", "pixels_of", "wcs_header"]
 
 _CELESTIAL = (("pos.eq.ra", "pos.eq.dec"), ("pos.galactic.lon", "pos.galactic.lat"),
               ("pos.ecliptic.lon", "pos.ecliptic.lat"))
 _WCS_KEY = re.compile(r"(CTYPE|CRVAL|CRPIX|CUNIT|CDELT|CROTA)[12]$|(CD|PC)[12]_[12]$")
+_SQUARE = 1.1  # sides of pixels, and the angle between them
 _DATE = re.compile("DATE|MJD|OBSGEO")
 
 
@@ -48,8 +49,9 @@ def linear_wcs(header):
     -------
     `~astropy.wcs.WCS` or None
     """
-    cards = [card for card in header.cards if _WCS_KEY.match(card.keyword)]
-    known = all(card.value is not None for card in cards)  # raises where a card is damaged
+    # Damaged cards raise. Copies: what is changed here must not reach the header.
+    cards = [(card.keyword, card.value) for card in header.cards if _WCS_KEY.match(card.keyword)]
+    known = all(value is not None for _, value in cards)
     try:
         plain = fits.Header(cards if known else [])
         for key in ("CTYPE1", "CTYPE2"):
@@ -105,7 +107,8 @@ def pixels_of(wcs, shape, ra, dec):
     Parameters
     ----------
     wcs : object
-        Any celestial WCS of Astropy's interface, or a header that has one.
+        Any celestial WCS of Astropy's interface, or a header that has one, alone or in a tuple
+        with the HDUList that holds its tables of distortions.
     shape : tuple of int
         (y, x) of the image.
     ra, dec : `~numpy.ndarray`, shape (n,)
@@ -140,9 +143,11 @@ def pixels_of(wcs, shape, ra, dec):
 
 def _celestial(wcs):
     """The two axes of a WCS that are on the sky; a header's with all of its distortions."""
-    if isinstance(wcs, fits.Header):
-        # Dates make nothing but warnings.
-        wcs = WCS(fits.Header([card for card in wcs.cards if not _DATE.match(card.keyword)]))
+    header, hdus = wcs if isinstance(wcs, tuple) else (wcs, None)
+    if isinstance(header, fits.Header):
+        # Dates make nothing but warnings. The planes of a cube have one place on the sky.
+        cards = [card for card in header.copy().cards if not _DATE.match(card.keyword)]
+        wcs = WCS(fits.Header(cards), hdus, naxis=2)
     if hasattr(wcs, "celestial"):
         wcs = wcs.celestial
     elif not hasattr(wcs, "world_to_pixel"):
@@ -162,3 +167,45 @@ def _near(sky, shape, positions):
     if not np.isfinite(reach).all() or max(reach) > 20:  # corners off the sky, curved edges
         return np.ones(len(positions), bool)
     return center.separation(positions).deg < 1.5 * max(reach) + 1e-3
+
+
+def fault_of_grids(wcses, shape):
+    """Say why planes cannot be taken pixel by pixel, each pixel for a square of the sky.
+
+    Parameters
+    ----------
+    wcses : list
+        The linear WCS of each plane, or None.
+    shape : tuple of int
+        (y, x) of all.
+
+    Returns
+    -------
+    str or None
+        None where nothing is wrong, or nothing is known.
+    """
+    grids = [grid for grid in (_grid(wcs, shape) for wcs in wcses) if grid is not None]
+    if not grids:
+        return None
+    corner, right, up = grids[0]
+    sides = np.linalg.norm(right - corner) / max(shape[1], 1), np.linalg.norm(up - corner) / max(
+        shape[0], 1)
+    skew = abs(np.dot(right - corner, up - corner)) / (sides[0] * shape[1] * sides[1] * shape[0])
+    if not (max(sides) < _SQUARE * min(sides) and skew < _SQUARE - 1):
+        return "its WCS has pixels that are not square"
+    apart = max(np.linalg.norm(grid - grids[0], axis=1).max() for grid in grids)
+    return "its bands are on different grids" if apart > min(sides) else None
+
+
+def _grid(wcs, shape):
+    """Unit vectors of the first corner and its neighbors; None for what is no linear WCS."""
+    if not isinstance(wcs, WCS):
+        return None
+    try:
+        sky = wcs.celestial
+        lon, lat = np.radians(sky.wcs_pix2world([0, shape[1], 0], [0, 0, shape[0]], 0))
+        lon, lat = (lon, lat) if sky.wcs.lng == 0 else (lat, lon)
+    except Exception:  # it is not used then
+        return None
+    vectors = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]).T
+    return vectors if np.isfinite(vectors).all() else None

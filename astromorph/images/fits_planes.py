@@ -9,7 +9,7 @@ from astropy.nddata.utils import overlap_slices
 from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
 from astromorph.images.bands import band_names, header_band, parse_band, split_bands
-from astromorph.images.celestial import pixel_scale, pixels_of
+from astromorph.images.celestial import fault_of_grids, pixel_scale, pixels_of
 from astromorph.images.flux_units import to_nanomaggies
 from astromorph.images.forms import Files, stored_images
 from astromorph.surveys import SURVEYS, get_survey
@@ -72,9 +72,22 @@ class OpenImage:
         with Files(own) as files:
             self._images = stored_images(source, files)
             self.shape = _one_shape(self._images)
-            self.pixel_scale = pixel_scale(self._images[0].wcs, self.shape)
+            fault = fault_of_grids([image.wcs for image in self._images], self.shape)
+            if fault is not None:
+                raise CutoutError(f"{fault}; resample them to one grid of squares",
+                                  MorphFlag.BAD_SHAPE)
+            self._placed = next((image for image in self._images if image.wcs is not None),
+                                self._images[0])
+            self.pixel_scale = pixel_scale(self._placed.wcs, self.shape)
             self._lock = threading.Lock()
             self.close = weakref.finalize(self, files.pop_all().close)
+
+    @property
+    def has_wcs(self):
+        """Whether anything in it speaks of the sky, right or wrong (bool)."""
+        placed = self._placed
+        header = placed.sky[0] if isinstance(placed.sky, tuple) else {}
+        return placed.wcs is not None or "CTYPE1" in header or "CRVAL1" in header
 
     def __enter__(self):
         return self
@@ -100,7 +113,7 @@ class OpenImage:
         ValueError
             If the image has no celestial WCS.
         """
-        image = self._images[0]
+        image = self._placed
         return pixels_of(image.wcs if image.sky is None else image.sky, self.shape, ra, dec)
 
     def read(self, part=None, *, survey=None, bands=None):

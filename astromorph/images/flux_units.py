@@ -131,6 +131,8 @@ def _zero_point(header):
 def linear_flux(values, header):
     """Undo what was done to the flux: asinh (``BSOFTEN``, Pan-STARRS), a bias (``SOFTBIAS``, SDSS).
 
+    Counts of SDSS have a bias. Calibrated frames keep the card of the counts they were made of.
+
     Parameters
     ----------
     values : `~numpy.ndarray`
@@ -150,6 +152,7 @@ def linear_flux(values, header):
     """
     soft, offset, bias = (_card(header, *each) for each in (
         ("BSOFTEN", 1), ("BOFFSET", 0), ("SOFTBIAS", 0)))
+    bias = 0 if "BUNIT" in header else bias
     if not (0 < soft < np.inf and np.isfinite(offset) and np.isfinite(bias)):
         raise CutoutError("its cards BSOFTEN, BOFFSET or SOFTBIAS are no numbers that can be; get "
                           "it again", MorphFlag.UNREADABLE)

@@ -15,7 +15,7 @@ from astropy.nddata import Cutout2D, NDData
 from astromorph.errors import CutoutError
 from astromorph.fits_layout import PACKED, layout_fault, promised_size
 from astromorph.flags import MorphFlag
-from astromorph.images.bands import light_planes
+from astromorph.images.bands import header_band, light_planes, parse_band
 from astromorph.images.celestial import linear_wcs, wcs_header
 from astromorph.images.flux_units import linear_flux
 from astromorph.images.packed import check_packed
@@ -183,6 +183,11 @@ def _(source: dict, files):
         if others or len(image.shape) != 2:
             raise CutoutError(f"band {name!r} of the dict must hold one 2-D image",
                               MorphFlag.BAD_SHAPE)
+        told, own = header_band(image.header, files.own), parse_band(name, files.own)
+        if told and own and told != own:
+            raise CutoutError(f"the image that the dict calls band {name!r} is of band {told!r}, "
+                              "says its header; exchange them, or delete the wrong card",
+                              MorphFlag.BAD_SHAPE)
         images.append(replace(image, name=str(name)))
     return images
 
@@ -201,11 +206,11 @@ def _from_array(data, mask=None, *, unit=None, **other):
 
 def _light(hdus, data_of, own):
     """The images of a file that are light."""
-    return [_from_hdu(hdu, hdus[0].header, data_of, band)
+    return [_from_hdu(hdu, hdus[0].header, data_of, band, hdus)
             for hdu, band in light_planes(hdus, own)]
 
 
-def _from_hdu(hdu, primary, data_of, band=None):
+def _from_hdu(hdu, primary, data_of, band=None, hdus=None):
     """An image of a file, or one that may become a file's."""
     _check_shape(hdu.shape)
     header = hdu.header
@@ -222,7 +227,7 @@ def _from_hdu(hdu, primary, data_of, band=None):
         bad = data == blank if data.dtype.kind in "iu" and blank is not None else None
         return linear_flux(_as_flux(data, bad), header)
 
-    return StoredImage(hdu.shape, read, header, linear_wcs(where), where, name=band)
+    return StoredImage(hdu.shape, read, header, linear_wcs(where), (where, hdus), name=band)
 
 
 def _whole(hdu):

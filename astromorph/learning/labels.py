@@ -5,7 +5,7 @@ import numpy as np
 from astropy.table import Table
 
 from astromorph.arguments import as_floats, as_labels, as_probabilities, check_number
-from astromorph.errors import ArgumentTypeError, wrong
+from astromorph.errors import ArgumentTypeError, warn, wrong
 from astromorph.learning.matching import find_identifiers, identifiers, match_labels
 from astromorph.learning.votes import PLAIN, VoteColumns, as_unknown, has_votes
 from astromorph.printing import printable
@@ -234,7 +234,7 @@ def read_labels(data, labels, questions, *, key=None):
         raise wrong("key", "a table of labels to go with", type(labels).__name__)
     if labels is None:
         _check_labeled(data, questions)
-        labels = labels_of(data, questions)
+        labels = labels_of(data, questions).select(questions)
     elif isinstance(labels, Table):
         labels = labels_of(labels, questions, key=key)
     if isinstance(labels, Labels):
@@ -259,6 +259,9 @@ def _of_galaxies(data, labels, questions, key):
     if shared and all(mine[name] == theirs[name] for name in shared):
         return values  # the same rows
     matched = match_labels(mine, theirs, values)
+    if matched is None and len(values) == len(data):
+        warn("The labels are taken in the order of the rows, as no column names the galaxies in "
+             "both tables. If the order may differ, name such a column by key=.")
     return values if matched is None else matched
 
 

@@ -33,7 +33,8 @@ def identifiers(data, key=None):
     -------
     dict of str to list
         By the name in lower case and without separators, the identifiers as text, None where
-        missing.
+        missing. Columns of other names whose texts or whole numbers are all different come with
+        a question mark before theirs.
 
     Raises
     ------
@@ -47,11 +48,15 @@ def identifiers(data, key=None):
         data = Table({"file": [os.fspath(name) for name in names]})
     if key is not None and key not in data.colnames:
         raise wrong("key", f"the name of a column, one of {data.colnames}", repr(key))
-    return {_form(name): [_plain(each) for each in as_names(data[name])]
-            for name in ([key] if key is not None else data.colnames)
-            if (key is not None or _form(name) in _FILES + _IDS)
-            and getattr(data[name], "ndim", 0) == 1
-            and getattr(getattr(data[name], "dtype", None), "kind", "V") in "SUOiuf"}
+    found = {}
+    for name in [key] if key is not None else data.colnames:
+        usual = key is not None or _form(name) in _FILES + _IDS
+        if getattr(data[name], "ndim", 0) == 1 and getattr(
+                getattr(data[name], "dtype", None), "kind", "V") in ("SUOiuf" if usual else "SUiu"):
+            values = [_plain(each) for each in as_names(data[name])]
+            if usual or None not in values and 1 < len(set(values)) == len(values):
+                found[_form(name) if usual else f"?{_form(name)}"] = values
+    return found
 
 
 def find_identifiers(names, key):
@@ -105,7 +110,7 @@ def match_labels(galaxies, labeled, values):
         If rows of one name have different labels.
     """
     pairs = [(mine, theirs) for mine, theirs in product(galaxies, labeled)
-             if mine == theirs or mine in _FILES and theirs in _FILES + _IDS
+             if mine == theirs and mine[0] != "?" or mine in _FILES and theirs in _FILES + _IDS
              or theirs in _FILES and mine in _IDS]
     exact = [(mine, theirs) for mine, theirs in pairs
              if mine == theirs or mine in _FILES and theirs in _FILES]
@@ -113,7 +118,7 @@ def match_labels(galaxies, labeled, values):
         [pair for pair in pairs if pair not in exact], galaxies, labeled)
     if not found:
         if not exact:
-            return None
+            return _by_content(galaxies, labeled, values)
         mine, theirs = exact[0]
         raise wrong("labels", f"names that the galaxies have in the column {theirs!r}, as "
                     f"{_first(galaxies[mine])}", f"none of them, as {_first(labeled[theirs])}")
@@ -127,6 +132,16 @@ def match_labels(galaxies, labeled, values):
                         "Choose one by key.")
         rows = [one or other for one, other in zip(rows, others)]
     return _gathered(rows, values)
+
+
+def _by_content(galaxies, labeled, values):
+    """Labels by a column with another name than usual, if its content leaves no doubt."""
+    pairs = [(mine, theirs) for mine, theirs in product(galaxies, labeled) if theirs[0] == "?"
+             and (mine == theirs or mine in _FILES)]
+    for rows in _matches(pairs, galaxies, labeled):
+        if all(rows) or len({row for mine in rows for row in mine}) == len(values):
+            return _gathered(rows, values)
+    return None
 
 
 def _matches(pairs, galaxies, labeled):

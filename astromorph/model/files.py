@@ -11,7 +11,7 @@ from safetensors.numpy import save
 from astromorph.atomic import written_whole
 from astromorph.errors import wrong
 from astromorph.model.card import FORMAT
-from astromorph.surveys import SURVEYS, Survey
+from astromorph.surveys import BUNDLED, SURVEYS, Survey
 
 __all__ = ["DEFAULT", "bundled", "digest", "find_bundled", "read_weights", "write_weights"]
 
@@ -152,7 +152,7 @@ def find_bundled(survey="sdss", network=None):
     files = bundled()
     record = survey if isinstance(survey, Survey) else SURVEYS.get(str(survey).strip().lower())
     wanted = (record.name if record else str(survey).lower(), str(network or DEFAULT).lower())
-    if record and wanted in files:
+    if record and wanted in files and _looks_alike(record, BUNDLED.get(record.name)):
         return record, files[wanted], None
     others = [SURVEYS[name] for name, kind in files if kind == wanted[1] and name not in _SHARED]
     if not record or not others:
@@ -160,6 +160,12 @@ def find_bundled(survey="sdss", network=None):
         raise wrong("survey, network", f"one of the bundled weights, {there}", wanted)
     owner = _nearest(record, others)
     return record, files[owner.name, wanted[1]], owner
+
+
+def _looks_alike(survey, other):
+    """Whether images of two records look alike, whatever else differs: a name alone tells little."""
+    return other is None or all(getattr(survey, name) == getattr(other, name) for name in (
+        "rgb", "scales", "offset", "softening", "pixel_scale"))
 
 
 def _nearest(survey, others):

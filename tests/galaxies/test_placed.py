@@ -136,7 +136,7 @@ def in_ccddata(flux, header, tmp_path):
 
 def in_files_of_bands(flux, header, tmp_path):
     for band in "gr":
-        fits.writeto(tmp_path / f"{band}.fits", flux, header)
+        fits.writeto(tmp_path / f"{band}.fits", flux, make_header(FILTER=band))
     return {band: tmp_path / f"{band}.fits" for band in "gr"}
 
 
@@ -400,3 +400,72 @@ def test_a_cutout_that_the_galaxy_fills_is_framed_as_given(off):
     given, _ = load_frame(image, SIZE, frame_r90=FRAME)
     assert flag & MorphFlag.NO_SIZE and not flag & MorphFlag.MEASURED_SIZE
     assert np.array_equal(pixels, given) == (off == 0)
+
+
+@pytest.mark.parametrize("projection", ["ZEA", "SIN", "STG", "ARC", "CAR", "TAN"])
+def test_far_from_the_reference_point(flux, projection):
+    """The projection counts there, and reading the scale leaves the header as it is."""
+    header = make_header(ctype=(f"RA---{projection}", f"DEC--{projection}"), crval=(150, 30))
+    header["CRPIX1"] = header["CRPIX2"] = 28201
+    table, hdu = catalog(header.copy()), fits.PrimaryHDU(flux, header.copy())
+    for k, (pixels, _) in enumerate(frames(table, hdu)):
+        cut = fits.PrimaryHDU(Cutout2D(flux, PLACES[k], 61).data, make_header())
+        np.testing.assert_array_equal(
+            pixels, load_frame(cut, SIZE, frame_r90=FRAME, r90=R90.value)[0])
+    assert hdu.header["CTYPE1"] == f"RA---{projection}"
+
+
+def test_distortions_of_a_cube(flux):
+    """Its third axis must not keep the WCS from being used."""
+    header = make_header(CTYPE1="RA---TAN-SIP", CTYPE2="DEC--TAN-SIP", A_ORDER=2, B_ORDER=2,
+                         A_2_0=1e-3, B_0_2=-2e-3, BANDS="gri")
+    cube = fits.PrimaryHDU(np.stack([flux, 2 * flux, 3 * flux]), header)
+    assert [flag for _, flag in frames(catalog(header), cube)] == [0] * 3
+    elsewhere = Table({"ra": [10.0], "dec": [2.0]})
+    assert [flag for _, flag in frames(elsewhere, cube)] == [MorphFlag.OUTSIDE_FOOTPRINT]
+
+
+@pytest.mark.parametrize("cards", [{"A_ORDER": 2, "CTYPE1": "RA---TAN-SIP",
+                                    "CTYPE2": "DEC--TAN-SIP", "A_2_0": 1e-9},
+                                   {"CPDIS1": "LOOKUP"}, {"CTYPE2": "GLAT-TAN"}])
+def test_a_wcs_that_cannot_be_used_is_told(tmp_path, flux, cards):
+    """The image may still be a cutout of its galaxy, but nobody knows."""
+    fits.writeto(tmp_path / "m.fits", flux, make_header(**cards))
+    table = Table({"ra": [10.0], "dec": [2.0], "file": [str(tmp_path / "m.fits")]})
+    (_, flag), = frames(table, "file")
+    assert flag & MorphFlag.NO_WCS
+
+
+@pytest.mark.parametrize("change", [{"CRPIX1": 140.0}, {"CRVAL1": 10.0},
+                                    {"CDELT1": -0.8 / 3600, "CDELT2": 0.8 / 3600}])
+def test_bands_on_different_grids_are_refused(flux, change):
+    hdus = [fits.ImageHDU(flux, make_header(FILTER=band), name=band) for band in "gri"]
+    assert frames(catalog(make_header()), fits.HDUList([fits.PrimaryHDU(), *hdus]))[0][1] == 0
+    hdus[1].header.update(change)
+    table = catalog(make_header())
+    for image in (fits.HDUList([fits.PrimaryHDU(), *hdus]), dict(zip("gri", hdus))):
+        assert frames(table, image)[0][1] == MorphFlag.BAD_SHAPE
+
+
+@pytest.mark.parametrize("cards", [{"CDELT2": 0.12 / 3600}, {"CDELT2": 1.0},
+                                   {"PC1_2": 0.9, "PC1_1": 1.0, "PC2_1": 0.0, "PC2_2": 1.0}])
+def test_pixels_that_are_no_squares_are_refused(flux, cards):
+    hdu = fits.PrimaryHDU(flux, make_header(**cards))
+    assert frames(catalog(make_header()), hdu)[0][1] == MorphFlag.BAD_SHAPE
+
+
+def test_a_dict_of_bands_that_are_others_is_refused(flux):
+    hdus = {band: fits.PrimaryHDU(flux, make_header(FILTER=other))
+            for band, other in zip("gri", "irg")}
+    assert frames(catalog(make_header()), hdus)[0][1] == MorphFlag.BAD_SHAPE
+
+
+def test_one_picture_by_several_names(tmp_path):
+    picture(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").symlink_to(tmp_path / "a.jpg")
+    table = Table({"ra": [10.0, 10.1], "dec": [0.0, 0.0],
+                   "file": [str(tmp_path / f"{name}.jpg") for name in "ab"]})
+    assert all(flag & MorphFlag.NO_WCS for _, flag in frames(table, "file", r90=None))
+    table["ra"][1] = np.nan
+    assert all(flag & MorphFlag.NO_WCS for _, flag in frames(table, "file", r90=None))
+    assert frames(table[:1], tmp_path / "a.jpg", r90=None)[0][1] & MorphFlag.NO_WCS
