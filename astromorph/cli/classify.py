@@ -120,7 +120,7 @@ def _finish(args, outcome, meta):
     rows, classified = outcome["rows"], outcome["classified"]
     nothing = rows > 0 and classified == 0
     why = ", ".join(f"{name} {count}" for name, count in outcome["flags"].items())
-    say(args, f"Classified {classified} of {rows} galaxies" + (f" ({why})." if nothing else "."))
+    say(args, f"Classified {classified} of {rows} galaxies" + (f" ({why})." if why else "."))
     origin = {name: meta.get(key) for name, key in {
         "network": "MORPHNET", "survey": "MORPHSRV", "weights": "MORPHWGT",
         "images": "MORPHIMG"}.items() if meta.get(key)}

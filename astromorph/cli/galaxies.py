@@ -261,6 +261,8 @@ def _check(args, files, positions):
         for name in _SKY:
             if getattr(args, name, None) not in (None, False):
                 error(f"--{name.replace('_', '-')} goes with --positions")
+    if args.hdu is not None and not (positions or args.images):
+        error("--hdu goes with a table")
     if args.local is None and (args.local_pattern or args.local_width is not None):
         error("--local-pattern and --local-width go with --local")
     if args.dec is not None and args.ra is None:

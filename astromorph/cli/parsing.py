@@ -17,7 +17,10 @@ _UNITS = ((re.compile(r"\b([\d.]+) \* u\.(\w+)"), r"\1\2"),
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports a wrong argument in one line, without the usage above it."""
+    """Reports a wrong argument in one line, without the usage above it; takes whole options only."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options, allow_abbrev=False)
 
     def parse_args(self, args=None, namespace=None):
         """Of an unknown option, name the nearest one of the command."""

@@ -154,7 +154,11 @@ def _pixel_scales(data, value):
 
 def _numbers(value, n):
     """One width in R90, or one per row."""
-    values = as_floats(value, "cutout_r90")
+    unit = getattr(value, "unit", None)
+    if unit is not None and unit != u.dimensionless_unscaled:
+        raise wrong("cutout_r90", "a number of R90", f"the unit {unit}",
+                    "Sizes as angles are r90= and, with positions, width=.")
+    values = as_floats(getattr(value, "value", value), "cutout_r90")
     if values.ndim and values.shape != (n,):
         raise wrong("cutout_r90", f"one number or {n}, one per galaxy", f"shape {values.shape}")
     if not values.ndim and not 0 < values < np.inf:

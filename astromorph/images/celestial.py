@@ -15,6 +15,7 @@ _CELESTIAL = (("pos.eq.ra", "pos.eq.dec"), ("pos.galactic.lon", "pos.galactic.la
               ("pos.ecliptic.lon", "pos.ecliptic.lat"))
 _WCS_KEY = re.compile(r"(CTYPE|CRVAL|CRPIX|CUNIT|CDELT|CROTA)[12]$|(CD|PC)[12]_[12]$")
 _SQUARE = 1.1  # sides of pixels, and the angle between them
+_APART = 2  # pixels; frames of SDSS in two bands are one apart
 _DATE = re.compile("DATE|MJD|OBSGEO")
 
 
@@ -194,7 +195,7 @@ def fault_of_grids(wcses, shape):
     if not (max(sides) < _SQUARE * min(sides) and skew < _SQUARE - 1):
         return "its WCS has pixels that are not square"
     apart = max(np.linalg.norm(grid - grids[0], axis=1).max() for grid in grids)
-    return "its bands are on different grids" if apart > min(sides) else None
+    return "its bands are on different grids" if apart > _APART * min(sides) else None
 
 
 def _grid(wcs, shape):

@@ -18,6 +18,8 @@ _IDS = ("name", "id", "objid", "objname", "object", "objectid", "galaxy", "galax
         "idstr", "iauname", "sourceid", "targetid", "dr7objid", "dr8objid", "specobjid", "lsid",
         "coaddobjectid", "assetid", "zooniverseid")
 
+_MISSING = {"", "nan", "none", "null", "--", "n/a", "-9999", "-9999.0"}
+
 
 def identifiers(data, key=None):
     """Find the columns that tell which galaxy a row is about.
@@ -53,10 +55,18 @@ def identifiers(data, key=None):
         usual = key is not None or _form(name) in _FILES + _IDS
         if getattr(data[name], "ndim", 0) == 1 and getattr(
                 getattr(data[name], "dtype", None), "kind", "V") in ("SUOiuf" if usual else "SUiu"):
-            values = [_plain(each) for each in as_names(data[name])]
+            values = [_plain(each) for each in as_names(_exact(data[name], name))]
             if usual or None not in values and 1 < len(set(values)) == len(values):
                 found[_form(name) if usual else f"?{_form(name)}"] = values
     return found
+
+
+def _exact(column, name):
+    """A column of identifiers; numbers that have lost digits tell nobody apart."""
+    if column.dtype.kind == "f" and np.any(np.abs(np.ma.filled(column, 0)) >= 2**53):
+        raise wrong("labels", "identifiers as whole numbers or text", f"{name!r} of type "
+                    f"{column.dtype}, which keeps 16 digits", "Read the column as text or int64.")
+    return column
 
 
 def find_identifiers(names, key):
@@ -131,7 +141,20 @@ def match_labels(galaxies, labeled, values):
                         f"two that name different rows for galaxy {clash[0]}",
                         "Choose one by key.")
         rows = [one or other for one, other in zip(rows, others)]
+    _check_agreement(exact, galaxies, labeled, rows)
     return _gathered(rows, values)
+
+
+def _check_agreement(pairs, galaxies, labeled, rows):
+    """Raise where galaxies have another name in one column than the rows that another one gave."""
+    for mine, theirs in pairs:
+        form = _stem if mine in _FILES else str
+        for name, found in zip(galaxies[mine], rows):
+            others = {labeled[theirs][row] for row in found} - {None}
+            if name is not None and others and form(name) not in map(form, others):
+                raise wrong("labels", "columns of names that agree with each other",
+                            f"{name!r} and {min(others)!r} in {theirs!r} for one galaxy",
+                            "Choose one column by key.")
 
 
 def _by_content(galaxies, labeled, values):
@@ -216,6 +239,8 @@ def _plain(name):
     if name is None:
         return None
     name = name.strip()
+    if name.lower() in _MISSING:
+        return None
     return name[:-2] if re.fullmatch(r"[0-9]{1,15}\.0", name) else name
 
 

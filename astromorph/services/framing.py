@@ -47,7 +47,9 @@ def celestial(header):
     try:
         wcs = WCS(flat, fix=False)
         wcs.wcs.set()
-        if wcs.wcs.lng == 0 and wcs.wcs.lat == 1:
+        modern = wcs.wcs.radesys.strip().upper() in ("", "ICRS", "FK5") and not (
+            abs(wcs.wcs.equinox - 2000) > 0)  # NaN if it is not told
+        if (wcs.wcs.lng, wcs.wcs.lat, wcs.wcs.lngtyp.strip()) == (0, 1, "RA") and modern:
             return wcs if wcs.naxis == 2 else wcs.celestial
     except Exception as error:  # the many ways to write a WCS wrong
         raise FetchError(f"the image does not tell its place on the sky: {error!s:.100}",

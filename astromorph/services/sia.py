@@ -7,6 +7,7 @@ import numpy as np
 
 from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
+from astromorph.images.bands import header_band
 from astromorph.services.checks import outside, read_fits
 from astromorph.services.cubes import cube_image
 from astromorph.services.endpoints import conf
@@ -26,20 +27,24 @@ def sia_planes(request, transport):
     tiles = _tiles(found, request)
     pixels, bands = fine_pixels(request), own_bands(request)
 
-    def get(url):
+    def get(url, band):
         image, header = transport.follow(url, check=lambda answer: read_fits(answer.content))
+        told = header_band(header, request.survey.bands)
+        if told is not None and told.lower() != band.lower():
+            raise FetchError(f"the archive sent an image in band {told} instead of {band}",
+                             MorphFlag.MISSING_BAND)
         return resample_to_frame(image[0], header, request, pixels), header
 
     middle = bands[len(bands) // 2]
     best, tile = None, None
     for urls in tiles:
-        plane, header = get(urls[middle])
+        plane, header = get(urls[middle], middle)
         covered = np.isfinite(plane).mean()
         if best is None or covered > best[0]:
             best, tile = (covered, plane, header), urls
         if covered > _COVERED:
             break
-    images = {band: best[1:] if band == middle else get(tile[band]) for band in bands}
+    images = {band: best[1:] if band == middle else get(tile[band], band) for band in bands}
     planes = {name: images[band][0] for name, band in zip(request.bands, bands)}
     headers = [header for _, header in images.values()]
     return cube_image(planes, headers, request, tile[bands[0]])

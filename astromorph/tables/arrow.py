@@ -59,7 +59,11 @@ def read_parquet(path):
     """Read a Parquet file."""
     from pyarrow import parquet
 
-    return from_arrow(parquet.ParquetFile(path).read())
+    data = parquet.ParquetFile(path).read()
+    # Masks and mixins that astropy has written as columns of their own are for it to put together.
+    if b"__serialized_columns__" in (data.schema.metadata or {}).get(_YAML, b""):
+        return Table.read(path, format="parquet")
+    return from_arrow(data)
 
 
 def _to_array(column):

@@ -48,7 +48,8 @@ def read_fits(path, hdu=None):
     with fits.open(path, character_as_bytes=True) as hdus:  # in which astropy sees missing text
         chosen = _choose(hdus, path) if hdu is None else _named(hdus, hdu)
         table, header = Table.read(chosen, format="fits"), chosen.header
-    _describe(table, header)
+    if len(table.columns) == header["TFIELDS"] and set(table.colnames) == set(_names(header)):
+        _describe(table, header)
     _decode(table)
     return table
 
@@ -124,6 +125,10 @@ def _has_positions(hdu):
                                          for number in range(len(names))]))
 
 
+def _names(header):
+    return [header.get(f"TTYPE{number}") for number in range(1, header["TFIELDS"] + 1)]
+
+
 def _describe(table, header):
     for number in range(1, header["TFIELDS"] + 1):
         about = {attribute: table.meta.pop(f"{key}{number}", None)
@@ -138,7 +143,7 @@ def _describe(table, header):
 def _decode(table):
     for name in table.colnames:
         column = table[name]
-        if column.dtype.kind == "S":
+        if getattr(getattr(column, "dtype", None), "kind", "O") == "S":
             text = np.char.decode(np.ma.filled(column, b""), "utf-8", "replace")
             table[name] = like(column, text, np.ma.getmaskarray(column))
 

@@ -159,9 +159,11 @@ def arcseconds(data, value, argument):
     if isinstance(value, str):
         name, column = value, named_column(data, value, argument)
     unit = angle_unit(getattr(column, "unit", None))
+    if getattr(getattr(column, "dtype", None), "kind", "f") in "bcmM":
+        raise wrong(argument, "numbers", f"{name!r} of type {column.dtype}")
     if unit is None and _IN_ARCSEC.fullmatch(_form(name)):
         unit = u.arcsec
-    if unit is None or not unit.is_equivalent(u.arcsec):
+    if not isinstance(unit, u.UnitBase) or not unit.is_equivalent(u.arcsec):
         if isinstance(value, Real) and not isinstance(value, bool):
             raise wrong(argument, "an angle with its unit", f"the number {value:g}",
                         f"If it is in arcseconds, pass {argument}={value} * u.arcsec.")
@@ -265,10 +267,12 @@ def _by_ucd(table, word=""):
     """Names of the only columns with UCDs pos.eq.ra and pos.eq.dec that hold a word, or None."""
     found = {"ra": [], "dec": []}
     for name in table.colnames:
+        if re.search("19[05]0", name):  # the equinox
+            continue
         info = table[name].info
         ucds = f"{(info.meta or {}).get('ucd', '')} {info.description or ''}".lower()
         match = re.search(rf"(?<!\S)pos[._]eq[._](ra|dec)(?![a-z])\S*{word}", ucds)
-        if match:
+        if match and not re.search("arith|offset|stat.error", ucds):
             found[match[1]].append(name)
     return (*found["ra"], *found["dec"]) if all(len(v) == 1 for v in found.values()) else None
 
@@ -319,6 +323,8 @@ def _read(column, decimal, sexagesimal):
             return as_float(value) * decimal.to(u.deg)
         except ValueError:
             pass
+        if _has_other_sense(value, sexagesimal == u.hourangle):
+            return np.nan
         try:
             return Angle(value, sexagesimal).deg
         except (ValueError, TypeError):
@@ -328,6 +334,19 @@ def _read(column, decimal, sexagesimal):
         warnings.simplefilter("ignore", IllegalSecondWarning)
         warnings.simplefilter("ignore", IllegalMinuteWarning)
         return np.array([read(value) for value in column.tolist()], float)
+
+
+def _has_other_sense(text, hours):
+    """Whether a text is no right ascension, or no declination, though it can be read as an angle.
+
+    Hours are no declination, west is no right ascension, and a sign and a direction are too many.
+    """
+    signed, end = text[:1] in ("-", "+"), text[-1:]
+    if end == "S" and re.search("[dhm']", text, re.IGNORECASE):  # seconds
+        end = ""
+    if hours:
+        return end in tuple("NSWnw") or signed and end in tuple("Ee")
+    return "h" in text.lower() or end in tuple("EWew") or signed and end in tuple("NSn")
 
 
 def size_column(data):

@@ -118,7 +118,7 @@ def test_classify_writes_a_table(capsys, tmp_path, stub, suffix):
     assert stub.options["survey"] == "des"
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err == "Classified 1 of 2 galaxies.\n"
+    assert captured.err == "Classified 1 of 2 galaxies (UNREADABLE 1).\n"
     assert [path.name for path in tmp_path.iterdir()] == [output.name]
 
 

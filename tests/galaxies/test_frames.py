@@ -149,3 +149,8 @@ def test_the_frame_is_part_of_what_the_rows_are(pictures):
                    "pixel_scale": 1 * u.arcsec}), ({}, {"cutout_r90": 4.24}))]
     known = [str(source.identity()) for source in sources]
     assert len(set(known)) == len(known)
+
+
+def test_a_width_in_r90_has_no_unit():
+    with pytest.raises(ValueError, match="a number of R90.*arcsec"):
+        FrameOptions(cutout_r90=8 * u.arcsec).of_images(["a.jpg"], 1)

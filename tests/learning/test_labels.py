@@ -465,3 +465,48 @@ def test_labels_go_to_the_galaxy_of_their_name(data):
 def test_what_is_no_number_is_no_label(cell):
     with pytest.raises(TypeError, match="expected an array of numbers"):
         make_labels(Table({"disk": ["1", "0", cell]}))
+
+
+def reversed_labels(names, column):
+    """Labels of four galaxies in another order, under a name that nobody knows."""
+    return Table({column: names[::-1], "disk": [1, 0, 1, 0], "edge_on": [0] * 4, "bar": [0] * 4})
+
+
+@pytest.mark.parametrize("column", ["specobj", "my_id"])
+def test_labels_are_joined_by_what_the_columns_hold(column):
+    """A column of the same name and the same different values, whatever it is called."""
+    names = [11, 22, 33, 44]
+    galaxies = Table({column: names, "n": [1, 1, 2, 2]})
+    found = read_labels(galaxies, reversed_labels(names, column), QUESTIONS)
+    assert found[:, 0].tolist() == [0, 1, 0, 1]
+    files = [f"folder/{name}.jpg" for name in names]
+    found = read_labels(files, reversed_labels([f"{name}.jpg" for name in names], column),
+                        QUESTIONS)
+    assert found[:, 0].tolist() == [0, 1, 0, 1]
+
+
+def test_the_order_of_the_rows_is_said():
+    galaxies = Table({"ra": [1.0, 2.0, 3.0, 4.0]})
+    labels = reversed_labels([11, 22, 33, 44], "specobj")
+    with pytest.warns(AstromorphWarning, match="in the order of the rows.*by key="):
+        assert read_labels(galaxies, labels, QUESTIONS)[:, 0].tolist() == [1, 0, 1, 0]
+
+
+def test_names_that_tell_nobody_apart():
+    """Floats that have lost digits are refused; texts for missing ones match nothing."""
+    ids = np.array([1237648720693755918, 1237648720693755919], np.int64)
+    labels = Table({"objid": ids, "disk": [1, 0], "edge_on": [0, 0], "bar": [0, 0]})
+    with pytest.raises(ValueError, match="whole numbers or text.*16 digits"):
+        read_labels(Table({"objid": ids.astype(float)}), labels, QUESTIONS)
+    galaxies = Table({"name": ["nan", "None", "-9999", "a"]})
+    labels = Table({"name": galaxies["name"], "disk": [1, 1, 1, 0], "edge_on": [0] * 4,
+                    "bar": [0] * 4})
+    assert np.isnan(read_labels(galaxies, labels[::-1], QUESTIONS)[:3]).all()
+
+
+def test_names_that_contradict_each_other():
+    galaxies = Table({"objid": [1, 2], "name": ["a", "b"]})
+    labels = Table({"objid": [9, 2], "name": ["a", "b"], "disk": [1, 0], "edge_on": [0, 0],
+                    "bar": [0, 0]})
+    with pytest.raises(ValueError, match="agree with each other.*'1' and '9'"):
+        read_labels(galaxies, labels, QUESTIONS)

@@ -228,3 +228,28 @@ def test_wrong_sizes(r90, message):
 
 def test_one_position_has_one_size():
     assert find_sizes(SkyCoord(1, 2, unit="deg"), r90=3 * u.arcsec).tolist() == [3]
+
+
+def test_texts_of_another_sense():
+    """Hours are no declination, west is no right ascension, and one sign is enough."""
+    table = Table({"ra": ["10 30 00", "10 30 00 W", "10 30 00", "10 30 00", "10 30 00"],
+                   "dec": ["-2 30 00", "-2 30 00", "5h", "-2:30:00S", "2:30:00S"]})
+    ra, dec = find_positions(table)
+    np.testing.assert_allclose(ra, [157.5, np.nan, np.nan, np.nan, 157.5])
+    np.testing.assert_allclose(dec, [-2.5, np.nan, np.nan, np.nan, -2.5])
+
+
+def test_other_equinoxes_and_offsets_are_no_positions():
+    table = Table({"RAB1950": [1.0], "DEB1950": [2.0], "off_x": [1.0], "off_y": [1.0]})
+    for name, ucd in (("RAB1950", "pos.eq.ra"), ("DEB1950", "pos.eq.dec"),
+                      ("off_x", "pos.eq.ra;arith.diff"), ("off_y", "pos.eq.dec;arith.diff")):
+        table[name].meta["ucd"] = ucd
+    with pytest.raises(ValueError, match="no positions"):
+        find_positions(table)
+
+
+@pytest.mark.parametrize("column", [[True, False], np.array([1 + 1j, 2]),
+                                    np.array(["2020-01-01"] * 2, "M8[D]")])
+def test_sizes_that_are_no_numbers(column):
+    with pytest.raises(ValueError, match="expected numbers"):
+        find_sizes(Table({"petroR90_r": column}))

@@ -492,3 +492,19 @@ def test_probabilities_are_shown_with_four_digits_and_kept_whole(tmp_path, name,
     write_table(table, tmp_path / NAMES[name])
     assert np.float32(read_table(tmp_path / NAMES[name])["P_disk"][0]) == np.float32(9.5392985e-05)
     assert not recwarn
+
+
+@pytest.mark.parametrize("ending", ["fits", "parquet", "ecsv"])
+def test_what_astropy_wrote_in_parts_is_put_together(tmp_path, ending):
+    """Masks and positions, which it keeps in columns of their own."""
+    path = tmp_path / f"table.{ending}"
+    table = QTable({"name": MaskedColumn(["a", "b"], mask=[False, True]),
+                    "mag": MaskedColumn([17.0, 18.0], mask=[True, False]),
+                    "place": SkyCoord([1, 2], [3, 4], unit="deg"), "r90": [5, 6] * u.arcsec})
+    table.write(path)
+    found = read_table(path)
+    assert found.colnames == ["name", "mag", "place", "r90"]
+    assert found["mag"].mask.tolist() == [True, False] and found["name"].mask.tolist() == [
+        False, True]
+    np.testing.assert_allclose(found["place"].dec.deg, [3, 4])
+    np.testing.assert_array_equal(find_sizes(found, r90="r90"), [5, 6])
