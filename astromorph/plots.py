@@ -371,11 +371,11 @@ def plot_stretch(image, survey, *, bands=None, ax=None):
     --------
     astromorph.images.fit_stretch : Find the stretch from some images.
     """
-    survey = get_survey(survey)
-    picture = read_cutout(image, survey=survey, bands=bands).pixels
     from astromorph.images import read_cutout
     from astromorph.images.fits_planes import read_planes
 
+    survey = get_survey(survey)
+    picture = read_cutout(image, survey=survey, bands=bands).pixels
     planes = read_planes(image, survey=survey, bands=bands).planes
     noise = survey.sky_noise.to_value("nmgy")
     ax = _or_new(ax)

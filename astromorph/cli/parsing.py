@@ -17,7 +17,7 @@ _UNITS = ((re.compile(r"\b([\d.]+) \* u\.(\w+)"), r"\1\2"),
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports a wrong argument in one line, without the usage above it; takes whole options only."""
+    """Reports a wrong argument in one line, without the usage above it; options are whole."""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options, allow_abbrev=False)

@@ -66,8 +66,9 @@ class PlacedImages(GivenImages):
         self._widths, self._r90 = _sizes(data, frames, frame_r90)
         self._needs_wcs = needs_wcs or frames.width is not None
         self._rows = {}
-        for row, image in enumerate(self._images):
-            self._rows.setdefault(_key(image), []).append(row)
+        self._keys = _keys(self._images)
+        for row, key in enumerate(self._keys):
+            self._rows.setdefault(key, []).append(row)
         self._open = lru_cache(_OPEN_IMAGES)(self._opened)
         self._lock = Lock()
 
@@ -117,7 +118,7 @@ class PlacedImages(GivenImages):
 
     def _place(self, row):
         """The image of a row, open, and x and y of its galaxy."""
-        key = _key(self._images[row])
+        key = self._keys[row]
         if len(self._rows[key]) == 1:
             opened, x, y = self._opened(key)
         else:
@@ -137,7 +138,7 @@ class PlacedImages(GivenImages):
 
     def _shows_others(self, row):
         """Whether the image of a row is also that of a galaxy elsewhere."""
-        rows = self._rows[_key(self._images[row])]
+        rows = self._rows[self._keys[row]]
         same = ((np.abs(self._ra[rows] - self._ra[row]) <= _SAME)
                 & (np.abs(self._dec[rows] - self._dec[row]) <= _SAME))
         return len(rows) > 1 and not same.all()
@@ -201,7 +202,8 @@ def open_images(data, images=None, *, ra=None, dec=None, frame_r90, frames=Frame
     if isinstance(data, SkyCoord):
         data = Table(dict(zip(("ra", "dec"), find_positions(data) * u.deg)))
     is_column = isinstance(images, str) and images in data.colnames
-    given = images_of(data, images) if is_column else [_one_image(images, data.colnames)] * len(data)
+    given = (images_of(data, images) if is_column
+             else [_one_image(images, data.colnames)] * len(data))
     place = _positions(data, ra, dec, given, needed=not is_column)
     if place is None:
         if frames.width is not None:
@@ -230,7 +232,7 @@ def _positions(table, ra, dec, images, needed):
     try:
         return find_positions(table, ra=ra, dec=dec)
     except (TypeError, ValueError):
-        shared = len(set(map(_key, images))) < len(images)
+        shared = len(set(_keys(images))) < len(images)
         if needed or ra is not None or dec is not None or shared and has_positions(table):
             raise
         return None
@@ -252,9 +254,11 @@ def _is_cutout(opened, x, y):
     return off < 0.1 * side and side * opened.pixel_scale <= MEASURE_WIDTHS[1]
 
 
-def _key(image):
-    """What tells images apart: their names, or, in memory, which they are."""
-    return os.path.realpath(image) if isinstance(image, (str, os.PathLike)) else id(image)
+def _keys(images):
+    """What tells images apart: their files, or, in memory, which they are."""
+    files = {}
+    return [files[image] if image in files else files.setdefault(image, os.path.realpath(image))
+            if isinstance(image, (str, os.PathLike)) else id(image) for image in images]
 
 
 def _side(opened, x, y, width, wider):

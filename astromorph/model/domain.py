@@ -166,5 +166,6 @@ class DomainWatch:
         if text := self.complaint():
             warn(f"{text} those that the weights were trained on. Their probabilities may be off. "
                  "First suspect the frame: say how wide the images are in R90 of their galaxies "
-                 "(cutout_r90=), or how large the galaxies are (r90=). If the frame is right, align the images (align), or "
-                 "adapt the weights with a few hundred labels (adapt).", late=True)
+                 "(cutout_r90=), or how large the galaxies are (r90=). If the frame is right, "
+                 "align the images (align), or adapt the weights with a few hundred labels "
+                 "(adapt).", late=True)

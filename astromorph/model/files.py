@@ -163,7 +163,7 @@ def find_bundled(survey="sdss", network=None):
 
 
 def _looks_alike(survey, other):
-    """Whether images of two records look alike, whatever else differs: a name alone tells little."""
+    """Whether images of two records look alike: that their names are equal tells little."""
     return other is None or all(getattr(survey, name) == getattr(other, name) for name in (
         "rgb", "scales", "offset", "softening", "pixel_scale"))
 
