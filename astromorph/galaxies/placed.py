@@ -2,7 +2,7 @@
 import os
 from bisect import bisect_left
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from threading import Lock
 
 import numpy as np
@@ -256,9 +256,9 @@ def _is_cutout(opened, x, y):
 
 def _keys(images):
     """What tells images apart: their files, or, in memory, which they are."""
-    files = {}
-    return [files[image] if image in files else files.setdefault(image, os.path.realpath(image))
-            if isinstance(image, (str, os.PathLike)) else id(image) for image in images]
+    real = cache(os.path.realpath)
+    return [real(image) if isinstance(image, (str, os.PathLike)) else id(image)
+            for image in images]
 
 
 def _side(opened, x, y, width, wider):
