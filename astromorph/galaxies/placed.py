@@ -20,7 +20,7 @@ from astromorph.images import load_frame
 from astromorph.images.fits_planes import ImagePart, OpenImage
 from astromorph.images.reading import source_label
 from astromorph.running.fingerprints import fingerprint
-from astromorph.tables.positions import find_positions, has_positions, size_column
+from astromorph.tables.positions import find_positions, has_positions
 
 __all__ = ["PlacedImages", "open_images"]
 
@@ -63,7 +63,7 @@ class PlacedImages(GivenImages):
                  needs_wcs=False, **options):
         super().__init__(data, images, frames=replace(frames, width=None), **options)
         self._ra, self._dec = ra, dec
-        self._widths, self._r90 = _sizes(data, frames, frame_r90)
+        self._widths, self._r90 = self._sizes_at(data, frames, frame_r90)
         self._needs_wcs = needs_wcs or frames.width is not None
         self._rows = {}
         self._keys = _keys(self._images)
@@ -71,6 +71,17 @@ class PlacedImages(GivenImages):
             self._rows.setdefault(key, []).append(row)
         self._open = lru_cache(_OPEN_IMAGES)(self._opened)
         self._lock = Lock()
+
+    def _sizes_at(self, data, frames, frame_r90):
+        """Widths in arcseconds of the parts to read, and R90, None where it is to be measured."""
+        if frames.cutout_r90 is not None:
+            return np.full((2, len(self)), np.nan)
+        r90 = self._sizes[1]
+        if r90 and isinstance(r90[0], float):
+            r90 = r90 * u.arcsec
+        else:
+            r90 = None if frames.width is not None and not frames.measured else MEASURE
+        return replace(frames, r90=r90).of_positions(data, len(self), frame_r90)
 
     def __exit__(self, *exception):
         self._open.cache_clear()
@@ -236,15 +247,6 @@ def _positions(table, ra, dec, images, needed):
         if needed or ra is not None or dec is not None or shared and has_positions(table):
             raise
         return None
-
-
-def _sizes(table, frames, frame_r90):
-    """Widths in arcseconds of the parts to read, and R90, None where it is to be measured."""
-    if frames.cutout_r90 is not None:
-        return np.full((2, len(table)), np.nan)
-    if frames.r90 is None and frames.width is None and size_column(table) is None:
-        frames = FrameOptions(r90=MEASURE)
-    return frames.of_positions(table, len(table), frame_r90)
 
 
 def _is_cutout(opened, x, y):

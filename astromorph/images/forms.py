@@ -224,10 +224,19 @@ def _from_hdu(hdu, primary, data_of, band=None, hdus=None):
 
     def read(part):
         data = _whole(hdu) if part is None else data_of(hdu, *part)
+        _check_scaled(data, hdu.header)
         bad = data == blank if data.dtype.kind in "iu" and blank is not None else None
         return linear_flux(_as_flux(data, bad), header)
 
     return StoredImage(hdu.shape, read, header, linear_wcs(where), (where, hdus), name=band)
+
+
+def _check_scaled(data, header):
+    """Refuse integers that were read without their scale, as HDULists can be opened."""
+    signed = data.dtype.kind == "i" and header["BITPIX"] != 8  # unsigned ones keep their BZERO
+    if data.dtype.kind in "iu" and header.get("BSCALE", 1) != 1 or signed and header.get("BZERO"):
+        raise CutoutError("its HDUList was opened without BSCALE and BZERO; open it by "
+                          "fits.open(path)", MorphFlag.BAD_SHAPE)
 
 
 def _whole(hdu):

@@ -12,6 +12,7 @@ from astropy.wcs import WCS
 from PIL import Image
 
 from astromorph import MorphFlag, decode_flags
+from astromorph.errors import AstromorphWarning
 from astromorph.galaxies import placed
 from astromorph.galaxies.placed import open_images
 from astromorph.images import load_frame
@@ -469,3 +470,24 @@ def test_one_picture_by_several_names(tmp_path):
     table["ra"][1] = np.nan
     assert all(flag & MorphFlag.NO_WCS for _, flag in frames(table, "file", r90=None))
     assert frames(table[:1], tmp_path / "a.jpg", r90=None)[0][1] & MorphFlag.NO_WCS
+
+
+def test_a_size_column_that_cannot_be_used_is_told_once(classifier, tmp_path, flux):
+    """R90 is then measured, as the warning says."""
+    fits.writeto(tmp_path / "m.fits", flux, make_header())
+    table = catalog(make_header())
+    table["R90"] = [5.0, 5.0, 5.0] * u.mag
+    with pytest.warns(AstromorphWarning) as said:
+        found = classifier.classify(table, images=tmp_path / "m.fits")
+    assert sum("R90 is not taken" in str(each.message) for each in said) == 1
+    assert all(flag & MorphFlag.MEASURED_SIZE for flag in found["morph_flag"])
+
+
+def test_an_hdulist_opened_without_its_scale_is_refused(tmp_path, flux):
+    hdu = fits.PrimaryHDU(flux.copy(), make_header())
+    hdu.scale("int16", bscale=1e-3, bzero=2)
+    hdu.writeto(tmp_path / "m.fits")
+    for options, flag in (({}, MorphFlag.MISSING_BAND),
+                          ({"do_not_scale_image_data": True}, MorphFlag.BAD_SHAPE)):
+        with fits.open(tmp_path / "m.fits", **options) as hdus:
+            assert {flag for _, flag in frames(catalog(make_header()), hdus)} == {flag}
