@@ -34,7 +34,8 @@ class PlacedImages(GivenImages):
 
     A frame is cut out around each position, where the image has a celestial WCS. An image that
     serves many rows is opened once and read in parts. An image without a WCS is taken as a cutout
-    of its galaxy; where it serves galaxies at several positions, their rows are flagged.
+    of its galaxy; where it serves galaxies at several positions, their rows are flagged, unless
+    ``cutout_r90`` says that it is one.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ class PlacedImages(GivenImages):
             loaded = super().load(item, size, frame_r90, margin)
             told = shared or self._needs_wcs or isinstance(error, _UnusableWCS)
             return loaded._replace(flag=loaded.flag | MorphFlag.NO_WCS) if (
-                loaded.error is None and told) else loaded
+                told and loaded.error is None and cutout_r90 is None) else loaded
         if place is None:
             return super().load(item, size, frame_r90, margin)
         try:

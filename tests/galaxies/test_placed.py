@@ -272,6 +272,11 @@ def test_without_a_wcs_positions_count_for_nothing(tmp_path):
     assert [bool(flag & MorphFlag.NO_WCS) for _, flag in frames(table[1:3], "file", r90=None)] == [
         False, False]
     assert all(flag & MorphFlag.NO_WCS for _, flag in frames(table, "file", r90=None))
+    from astromorph.galaxies import FrameOptions
+
+    with open_images(table, "file", frame_r90=FRAME,
+                     frames=FrameOptions(cutout_r90=FRAME)) as source:
+        assert not any(source.load(item, SIZE, FRAME).flag & MorphFlag.NO_WCS for item in source)
     table["dec"] = table["ra"] = 10.0
     assert not any(flag & MorphFlag.NO_WCS for _, flag in frames(table, "file", r90=None))
 

@@ -133,7 +133,7 @@ def test_one_warning_names_the_remedies():
     assert (table["morph_flag"] == MorphFlag.UNUSUAL).all() and not table["P_disk"].mask.any()
     text, = [str(each.message) for each in said]
     assert "6 of 6 images look unlike" in text
-    assert (text.index("cutout_r90=, --cutout-r90") < text.index("(align)")
+    assert (text.index("cutout_r90=") < text.index("r90=)") < text.index("(align)")
             < text.index("(adapt)"))
 
 
