@@ -63,6 +63,8 @@ def _write_ecsv(table, path):
         kind = getattr(getattr(table[name], "dtype", None), "kind", None)
         if kind == "M":
             table[name] = plain(table[[name]])[name]
+        elif kind == "m":  # which its reader cannot read
+            check_cells(table[name], "ECSV")
         elif kind in ("U", "S"):
             check_cells(table[name], "ECSV", most=99, control=_LINE_ENDS)
             if number == 0 and any(str(value).startswith("#") for value in table[name].flat):

@@ -508,3 +508,10 @@ def test_what_astropy_wrote_in_parts_is_put_together(tmp_path, ending):
         False, True]
     np.testing.assert_allclose(found["place"].dec.deg, [3, 4])
     np.testing.assert_array_equal(find_sizes(found, r90="r90"), [5, 6])
+
+
+def test_spans_of_time_are_refused_by_ecsv(tmp_path):
+    """Its reader could not read the file."""
+    table = Table({"exposure": np.array([1, 2], "m8[s]")})
+    with pytest.raises(ValueError, match="exposure.*type timedelta64"):
+        check_columns(table, "ecsv")
