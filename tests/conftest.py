@@ -6,8 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.wcs import WCS
+from hypothesis import settings
 
 from astromorph.surveys import SURVEYS
+
+# The same examples in every run: a failure can be repeated.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -126,7 +126,7 @@ def angle_unit(unit):
     """
     if unit is None or not str(unit).strip(" \"'[]()"):
         return None
-    if getattr(unit, "physical_type", None) == "angle":
+    if isinstance(unit, u.UnitBase) and _is_angle(unit):
         return unit
     word = str(unit).strip(" \"'[]()").lower()
     for form in (word, re.sub("s$", "", word)):
@@ -137,6 +137,13 @@ def angle_unit(unit):
     if isinstance(unit, str):
         unit = u.Unit(unit, parse_strict="silent")
     return unit if isinstance(unit, u.UnitBase) else u.UnrecognizedUnit(str(unit))
+
+
+def _is_angle(unit):
+    try:
+        return unit.is_equivalent(u.arcsec)
+    except OverflowError:  # of high powers, as d63 for a day
+        return False
 
 
 def _form(name):
@@ -163,7 +170,7 @@ def arcseconds(data, value, argument):
         raise wrong(argument, "numbers", f"{name!r} of type {column.dtype}")
     if unit is None and _IN_ARCSEC.fullmatch(_form(name)):
         unit = u.arcsec
-    if not isinstance(unit, u.UnitBase) or not unit.is_equivalent(u.arcsec):
+    if not isinstance(unit, u.UnitBase) or not _is_angle(unit):
         if isinstance(value, Real) and not isinstance(value, bool):
             raise wrong(argument, "an angle with its unit", f"the number {value:g}",
                         f"If it is in arcseconds, pass {argument}={value} * u.arcsec.")
@@ -302,7 +309,7 @@ def _degrees(column, name, sexagesimal):
         unit = None
     if unit in (u.hour, u.hourangle) and sexagesimal == u.hourangle:
         unit = u.hourangle
-    elif unit is not None and (unit == u.hourangle or not unit.is_equivalent(u.deg)):
+    elif unit is not None and (unit == u.hourangle or not _is_angle(unit)):
         raise wrong(name, "degrees, another unit of angle, or hours of right ascension",
                     f"unit {unit}")
     if text and column.ndim == 1:

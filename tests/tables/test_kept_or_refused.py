@@ -151,7 +151,10 @@ def test_any_unit_of_angle(text):
     table = Table({"ra": [1.0], "dec": [2.0], "petroR90_r": [3.0]})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table["petroR90_r"].unit = u.Unit(text, parse_strict="silent")
+        try:
+            table["petroR90_r"].unit = u.Unit(text, parse_strict="silent")
+        except (OverflowError, u.UnitScaleError):  # Astropy has no column with such a unit
+            return
     try:
         assert np.all(find_sizes(table) >= 0) or np.isnan(find_sizes(table)).all()
     except ArgumentError as error:
