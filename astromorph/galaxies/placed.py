@@ -70,6 +70,9 @@ class PlacedImages(GivenImages):
         self._keys = _keys(self._images)
         for row, key in enumerate(self._keys):
             self._rows.setdefault(key, []).append(row)
+        places = np.array([ra, dec])
+        self._limits = {key: (places[:, rows].min(axis=1), places[:, rows].max(axis=1))
+                        for key, rows in self._rows.items() if len(rows) > 1}
         self._open = lru_cache(_OPEN_IMAGES)(self._opened)
         self._lock = Lock()
 
@@ -150,10 +153,11 @@ class PlacedImages(GivenImages):
 
     def _shows_others(self, row):
         """Whether the image of a row is also that of a galaxy elsewhere."""
-        rows = self._rows[self._keys[row]]
-        same = ((np.abs(self._ra[rows] - self._ra[row]) <= _SAME)
-                & (np.abs(self._dec[rows] - self._dec[row]) <= _SAME))
-        return len(rows) > 1 and not same.all()
+        if self._keys[row] not in self._limits:
+            return False
+        low, high = self._limits[self._keys[row]]
+        place = np.array([self._ra[row], self._dec[row]])
+        return not np.all((place - low <= _SAME) & (high - place <= _SAME))
 
     def _load_at(self, row, place, size, frame_r90, margin):
         """A frame around the place of a galaxy in its image."""
@@ -163,8 +167,7 @@ class PlacedImages(GivenImages):
         label = f"{source_label(self._images[row])} at {ra:.5f} {dec:+.5f}"
         if not np.isfinite(ra + dec):
             raise CutoutError(f"{label}: the position is missing or not on the sphere; mend the "
-                              "row or remove it",
-                              MorphFlag.BAD_COORDINATE)
+                              "row or remove it", MorphFlag.BAD_COORDINATE)
         if not np.isfinite(x):
             raise CutoutError(f"{label}: the position is outside the image",
                               MorphFlag.OUTSIDE_FOOTPRINT)
