@@ -7,7 +7,7 @@ from astromorph.errors import wrong
 from astromorph.networks.backend import XLA, check_process, keras, plain_settings
 
 __all__ = ["ARCHITECTURES", "Architecture", "Recipe", "build", "ds18", "get_architecture",
-           "pinwheel", "residual_block"]
+           "inverted_block", "pinwheel", "residual_block", "whirlpool"]
 
 layers = keras.layers
 
@@ -216,10 +216,94 @@ def pinwheel(questions, *, size=80, stem=(32, 8, 4), blocks=((32, 1), (96, 2), (
     return keras.Model(inputs, outputs, name="pinwheel")
 
 
+def inverted_block(x, channels, width, stride, expansion, name):
+    """Put a wide depthwise convolution between two of one pixel (Sandler et al. 2018).
+
+    Parameters
+    ----------
+    x : `keras.KerasTensor`
+        What goes in; it is added to what comes out where that has its shape.
+    channels : int
+        Channels of what comes out.
+    width, stride : int
+        Of the depthwise convolution.
+    expansion : int
+        How many times as many channels it has as what goes in.
+    name : str
+        Start of the names of its layers.
+
+    Returns
+    -------
+    `keras.KerasTensor`
+        What comes out.
+    """
+    y = x
+    if expansion > 1:
+        y = layers.Conv2D(expansion * x.shape[-1], 1, name=f"{name}_expand", **_PLAIN_CONV)(x)
+        y = _norm_relu6(y, f"{name}_expand_norm")
+    y = layers.DepthwiseConv2D(width, strides=stride, padding="same", use_bias=False,
+                               depthwise_initializer="he_normal", name=f"{name}_depthwise")(y)
+    y = _norm_relu6(y, f"{name}_depthwise_norm")
+    y = layers.Conv2D(channels, 1, name=f"{name}_project", **_PLAIN_CONV)(y)
+    y = layers.BatchNormalization(name=f"{name}_project_norm")(y)
+    return layers.Add()([x, y]) if y.shape == x.shape else y
+
+
+_PLAIN_CONV = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
+
+
+def _norm_relu6(x, name):
+    return layers.ReLU(max_value=6)(layers.BatchNormalization(name=name)(x))
+
+
+# Width, stride, expansion, channels and number of the blocks of each stage of whirlpool.
+_STAGES = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3),
+           (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))
+
+
+def whirlpool(questions, *, size=128):
+    """Build the precise network: EfficientNet-Lite0 (Tan & Le 2019).
+
+    3.4 million parameters, 1280 features.
+
+    Parameters
+    ----------
+    questions : sequence
+        One output each.
+    size : int
+        Pixels of the frame on a side.
+
+    Returns
+    -------
+    `keras.Model`
+        (n, size, size, 3) -> (n, questions).
+    """
+    inputs = keras.Input((size, size, 3))
+    # From -1 to 1, as its weights were taught on ImageNet; zeros are padded to that.
+    x = layers.Rescaling(255 / 128, -127 / 128, name="rescaling")(inputs)
+    x = layers.Conv2D(32, 3, strides=2, name="stem_conv", **_PLAIN_CONV)(x)
+    x, number = _norm_relu6(x, "stem_norm"), 0
+    for width, stride, expansion, channels, repeats in _STAGES:
+        for first in [True] + [False] * (repeats - 1):
+            number += 1
+            x = inverted_block(x, channels, width, stride if first else 1, expansion,
+                               f"block{number}")
+    x = _norm_relu6(layers.Conv2D(1280, 1, name="head_conv", **_PLAIN_CONV)(x), "head_norm")
+    x = layers.GlobalAveragePooling2D(dtype="float32")(x)
+    x = layers.Dropout(0.2, dtype="float32", name="dropout")(x)
+    outputs = layers.Dense(len(questions), activation="sigmoid", dtype="float32",
+                           name="answers")(x)
+    return keras.Model(inputs, outputs, name="whirlpool")
+
+
 ARCHITECTURES = {architecture.name: architecture for architecture in (
     Architecture("pinwheel", pinwheel, 80, cut="dropout", recipes={
         "all": Recipe(1e-3, epochs=10, steps=150, retain=0.5),
         "dense": Recipe(3e-3, epochs=10, steps=600, dense=True, views=8),
+        "scratch": Recipe(1e-3, epochs=25, scratch=True, frozen_norms=False)}),
+    Architecture("whirlpool", whirlpool, 128, cut="dropout", recipes={
+        "all": Recipe(3e-4, epochs=8, steps=150, retain=0.5),
+        "dense": Recipe(1e-3, epochs=10, steps=600, dense=True, views=8),
         "scratch": Recipe(1e-3, epochs=25, scratch=True, frozen_norms=False)}),
     Architecture("ds18", ds18, 69, cut="flatten", recipes={
         "all": Recipe(3e-4, epochs=4, steps=60, retain=0.5, options={"dropout": 0.4}),
