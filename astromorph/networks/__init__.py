@@ -1,7 +1,7 @@
 """The networks: build, run, train. The only package that knows Keras."""
 from astromorph.networks.architectures import (ARCHITECTURES, Architecture, Recipe, build, ds18,
-                                               get_architecture, inverted_block, pinwheel,
-                                               residual_block, whirlpool)
+                                               get_architecture, pinwheel, residual_block,
+                                               whirlpool)
 from astromorph.networks.inference import (Frozen, answer_features, export_weights, features,
                                            gigaflops, has_bfloat16, import_weights, in_bfloat16,
                                            run, run_dropout, run_views)
@@ -11,5 +11,5 @@ from astromorph.networks.training import (Augmentation, FineTuning, crop, fit,
 __all__ = ["ARCHITECTURES", "Architecture", "Augmentation", "FineTuning", "Frozen", "Recipe",
            "answer_features", "build", "crop", "ds18", "export_weights", "features", "fit",
            "get_architecture", "gigaflops", "has_bfloat16", "import_weights", "in_bfloat16",
-           "inverted_block", "masked_crossentropy", "pinwheel", "residual_block", "run",
-           "run_dropout", "run_views", "split", "whirlpool"]
+           "masked_crossentropy", "pinwheel", "residual_block", "run", "run_dropout", "run_views",
+           "split", "whirlpool"]
