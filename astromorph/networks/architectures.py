@@ -224,6 +224,10 @@ def pinwheel(questions, *, size=80, stem=(32, 8, 4), blocks=((32, 1), (96, 2), (
 # Width, stride, expansion, channels and number of the blocks of each stage of whirlpool.
 _STAGES = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3),
            (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))
+# As EfficientNet starts; a description, so that each layer draws its own numbers.
+_START = {"class_name": "VarianceScaling", "config": {
+    "scale": 2.0, "mode": "fan_out", "distribution": "untruncated_normal"}}
+_conv = partial(layers.Conv2D, kernel_initializer=_START)
 
 
 def _conv_norm(x, conv, name):
@@ -234,18 +238,17 @@ def _conv_norm(x, conv, name):
 
 def _inverted_block(x, channels, width, stride, expansion, name):
     """A wide depthwise convolution between two of one pixel (Sandler et al. 2018)."""
-    y, pointwise = x, partial(layers.Conv2D, kernel_size=1, kernel_initializer="he_normal")
+    y = x
     if expansion > 1:
-        wide = partial(pointwise, expansion * x.shape[-1])
+        wide = partial(_conv, expansion * x.shape[-1], 1)
         y = layers.ReLU(6)(_conv_norm(x, wide, f"{name}_expand"))
-    depthwise = partial(layers.DepthwiseConv2D, width, strides=stride,
-                        depthwise_initializer="he_normal")
+    depthwise = partial(layers.DepthwiseConv2D, width, strides=stride, depthwise_initializer=_START)
     y = layers.ReLU(6)(_conv_norm(y, depthwise, f"{name}_depthwise"))
-    y = _conv_norm(y, partial(pointwise, channels), f"{name}_project")
+    y = _conv_norm(y, partial(_conv, channels, 1), f"{name}_project")
     return layers.Add()([x, y]) if y.shape == x.shape else y
 
 
-def whirlpool(questions, *, size=128):
+def whirlpool(questions, *, size=128, stages=_STAGES):
     """Build the precise network: EfficientNet-Lite0 (Tan & Le 2019).
 
     3.4 million parameters; `pinwheel` is several times as fast.
@@ -256,6 +259,9 @@ def whirlpool(questions, *, size=128):
         One output each.
     size : int
         Pixels of the frame on a side.
+    stages : tuple of tuple of int
+        Width and stride of the depthwise convolutions, expansion, channels and number of the
+        blocks of each stage; the first block alone strides.
 
     Returns
     -------
@@ -263,15 +269,15 @@ def whirlpool(questions, *, size=128):
         (n, size, size, 3) -> (n, questions).
     """
     inputs = keras.Input((size, size, 3))
-    conv = partial(layers.Conv2D, kernel_initializer="he_normal")
     # As on ImageNet, whose weights it starts from. Zeros are padded to what comes out.
     x = layers.Rescaling(255 / 128, -127 / 128)(inputs)
-    x = layers.ReLU(6)(_conv_norm(x, partial(conv, 32, 3, strides=2), "stem_conv"))
-    strides = [(stage, stage[1] if first else 1) for stage in _STAGES
-               for first in [True] + [False] * (stage[-1] - 1)]
-    for number, ((width, _, expansion, channels, _), stride) in enumerate(strides, 1):
-        x = _inverted_block(x, channels, width, stride, expansion, f"block{number}")
-    x = layers.ReLU(6)(_conv_norm(x, partial(conv, 1280, 1), "head_conv"))
+    x = layers.ReLU(6)(_conv_norm(x, partial(_conv, 32, 3, strides=2), "stem_conv"))
+    number = 0
+    for width, stride, expansion, channels, repeats in stages:
+        for step in (stride, *[1] * (repeats - 1)):
+            number += 1
+            x = _inverted_block(x, channels, width, step, expansion, f"block{number}")
+    x = layers.ReLU(6)(_conv_norm(x, partial(_conv, 1280, 1), "head_conv"))
     return _averaged_answers(inputs, x, questions, "whirlpool")
 
 
