@@ -146,7 +146,8 @@ def _warn_of_mixed_bands(flags):
     gray = flags[flags & MorphFlag.UNCLASSIFIED == 0] & MorphFlag.ONE_BAND != 0
     if gray.any() and not gray.all():
         warn(f"{gray.sum()} of {gray.size} images have one band, the others several: disks and "
-             "bars are not seen equally well in both. The flag ONE_BAND tells them apart.", late=True)
+             "bars are not seen equally well in both. The flag ONE_BAND tells them apart.",
+             late=True)
 
 
 def read_frames(source, *, size, frame_r90, margin=0, threads=None, progress=None):
