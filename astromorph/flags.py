@@ -48,6 +48,9 @@ _BITS = (
      "The system kept the file from being read; another attempt may succeed."),
     (21, "OTHER_COLORS", _WARNING,
      "The picture has another color mapping than the others of its survey."),
+    (22, "ONE_BAND", _WARNING, "The image has one band: it is gray, the same in all three colors."),
+    (23, "NEGATIVE", _FAILED,
+     "The image is a negative, a dark galaxy on a light sky; turn it over: white minus image."),
 )
 
 MorphFlag = enum.IntFlag("MorphFlag", [

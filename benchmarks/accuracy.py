@@ -5,7 +5,8 @@
 
 DATA has one sub-folder a set, each with images and a ``labels.csv`` (columns ``file``, ``q1``,
 ``q2``, ``q3``, ``split``, ``cutout_r90``). Everything goes through the public API. Writes
-``accuracy_NAME_table.rst`` and ``accuracy_NAME_failures.rst`` of each network, and the figures
+``accuracy_NAME_table.rst``, ``accuracy_NAME_failures.rst`` and ``accuracy_NAME_bars.rst`` (bars by
+their strength, see ``bars.py``) of each network, and the figures
 ``_static/roc.png``, ``_static/reliability.png`` and ``_static/failures.png``. With ``--pictures``
 also mosaics of the galaxies with wrong answers, into a folder of your own: images of surveys are
 theirs.
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import MaskedColumn, Table
+from bars import bar_samples
 from failures import HEADER, draw_failures, failure_rows, write_pictures
 
 from astromorph import QUESTIONS, MorphologyClassifier
@@ -26,6 +28,7 @@ SETS = ("gz2", "efigi", "sdss24")
 # The columns of DATA with the labels of disk, edge_on and bar.
 LABELS = ("q1", "q2", "q3")
 SCORES = ("TPR", "precision", "accuracy", "AUC")
+BAR_HEADER = ["galaxies", "positive", "ROC area", "accuracy", "ECE", "if perfect"]
 
 
 def read_set(root, name, split):
@@ -98,14 +101,25 @@ def table_rows(answers):
                        short(least_ece(valid_pairs(*pair)[1]), "ECE")]
 
 
-def write_tables(results, out):
-    """RST list tables of each network's scores and failures, in files of their own."""
+def bar_rows(strata):
+    """Text rows of bars by strength: accuracy at .5, area, and calibration beside the best."""
+    question = QUESTIONS[-1]
+    for name, labels, raw in strata:
+        (row,) = score_table(labels[:, None], raw[:, None], [question])
+        yield [name, f"{row['n_positive']}/{row['n']}",
+               *(with_interval(row, name) for name in ("AUC", "accuracy")),
+               short(row["ECE"], "ECE"), short(least_ece(valid_pairs(labels, raw)[1]), "ECE")]
+
+
+def write_tables(results, out, bars=None):
+    """RST list tables of each network's scores, failures and bars, in files of their own."""
     header = ["galaxies", "", "positive", "TPR", "precision", "accuracy", "ROC area", "ECE",
               "if perfect"]
     for network, answers in results.items():
         name = "-".join(network.replace(",", "").split())
         for kind, *table in (("table", header, table_rows(answers)),
-                             ("failures", HEADER, failure_rows(answers))):
+                             ("failures", HEADER, failure_rows(answers)),
+                             ("bars", BAR_HEADER, bar_rows((bars or {}).get(network, ())))):
             lines = list_table(f"``{network}``", *table)
             (out / f"accuracy_{name}_{kind}.rst").write_text("\n".join(lines))
 
@@ -143,7 +157,7 @@ def main():
 
     weights = {network: path for (survey, network), path in sorted(bundled().items(), reverse=True)
                if survey == args.survey} | dict(item.split("=", 1) for item in args.weights)
-    results = {}
+    results, bars = {}, {}
     for network, path in weights.items():
         classifier = MorphologyClassifier.read(path)
         answers, paths = {}, {}
@@ -152,10 +166,12 @@ def main():
             table = classifier.classify(paths[name], cutout_r90=widths)
             answers[name] = labels, probabilities(table), source.T
         results[network] = answers
+        bars[network] = list(bar_samples(classifier, args.data, args.split))
         if args.pictures:
             write_pictures(network, answers, paths, args.pictures)
-        print(network, *map(" | ".join, table_rows(answers)), sep="\n")
-    write_tables(results, args.out)
+        print(network, *map(" | ".join, table_rows(answers)),
+              *map(" | ".join, bar_rows(bars[network])), sep="\n")
+    write_tables(results, args.out, bars)
     draw(results, args.out)
 
 

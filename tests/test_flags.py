@@ -15,10 +15,10 @@ def test_bits_are_the_published_ones():
         "OUTSIDE_FOOTPRINT": 8192, "SERVER_ERROR": 16384, "TIMED_OUT": 32768,
         "BAD_COORDINATE": 65536, "BAD_SIZE": 131072, "NOT_CACHED": 262144,
         "UNUSUAL": 524288, "READ_ERROR": 1048576,
-        "OTHER_COLORS": 2097152}
+        "OTHER_COLORS": 2097152, "ONE_BAND": 4194304, "NEGATIVE": 8388608}
     assert decode_flags(MorphFlag.UNCLASSIFIED) == [
         "MISSING_FILE", "UNREADABLE", "BAD_SHAPE", "BLANK", "OUTSIDE_FOOTPRINT", "SERVER_ERROR",
-        "TIMED_OUT", "BAD_COORDINATE", "BAD_SIZE", "NOT_CACHED", "READ_ERROR"]
+        "TIMED_OUT", "BAD_COORDINATE", "BAD_SIZE", "NOT_CACHED", "READ_ERROR", "NEGATIVE"]
 
 
 @pytest.mark.parametrize("value, names", [

@@ -53,9 +53,10 @@ def _shown(planes, survey, area):
     shape = next(iter(planes.values())).shape
     channels = np.full((len(survey.rgb), *shape), np.nan, np.float32)
     scales = {band.lower(): scale for band, scale in survey.scales.items()}
+    alone = survey.rgb[(len(survey.rgb) - 1) // 2] if len(planes) == 1 else None
     for channel, band, shown in zip(channels, survey.rgb, shown_bands(planes, survey)):
         if shown is not None:
-            scale = scales.get(shown, scales[band.lower()])
+            scale = scales.get(shown, scales[(alone or band).lower()])
             channel[:] = planes[shown] * np.float32(scale * area) + np.float32(survey.offset)
     channels = _three(_filled(channels, survey.offset))
     mean = np.clip(channels, 0, None).mean(axis=0)

@@ -10,7 +10,9 @@ from astromorph.flags import MorphFlag
 from astromorph.images.reading import is_blank, open_cutout, shown, source_label
 from astromorph.images.sizes import trusted_r90
 
-__all__ = ["load_frame", "normalize_bands", "resample"]
+__all__ = ["is_negative", "load_frame", "normalize_bands", "resample"]
+
+_DARKER = 0.1  # of real galaxies the middle is brighter than the sky by .08 of the range at least
 
 
 def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=False,
@@ -80,7 +82,39 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=Fa
     if is_blank(pixels):
         raise CutoutError(f"{source_label(source)}: the frame around the center is blank: no "
                           "signal", MorphFlag.BLANK)
+    if is_negative(pixels, min(1, side / width) * size):
+        raise CutoutError(f"{source_label(source)}: a negative, dark in the middle of a light sky; "
+                          "turn it over (white minus image)", MorphFlag.NEGATIVE)
     return pixels, cutout.flag | flag
+
+
+def is_negative(pixels, width=None):
+    """Tell whether the middle of a frame is darker than the sky around it, as on plates.
+
+    Parameters
+    ----------
+    pixels : `~numpy.ndarray`, shape (size, size, bands)
+        The frame.
+    width : float, optional
+        How many pixels in its middle show something, by default all.
+
+    Returns
+    -------
+    bool
+    """
+    around, core = _zones(len(pixels), round(width or len(pixels)))
+    gray = pixels.mean(axis=-1).ravel()
+    return gray[core].mean() < np.median(gray[around]) - _DARKER * np.ptp(gray)
+
+
+@lru_cache(maxsize=64)
+def _zones(size, width):
+    """Indices of pixels in the corners of the middle square, and in its core."""
+    x = np.abs(np.arange(size) - (size - 1) / 2) / width
+    radius = np.hypot(x, x[:, None])
+    inside = np.maximum(x, x[:, None]) < 0.5
+    return np.flatnonzero(inside & (radius > 0.5)), np.flatnonzero(
+        radius < max(0.06, 1 / width))
 
 
 def _check_sizes(cutout_r90, r90):

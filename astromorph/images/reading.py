@@ -105,7 +105,7 @@ def read_cutout(source, *, survey=None, bands=None):
     >>> gray = np.arange(400, dtype=np.uint16).reshape(20, 20)
     >>> cutout = read_cutout(gray)
     >>> cutout.pixels.shape, cutout.flag.name
-    ((20, 20, 3), 'MISSING_BAND')
+    ((20, 20, 3), 'MISSING_BAND|ONE_BAND')
     """
     cutout = open_cutout(source, survey=survey, bands=bands)
     return replace(cutout, pixels=shown(cutout), white=1.0)
@@ -151,7 +151,8 @@ def open_cutout(source, *, survey=None, bands=None, enough=None):
     try:
         cutout = _read(source, survey, bands, enough)
         _check(cutout.pixels)
-        return cutout
+        return (replace(cutout, flag=cutout.flag | MorphFlag.ONE_BAND)
+                if _is_gray(cutout.pixels) else cutout)
     except CutoutError as error:
         raise CutoutError(f"{source_label(source)}: {error}", error.flag) from None
     except MemoryError:
@@ -327,6 +328,8 @@ def _png_size(width, height, depth, color, compression, filtering, interlaced):
 
 
 def _from_array(array):
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
     if array.ndim not in (2, 3) or array.ndim == 3 and array.shape[2] != 3:
         raise CutoutError("an array must have shape (y, x, 3), or (y, x) for gray, not "
                           f"{array.shape}; for flux pass a dict of bands", MorphFlag.BAD_SHAPE)
@@ -379,6 +382,11 @@ def _check(pixels):
         raise _blank()
 
 
+def _is_gray(pixels):
+    """Whether all bands of an image are the same."""
+    return all((part == part[..., :1]).all() for part in _parts(pixels))
+
+
 def _blank():
     return CutoutError("the image is blank: no signal; is the galaxy in the survey's footprint?",
                        MorphFlag.BLANK)
@@ -396,7 +404,10 @@ def is_blank(pixels):
     -------
     bool
     """
-    # A few pixels tell, but for the blank ones, of which some rows at a time are compared.
     first = np.asarray(pixels[0, 0], np.float32)
-    parts = chain([pixels[::17, ::17]], (pixels[n:n + 256] for n in range(0, len(pixels), 256)))
-    return not any((np.abs(part - first) > 1e-6).any() for part in parts)
+    return not any((np.abs(part - first) > 1e-6).any() for part in _parts(pixels))
+
+
+def _parts(pixels):
+    """A few pixels, which mostly tell, then some rows at a time."""
+    return chain([pixels[::17, ::17]], (pixels[n:n + 256] for n in range(0, len(pixels), 256)))

@@ -1,6 +1,7 @@
 """The networks: build, run, train. The only package that knows Keras."""
 from astromorph.networks.architectures import (ARCHITECTURES, Architecture, Recipe, build, ds18,
-                                               get_architecture, pinwheel, residual_block)
+                                               get_architecture, pinwheel, residual_block,
+                                               whirlpool)
 from astromorph.networks.inference import (Frozen, answer_features, export_weights, features,
                                            gigaflops, has_bfloat16, import_weights, in_bfloat16,
                                            run, run_dropout, run_views)
@@ -11,4 +12,4 @@ __all__ = ["ARCHITECTURES", "Architecture", "Augmentation", "FineTuning", "Froze
            "answer_features", "build", "crop", "ds18", "export_weights", "features", "fit",
            "get_architecture", "gigaflops", "has_bfloat16", "import_weights", "in_bfloat16",
            "masked_crossentropy", "pinwheel", "residual_block", "run", "run_dropout", "run_views",
-           "split"]
+           "split", "whirlpool"]

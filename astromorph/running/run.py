@@ -6,6 +6,8 @@ from itertools import chain, compress, islice
 import numpy as np
 
 from astromorph.arguments import check_choice, check_count
+from astromorph.errors import warn
+from astromorph.flags import MorphFlag
 from astromorph.model.trained import SPREADS
 from astromorph.running.results import Results
 from astromorph.running.streaming import (Outcomes, in_groups, one_blas_thread, read_ahead,
@@ -135,7 +137,17 @@ def run(source, answer, *, size, frame_r90, prepare, watch, batch_size=128, thre
                 checkpoint.save(results, stop)
     outcomes.warn("classified")
     watch.warn()
+    _warn_of_mixed_bands(results.flags)
     return results
+
+
+def _warn_of_mixed_bands(flags):
+    """Say once that gray and color images were classified together."""
+    gray = flags[flags & MorphFlag.UNCLASSIFIED == 0] & MorphFlag.ONE_BAND != 0
+    if gray.any() and not gray.all():
+        warn(f"{gray.sum()} of {gray.size} images have one band, the others several: disks and "
+             "bars are not seen equally well in both. The flag ONE_BAND tells them apart.",
+             late=True)
 
 
 def read_frames(source, *, size, frame_r90, margin=0, threads=None, progress=None):

@@ -22,7 +22,9 @@ PLACES = {name: (10.0, round(np.mean(np.clip(survey.declinations, -60, 60)), 2))
 EACH_WAY = [(name, service) for name in PLACES for service in BUNDLED[name].services]
 PICTURES = ("skyserver", "viewer", "hips2fits")
 # What is said of every image: shown in gray, or as another camera's colors, or of unknown flux.
-SAID = {("euclid", "hips2fits-fits"): MorphFlag.UNKNOWN_UNIT | MorphFlag.MISSING_BAND}
+SAID = {("euclid", "hips2fits-fits"): (MorphFlag.UNKNOWN_UNIT | MorphFlag.MISSING_BAND
+                                       | MorphFlag.ONE_BAND),
+        ("euclid", "hips2fits"): MorphFlag.ONE_BAND}  # the pictures here are gray
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from astromorph.images.fits_planes import OpenImage
 
 SIDE, PIXEL = 300, 0.4
 SIZE, FRAME = 32, 4.0
+GRAY = MorphFlag.MISSING_BAND | MorphFlag.ONE_BAND
 R90 = 5 * u.arcsec
 PLACES = [(70.2, 80.4), (210, 90), (150.4, 220.6)]  # x, y
 
@@ -181,7 +182,7 @@ def test_anywhere_on_the_sky(flux, crval, ctype):
         assert table["ra"].max() > 359 * u.deg and table["ra"].min() < 1 * u.deg
     for k, (pixels, flag) in enumerate(frames(table, fits.PrimaryHDU(flux, header))):
         np.testing.assert_array_equal(pixels, by_hand(flux, header, k)[0])
-        assert flag == MorphFlag.MISSING_BAND
+        assert flag == GRAY
 
 
 def test_distortions_count(flux):
@@ -206,7 +207,7 @@ def test_at_the_edge_the_frame_is_partial(flux):
     header = make_header()
     edges = [(3, 150), (-0.4, 150), (-0.6, 150), (SIDE - 0.6, 150), (SIDE - 0.4, 150)]
     found = [flag for _, flag in frames(catalog(header, edges), fits.PrimaryHDU(flux, header))]
-    filled = MorphFlag.MISSING_BAND | MorphFlag.BAD_PIXELS
+    filled = GRAY | MorphFlag.BAD_PIXELS
     outside = MorphFlag.OUTSIDE_FOOTPRINT
     assert found == [filled, filled, outside, filled, outside]
 
@@ -289,7 +290,7 @@ def test_rows_say_what_is_wrong_with_their_image(tmp_path, flux):
     table = catalog(header)
     table["file"] = [str(tmp_path / name) for name in ("good.fits", "cut.fits", "none.fits")]
     flags = [decode_flags(int(flag)) for _, flag in frames(table, "file")]
-    assert flags == [["MISSING_BAND"], ["UNREADABLE"], ["MISSING_FILE"]]
+    assert flags == [["MISSING_BAND", "ONE_BAND"], ["UNREADABLE"], ["MISSING_FILE"]]
 
 
 def test_cutouts_with_a_width_are_taken_as_they_are(tmp_path, flux):
@@ -392,7 +393,7 @@ def test_whole_cutouts_are_measured_without_padding():
     header = make_header(CRPIX1=50.5, CRPIX2=50.5)
     table = Table({"ra": [150.0], "dec": [2.2]})
     (_, flag), = frames(table, fits.PrimaryHDU(flux.astype("f4"), header), r90=None)
-    assert flag == MorphFlag.MISSING_BAND | MorphFlag.MEASURED_SIZE
+    assert flag == GRAY | MorphFlag.MEASURED_SIZE
 
 
 @pytest.mark.parametrize("off", [0, 60])
@@ -492,7 +493,7 @@ def test_an_hdulist_opened_without_its_scale_is_refused(tmp_path, flux):
     hdu = fits.PrimaryHDU(flux.copy(), make_header())
     hdu.scale("int16", bscale=1e-3, bzero=2)
     hdu.writeto(tmp_path / "m.fits")
-    for options, flag in (({}, MorphFlag.MISSING_BAND),
+    for options, flag in (({}, GRAY),
                           ({"do_not_scale_image_data": True}, MorphFlag.BAD_SHAPE)):
         with fits.open(tmp_path / "m.fits", **options) as hdus:
             assert {flag for _, flag in frames(catalog(make_header()), hdus)} == {flag}

@@ -88,7 +88,7 @@ def test_a_band_that_is_missing_is_flagged(wide, names, flag):
 
 def test_one_band_is_gray_and_two_are_made_up_color():
     gray = read_cutout({"VIS": LIGHT * u.nmgy}, survey="euclid")
-    assert gray.flag == MorphFlag.MISSING_BAND
+    assert gray.flag == MorphFlag.MISSING_BAND | MorphFlag.ONE_BAND
     light = 14 * LIGHT[::-1] + 0.004
     expected = np.clip(light * np.arcsinh(20 * light.clip(0)) / (20**0.5 * light), 0, 1)
     for channel in range(3):

@@ -18,6 +18,7 @@ from astromorph.flags import MorphFlag
 from astromorph.galaxies.given import GivenImages
 from astromorph.images import CutoutError, read_cutout
 
+ONE_BAND = MorphFlag.MISSING_BAND | MorphFlag.ONE_BAND
 PIXELS = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
 
 
@@ -82,7 +83,7 @@ def test_modes_of_png(mode):
         image.convert("L" if mode in ("L", "LA") else "RGB")).reshape(64, 64, -1) / 255
     cutout = read_cutout(file.getvalue())
     np.testing.assert_allclose(cutout.pixels, np.broadcast_to(expected, (64, 64, 3)), atol=1e-6)
-    assert cutout.flag == (MorphFlag.MISSING_BAND if expected.shape[2] == 1 else 0)
+    assert cutout.flag == (ONE_BAND if expected.shape[2] == 1 else 0)
 
 
 def test_clear_pixels_are_black():

@@ -19,8 +19,9 @@ TABLE_1 = [
     ("Flatten", (36992,), 0), ("Dense", (64,), 2367552), ("Dropout", (64,), 0),
     ("Dense", (1,), 65),
 ]
-NAMES = ("pinwheel", "ds18")
-SMALL = {"size": 32, "blocks": ((8, 2),)}
+NAMES = ("pinwheel", "whirlpool", "ds18")
+SMALL = {"pinwheel": {"size": 32, "blocks": ((8, 2),)},
+         "whirlpool": {"size": 32, "stages": ((3, 1, 1, 8, 1), (5, 2, 6, 12, 2))}}
 
 
 def _flat_layers(model):
@@ -70,6 +71,35 @@ def test_pinwheel_size():
     network = networks.build("pinwheel", QUESTIONS)
     assert network.input_shape == (None, 80, 80, 3) and network.output_shape == (None, 3)
     assert network.count_params() == 658_755
+
+
+def test_whirlpool_is_efficientnet_lite0():
+    """As many weights as the published one, which has a thousand outputs."""
+    network = networks.build("whirlpool", QUESTIONS)
+    assert network.input_shape == (None, 128, 128, 3) and network.output_shape == (None, 3)
+    trainable = sum(weight.size for weight in map(np.asarray, network.trainable_variables))
+    assert trainable + 997 * 1281 == 4_652_008
+    steps = [layer.output.shape[1] for layer in network.layers
+             if layer.name.endswith("_depthwise")]
+    assert steps == [64] + [32] * 2 + [16] * 2 + [8] * 6 + [4] * 5
+    assert network.get_layer("dropout").output.shape == (None, 1280)
+    arrays = networks.export_weights(network)
+    assert np.abs(arrays["block7_expand/kernel"] - arrays["block8_expand/kernel"]).max() > 0.1
+
+
+def test_whirlpool_pads_what_is_gray_to_imagenet():
+    """Its convolutions see zeros around a frame, and in a frame of 127 of 255."""
+    network = networks.build("whirlpool", ["bar"], **SMALL["whirlpool"])
+    stem = keras.Model(network.input, network.get_layer("stem_conv").output)
+    gray = np.full((1, 32, 32, 3), 127 / 255, np.float32)
+    assert np.abs(stem.predict_on_batch(gray)).max() < 1e-6
+    dark = stem.predict_on_batch(np.zeros_like(gray))
+    kernel = networks.export_weights(network)["stem_conv/kernel"]
+    np.testing.assert_allclose(dark[0, 3, 3], -127 / 128 * kernel.sum((0, 1, 2)), rtol=1e-4,
+                               atol=1e-6)
+    # All padding is at the far end, where two rows of three are in the frame.
+    np.testing.assert_allclose(dark[0, -1, 3], -127 / 128 * kernel[:2].sum((0, 1, 2)), rtol=1e-4,
+                               atol=1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -141,9 +171,9 @@ def users_settings(request):
     keras.config.set_dtype_policy(before[2])
 
 
-def _everything(arrays):
+def _everything(name, arrays):
     """All answers of a network, also of one that is taught."""
-    model = networks.build("pinwheel", QUESTIONS[:2], **SMALL)
+    model = networks.build(name, QUESTIONS[:2], **SMALL[name])
     networks.import_weights(model, arrays)
     rng = np.random.default_rng(0)
     pixels = rng.random((3, 32, 32, 3), np.float32)
@@ -154,23 +184,24 @@ def _everything(arrays):
     images = rng.integers(0, 255, (8, 40, 40, 3), dtype=np.uint8)
     for dense in (False, True):
         answers += networks.FineTuning(
-            "pinwheel", arrays, images, np.eye(8, 2), np.ones((8, 2)), images[:2], dense=dense,
+            name, arrays, images, np.eye(8, 2), np.ones((8, 2)), images[:2], dense=dense,
             frozen_norms=True, views=1, rate=1e-3, epochs=1, batch_size=4, seed=1,
-            options=SMALL)
+            options=SMALL[name])
     return np.concatenate([np.float32(answer).ravel() for answer in answers])
 
 
-@pytest.fixture(scope="module")
-def plain():
-    """Weights of a network, and all its answers in Keras' usual settings."""
+@pytest.fixture(scope="module", params=SMALL)
+def plain(request):
+    """Name and weights of a network, and all its answers in Keras' usual settings."""
     random.seed(0)
-    arrays = networks.export_weights(networks.build("pinwheel", QUESTIONS[:2], **SMALL))
-    return arrays, _everything(arrays)
+    name = request.param
+    arrays = networks.export_weights(networks.build(name, QUESTIONS[:2], **SMALL[name]))
+    return name, arrays, _everything(name, arrays)
 
 
 def test_settings_of_users_do_not_matter(plain, users_settings):
-    arrays, expected = plain
-    np.testing.assert_array_equal(_everything(arrays), expected)
+    name, arrays, expected = plain
+    np.testing.assert_array_equal(_everything(name, arrays), expected)
     assert {array.dtype for array in arrays.values()} == {np.dtype("float32")}
 
 

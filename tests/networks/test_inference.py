@@ -9,7 +9,7 @@ import pytest
 from astromorph import networks
 from astromorph.errors import ArgumentError
 
-NAMES = ("pinwheel", "ds18")
+NAMES = ("pinwheel", "whirlpool", "ds18")
 QUESTIONS = ("disk", "edge_on", "bar")
 layers = keras.layers
 
@@ -36,7 +36,8 @@ def test_bfloat16_is_not_known_everywhere(monkeypatch):
 
 
 @pytest.mark.parametrize("name, options", [
-    ("pinwheel", {}), ("pinwheel", {"size": 48, "blocks": ((16, 2),)}), ("ds18", {})])
+    ("pinwheel", {}), ("pinwheel", {"size": 48, "blocks": ((16, 2),)}),
+    ("whirlpool", {"size": 64}), ("ds18", {})])
 def test_bfloat16_keeps_questions_and_options(name, options, pixels_for):
     model = networks.build(name, QUESTIONS[:2], **options)
     twin = networks.in_bfloat16(model)
