@@ -48,6 +48,8 @@ VOTES = {  # answer -> fraction of whom were asked
 EFIGI = ("bulge_to_total", "arm_strength", "arm_curvature", "bar_length", "inner_ring",
          "outer_ring", "pseudo_ring", "perturbation", "visible_dust", "dust_dispersion",
          "flocculence", "hot_spots", "inclination", "contamination", "multiplicity")
+ATTRIBUTES = {"S0": "S0", "TType": "TType", "bar": "bar_soft"} | {
+    key: f"{key}_soft" for key in ("bulge", "cigar", "merg", "ring", "bar_strong")}
 GALAXY10 = range(2, 10)
 
 
@@ -99,10 +101,10 @@ def known(table, data):
         targets[name][chosen] = values[chosen]
         weights[name][chosen] = weight if np.ndim(weight) == 0 else weight[chosen]
 
-    def column(file, column, sets, key="file"):
+    def column(file, column, sets):
         """A column of a table beside the images, for the images of some sets."""
         rows = Table.read(data / file, format="csv")
-        value = dict(zip(map(str, rows[key]), np.ma.filled(rows[column].astype(float), np.nan)))
+        value = dict(zip(map(str, rows["file"]), np.ma.filled(rows[column].astype(float), np.nan)))
         inside = np.isin(table["set"], sets)
         return inside, np.array([value.get(str(f), np.nan) if yes else np.nan
                                  for f, yes in zip(table["file"], inside)])
@@ -110,18 +112,15 @@ def known(table, data):
     attributes = attribute_labels(data)
     place = {str(Path(path)): row for row, path in enumerate(attributes["path"])}
     at = np.array([place.get(path, -1) for path in table["path"]])
-    for name in attributes.colnames:
-        if name not in ("path", "set", "split", "cutout_r90", "file", "disk", "edge_on", "bar"):
-            values = np.ma.filled(np.ma.asarray(attributes[name], float), np.nan)
-            add(name, at >= 0, np.where(at >= 0, values[at], np.nan))
+    for name, column_name in ATTRIBUTES.items():
+        values = np.asarray(attributes[column_name], float)
+        add(name, at >= 0, values[at], 0.5 if name == "bar" else 1.0)
     for name in EFIGI:
         add(f"efigi_{name}", *column("efigi/attributes.csv", name, ["efigi"]))
     inside, length = column("efigi/attributes.csv", "bar_length", ["efigi"])
     face_on = inside & (targets["efigi_inclination"] <= 0.5)
-    add("bar", face_on & (length == 0.25), np.full(n, 0.5), 0.5)
-    add("bar_weak", face_on, (length >= 0.25).astype(float))
-    add("bar_strong", face_on & np.isfinite(length), (length >= 0.75).astype(float))
-    for key, name in {"p_features": "disk", "p_edge_on": "edge_on", "p_bar": "bar"}.items():
+    add("bar_weak", face_on & np.isfinite(length), (length >= 0.25).astype(float))
+    for key, name in {"p_features": "disk", "p_edge_on": "edge_on"}.items():
         inside, votes = column("gz2/labels.csv", key, ["gz2"])
         add(name, inside, votes, 0.5)
     for name, asked in VOTES.items():
@@ -140,6 +139,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--again", action="store_true",
+                        help="keep the images that FILE has, and renew what is known of them")
     args = parser.parse_args()
     table = read_images(args.data)
     targets, weights = known(table, args.data)
@@ -151,13 +152,17 @@ def main():
     w = np.stack([weights[name] for name in order], axis=1) * base
     for name, each in zip(order, y.T):
         print(f"{name}: {np.isfinite(each).sum()} known, mean {np.nanmean(each):.3f}")
-    with ThreadPoolExecutor(2) as pool:
-        images = list(pool.map(packed, table))
-    np.savez_compressed(args.out, images=np.concatenate(images), lengths=[len(image) for image in images],
+    if args.again:
+        images, lengths = (np.load(args.out)[name] for name in ("images", "lengths"))
+    else:
+        with ThreadPoolExecutor(2) as pool:
+            parts = list(pool.map(packed, table))
+        images, lengths = np.concatenate(parts), [len(part) for part in parts]
+    np.savez_compressed(args.out, images=images, lengths=lengths,
              names=np.array(names), numbers=np.array(list(NUMBERS)), targets=y.astype(np.float16),
              weights=w.astype(np.float16), base=base.astype(np.float32),
              set=np.array(table["set"], str), split=np.array(table["split"], str))
-    print(len(images), "images,", sum(map(len, images)) / 1e6, "MB")
+    print(len(lengths), "images,", len(images) / 1e6, "MB")
 
 
 if __name__ == "__main__":

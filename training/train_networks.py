@@ -36,7 +36,7 @@ class Pack:
     """Images, targets (NaN: none) and weights of the file that ``pack.py`` writes."""
 
     def __init__(self, path):
-        pack = np.load(path)
+        pack = dict(np.load(path))  # read once
         ends = np.cumsum(pack["lengths"])
         parts = [pack["images"][end - n:end] for n, end in zip(pack["lengths"], ends)]
         with ThreadPoolExecutor(16) as pool:
@@ -139,18 +139,18 @@ class Model(torch.nn.Module):
 
     def __init__(self, network, names, numbers, drop):
         super().__init__()
-        self.trunk, self.drop = NETWORKS[network](), drop
-        self.size = self.trunk.size
-        self.answers = torch.nn.Linear(self.trunk.features, len(names) + 2 * len(numbers))
+        make, self.size, features = NETWORKS[network]
+        self.trunk, self.drop = make(1), drop
+        self.answers = torch.nn.Linear(features, len(names) + 2 * len(numbers))
         torch.nn.init.normal_(self.answers.weight, std=0.01)
         torch.nn.init.zeros_(self.answers.bias)
-        blocks = getattr(self.trunk, "blocks", None)  # where each answer sees its own features
-        mask = torch.ones_like(self.answers.weight) if blocks is None else torch.kron(
-            torch.eye(len(names)), torch.ones(1, blocks))
+        mask = torch.ones_like(self.answers.weight)
+        if network == "ds18":  # where each answer sees features of its own
+            mask = torch.kron(torch.eye(3), torch.ones(1, features // 3))
         self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, pixels):
-        features = self.trunk(pixels.to(memory_format=torch.channels_last)).float()
+        features = self.trunk(pixels.contiguous(memory_format=torch.channels_last)).float()
         with torch.autocast(DEVICE, enabled=False):
             return F.linear(F.dropout(features, self.drop, self.training),
                             self.answers.weight * self.mask, self.answers.bias)
@@ -319,7 +319,7 @@ def main():
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("stages", nargs="+")
     args = parser.parse_args()
-    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.benchmark = False
     torch.set_float32_matmul_precision("high")
     began = time.monotonic()
     pack = Pack(args.pack)
