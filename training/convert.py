@@ -17,6 +17,8 @@ from torch_networks import Pinwheel, Whirlpool, pinwheel_arrays, whirlpool_array
 from astromorph import networks
 
 NETWORKS = {"pinwheel": (Pinwheel, pinwheel_arrays), "whirlpool": (Whirlpool, whirlpool_arrays)}
+SIZES = (("pinwheel", 80), ("pinwheel", 96), ("whirlpool", 96), ("whirlpool", 112),
+         ("whirlpool", 128))
 TOLERANCE = 1e-4
 
 
@@ -58,8 +60,7 @@ def main():
     parser.add_argument("--imagenet", type=Path, help="weights for whirlpool")
     args = parser.parse_args()
     worst = 0
-    for name, size in (("pinwheel", 80), ("pinwheel", 96), ("whirlpool", 96), ("whirlpool", 112),
-                       ("whirlpool", 128)):
+    for name, size in SIZES:
         differences = compare(name, size, imagenet=args.imagenet)
         worst = max(worst, *differences)
         print(f"{name}, {size} pixels: features {differences[0]:.1e}, logits {differences[1]:.1e}")

@@ -26,7 +26,7 @@ class SameConv2d(nn.Conv2d):
         width, stride = self.kernel_size[0], self.stride[0]
         pads = [max((-(-n // stride) - 1) * stride + width - n, 0) for n in x.shape[2:]]
         if any(pad % 2 for pad in pads):
-            (top, left) = (pad // 2 for pad in pads)
+            top, left = (pad // 2 for pad in pads)
             x = F.pad(x, (left, pads[1] - left, top, pads[0] - top))
             pads = 0, 0
         return F.conv2d(x, self.weight, None, self.stride, [pad // 2 for pad in pads], 1,
@@ -152,10 +152,8 @@ class Whirlpool(nn.Module):
 
     def load_imagenet(self, path):
         """Take the weights that were taught on ImageNet, but for the last layer."""
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        state = {name: value for name, value in state.items() if not name.startswith("_fc.")}
-        self.load_state_dict(state | {name: value for name, value in self.state_dict().items()
-                                      if name.startswith("_fc.")})
+        state, own = torch.load(path, map_location="cpu", weights_only=True), self.state_dict()
+        self.load_state_dict(state | {name: own[name] for name in ("_fc.weight", "_fc.bias")})
 
 
 KINDS = {"running_mean": "moving_mean", "running_var": "moving_variance", "bias": "bias"}
