@@ -12,7 +12,7 @@ from astromorph.images.sizes import trusted_r90
 
 __all__ = ["is_negative", "load_frame", "normalize_bands", "resample"]
 
-_DARKER = 0.1  # of real galaxies the middle is brighter than the sky by .08 of the range at least
+_DARKER = 0.03  # of the range; of 9,000 real galaxies none is darker than its sky at all
 
 
 def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=False,
@@ -103,18 +103,20 @@ def is_negative(pixels, width=None):
     bool
     """
     around, core = _zones(len(pixels), round(width or len(pixels)))
-    gray = pixels.mean(axis=-1).ravel()
-    return gray[core].mean() < np.median(gray[around]) - _DARKER * np.ptp(gray)
+    light = pixels[..., pixels.shape[2] // 2].ravel()  # of the middle band
+    sky = np.sort(light[around])
+    quarter, median = sky[len(sky) // 4], sky[len(sky) // 2]
+    return light[core].mean() < min(quarter, median - _DARKER * np.ptp(light))
 
 
 @lru_cache(maxsize=64)
 def _zones(size, width):
-    """Indices of pixels in the corners of the middle square, and in its core."""
+    """Indices of some pixels in the corners of the middle square, and of those in its core."""
     x = np.abs(np.arange(size) - (size - 1) / 2) / width
     radius = np.hypot(x, x[:, None])
     inside = np.maximum(x, x[:, None]) < 0.5
-    return np.flatnonzero(inside & (radius > 0.5)), np.flatnonzero(
-        radius < max(0.06, 1 / width))
+    return np.flatnonzero(inside & (radius > 0.5))[::3], np.flatnonzero(
+        radius < max(0.1, 1.5 / width))
 
 
 def _check_sizes(cutout_r90, r90):

@@ -384,7 +384,8 @@ def _check(pixels):
 
 def _is_gray(pixels):
     """Whether all bands of an image are the same."""
-    return all((part == part[..., :1]).all() for part in _parts(pixels))
+    return all(np.array_equal(part[..., 0], part[..., band]) for part in _parts(pixels)
+               for band in range(1, part.shape[-1]))
 
 
 def _blank():
