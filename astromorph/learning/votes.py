@@ -160,7 +160,7 @@ class VoteColumns:
     def _find(self, question, dialect, debiased):
         """Votes and suffix of the best complete columns; None, None without any column."""
         kinds = ((dialect.debiased,),) if debiased else (*dialect.fractions, (dialect.count,))
-        for votes in question.answers(dialect):
+        for votes in question.votes_in(dialect):
             for kind in kinds:
                 names = {suffix: dialect.columns(votes, votes.positive + votes.negative, suffix)
                          for suffix in kind}
@@ -174,7 +174,7 @@ class VoteColumns:
                     return votes, complete[0]
         part = self._present(question.vote_columns(dialect))
         if part:
-            votes = question.answers(dialect)[0]
+            votes = question.votes_in(dialect)[0]
             names = dialect.columns(votes, votes.positive + votes.negative, kinds[0][0])
             raise wrong("table", f"{'debiased ' * debiased}votes on both answers to "
                         f"{question.key}, as in {names}", part)
