@@ -118,8 +118,13 @@ class MorphologyClassifier:
 
     @property
     def questions(self):
-        """What it answers, in the order of `predict` (tuple of Question)."""
-        return self.model.questions
+        """What it answers where none are named, in the order of `predict` (tuple of Question)."""
+        return self.model.find_questions()
+
+    @property
+    def all_questions(self):
+        """What it answers if asked ``"all"`` (tuple of Question)."""
+        return self.model.all_questions
 
     @property
     def survey(self):
@@ -153,8 +158,8 @@ class MorphologyClassifier:
 
         Returns
         -------
-        `~numpy.ndarray`, shape (n, questions)
-            In the order of `questions`.
+        `~numpy.ndarray`, shape (n, columns)
+            In the order of `questions`; one column for a yes/no question.
 
         Raises
         ------
@@ -166,7 +171,7 @@ class MorphologyClassifier:
         return running.predict(self.model, open_source(self.model, data, **options))
 
     @keeps_result
-    def classify(self, data, *, images=None, cutout_r90=None, r90=None, width=None,
+    def classify(self, data, *, questions=None, images=None, cutout_r90=None, r90=None, width=None,
                  pixel_scale=None, survey=None, bands=None, ids=None, provenance=False,
                  uncertainty=None, joint=False, batch_size=128, precision=None, threads=None,
                  progress=None, checkpoint=None, **fetch):
@@ -181,6 +186,9 @@ class MorphologyClassifier:
             or the images themselves: paths, bytes, HDULists, NDData, CCDData, Cutout2D, pictures
             of Pillow, dictionaries of one file per band, or arrays (y, x, 3). Images of positions
             are downloaded from the survey's services, see `~astromorph.cutouts.fetch_cutouts`.
+        questions : str or sequence of str, optional
+            Keys or columns of the questions to answer, or ``"all"``; by default `questions`. All
+            are answered in one pass of the network.
         images : object, optional
             For a table, the column that holds the images, or one image that shows all galaxies.
             Cutouts are made at the positions of the table, where it has some and an image a WCS.
@@ -244,7 +252,7 @@ class MorphologyClassifier:
         Returns
         -------
         `~astropy.table.Table`
-            A copy with the same rows in the same order, one column per question (``P_disk``,
+            A copy with the same rows in the same order, the columns of the questions (``P_disk``,
             ``P_edge_on``, ``P_bar``; masked where an image is not to be had or used) and
             ``morph_flag`` (see `~astromorph.flags.MorphFlag`).
 
@@ -262,8 +270,9 @@ class MorphologyClassifier:
             pixel_scale=pixel_scale, survey=survey, bands=bands, ids=ids, provenance=provenance,
             **fetch)
         return running.classify(
-            self.model, source, uncertainty=uncertainty, joint=joint, batch_size=batch_size,
-            precision=precision, threads=threads, progress=progress, checkpoint=checkpoint)
+            self.model, source, questions=questions, uncertainty=uncertainty, joint=joint,
+            batch_size=batch_size, precision=precision, threads=threads, progress=progress,
+            checkpoint=checkpoint)
 
     def classify_region(self, region, *, survey=None, max_rows=100_000, faint_limit=None,
                         **options):
