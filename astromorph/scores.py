@@ -11,7 +11,7 @@ from astromorph.errors import wrong
 from astromorph.metrics import central_interval, score_row
 from astromorph.questions import split_answers
 
-__all__ = ["KINDS", "confusion", "score_answers"]
+__all__ = ["KINDS", "confusion", "score_answers", "score_rows"]
 
 # Numbers drawn for a bootstrap in all: fewer resamples of many galaxies tell as much.
 _DRAWS = 3_000_000
@@ -56,8 +56,6 @@ def score_answers(labels, answers, questions, *, threshold=0.5, intervals=True, 
     --------
     confusion : How many galaxies of each answer get which one.
     """
-    from astropy.table import Table
-
     labels, answers = as_floats(labels, "labels"), as_floats(answers, "answers")
     width = sum(len(question.columns) for question in questions)
     if labels.shape != (len(answers), len(questions)) or answers.shape != (len(labels), width):
@@ -71,11 +69,26 @@ def score_answers(labels, answers, questions, *, threshold=0.5, intervals=True, 
     meta = {"threshold": threshold}
     if intervals:
         meta |= {"interval_level": level, "n_resamples": n_resamples}
-    return _table(Table, rows, meta)
+    return score_rows(rows, meta)
 
 
-def _table(Table, rows, meta):
-    """A table of rows that have not the same scores."""
+def score_rows(rows, meta=None):
+    """Make a table of rows that have not the same scores.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Name of a score -> number.
+    meta : dict, optional
+        Of the table.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        What a row has not is masked.
+    """
+    from astropy.table import Table
+
     names = [name for name in _ORDER if any(name in row for row in rows)]
     columns = {name: np.ma.masked_array(
         [row.get(name, 0) for row in rows], [name not in row for row in rows]) for name in names}

@@ -423,16 +423,36 @@ class TrainedModel:
         """
         if not self.heads:
             return self.calibrate(self.raw(pixels, batch_size=batch_size))
-        return self._complete(self._see(pixels, batch_size))
+        return self.complete(self.raw_with_features(pixels, batch_size=batch_size))
 
-    def _see(self, pixels, batch_size):
-        """Answers before any calibration, then features, of one pass."""
+    def raw_with_features(self, pixels, *, batch_size=64):
+        """Answer before any calibration, and give what the last layers see, in one pass.
+
+        Parameters
+        ----------
+        pixels, batch_size
+            As for `raw`.
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (n, questions + features)
+        """
         from astromorph import networks
 
         return networks.run(self._seeing, pixels, batch_size=batch_size)
 
-    def _complete(self, raw):
-        """All columns, from the network's answers and, if there are heads, the features."""
+    def complete(self, raw):
+        """Turn what the network answers and sees into the answers to all questions.
+
+        Parameters
+        ----------
+        raw : `~numpy.ndarray`, shape (..., questions + features)
+            From `raw_with_features`; without heads the features may lack.
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (..., columns)
+        """
         raw, seen = np.split(raw, [len(self.questions)], axis=-1)
         return np.concatenate([self.calibrate(raw), *(head.answer(seen) for head in self.heads)],
                               axis=-1)
@@ -456,12 +476,12 @@ class TrainedModel:
 
         if kind == "views":  # of which the first is the image as it is
             network = self._seeing if self.heads else self._frozen
-            draws = self._complete(networks.run_views(network, pixels, batch_size=batch_size))
+            draws = self.complete(networks.run_views(network, pixels, batch_size=batch_size))
             return np.hstack([draws[0], draws.std(axis=0)])
         seen = networks.drop_features(
             self.network, networks.features(self.network, pixels, batch_size=batch_size))
         answers = networks.answer_features(self.network, seen)
-        draws = self._complete(np.concatenate([answers, seen], axis=-1))
+        draws = self.complete(np.concatenate([answers, seen], axis=-1))
         return np.hstack([self.answer(pixels, batch_size=batch_size), draws.std(axis=0)])
 
     def answer_with_features(self, pixels, *, batch_size=64):
@@ -477,7 +497,8 @@ class TrainedModel:
         `~numpy.ndarray`, shape (n, questions + features)
             Calibrated probabilities, then the features.
         """
-        raw, seen = np.split(self._see(pixels, batch_size), [len(self.questions)], axis=1)
+        raw, seen = np.split(self.raw_with_features(pixels, batch_size=batch_size),
+                             [len(self.questions)], axis=1)
         return np.hstack([self.calibrate(raw), seen])
 
     def calibrate(self, raw):
