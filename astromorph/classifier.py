@@ -426,7 +426,7 @@ class MorphologyClassifier:
         check_options(options, self.calibrate)
         data = as_galaxies(data)
         if method in METHODS:  # those that take labels
-            labels = read_labels(data, labels, self.all_questions, key=key)
+            labels = read_labels(data, labels, self.questions, key=key)
         source = open_source(self.model, data, survey=survey, **options)
         return type(self)(calibrate(self.model, source, labels, method=method, survey=survey,
                                     batch_size=batch_size, threads=threads, progress=progress))

@@ -24,8 +24,8 @@ def calibrate(model, source, labels, *, method="platt", survey=None, **options):
         To start from.
     source : `~astromorph.galaxies.GalaxySource`
         Galaxies.
-    labels : `~numpy.ndarray`, shape (n, all questions), or None
-        None for the method ``"prior"``.
+    labels : `~numpy.ndarray`, shape (n, questions), or None
+        Of the questions that are answered without being asked for; None for the method ``"prior"``.
     method, survey
         See `~astromorph.classifier.MorphologyClassifier.calibrate`.
     **options
@@ -41,11 +41,11 @@ def calibrate(model, source, labels, *, method="platt", survey=None, **options):
         If an argument is not as described, or no question can be calibrated.
     """
     check_choice(method, "method", (*METHODS, "prior"))
-    width = len(model.questions)
+    width, asked = len(model.questions), model.asking().heads
     if method == "prior":
         fit, taught = partial(shift_priors, base_rates=_base_rates(model, labels)), []
     else:
-        taught = [head.key for head, y in zip(model.heads, labels[:, width:].T, strict=True)
+        taught = [head.key for head, y in zip(asked, labels[:, width:].T, strict=True)
                   if is_taught(y, head.question)]
         fit = partial(_recalibrate, labels=labels[:, :width], method=method, others=taught)
     seen = run(source, model.in_precision().raw_with_features if taught
@@ -53,11 +53,12 @@ def calibrate(model, source, labels, *, method="platt", survey=None, **options):
                prepare=model.prepare, watch=model.watch(), **options).answers.astype(float)
     scalings, report = fit(model.questions, list(map(model.card.calibration.get, model.card.keys)),
                            probabilities=seen[:, :width])
-    heads = tuple(head.calibrated(y, seen[:, width:]) if head.key in taught else head for head, y
-                  in zip(model.heads, () if labels is None else labels[:, width:].T))
+    own = dict(zip((head.key for head in asked), () if labels is None else labels[:, width:].T))
+    heads = tuple(head.calibrated(own[head.key], seen[:, width:]) if head.key in taught else head
+                  for head in model.heads)
     _say_no_better(report)
     return model.replace(
-        survey=get_survey(survey or model.survey), heads=heads or model.heads,
+        survey=get_survey(survey or model.survey), heads=heads,
         calibration=dict(zip(model.card.keys, scalings, strict=True)),
         base_rates=model.card.base_rates | base_rates(report),
         calibrated={"method": method, "heads": taught, "report": {
