@@ -101,7 +101,7 @@ class _Number:
                         repr(question.unit)) from None
 
     def column(self, question):
-        return question.key
+        return f"V_{question.key}"
 
     def description(self, question):
         return question.positive[:1].upper() + question.positive[1:]

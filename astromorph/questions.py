@@ -97,8 +97,8 @@ class Question:
     column : str, optional
         Name of the probability column; by default ``P_`` and the key. Those of the published
         questions are the columns of the SDSS catalog (Dominguez Sanchez et al. 2018, MNRAS 476,
-        3661). Columns of grades and classes have the answer after it; that of a number is by
-        default the key.
+        3661). Columns of grades and classes have the answer after it; that of a number begins
+        with ``V_`` by default.
     positive, negative : str, optional
         The two answers, for people; by default the key, and "not" before it. Of other kinds,
         ``positive`` is what is asked for.
@@ -127,8 +127,8 @@ class Question:
     Raises
     ------
     ValueError
-        If the key is no plain name, ``asked_if`` is neither 1 nor 0, or a parameter does not go
-        with the kind.
+        If the key is no plain name, ``asked_if`` is neither 1 nor 0, a parameter does not go with
+        the kind, or answers would be in the column of the labels.
 
     Examples
     --------
@@ -138,7 +138,7 @@ class Question:
     (('P_ring',), 'not ringed')
     >>> Question("ring", kind="grades", answers=("none", "weak", "strong")).columns
     ('P_ring_none', 'P_ring_weak', 'P_ring_strong')
-    >>> Question("TType", kind="number", limits=(-6, 11), ucd="src.morph.type").columns
+    >>> Question("t", column="TType", kind="number", limits=(-6, 11), ucd="src.morph.type").columns
     ('TType', 'e_TType')
     """
 
@@ -172,6 +172,10 @@ class Question:
         for name in ("column", "description"):
             self._fill(name, getattr(kind, name)(self))
         self._fill("ucd", kind.ucd)
+        labels = {name.lower() for name in self.label_columns}
+        if taken := [name for name in self.columns if name.lower() in labels]:
+            raise wrong("column", f"a column that is none of the labels' ({self.key})", taken[0],
+                        "Answers would take the place of labels.")
 
     def _fill(self, name, value):
         """Set a text that was not given."""

@@ -146,7 +146,7 @@ OWN = {
     "yes_no": Question("ring", positive="ringed", parent="disk"),
     "grades": Question("arms", kind="grades", answers=("none", "weak", "strong"), parent="disk"),
     "classes": Question("shape", kind="classes", answers=("round", "between", "cigar")),
-    "number": Question("TType", kind="number", limits=(-6, 11), ucd="src.morph.type")}
+    "number": Question("t", column="TType", kind="number", limits=(-6, 11), ucd="src.morph.type")}
 
 
 def labels_of_kind(kind, n):

@@ -31,6 +31,7 @@ limits = [-6, 11]
     assert (ring.columns, ring.positive, ring.parent) == (("P_ring",), "ringed", "disk")
     assert grades.columns == ("P_arms_none", "P_arms_weak")
     assert classes.answers == ("round", "cigar") and number.limits == (-6, 11)
+    assert number.columns == ("V_TType", "e_V_TType")
 
 
 @pytest.mark.parametrize("text, message", [
@@ -42,6 +43,7 @@ limits = [-6, 11]
     ("[ring]\nkind = 'number'\nlimits = [2, 1]", "limits in .*: expected two finite numbers"),
     ("[ring]\nkind = 'number'\nunit = 'furlongs'", "unit in .*: expected a unit"),
     ("[ring]\nkind = 'classes'\nanswers = ['a', 'A']", "answers in .*different names"),
+    ("[ring]\ncolumn = 'Ring'", "column in .*: expected a column that is none of the labels'"),
     ("[ring]\n[P]\ncolumn = 'p_Ring'", "questions in .*: expected each column once"),
     ("", "questions in .*: expected one Question or more"),
     ("[ring", "questions: expected a TOML file with a table for each question")])

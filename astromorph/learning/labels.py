@@ -314,8 +314,8 @@ def without_answers(table, questions=QUESTIONS):
     if "morph_flag" not in getattr(table, "colnames", ()):
         return table
     return table[[name for name in table.colnames
-                  if name not in {column for question in questions for column in question.columns
-                                  if column not in question.label_columns}]]
+                  if name not in {column for question in questions
+                                  for column in question.columns}]]
 
 
 def vote_agreement(fraction):

@@ -14,7 +14,7 @@ QUESTIONS = (
     Question("ring", parent="disk"),
     Question("arms", kind="grades", answers=("none", "weak", "strong"), parent="disk"),
     Question("shape", kind="classes", answers=("round", "between", "cigar")),
-    Question("TType", kind="number", limits=(-6, 11), ucd="src.morph.type"))
+    Question("t", column="TType", kind="number", limits=(-6, 11), ucd="src.morph.type"))
 COLUMNS = [column for question in QUESTIONS for column in question.columns]
 
 
@@ -114,7 +114,7 @@ def test_classify_answers_what_is_asked(classifier, images):
     assert np.array_equal(some["TType"], whole["TType"])
     assert clf.predict(images).shape == (4, 4)
     assert isinstance(clf.classify([], questions="all"), Table)
-    with pytest.raises(ValueError, match="questions: expected 'all', or some of disk, .*TType"):
+    with pytest.raises(ValueError, match="questions: expected 'all', or some of disk, .*, t."):
         clf.classify(images, questions=["rings"])
 
 
