@@ -568,10 +568,12 @@ class MorphologyClassifier:
         data : `~astropy.table.Table` or images
             As for `classify`; a table that already has the probability columns is not classified
             again.
-        labels, key
+        labels
             As for `adapt`; by default from the columns of the table.
         questions
             As for `classify`.
+        key
+            As for `adapt`.
         threshold : float
             Probability from which the answer counts as positive.
         intervals : bool
