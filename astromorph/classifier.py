@@ -7,9 +7,9 @@ from astromorph.galaxies import open_source
 from astromorph.galaxies.source import check_options
 from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels
-from astromorph.metrics import score_table
 from astromorph.model import TrainedModel
 from astromorph.model.calibration import METHODS
+from astromorph.scores import score_answers
 from astromorph.surveys import get_survey
 
 __all__ = ["MorphologyClassifier"]
@@ -118,8 +118,13 @@ class MorphologyClassifier:
 
     @property
     def questions(self):
-        """What it answers, in the order of `predict` (tuple of Question)."""
-        return self.model.questions
+        """What it answers where none are named, in the order of `predict` (tuple of Question)."""
+        return self.model.find_questions()
+
+    @property
+    def all_questions(self):
+        """What it answers if asked ``"all"`` (tuple of Question)."""
+        return self.model.all_questions
 
     @property
     def survey(self):
@@ -153,8 +158,8 @@ class MorphologyClassifier:
 
         Returns
         -------
-        `~numpy.ndarray`, shape (n, questions)
-            In the order of `questions`.
+        `~numpy.ndarray`, shape (n, columns)
+            In the order of `questions`; one column for a yes/no question.
 
         Raises
         ------
@@ -166,7 +171,7 @@ class MorphologyClassifier:
         return running.predict(self.model, open_source(self.model, data, **options))
 
     @keeps_result
-    def classify(self, data, *, images=None, cutout_r90=None, r90=None, width=None,
+    def classify(self, data, *, questions=None, images=None, cutout_r90=None, r90=None, width=None,
                  pixel_scale=None, survey=None, bands=None, ids=None, provenance=False,
                  uncertainty=None, joint=False, batch_size=128, precision=None, threads=None,
                  progress=None, checkpoint=None, **fetch):
@@ -181,6 +186,9 @@ class MorphologyClassifier:
             or the images themselves: paths, bytes, HDULists, NDData, CCDData, Cutout2D, pictures
             of Pillow, dictionaries of one file per band, or arrays (y, x, 3). Images of positions
             are downloaded from the survey's services, see `~astromorph.cutouts.fetch_cutouts`.
+        questions : str or sequence of str, optional
+            Keys or columns of the questions to answer, or ``"all"``; by default `questions`. All
+            are answered in one pass of the network.
         images : object, optional
             For a table, the column that holds the images, or one image that shows all galaxies.
             Cutouts are made at the positions of the table, where it has some and an image a WCS.
@@ -244,7 +252,7 @@ class MorphologyClassifier:
         Returns
         -------
         `~astropy.table.Table`
-            A copy with the same rows in the same order, one column per question (``P_disk``,
+            A copy with the same rows in the same order, the columns of the questions (``P_disk``,
             ``P_edge_on``, ``P_bar``; masked where an image is not to be had or used) and
             ``morph_flag`` (see `~astromorph.flags.MorphFlag`).
 
@@ -262,8 +270,9 @@ class MorphologyClassifier:
             pixel_scale=pixel_scale, survey=survey, bands=bands, ids=ids, provenance=provenance,
             **fetch)
         return running.classify(
-            self.model, source, uncertainty=uncertainty, joint=joint, batch_size=batch_size,
-            precision=precision, threads=threads, progress=progress, checkpoint=checkpoint)
+            self.model, source, questions=questions, uncertainty=uncertainty, joint=joint,
+            batch_size=batch_size, precision=precision, threads=threads, progress=progress,
+            checkpoint=checkpoint)
 
     def classify_region(self, region, *, survey=None, max_rows=100_000, faint_limit=None,
                         **options):
@@ -471,9 +480,9 @@ class MorphologyClassifier:
                                 progress=progress))
 
     @keeps_result
-    def adapt(self, data, labels=None, *, key=None, survey=None, train="all", epochs=None,
-              validation_fraction=0.2, folds=None, seed=0, align=True, learning_curve=(),
-              threads=None, progress=None, **options):
+    def adapt(self, data, labels=None, *, questions=None, key=None, survey=None, train=None,
+              epochs=None, validation_fraction=0.2, folds=None, seed=0, align=True,
+              learning_curve=(), threads=None, progress=None, **options):
         """Return a new classifier, taught by labeled galaxies, for the survey they come from.
 
         The new classifier is calibrated anew, on galaxies that its training did not see; what
@@ -490,14 +499,19 @@ class MorphologyClassifier:
             An array (n, questions) of 1, 0 and NaN (unknown); or a table of labels or votes, or
             what `~astromorph.make_labels` made of one. Tables are matched by the names of the
             galaxies, else by the order of the rows. By default, the columns of ``data``.
+        questions : sequence of `~astromorph.Question`, optional
+            Questions of one's own, of any kind, to teach; their labels are in columns named like
+            their keys. By default those that the network answers.
         key : str, optional
             The column of names in ``data`` and ``labels``, by default one that both have and that
             has a usual name: ``file``, ``name``, ``id``, ``objid`` or similar.
         survey : str or `~astromorph.surveys.Survey`, optional
             Whose images they are, by default the survey of the weights.
-        train : str
+        train : str, optional
             ``"all"`` layers; ``"dense"`` layers only, on the old features; or all layers from
-            ``"scratch"``: experiments b, c and d of Dominguez Sanchez et al. (2019).
+            ``"scratch"``: experiments b, c and d of Dominguez Sanchez et al. (2019). Or a
+            ``"head"`` for each of ``questions``, the default for these: a linear map of what the
+            network sees. It takes seconds, and the old answers stay as they are.
         epochs : int, optional
             Passes over the galaxies; by default those of the network's recipe.
         validation_fraction : float
@@ -529,23 +543,24 @@ class MorphologyClassifier:
         from astromorph.learning.adapting import adapt
 
         check_options(options, self.adapt)
-        data = as_galaxies(data)
+        data, asked = as_galaxies(data), self.model.questions if questions is None else questions
         return type(self)(adapt(
             self.model, open_source(self.model, data, survey=survey, **options),
-            read_labels(data, labels, self.questions, key=key), survey=survey, train=train,
-            epochs=epochs, validation_fraction=validation_fraction, folds=folds, seed=seed,
-            aligned=align, learning_curve=learning_curve, threads=threads, progress=progress))
+            read_labels(data, labels, asked, key=key), questions=questions, survey=survey,
+            train=train, epochs=epochs, validation_fraction=validation_fraction, folds=folds,
+            seed=seed, aligned=align, learning_curve=learning_curve, threads=threads,
+            progress=progress))
 
     @property
     def report(self):
         """What adapting brought, an `~astromorph.learning.reports.AdaptationReport`; else None."""
         from astromorph.learning.reports import AdaptationReport
 
-        adapted = self.model.card.adapted
-        return adapted and AdaptationReport.from_dict(adapted["report"])
+        return AdaptationReport.of(self.model.card)
 
     @keeps_result
-    def evaluate(self, data, labels=None, *, key=None, threshold=0.5, intervals=True, **options):
+    def evaluate(self, data, labels=None, *, questions=None, key=None, threshold=0.5,
+                 intervals=True, **options):
         """Score the classifier on galaxies with known answers.
 
         Parameters
@@ -553,8 +568,12 @@ class MorphologyClassifier:
         data : `~astropy.table.Table` or images
             As for `classify`; a table that already has the probability columns is not classified
             again.
-        labels, key
+        labels
             As for `adapt`; by default from the columns of the table.
+        questions
+            As for `classify`.
+        key
+            As for `adapt`.
         threshold : float
             Probability from which the answer counts as positive.
         intervals : bool
@@ -565,7 +584,8 @@ class MorphologyClassifier:
         Returns
         -------
         `~astropy.table.Table`
-            One row per question; see `~astromorph.score_table`.
+            One row per question; see `~astromorph.score_table`, and
+            `~astromorph.scores.score_answers` for questions that are no yes/no questions.
 
         Raises
         ------
@@ -573,10 +593,10 @@ class MorphologyClassifier:
             If there are no labels, or not one row of them for each galaxy.
         """
         check_options(options, self.evaluate, self.classify)
-        columns = {question.column for question in self.questions}
-        data = as_galaxies(data)
-        labels = read_labels(data, labels, self.questions, key=key)
-        done = isinstance(data, Table) and columns <= set(data.colnames)
-        table = data if done else self.classify(data, **options)
-        return score_table(labels, running.probabilities(table, self.questions), self.questions,
-                           threshold=threshold, intervals=intervals)
+        asked, data = self.model.find_questions(questions), as_galaxies(data)
+        labels = read_labels(data, labels, asked, key=key)
+        done = isinstance(data, Table) and {
+            column for question in asked for column in question.columns} <= set(data.colnames)
+        table = data if done else self.classify(data, questions=questions, **options)
+        return score_answers(labels, running.probabilities(table, asked), asked,
+                             threshold=threshold, intervals=intervals)

@@ -13,7 +13,7 @@ from astromorph.arguments import as_labels, as_probabilities, check_count, check
 from astromorph.errors import wrong
 
 __all__ = ["Score", "balanced_threshold", "bin_numbers", "central_interval", "check_threshold",
-           "ratio", "score", "score_intervals", "score_table", "valid_pairs"]
+           "ratio", "score", "score_intervals", "score_row", "score_table", "valid_pairs"]
 
 # Random numbers drawn at once: bounds the memory of a bootstrap, whatever the sample's size.
 _BLOCK = 1_000_000
@@ -330,7 +330,7 @@ def score_table(labels, probabilities, questions, *, threshold=0.5, intervals=Tr
                     f"questions {keys}", f"{labels.shape} and {probabilities.shape}")
     thresholds = _thresholds(threshold, len(keys))
     options = {"n_resamples": n_resamples, "level": level, "seed": np.random.default_rng(seed)}
-    rows = [_row(key, y, p, value, options if intervals else None)
+    rows = [score_row(key, y, p, value, options if intervals else None)
             for key, y, p, value in zip(keys, labels.T, probabilities.T, thresholds, strict=True)]
     meta = {"threshold": threshold}
     if intervals:
@@ -351,8 +351,22 @@ def _thresholds(threshold, n_questions):
     return list(threshold)
 
 
-def _row(key, labels, probabilities, threshold, options):
-    """Score one question as a table row; ``options`` of the bootstrap, or None for none."""
+def score_row(key, labels, probabilities, threshold, options):
+    """Score one question as a row of `score_table`.
+
+    Parameters
+    ----------
+    key : str
+        Of the question.
+    labels, probabilities, threshold
+        As for `score`.
+    options : dict or None
+        Of `score_intervals`; None for no intervals.
+
+    Returns
+    -------
+    dict
+    """
     result = score(labels, probabilities, threshold=threshold)
     limits = options and score_intervals(labels, probabilities, threshold=threshold, **options)
     row = {"question": key, "n": result.n, "n_positive": result.n_positive}

@@ -1,15 +1,15 @@
 """Metrics and images drawn on Matplotlib Axes."""
 import numpy as np
 
-from astromorph.arguments import as_probabilities, check_count
+from astromorph.arguments import as_floats, as_probabilities, check_count
 from astromorph.errors import wrong
 from astromorph.curves import rejection_curve, reliability, roc_curve
 from astromorph.metrics import score
 from astromorph.questions import QUESTIONS
 from astromorph.surveys import get_survey
 
-__all__ = ["plot_histogram", "plot_mosaic", "plot_rejection", "plot_reliability", "plot_roc",
-           "plot_stretch"]
+__all__ = ["plot_confusion", "plot_histogram", "plot_mosaic", "plot_numbers", "plot_rejection",
+           "plot_reliability", "plot_roc", "plot_stretch"]
 
 # Told apart with any color vision (Paul Tol's bright scheme).
 _COLORS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#AA3377")
@@ -197,6 +197,63 @@ def plot_histogram(probabilities, *, likely=None, n_bins=20, label=None, ax=None
     return ax
 
 
+def plot_numbers(labels, answers, *, unit="", ax=None):
+    """Draw numbers against the right ones, with their errors.
+
+    Parameters
+    ----------
+    labels : array-like, shape (n,)
+        The right numbers; NaN or masked where unknown.
+    answers : array-like, shape (n, 2)
+        Numbers and their standard deviations; NaN or masked where there is none.
+    unit : str
+        For the axes.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw. By default a new figure.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+    """
+    labels, answers = as_floats(labels, "labels"), as_floats(answers, "answers")
+    known = np.isfinite(labels) & np.isfinite(answers).all(axis=1)
+    x, y, error = labels[known], *answers[known].T
+    ax, unit = _or_new(ax), f" ({unit})" if unit else ""
+    ends = [min(x.min(), y.min()), max(x.max(), y.max())] if x.size else [0, 1]
+    ax.plot(ends, ends, color=_MUTED, linestyle=":", linewidth=1, zorder=1)
+    ax.errorbar(x, y, error, fmt="o", markersize=3, elinewidth=0.4, color=_COLORS[0], alpha=0.5)
+    ax.set(xlabel=f"Label{unit}", ylabel=f"Answer{unit}")
+    return ax
+
+
+def plot_confusion(counts, names, *, ax=None):
+    """Draw how many galaxies of each answer got which answer.
+
+    Parameters
+    ----------
+    counts : array-like of int, shape (answers, answers)
+        From `~astromorph.scores.confusion`.
+    names : sequence of str
+        Of the answers.
+    ax : `~matplotlib.axes.Axes`, optional
+        Where to draw. By default a new figure.
+
+    Returns
+    -------
+    `~matplotlib.axes.Axes`
+    """
+    counts, ax, places = np.asarray(counts), _or_new(ax), range(len(names))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(counts.shape):
+        ax.text(column, row, f"{counts[row, column]}", ha="center", va="center",
+                color="white" if shares[row, column] > 0.6 else "black")
+    ax.set_xticks(places, names)
+    ax.set_yticks(places, names)
+    ax.set(xlabel="Most probable answer", ylabel="Label")
+    return ax
+
+
 def _draw_counts(ax, bins, color):
     """Histogram along the bottom, each bar with its number."""
     heights = _COUNT_HEIGHT * bins.count / max(bins.count.max(), 1)
@@ -217,8 +274,9 @@ def plot_mosaic(images, probabilities, *, titles=None, questions=None, n_columns
     images : sequence of n array-like, shape (y, x, 3), or None
         Color images, uint8 or float in 0..1, row 0 at the top; None where there is no image.
         Sizes may differ.
-    probabilities : array-like, shape (n, q)
-        One column per question; NaN or masked where not classified, and drawn so.
+    probabilities : array-like, shape (n, columns)
+        The columns of the questions, one for a yes/no question; NaN or masked where not classified,
+        and drawn so. Numbers are only written.
     titles : sequence of n str, optional
         A title above each image.
     questions : sequence of `~astromorph.questions.Question`, length q, optional
@@ -252,13 +310,14 @@ def plot_mosaic(images, probabilities, *, titles=None, questions=None, n_columns
     >>> axes.shape
     (2, 2)
     """
-    probabilities = as_probabilities(probabilities)
-    questions = _named_bars(probabilities, questions)
-    _check_mosaic(images, probabilities, titles, questions, n_columns)
-    grid = _mosaic_grid(len(images), len(questions), n_columns, titles is not None, figure)
+    probabilities = as_floats(probabilities, "probabilities")
+    columns = [column for question in _named_bars(probabilities, questions)
+               for column in question.answer_columns]
+    _check_mosaic(images, probabilities, titles, columns, n_columns)
+    grid = _mosaic_grid(len(images), len(columns), n_columns, titles is not None, figure)
     for index, (image_ax, bars_ax) in enumerate(grid):
         _draw_galaxy(image_ax, images[index], None if titles is None else titles[index])
-        _draw_bars(bars_ax, probabilities[index], questions)
+        _draw_bars(bars_ax, probabilities[index], columns)
     return grid
 
 
@@ -272,12 +331,13 @@ def _named_bars(probabilities, questions):
     return QUESTIONS
 
 
-def _check_mosaic(images, probabilities, titles, questions, n_columns):
+def _check_mosaic(images, probabilities, titles, columns, n_columns):
     if len(images) == 0:
         raise wrong("images", "at least one image", "none")
-    if probabilities.shape != (len(images), len(questions)):
-        raise wrong("probabilities", f"shape ({len(images)}, {len(questions)}), one row per image "
+    if probabilities.shape != (len(images), len(columns)):
+        raise wrong("probabilities", f"shape ({len(images)}, {len(columns)}), one row per image "
                     "and one column per question", probabilities.shape)
+    as_probabilities(probabilities[:, [column.is_probability for column in columns]])
     if titles is not None and len(titles) != len(images):
         raise wrong("titles", f"as many as the images, {len(images)}", len(titles))
     check_count(n_columns, "n_columns")
@@ -320,17 +380,18 @@ def _draw_galaxy(ax, image, title):
     ax.imshow(image if image.dtype == np.uint8 else np.clip(image, 0, 1))
 
 
-def _draw_bars(ax, probabilities, questions):
-    """One bar per question, 0 to 1 in x: its name on the left, the number on the right."""
-    y = np.arange(len(questions))
+def _draw_bars(ax, probabilities, columns):
+    """One bar per column, 0 to 1 in x: its name on the left, the number on the right."""
+    y = np.arange(len(columns))
     known = np.isfinite(probabilities)
-    ax.set(xlim=(-0.96, 1.3), ylim=(len(questions) - 0.45, -0.65))
+    drawn = known & [column.is_probability for column in columns]
+    ax.set(xlim=(-0.96, 1.3), ylim=(len(columns) - 0.45, -0.65))
     ax.axis("off")
     colors = [_COLORS[index % len(_COLORS)] for index in y]
     ax.barh(y, np.ones(y.size), height=0.55, color=_TRACK)
-    ax.barh(y, np.where(known, probabilities, 0), height=0.55, color=colors)
-    for index, question in enumerate(questions):
-        ax.text(-0.05, index, question.positive, ha="right", va="center", fontsize=7)
+    ax.barh(y, np.where(drawn, probabilities, 0), height=0.55, color=colors)
+    for index, column in enumerate(columns):
+        ax.text(-0.05, index, column.title, ha="right", va="center", fontsize=7)
         if known[index]:
             ax.text(1.3, index, f"{probabilities[index]:.2f}", ha="right", va="center",
                     fontsize=7)

@@ -1,10 +1,14 @@
 """The questions a classifier answers, one record each, and the columns of their votes."""
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
+import numpy as np
+
+from astromorph.answers import get_kind
 from astromorph.errors import wrong
 
 __all__ = ["DIALECTS", "QUESTIONS", "Dialect", "Question", "Votes", "check_questions",
-           "probability_asked"]
+           "probability_asked", "split_answers"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Votes:
 
 @dataclass(frozen=True)
 class Question:
-    """One yes/no question about a galaxy's shape.
+    """One question about a galaxy's shape.
 
     Parameters
     ----------
@@ -93,9 +97,11 @@ class Question:
     column : str, optional
         Name of the probability column; by default ``P_`` and the key. Those of the published
         questions are the columns of the SDSS catalog (Dominguez Sanchez et al. 2018, MNRAS 476,
-        3661).
+        3661). Columns of grades and classes have the answer after it; that of a number begins
+        with ``V_`` by default.
     positive, negative : str, optional
-        The two answers, for people; by default the key, and "not" before it.
+        The two answers, for people; by default the key, and "not" before it. Of other kinds,
+        ``positive`` is what is asked for.
     parent : str, optional
         Key of the question whose answer makes this one meaningful.
     description : str, optional
@@ -105,21 +111,35 @@ class Question:
     asked_if : int
         The answer to the parent, 1 or 0, that makes this question meaningful.
     ucd : str
-        IVOA unified content descriptor of the column.
+        IVOA unified content descriptor of the column; by default that of its kind.
     aliases : tuple of str
         Other names of its label column.
+    kind : str
+        How it is answered: ``"yes_no"``; ordered ``"grades"``; exclusive ``"classes"``; or a
+        ``"number"``.
+    answers : tuple of str
+        The names of grades, the lowest first, or of classes.
+    limits : tuple of float, optional
+        Least and greatest number that there can be.
+    unit : str
+        Of a number.
 
     Raises
     ------
     ValueError
-        If the key is no plain name, or ``asked_if`` is neither 1 nor 0.
+        If the key is no plain name, ``asked_if`` is neither 1 nor 0, a parameter does not go with
+        the kind, or answers would be in the column of the labels.
 
     Examples
     --------
     >>> from astromorph import Question
     >>> ring = Question("ring", positive="ringed", parent="disk")
-    >>> ring.column, ring.negative
-    ('P_ring', 'not ringed')
+    >>> ring.columns, ring.negative
+    (('P_ring',), 'not ringed')
+    >>> Question("ring", kind="grades", answers=("none", "weak", "strong")).columns
+    ('P_ring_none', 'P_ring_weak', 'P_ring_strong')
+    >>> Question("t", column="TType", kind="number", limits=(-6, 11), ucd="src.morph.type").columns
+    ('TType', 'e_TType')
     """
 
     key: str
@@ -130,21 +150,48 @@ class Question:
     description: str = ""
     votes: tuple[Votes, ...] = ()
     asked_if: int = 1
-    ucd: str = "stat.probability;src.morph"
+    ucd: str = ""
     aliases: tuple[str, ...] = ()
+    kind: str = "yes_no"
+    answers: tuple[str, ...] = ()
+    limits: tuple[float, float] | None = None
+    unit: str = ""
 
     def __post_init__(self):
         if not (isinstance(self.key, str) and self.key.isidentifier()):
             raise wrong("key", "a name of letters, digits and underscores", repr(self.key))
         if self.asked_if not in (0, 1):
             raise wrong("asked_if", "the answer 1 or 0", repr(self.asked_if))
-        positive = self.positive or self.key.replace("_", " ")
-        for name, value in {"column": f"P_{self.key}", "positive": positive,
-                            "negative": f"not {positive}",
-                            "description": f"Probability of {positive}"}.items():
-            if not isinstance(getattr(self, name), str):
-                raise wrong(name, "text", repr(getattr(self, name)))
-            object.__setattr__(self, name, getattr(self, name) or value)
+        kind = get_kind(self)
+        for name in ("answers", "limits", "aliases"):  # as JSON and TOML bring them
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        kind.check(self)
+        self._fill("positive", self.key.replace("_", " "))
+        self._fill("negative", f"not {self.positive}")
+        for name in ("column", "description"):
+            self._fill(name, getattr(kind, name)(self))
+        self._fill("ucd", kind.ucd)
+        labels = {name.lower() for name in self.label_columns}
+        if taken := [name for name in self.columns if name.lower() in labels]:
+            raise wrong("column", f"a column that is none of the labels' ({self.key})", taken[0],
+                        "Answers would take the place of labels.")
+
+    def _fill(self, name, value):
+        """Set a text that was not given."""
+        if not isinstance(getattr(self, name), str):
+            raise wrong(name, "text", repr(getattr(self, name)))
+        object.__setattr__(self, name, getattr(self, name) or value)
+
+    @property
+    def answer_columns(self):
+        """How tables show its answer (tuple of `~astromorph.answers.AnswerColumn`)."""
+        return get_kind(self).columns(self)
+
+    @property
+    def columns(self):
+        """Names of the columns of its answer (tuple of str)."""
+        return tuple(column.name for column in self.answer_columns)
 
     @property
     def label_columns(self):
@@ -167,9 +214,9 @@ class Question:
         votes = tuple(Votes(**{name: tuple(value) if isinstance(value, list) else value
                                for name, value in each.items()})
                       for each in record.get("votes", ()))
-        return cls(**record | {"votes": votes, "aliases": tuple(record.get("aliases", ()))})
+        return cls(**record | {"votes": votes})
 
-    def answers(self, dialect):
+    def votes_in(self, dialect):
         """Find the votes that a dialect may use, the preferred ones first.
 
         Parameters
@@ -196,7 +243,7 @@ class Question:
         list of str
         """
         suffixes = (*sum(dialect.fractions, ()), dialect.debiased, dialect.count)
-        names = (name for votes in self.answers(dialect) for suffix in suffixes
+        names = (name for votes in self.votes_in(dialect) for suffix in suffixes
                  for name in dialect.columns(votes, votes.positive + votes.negative, suffix))
         return list(dict.fromkeys(names))
 
@@ -252,19 +299,41 @@ def check_questions(questions):
     Raises
     ------
     ValueError
-        If there are none, two share a key or a column, or a child comes before its parent.
+        If there are none, two share a key or a column, a child comes before its parent, or the
+        parent is no yes/no question.
     """
     questions = list(questions)
     if not questions or not all(isinstance(question, Question) for question in questions):
         raise wrong("questions", "one Question or more", f"{questions!r:.200}")
     keys = [question.key for question in questions]
-    for name, values in {"key": keys, "column": [each.column for each in questions]}.items():
-        if len(set(values)) < len(values):
+    columns = [column for each in questions for column in each.columns]
+    for name, values in {"key": keys, "column": columns}.items():
+        if len({value.lower() for value in values}) < len(values):
             raise wrong("questions", f"each {name} once", values)
     for place, question in enumerate(questions):
         if question.parent in keys[place:]:
             raise wrong("questions", f"{question.parent!r}, the parent, before {question.key!r}",
                         keys)
+        if any(each.key == question.parent and each.kind != "yes_no" for each in questions):
+            raise wrong("questions", f"a yes/no question as the parent of {question.key!r}",
+                        repr(question.parent))
+
+
+def split_answers(questions, answers):
+    """Take the columns of answers apart.
+
+    Parameters
+    ----------
+    questions : sequence of Question
+    answers : `~numpy.ndarray`, shape (..., columns)
+        The columns of one question after those of the other.
+
+    Returns
+    -------
+    list of `~numpy.ndarray`, shape (..., columns of the question)
+    """
+    ends = list(accumulate(len(question.columns) for question in questions))
+    return np.split(answers, ends, axis=-1)[:-1]
 
 
 def probability_asked(questions, probabilities):
@@ -275,7 +344,7 @@ def probability_asked(questions, probabilities):
     questions : sequence of Question
         Parents before their children; a parent that is not among them counts as answered.
     probabilities : iterable of array-like of any shape, one per question
-        Of the positive answers.
+        Of the positive answers; those to questions that are not yes/no ones do not matter.
 
     Returns
     -------

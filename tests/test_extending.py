@@ -21,6 +21,7 @@ from astromorph import (QUESTIONS, MorphologyClassifier, Question, Survey, get_s
                         plot_mosaic, read_cutout, to_regions, write_report)
 from astromorph.model import TrainedModel
 from astromorph.networks import ARCHITECTURES, Architecture, Recipe
+from astromorph.partitions import classify_partition
 from astromorph.running import probabilities
 from astromorph.services import IMAGE_SERVICES, ImageService, ServiceImage
 from astromorph.surveys import SURVEYS
@@ -139,6 +140,77 @@ def test_two_of_three_questions(sample, tmp_path):
     questions = (QUESTIONS[0], QUESTIONS[2])
     _, table = whole_round(untrained(questions), images, labels_of(questions, labels), tmp_path)
     assert "P_edge_on" not in table.colnames and table.colnames[-1] != "P_edge_on"
+
+
+OWN = {
+    "yes_no": Question("ring", positive="ringed", parent="disk"),
+    "grades": Question("arms", kind="grades", answers=("none", "weak", "strong"), parent="disk"),
+    "classes": Question("shape", kind="classes", answers=("round", "between", "cigar")),
+    "number": Question("t", column="TType", kind="number", limits=(-6, 11), ucd="src.morph.type")}
+
+
+def labels_of_kind(kind, n):
+    """Labels that the images have nothing to do with."""
+    rng = np.random.default_rng(5)
+    return rng.uniform(-6, 11, n) if kind == "number" else np.arange(n) % (
+        2 if kind == "yes_no" else 3) * 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", list(OWN))
+def test_a_question_of_each_kind_is_one_record(classifier, sample, tmp_path, kind):
+    images, published = sample
+    images, question = list(images), OWN[kind]
+    labels = labels_of_kind(kind, len(images))
+    table = Table({"ra": np.linspace(10, 11, 64) * u.deg, "dec": np.zeros(64) * u.deg,
+                   question.key: labels})
+    pixels = np.empty(len(images), object)
+    pixels[:] = images
+    table["image"] = pixels
+    options = {"cutout_r90": WIDTH, "progress": False}
+    taught = classifier.adapt(table, questions=[question], images="image", **options)
+    assert taught.questions == (*QUESTIONS, question)
+    assert question.key in str(taught.report)
+
+    path = tmp_path / "taught.safetensors"
+    taught.write(path)
+    np.save(tmp_path / "images.npy", images[:6])
+    run = subprocess.run([sys.executable, "-c", READ.format(setup=""), path,
+                          tmp_path / "images.npy", tmp_path / "answers.npy", str(WIDTH)],
+                         capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    answers = taught.predict(images[:6], cutout_r90=WIDTH)
+    np.testing.assert_array_equal(np.load(tmp_path / "answers.npy"), answers)
+    np.testing.assert_array_equal(answers[:, :3], classifier.predict(images[:6], cutout_r90=WIDTH))
+
+    done = taught.classify(table, images="image", joint=True, uncertainty="views",
+                           checkpoint=tmp_path / "run", **options)
+    assert set(question.columns) <= set(done.colnames)
+    assert np.isfinite(probabilities(done, [question])).all()
+    plain = classifier.classify(table, images="image", **options)
+    assert all(np.array_equal(done[each.column], plain[each.column]) for each in QUESTIONS)
+
+    both = np.column_stack([published, labels])
+    calibrated = taught.calibrate(images, both, **options)
+    assert calibrated.model.heads != taught.model.heads
+    scores = calibrated.evaluate(images, both, **options)
+    assert question.key in set(scores["question"])
+    own = calibrated.evaluate(done, questions=[question.key])
+    assert own["n"][0] == 64
+    assert len(taught.suggest(images, 5, **options)) == 5
+
+    page = tmp_path / "report.html"
+    write_report(done, page, classifier=taught, labels=both, images=images)
+    text = page.read_text()
+    assert f'id="{question.key}"' in text and question.columns[0] in text
+    assert plot_mosaic(images[:2], probabilities(done, taught.questions)[:2],
+                       questions=taught.questions).shape == (2, 2)
+    plt.close("all")
+
+    partition = classify_partition(
+        table["ra", "dec", question.key].to_pandas()[:0], taught, width=20 * u.arcsec,
+        questions=[question.key])
+    assert list(partition.columns[3:]) == [*question.columns, "morph_flag"]
 
 
 def test_labels_are_taken_by_their_keys(sample):

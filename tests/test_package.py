@@ -88,8 +88,9 @@ def test_version():
 
 
 FLOORS = (  # from the ground; a room imports from its own floor and from those below
-    "flags errors arguments atomic names printing progress questions survey_files "
-    "survey_rules surveys fits_layout", "images tables metrics curves",
+    "flags errors arguments atomic names printing progress answers questions "
+    "question_files survey_files survey_rules surveys fits_layout",
+    "images tables metrics curves scores",
     "networks services plots", "model", "running learning", "cutouts", "galaxies partitions",
     "classifier report datasets", "cli")
 

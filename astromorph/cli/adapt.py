@@ -13,6 +13,7 @@ astromorph adapt labeled.fits --survey des -o mine.safetensors
 astromorph adapt labeled.fits --from sdss --survey des -o mine.safetensors
 astromorph adapt labeled.csv --images file --cutout-r90 8.48 -o mine.safetensors --seed 1
 astromorph adapt cutouts/ --r90 measure --labels votes.ecsv -o mine.safetensors
+astromorph adapt rings.fits --images file --questions mine.toml -o mine.safetensors
 """
 
 
@@ -27,8 +28,11 @@ def add_parser(commands):
     add_galaxies(parser, batches=False)
     add_labels(parser)
     add = parser.add_argument_group("training").add_argument
-    add("--train", choices=["all", "dense", "scratch"], help="layers to teach: all (default), the "
-        "dense ones only, or all from scratch")
+    add("--questions", type=Path, metavar="FILE.toml", help="questions of your own to teach, a "
+        "table each; default: those that the network answers")
+    add("--train", choices=["all", "dense", "scratch", "head"], help="layers to teach: all "
+        "(default), the dense ones only, or all from scratch; or a head for each of --questions "
+        "(their default), with which the old answers stay as they are")
     add("--epochs", type=int, metavar="N", help="passes over the galaxies")
     add("--validation-fraction", type=float, metavar="F",
         help="part of the galaxies that chooses the epoch (0.2)")
@@ -50,15 +54,29 @@ def run(args):
     check_file(args, args.output)
     galaxies = read_galaxies(args)
     classifier = load_classifier(args)
-    labels = read_given_labels(args, galaxies.data, classifier.questions)
-    adapted = result_of(
-        args, classifier.adapt, galaxies.data, labels, **galaxies.options,
-        **given(args, "key", "train", "epochs", "validation_fraction", "folds", "seed", "align",
-                "learning_curve"))
+    questions = _questions(args)
+    labels = read_given_labels(args, galaxies.data, questions or classifier.model.questions)
+    options = galaxies.options | given(args, "key", "train", "epochs", "validation_fraction",
+                                       "folds", "seed", "align", "learning_curve")
+    if questions:
+        options["questions"] = questions
+    adapted = result_of(args, classifier.adapt, galaxies.data, labels, **options)
     adapted.write(args.output, overwrite=args.overwrite)
     print(adapted.report)
     say(args, f"Wrote {args.output}.")
     card = adapted.card
     return 0, {"output": args.output, "network": card["network"], "survey": card["survey"],
                "weights": card["sha256"], "better": adapted.report.better,
-               "report": adapted.report.to_dict()}
+               "report": adapted.report.to_dict(),
+               "heads": {head["question"]["key"]: head["training"].get("scores")
+                         for head in card.get("heads", ())}}
+
+
+def _questions(args):
+    """Those of the file, or None."""
+    from astromorph.question_files import read_questions
+
+    try:
+        return args.questions and read_questions(args.questions)
+    except OSError as error:
+        args.parser.error(f"--questions: {error}")

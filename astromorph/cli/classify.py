@@ -2,8 +2,8 @@
 import shutil
 from pathlib import Path
 
-from astromorph.cli.galaxies import (add_galaxies, add_network, load_classifier, open_galaxies,
-                                     read_galaxies)
+from astromorph.cli.galaxies import (add_galaxies, add_network, add_questions, load_classifier,
+                                     open_galaxies, read_galaxies)
 from astromorph.cli.output import (add_output, check_input, check_output, check_page,
                                    count_outcomes, may_replace, say, write_output)
 from astromorph.cli.parsing import add_command, given, result_of
@@ -29,6 +29,7 @@ def add_parser(commands):
     add_galaxies(parser)
     _add_region(parser)
     add = parser.add_argument_group("what to compute").add_argument
+    add_questions(add)
     add("--uncertainty", choices=["views", "dropout"], help="add errors of the probabilities")
     add("--joint", action="store_const", const=True,
         help="add probabilities of the whole chain of questions")
@@ -97,7 +98,8 @@ def _classify(args, output_format):
     galaxies = read_galaxies(args)
     check_input(args, galaxies.data, output_format)
     checkpoint = args.checkpoint or (_beside(args.output) if args.resume else None)
-    options = galaxies.options | given(args, "uncertainty", "joint", "provenance", "precision")
+    options = galaxies.options | given(args, "questions", "uncertainty", "joint", "provenance",
+                                       "precision")
     if checkpoint is not None:
         options["checkpoint"] = checkpoint
     classifier = load_classifier(args)

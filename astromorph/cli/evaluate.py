@@ -1,6 +1,6 @@
 """``astromorph evaluate``: labeled galaxies in, scores out."""
-from astromorph.cli.galaxies import (add_galaxies, add_labels, add_network, load_classifier,
-                                     read_galaxies, read_given_labels)
+from astromorph.cli.galaxies import (add_galaxies, add_labels, add_network, add_questions,
+                                     load_classifier, read_galaxies, read_given_labels)
 from astromorph.cli.output import add_output, check_output, say, write_output
 from astromorph.cli.parsing import add_command, given, result_of
 
@@ -21,6 +21,7 @@ def add_parser(commands):
     add_galaxies(parser)
     add_labels(parser)
     add = parser.add_argument_group("scores").add_argument
+    add_questions(add)
     add("--threshold", type=float, metavar="P",
         help="probability from which an answer counts as positive (0.5)")
     add("--no-intervals", dest="intervals", action="store_const", const=False,
@@ -33,25 +34,33 @@ def run(args):
     check_output(args)
     galaxies = read_galaxies(args)
     classifier = load_classifier(args)
-    labels = read_given_labels(args, galaxies.data, classifier.questions)
+    questions = (classifier.model.find_questions(args.questions) if args.questions
+                 else classifier.questions)
+    labels = read_given_labels(args, galaxies.data, questions)
     scores = result_of(args, classifier.evaluate, galaxies.data, labels, **galaxies.options,
-                       **given(args, "key", "threshold", "intervals"))
+                       **given(args, "questions", "key", "threshold", "intervals"))
     nothing = not scores["n"].any()
     if nothing:
         say(args, "No galaxy has both a label and a probability: there is nothing to score.")
-        nothing = not _is_classified(galaxies.data, classifier.questions)  # but by this run
+        nothing = not _is_classified(galaxies.data, questions)  # but by this run
     if not nothing:
         write_output(args, scores)
     return int(nothing), {
         "output": None if nothing else args.output,
-        "scores": [dict(zip(scores.colnames, map(_plain, row))) for row in scores]}
+        "scores": [{name: _plain(row[name]) for name in scores.colnames
+                    if not _is_masked(row[name])} for row in scores]}
 
 
 def _is_classified(data, questions):
-    return {question.column for question in questions} <= set(getattr(data, "colnames", ()))
+    columns = {column for question in questions for column in question.columns}
+    return columns <= set(getattr(data, "colnames", ()))
 
 
 def _plain(value):
     """As JSON has it: null for an undefined score."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and value != value else value
+
+
+def _is_masked(value):
+    return getattr(value, "mask", False) is not False

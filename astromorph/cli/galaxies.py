@@ -6,8 +6,8 @@ from pathlib import Path
 from astromorph.cli.parsing import (ColumnWithUnit, angle, angle_or_column, explain, given,
                                     number_or_word, survey_or_record)
 
-__all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "load_classifier",
-           "open_galaxies", "read_galaxies", "read_given_labels"]
+__all__ = ["Galaxies", "add_galaxies", "add_labels", "add_network", "add_questions",
+           "load_classifier", "open_galaxies", "read_galaxies", "read_given_labels"]
 
 _SKY = ("ra", "dec", "width", "ids", "local", "services", "pixels", "cache", "offline", "max_age",
         "footprint", "per_host", "timeout", "retries", "provenance")
@@ -114,6 +114,16 @@ def add_network(parser):
                          help="pinwheel, the default, or ds18, the published network")
     weights.add_argument("--weights", type=Path, metavar="FILE",
                          help="a weights file, such as 'astromorph adapt' writes")
+
+
+def add_questions(add):
+    """Add the option that says which questions to answer."""
+    add("--questions", type=_names, metavar="NAMES", help="keys or columns of the questions to "
+        "answer, as disk,ring, or 'all'; default: those of the network and those you taught")
+
+
+def _names(text):
+    return [name.strip() for name in text.split(",")]
 
 
 def add_labels(parser):

@@ -26,7 +26,8 @@ def classify_hats(args):
     columns = read_columns(catalog)
     galaxies = read_galaxies(args, data=columns)
     classifier = load_classifier(args)
-    options = galaxies.options | given(args, "uncertainty", "joint", "provenance", "precision")
+    options = galaxies.options | given(args, "questions", "uncertainty", "joint", "provenance",
+                                       "precision")
     options.pop("progress", None)
     described = classifier.classify(columns, **options)  # no rows: asks for nothing
     units = {column.name: column.unit for column in columns.itercols() if column.unit}

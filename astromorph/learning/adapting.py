@@ -20,6 +20,7 @@ from astromorph.errors import warn, wrong
 from astromorph.learning.aligning import align_frames
 from astromorph.learning.labels import MIN_PER_ANSWER, find_trained
 from astromorph.learning.reports import AdaptationReport
+from astromorph.learning.teaching import teach
 from astromorph.metrics import score_table
 from astromorph.model.alignment import BLUR, MIN_IMAGES, measure_brightness
 from astromorph.model.calibration import PlattScaling, fit_platt
@@ -29,7 +30,7 @@ from astromorph.questions import probability_asked
 from astromorph.running import read_frames
 from astromorph.surveys import get_survey
 
-__all__ = ["Trainer", "adapt", "as_bytes", "check_plan", "stratified_folds"]
+__all__ = ["Trainer", "adapt", "adapt_network", "as_bytes", "check_plan", "stratified_folds"]
 
 _SMOOTHING = 0.05
 
@@ -70,9 +71,54 @@ def as_bytes(pixels):
     return np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
 
 
-def adapt(model, source, labels, *, survey=None, train="all", epochs=None,
-          validation_fraction=0.2, folds=None, seed=0, aligned=True, learning_curve=(),
-          threads=None, progress=None):
+def adapt(model, source, labels, *, questions=None, survey=None, train=None, seed=0, threads=None,
+          progress=None, **options):
+    """Teach a copy of a model, its network or heads on it.
+
+    Parameters
+    ----------
+    model : `~astromorph.model.TrainedModel`
+        To start from.
+    source : `~astromorph.galaxies.GalaxySource`
+        Labeled galaxies.
+    labels : `~numpy.ndarray`, shape (n, questions)
+        See `~astromorph.learning.labels.read_labels`.
+    questions : sequence of `~astromorph.questions.Question`, optional
+        Those of the labels, where they are not those of the network.
+    survey, train, seed, threads, progress
+        See `~astromorph.classifier.MorphologyClassifier.adapt`.
+    **options
+        Of `adapt_network`.
+
+    Returns
+    -------
+    `~astromorph.model.TrainedModel`
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described, or no question has enough labels.
+    """
+    recipes = networks.get_architecture(model.card.network).recipes
+    check_choice(train, "train", (None, *recipes, "head"))
+    own = tuple(questions) == model.questions if questions else True
+    shared = {"survey": survey, "seed": seed, "threads": threads, "progress": progress}
+    if train == "head" and questions is None:
+        raise wrong("questions", 'those to teach, for train="head"', "none")
+    if train == "head" or (train is None and not own):
+        return teach(model, source, labels, questions, **shared)
+    if not own:
+        raise wrong("train", 'None or "head" for questions that the network does not answer',
+                    repr(train), "Its layers are taught by the labels of its own questions.")
+    if lost := [head.key for head in model.heads if head.default]:
+        warn(f"adapt: {', '.join(lost)} were taught on what the network saw before, and are left "
+             "out. Teach them anew on the new classifier.")
+    return adapt_network(model, source, labels, train=train or "all", **shared, **options)
+
+
+def adapt_network(model, source, labels, *, survey=None, train="all", epochs=None,
+                  validation_fraction=0.2, folds=None, seed=0, aligned=True, learning_curve=(),
+                  threads=None, progress=None):
     """Teach a copy of a model's network.
 
     Parameters
@@ -100,6 +146,7 @@ def adapt(model, source, labels, *, survey=None, train="all", epochs=None,
     check_plan(model.card.network, train, epochs, validation_fraction, folds, seed, learning_curve)
     find_trained(labels, model.questions)  # before anything is read
     survey, margin = get_survey(survey or model.survey), round(model.size / 6)
+    model = model.asking(model.questions)
     frames = list(read_frames(source, size=model.size, frame_r90=model.frame_r90, margin=margin,
                               threads=threads, progress=progress))
     labels = labels[[frame is not None for frame in frames]]

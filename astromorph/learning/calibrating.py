@@ -2,10 +2,12 @@
 from functools import partial
 
 import numpy as np
+from astropy.table import Table
 
 from astromorph.arguments import check_choice
 from astromorph.errors import warn, wrong
 from astromorph.learning.labels import find_trained
+from astromorph.learning.teaching import is_taught
 from astromorph.model.calibration import METHODS, base_rates, recalibrate, shift_priors
 from astromorph.running import run
 from astromorph.surveys import get_survey
@@ -23,7 +25,7 @@ def calibrate(model, source, labels, *, method="platt", survey=None, **options):
     source : `~astromorph.galaxies.GalaxySource`
         Galaxies.
     labels : `~numpy.ndarray`, shape (n, questions), or None
-        None for the method ``"prior"``.
+        Of the questions that are answered without being asked for; None for the method ``"prior"``.
     method, survey
         See `~astromorph.classifier.MorphologyClassifier.calibrate`.
     **options
@@ -39,22 +41,39 @@ def calibrate(model, source, labels, *, method="platt", survey=None, **options):
         If an argument is not as described, or no question can be calibrated.
     """
     check_choice(method, "method", (*METHODS, "prior"))
+    width, asked = len(model.questions), model.asking().heads
     if method == "prior":
-        fit = partial(shift_priors, base_rates=_base_rates(model, labels))
+        fit, taught = partial(shift_priors, base_rates=_base_rates(model, labels)), []
     else:
-        find_trained(labels, model.questions)
-        fit = partial(recalibrate, labels=labels, method=method)
-    raw = run(source, model.in_precision().raw, size=model.size, frame_r90=model.frame_r90,
-              prepare=model.prepare, watch=model.watch(), **options).answers
+        taught = [head.key for head, y in zip(asked, labels[:, width:].T, strict=True)
+                  if is_taught(y, head.question)]
+        fit = partial(_recalibrate, labels=labels[:, :width], method=method, others=taught)
+    seen = run(source, model.in_precision().raw_with_features if taught
+               else model.in_precision().raw, size=model.size, frame_r90=model.frame_r90,
+               prepare=model.prepare, watch=model.watch(), **options).answers.astype(float)
     scalings, report = fit(model.questions, list(map(model.card.calibration.get, model.card.keys)),
-                           probabilities=raw.astype(float))
+                           probabilities=seen[:, :width])
+    own = dict(zip((head.key for head in asked), () if labels is None else labels[:, width:].T))
+    heads = tuple(head.calibrated(own[head.key], seen[:, width:]) if head.key in taught else head
+                  for head in model.heads)
     _say_no_better(report)
     return model.replace(
-        survey=get_survey(survey or model.survey),
+        survey=get_survey(survey or model.survey), heads=heads,
         calibration=dict(zip(model.card.keys, scalings, strict=True)),
         base_rates=model.card.base_rates | base_rates(report),
-        calibrated={"method": method, "report": {
+        calibrated={"method": method, "heads": taught, "report": {
             name: np.asarray(report[name]).tolist() for name in report.colnames}})
+
+
+def _recalibrate(questions, scalings, labels, probabilities, method, others):
+    """Calibrate the questions of the network; where only others have labels, it keeps its own."""
+    if others and not np.isfinite(labels).any():
+        rows = [{"question": question.key, "n": 0, "n_positive": 0, "calibrated": False,
+                 "base_rate": 0.0, "ECE_before": np.nan, "ECE_after": np.nan}
+                for question in questions]
+        return scalings, Table(rows)
+    find_trained(labels, questions)
+    return recalibrate(questions, scalings, labels, probabilities, method)
 
 
 def _say_no_better(report):

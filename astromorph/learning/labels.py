@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from astropy.table import Table
 
-from astromorph.arguments import as_floats, as_labels, as_probabilities, check_number
+from astromorph.arguments import as_floats, as_probabilities, check_number
 from astromorph.errors import ArgumentTypeError, warn, wrong
+from astromorph.learning.answers import check_answers, read_answers, read_own
 from astromorph.learning.matching import find_identifiers, identifiers, match_labels
-from astromorph.learning.votes import PLAIN, VoteColumns, as_unknown, has_votes
+from astromorph.learning.votes import PLAIN, VoteColumns, has_votes
 from astromorph.printing import printable
 from astromorph.questions import QUESTIONS
 
@@ -160,18 +161,20 @@ def make_labels(table, *, questions=QUESTIONS, threshold: float = 0.7, min_votes
     agrees = _criterion(threshold, agreement)
     check_number(min_votes, "min_votes", "one number, 0 or more", lambda value: value >= 0)
     questions = list(questions)
-    columns = VoteColumns(table, questions, dialect)
-    votes = {each.key: columns.read(each, debiased=debiased) for each in questions}
+    votes, choice = _votes(table, questions, dialect, debiased)
     values, rows = [], []
     for question in questions:
-        cast = votes[question.key]
-        labels, counts = _judge(cast, _asked(question, questions, votes), agrees, min_votes)
+        asked = np.broadcast_to(_asked(question, questions, votes), len(table))
+        if question.key in votes:
+            labels, row = _judge(votes[question.key], asked, agrees, min_votes)
+        else:
+            labels, row = _take(*read_answers(table, question), asked)
         values.append(labels)
-        rows.append({"question": question.key} | counts | {"counted": cast.number is not None,
-                                                           "columns": cast.columns})
+        rows.append({"question": question.key} | row)
     criterion = {"threshold": threshold} if agreement is None else {"agreement": agreement}
-    meta = {"dialect": columns.dialect, **criterion, "min_votes": min_votes, "debiased": debiased}
-    return Labels(np.stack(values, axis=1), tuple(votes), Table(rows, meta=meta),
+    meta = {"dialect": choice, **criterion, "min_votes": min_votes, "debiased": debiased}
+    return Labels(np.stack(values, axis=1), tuple(each.key for each in questions),
+                  Table(rows, meta=meta),
                   identifiers(table))
 
 
@@ -226,7 +229,8 @@ def read_labels(data, labels, questions, *, key=None):
     Raises
     ------
     TypeError, ValueError
-        If there are none, or they are not 1, 0 and NaN, one row a galaxy.
+        If there are none, or they are not 1, 0 and NaN (for other kinds of questions, those that
+        `~astromorph.learning.answers.check_answers` takes), one row a galaxy.
     """
     if not isinstance(labels, Table) and hasattr(labels, "iloc") and hasattr(labels, "columns"):
         labels = Table.from_pandas(labels, index=labels.index.name is not None)
@@ -239,12 +243,13 @@ def read_labels(data, labels, questions, *, key=None):
         labels = labels_of(labels, questions, key=key)
     if isinstance(labels, Labels):
         labels = _of_galaxies(data, labels, questions, key)
-    else:
-        labels = as_labels(as_unknown(as_floats(labels, "labels")))
+    labels = as_floats(labels, "labels")
+    labels = labels[:, None] if labels.ndim == len(questions) == 1 else labels
     if labels.shape != (len(data), len(questions)):
         raise wrong("labels", f"shape ({len(data)}, {len(questions)}), one row per galaxy and one "
                     "column per question", labels.shape)
-    return labels
+    return np.stack([check_answers(each, question) for each, question
+                     in zip(labels.T, questions, strict=True)], axis=1)
 
 
 def _of_galaxies(data, labels, questions, key):
@@ -309,7 +314,8 @@ def without_answers(table, questions=QUESTIONS):
     if "morph_flag" not in getattr(table, "colnames", ()):
         return table
     return table[[name for name in table.colnames
-                  if name not in {question.column for question in questions}]]
+                  if name not in {column for question in questions
+                                  for column in question.columns}]]
 
 
 def vote_agreement(fraction):
@@ -355,11 +361,33 @@ def _criterion(threshold, agreement):
 def _asked(question, questions, votes):
     """Where a question makes sense, as far as the votes on its parents are known."""
     parent = next((each for each in questions if each.key == question.parent), None)
-    if parent is None:
-        return np.ones(votes[question.key].positive.shape, bool)
+    if parent is None or parent.key not in votes:
+        return np.array(True)
     cast = votes[parent.key]
     unknown = np.isnan(cast.positive + cast.negative)
     return _asked(parent, questions, votes) & (cast.favors(question.asked_if) | unknown)
+
+
+def _votes(table, questions, dialect, debiased):
+    """Votes on each yes/no question, by its key; and the dialect of those that catalogs have."""
+    voted = [each for each in questions if each.kind == "yes_no" and each.votes]
+    own = [each for each in questions if each not in voted]
+    alone = has_votes(table, own) and not has_votes(table, voted)
+    columns = None if alone else VoteColumns(table, voted or own, dialect)
+    votes = {each.key: read_own(table, each) for each in own if each.kind == "yes_no"}
+    if columns:
+        votes |= {each.key: columns.read(each, debiased=debiased) for each in voted}
+    return votes, columns.dialect if columns else PLAIN
+
+
+def _take(labels, column, asked):
+    """Labels as they are, where the question makes sense, and how many galaxies have one."""
+    row = dict.fromkeys(("positive", "negative", "not_applicable", "too_few_votes", "missing",
+                         "not_robust"), 0)
+    known = np.isfinite(labels)
+    row |= {"positive": int((known & asked).sum()), "missing": int((asked & ~known).sum()),
+            "not_applicable": int((~asked & known).sum())}
+    return np.where(asked, labels, np.nan), row | {"counted": False, "columns": column}
 
 
 def _judge(votes, asked, agrees, min_votes):
@@ -372,9 +400,10 @@ def _judge(votes, asked, agrees, min_votes):
     reason = np.select([np.broadcast_to(rows, asked.shape) for rows in unfit.values()],
                        list(unfit), "")
     labels = np.where(reason == "", votes.favors(1), np.nan)
+    row = {"counted": votes.number is not None, "columns": votes.columns}
     outcomes = {"positive": labels == 1, "negative": labels == 0,
                 **{name: reason == name for name in unfit}}
-    return labels, {name: int(rows.sum()) for name, rows in outcomes.items()}
+    return labels, {name: int(rows.sum()) for name, rows in outcomes.items()} | row
 
 
 def find_trained(labels, questions):

@@ -1,10 +1,11 @@
 """What adapting a classifier brought."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy.table import Table, hstack
 
 from astromorph.metrics import balanced_threshold, score_table
+from astromorph.scores import score_rows
 
 __all__ = ["AdaptationReport"]
 
@@ -25,16 +26,39 @@ class AdaptationReport:
         weights the training started from.
     learning_curve : `~astropy.table.Table`, optional
         A row a question and number of galaxies trained on.
+    heads : `~astropy.table.Table`, optional
+        Scores of the questions that were taught to heads, see
+        `~astromorph.scores.score_answers`.
     """
 
-    table: Table
+    table: Table | None
     learning_curve: Table | None = None
+    heads: Table | None = None
+
+    @classmethod
+    def of(cls, card):
+        """Make the report of a card.
+
+        Parameters
+        ----------
+        card : `~astromorph.model.card.Card`
+
+        Returns
+        -------
+        AdaptationReport or None
+            None if neither the network nor a head was taught.
+        """
+        report = cls.from_dict(card.adapted["report"]) if card.adapted else cls(None)
+        scores = [row for head in card.heads if head.default
+                  for row in head.training.get("scores", ())]
+        report = replace(report, heads=score_rows(scores) if scores else None)
+        return report if report.table or report.heads else None
 
     @property
     def better(self):
         """Keys of the questions that got better: the area under the ROC curve rose (list)."""
-        return [str(row["question"]) for row in self.table[self.table["trained"]]
-                if row["AUC_after"] > row["AUC_before"]]
+        taught = () if self.table is None else self.table[self.table["trained"]]
+        return [str(row["question"]) for row in taught if row["AUC_after"] > row["AUC_before"]]
 
     def changes(self):
         """Give the areas under the ROC curve, where there are any, of each trained question.
@@ -114,9 +138,18 @@ class AdaptationReport:
         """
         return {name: None if table is None else {
             "columns": {column.name: column.tolist() for column in table.itercols()},
-            "meta": dict(table.meta)} for name, table in vars(self).items()}
+            "meta": dict(table.meta)} for name, table in vars(self).items() if name != "heads"}
 
     def __str__(self):
+        lines = self._of_network() if self.table else []
+        if self.heads:
+            lines += ["Questions taught to heads, scores on galaxies left out of the fit (68% "
+                      "interval):"]
+            for row in self.heads:
+                lines += [f"{row['question']}: {row['n']} galaxies", *_scores_of(row)]
+        return "\n".join(lines)
+
+    def _of_network(self):
         lines = [f"Scores before -> after (68% interval), by {self.table.meta['tested_by']}"]
         if start := self.table.meta.get("started_from"):
             lines.append(f"Started from {start}")
@@ -131,4 +164,15 @@ class AdaptationReport:
             lines.append(f"    completeness and purity balance at P = {row['threshold']:.3f}")
         if self.learning_curve is not None:
             lines += ["Learning curve:", *self.learning_curve.pformat(max_width=-1)]
-        return "\n".join(lines)
+        return lines
+
+
+def _scores_of(row):
+    """A line for each score that a row has."""
+    names = [name for name in row.colnames[3:] if not name.endswith(("_low", "_high"))]
+    for name in names:
+        if row[name] is not np.ma.masked:
+            limits = [row[f"{name}{end}"] for end in ("_low", "_high")
+                      if f"{name}{end}" in row.colnames]
+            yield f"    {name:16} {row[name]:.3f}" + (
+                " ({:.3f} to {:.3f})".format(*limits) if limits else "")

@@ -3,7 +3,7 @@ import numpy as np
 from astropy.table import Column
 
 from astromorph.arguments import check_count
-from astromorph.questions import probability_asked
+from astromorph.questions import probability_asked, split_answers
 from astromorph.running import run
 
 __all__ = ["suggest", "suggest_rows", "total_entropy"]
@@ -32,13 +32,15 @@ def suggest(model, source, n, *, seed=0, **options):
         See `~astromorph.classifier.MorphologyClassifier.suggest`.
     """
     check_count(n, "n")
-    questions = model.questions
-    results = run(source, model.answer_with_features, size=model.size, frame_r90=model.frame_r90,
+    model = model.asking()
+    questions = model.all_questions
+    results = run(source, model.raw_with_features, size=model.size, frame_r90=model.frame_r90,
                   prepare=model.prepare, watch=model.watch(), **options)
     usable = np.flatnonzero(np.isfinite(results.answers).all(axis=1))
-    answers, features = np.split(results.answers[usable], [len(questions)], axis=1)
-    chosen = usable[suggest_rows(features, total_entropy(questions, answers), n, seed=seed)]
-    results.answers = results.answers[:, :len(questions)]
+    raw, features = results.answers, results.answers[usable, len(model.questions):]
+    results.answers = model.complete(raw).astype(np.float32)
+    entropy = total_entropy(questions, results.answers[usable])
+    chosen = usable[suggest_rows(features, entropy, n, seed=seed)]
     table = results.to_table(source.table, questions, meta=model.provenance)[chosen]
     table.add_column(Column(chosen, "morph_row", description="Row in the data"), 0)
     return table
@@ -53,16 +55,27 @@ def total_entropy(questions, probabilities):
     ----------
     questions : sequence of `~astromorph.questions.Question`
         Parents before their children.
-    probabilities : `~numpy.ndarray`, shape (n, questions)
+    probabilities : `~numpy.ndarray`, shape (n, columns)
+        The columns of the questions, of which those of numbers are no probabilities.
 
     Returns
     -------
     `~numpy.ndarray`, shape (n,)
     """
-    p = np.clip(np.asarray(probabilities, float), _TINY, 1 - _TINY).T
-    entropies = -p * np.log(p) - (1 - p) * np.log1p(-p)
-    weights = probability_asked(questions, p)
-    return sum(weight * entropy for weight, entropy in zip(weights, entropies, strict=True))
+    answers = split_answers(questions, np.asarray(probabilities, float))
+    weights = probability_asked(questions, [np.clip(each[:, 0], _TINY, 1 - _TINY)
+                                            for each in answers])
+    return sum(weight * _entropy(question, each)
+               for question, weight, each in zip(questions, weights, answers, strict=True))
+
+
+def _entropy(question, answers):
+    """Entropy of each galaxy's answer; of a number, how much more than usual a label would tell."""
+    if question.kind == "number":
+        return np.log1p((answers[:, 1] / np.median(answers[:, 1]))**2) / 2
+    p = np.clip(answers, _TINY, 1 - _TINY)
+    p = np.hstack([p, 1 - p]) if question.kind == "yes_no" else p
+    return -(p * np.log(p)).sum(axis=1)
 
 
 def suggest_rows(features, entropy, n, *, seed=0):

@@ -9,13 +9,14 @@ from astromorph.errors import ArgumentTypeError, wrong
 from astromorph.names import as_names
 from astromorph.questions import DIALECTS
 
-__all__ = ["PLAIN", "VoteColumns", "VoteFractions", "as_unknown", "has_votes"]
+__all__ = ["NO_TEXT", "PLAIN", "VoteColumns", "VoteFractions", "as_numbers", "as_unknown",
+           "has_votes", "plain_name"]
 
 PLAIN = "labels"
 """Name of the dialect of tables that hold labels instead of votes."""
 
 # What stands for a missing number: in tables of SDSS, and in text.
-_NO_NUMBER, _NO_TEXT = -9999, ("", "--", "nan", "none", "null", "<na>", "n/a", "na", "masked")
+_NO_NUMBER, NO_TEXT = -9999, ("", "--", "nan", "none", "null", "<na>", "n/a", "na", "masked")
 # What people write for labels.
 _NO_LABEL = (-1, -9, -99, -999, _NO_NUMBER)
 _WORDS = {**dict.fromkeys(("yes", "y", "true", "t"), "1"),
@@ -72,7 +73,7 @@ class VoteColumns:
 
     def __init__(self, table, questions, dialect=None):
         self._table, self._questions = table, questions
-        self._names = {_form(name): name for name in table.colnames}
+        self._names = {plain_name(name): name for name in table.colnames}
         self.dialect = self._choose(dialect)
 
     def read(self, question, *, debiased=False):
@@ -155,12 +156,12 @@ class VoteColumns:
                              for name in question.label_columns)
 
     def _present(self, names):
-        return [self._names[_form(name)] for name in names if _form(name) in self._names]
+        return [self._names[plain_name(name)] for name in names if plain_name(name) in self._names]
 
     def _find(self, question, dialect, debiased):
         """Votes and suffix of the best complete columns; None, None without any column."""
         kinds = ((dialect.debiased,),) if debiased else (*dialect.fractions, (dialect.count,))
-        for votes in question.answers(dialect):
+        for votes in question.votes_in(dialect):
             for kind in kinds:
                 names = {suffix: dialect.columns(votes, votes.positive + votes.negative, suffix)
                          for suffix in kind}
@@ -174,7 +175,7 @@ class VoteColumns:
                     return votes, complete[0]
         part = self._present(question.vote_columns(dialect))
         if part:
-            votes = question.answers(dialect)[0]
+            votes = question.votes_in(dialect)[0]
             names = dialect.columns(votes, votes.positive + votes.negative, kinds[0][0])
             raise wrong("table", f"{'debiased ' * debiased}votes on both answers to "
                         f"{question.key}, as in {names}", part)
@@ -211,7 +212,7 @@ class VoteColumns:
 
     def _numbers(self, name, top=np.inf, labels=False):
         """Numbers of a column, NaN where missing, of which all must lie in 0..top."""
-        values = _as_numbers(self._table[name], name, _WORDS if labels else {})
+        values = as_numbers(self._table[name], name, _WORDS if labels else {})
         values = as_unknown(values) if labels else values
         if values.shape != (len(self._table),):
             raise wrong("table", f"one number per row in column {name!r}", f"shape {values.shape}")
@@ -224,13 +225,22 @@ class VoteColumns:
 
 def has_votes(table, questions):
     """Tell whether a table has columns of labels or votes; probabilities do not count."""
-    known = {_form(name) for question in questions for dialect in DIALECTS
+    known = {plain_name(name) for question in questions for dialect in DIALECTS
              for name in (*question.label_columns, *question.vote_columns(dialect))}
-    return not known.isdisjoint(map(_form, table.colnames))
+    return not known.isdisjoint(map(plain_name, table.colnames))
 
 
-def _form(name):
-    """A column's name without what databases and file formats change."""
+def plain_name(name):
+    """Give a column's name without what databases and file formats change.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+    """
     return name.lower().replace("-", "_")
 
 
@@ -248,8 +258,27 @@ def as_unknown(labels):
     return np.where(np.isin(labels, _NO_LABEL), np.nan, labels)
 
 
-def _as_numbers(column, name, words):
-    """Numbers of a column of any type, NaN where missing."""
+def as_numbers(column, name, words):
+    """Give the numbers of a column of any type.
+
+    Parameters
+    ----------
+    column : `~astropy.table.Column`
+    name : str
+        What to call it in an error.
+    words : dict of str to str
+        What stands for numbers in text.
+
+    Returns
+    -------
+    `~numpy.ndarray`, float
+        NaN where missing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it holds something else, or has a unit.
+    """
     if isinstance(column, u.Quantity):
         if not column.unit.is_equivalent(u.dimensionless_unscaled):
             raise wrong("table", f"votes, without a unit, in column {name!r}", column.unit)
@@ -266,7 +295,7 @@ def _from_text(column, name, words):
     for row, text in enumerate(as_names(column)):
         text = "" if text is None else text.strip().lower()
         try:
-            values[row] = as_float("nan" if text in _NO_TEXT else words.get(text, text))
+            values[row] = as_float("nan" if text in NO_TEXT else words.get(text, text))
         except ValueError:
             others.append(text)
     if others:

@@ -11,6 +11,7 @@ from astromorph.errors import wrong
 from astromorph.model.alignment import Alignment
 from astromorph.model.calibration import PlattScaling
 from astromorph.model.domain import STATISTICS
+from astromorph.model.heads import Head
 from astromorph.questions import QUESTIONS, Question, check_questions
 from astromorph.surveys import BUNDLED, Survey
 
@@ -56,6 +57,8 @@ class Card:
         How the weights were adapted, calibrated and trained.
     test : list of dict
         Scores on galaxies that were not trained on.
+    heads : tuple of `~astromorph.model.heads.Head`
+        Further questions, each answered by a linear map of what the network sees.
     more : dict
         All else: license, citations, dates.
 
@@ -82,13 +85,21 @@ class Card:
     calibrated: dict | None = None
     training: dict | None = None
     test: list = field(default_factory=list)
+    heads: tuple = ()
     more: dict = field(default_factory=dict)
 
     def __post_init__(self):
         _check(isinstance(self.network, str), "network", "a name", self.network)
         _check(isinstance(self.survey, Survey), "survey", "a Survey", self.survey)
         check_questions(self.questions)
-        object.__setattr__(self, "questions", tuple(self.questions))
+        _check(all(isinstance(head, Head) for head in self.heads)
+               and all(question.kind == "yes_no" for question in self.questions), "heads",
+               "a Head for every question that is no yes/no question", self.heads)
+        for name in ("questions", "heads"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        check_questions(self.all_questions)
+        _check(len({len(head.kernel) for head in self.heads}) <= 1, "heads",
+               "heads of one network", self.heads)
         _check(isinstance(self.size, Integral) and not isinstance(self.size, bool)
                and 0 < self.size <= 4096, "size", "pixels from 1 to 4096", self.size)
         _check(_is_number(self.frame_r90) and 0 < self.frame_r90 < np.inf, "frame_r90",
@@ -122,6 +133,11 @@ class Card:
         return tuple(question.key for question in self.questions)
 
     @property
+    def all_questions(self):
+        """The questions of the network, then those of the heads (tuple)."""
+        return self.questions + tuple(head.question for head in self.heads)
+
+    @property
     def decisive(self):
         """All that answers and flags depend on, by name and in short (dict)."""
         known = self.to_json()
@@ -130,7 +146,9 @@ class Card:
                  "frame_r90": self.frame_r90}
         summed = ("questions", "survey_record", "calibration", "alignment", "domain",
                   "bfloat16_change")
-        return whole | {name: _digest(known.get(name)) for name in summed}
+        whole |= {name: _digest(known.get(name)) for name in summed}
+        return whole | {f"head_{head.key}": _digest(head.to_json() | {"training": None})
+                        for head in self.heads}
 
     @property
     def identity(self):
@@ -152,13 +170,15 @@ class Card:
         return replace(self, **parts)
 
     @classmethod
-    def from_json(cls, record):
+    def from_json(cls, record, arrays=MappingProxyType({})):
         """Build from what `to_json` gives.
 
         Parameters
         ----------
         record : dict
             As a weights file holds it.
+        arrays : dict of str to `~numpy.ndarray`
+            The weights of heads.
 
         Returns
         -------
@@ -184,6 +204,7 @@ class Card:
                 "calibration": {key: PlattScaling.from_dict(scaling) for key, scaling
                                 in dict(record["calibration"]).items()},
                 "alignment": record.get("alignment") and Alignment.from_dict(record["alignment"]),
+                "heads": tuple(Head.from_json(head, arrays) for head in record.get("heads", ())),
                 "more": more})
         except (TypeError, KeyError, AttributeError) as error:
             raise wrong("card", "a card as astromorph writes it",
@@ -205,16 +226,17 @@ class Card:
             "questions": [question.key if question == _PUBLISHED.get(question.key)
                           else asdict(question) for question in self.questions],
             "calibration": {key: self.calibration[key].to_dict() for key in self.keys},
-            "alignment": self.alignment and self.alignment.to_dict()}
+            "alignment": self.alignment and self.alignment.to_dict(),
+            "heads": [head.to_json() for head in self.heads]}
         if BUNDLED.get(self.survey.name) != self.survey:
             record["survey_record"] = self.survey.to_json()
         kept = {name: value for name, value in record.items()
-                if value is not None and (value or name not in ("base_rates", "test"))}
+                if value is not None and (value or name not in ("base_rates", "test", "heads"))}
         return json.loads(json.dumps(kept | self.more))
 
 
 _OPTIONAL = {"alignment", "domain", "brightness", "base_rates", "bfloat16_change", "weights_of",
-             "adapted", "calibrated", "training", "test", "more"}
+             "adapted", "calibrated", "training", "test", "heads", "more"}
 
 
 def _check(good, part, expected, value):

@@ -14,6 +14,7 @@ from astromorph.images import normalize_bands
 from astromorph.model import files
 from astromorph.model.card import Card
 from astromorph.model.domain import DomainWatch
+from astromorph.model.heads import head_arrays
 
 __all__ = ["PRECISIONS", "SPREADS", "TrainedModel"]
 
@@ -24,6 +25,8 @@ SPREADS = MappingProxyType({"views": "8 rotations and reflections",
 
 # Change of a probability by bfloat16 that does not matter.
 _HARMLESS = 3e-3
+# What models of the same weights share.
+_BUILT = ("network", "_frozen", "_seeing")
 # Models that this process has unpickled: equal ones are one.
 _known = WeakValueDictionary()
 _lock = threading.Lock()
@@ -99,8 +102,9 @@ class TrainedModel:
             If the file is missing, damaged, or not a weights file.
         """
         record, arrays = files.read_weights(path)
+        heads, arrays = head_arrays(arrays)
         try:
-            return cls(Card.from_json(record), arrays)
+            return cls(Card.from_json(record, heads), arrays)
         except ValueError as error:
             raise wrong("path", "a weights file that astromorph wrote",
                         f"{path}, which is not one ({error})") from error
@@ -150,7 +154,10 @@ class TrainedModel:
         ValueError
             If its name ends otherwise.
         """
-        files.write_weights(path, self.card.to_json(), self.arrays, overwrite=overwrite)
+        arrays = dict(self.arrays)
+        for head in self.heads:
+            arrays |= head.arrays
+        files.write_weights(path, self.card.to_json(), arrays, overwrite=overwrite)
 
     def replace(self, *, arrays=None, **card):
         """Make a model with other parts of the card, or other weights.
@@ -158,7 +165,8 @@ class TrainedModel:
         Parameters
         ----------
         arrays : dict of str to `~numpy.ndarray`, optional
-            Other weights; by default the same.
+            Other weights; by default the same. Heads, which know what the old ones saw, are left
+            out unless others are given.
         **card
             Parts of the `Card` to replace, by name.
 
@@ -170,8 +178,13 @@ class TrainedModel:
         same = all(getattr(changed, name) == getattr(self.card, name)
                    for name in ("keys", "network", "size"))
         if arrays is None and same:
+            if changed.heads != self.heads:
+                _check_heads(changed.heads, self.network)
             return self._sharing(changed, self.precision)
-        arrays = self.arrays if arrays is None else arrays
+        if arrays is None:
+            arrays = self.arrays
+        elif "heads" not in card:
+            changed = changed.replace(heads=())
         changed = changed.replace(sha256=files.digest(arrays, changed.keys))
         return TrainedModel(changed, arrays, self.precision)
 
@@ -212,7 +225,7 @@ class TrainedModel:
         """A model of the same weights, and of the same network where that is built."""
         model = _unchecked(card, self.arrays, precision)
         if "network" in self.__dict__ and precision == self.precision:
-            model.__dict__.update({name: self.__dict__[name] for name in ("network", "_frozen")
+            model.__dict__.update({name: self.__dict__[name] for name in _BUILT
                                    if name in self.__dict__})
         return model
 
@@ -229,6 +242,7 @@ class TrainedModel:
             raise wrong("card['size']", f"{network.input_shape[1]}, the pixels that the network "
                         f"{self.card.network!r} sees", self.size)
         networks.import_weights(network, self.arrays)
+        _check_heads(self.heads, network)
         return network if self.precision == "float32" else networks.in_bfloat16(network)
 
     @cached_property
@@ -237,10 +251,75 @@ class TrainedModel:
 
         return networks.Frozen(self.network)
 
+    @cached_property
+    def _seeing(self):
+        from astromorph import networks
+
+        return networks.Frozen(self.network, seeing=True)
+
     @property
     def questions(self):
-        """What it answers (tuple of `~astromorph.questions.Question`)."""
+        """What the network answers (tuple of `~astromorph.questions.Question`)."""
         return self.card.questions
+
+    @property
+    def heads(self):
+        """What answers further questions (tuple of `~astromorph.model.heads.Head`)."""
+        return self.card.heads
+
+    @property
+    def all_questions(self):
+        """What `answer` answers: the questions of the network, then those of the heads (tuple)."""
+        return self.card.all_questions
+
+    def find_questions(self, asked=None):
+        """Find the questions that are meant.
+
+        Parameters
+        ----------
+        asked : str or sequence of str or `~astromorph.questions.Question`, optional
+            Keys or columns of questions, or ``"all"``. By default the questions of the network, and
+            those of the heads that are answered without being asked for.
+
+        Returns
+        -------
+        tuple of `~astromorph.questions.Question`
+            In the order of `all_questions`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such question.
+        """
+        if asked is None:
+            return self.questions + tuple(head.question for head in self.heads if head.default)
+        if isinstance(asked, str):
+            asked = [asked]
+        names = [getattr(each, "key", each) for each in asked]
+        known = {question: {question.key, question.column, *question.columns, "all"}
+                 for question in self.all_questions}
+        if not names or not set(names) <= set().union(*known.values()):
+            raise wrong("questions", f"'all', or some of "
+                        f"{', '.join(question.key for question in known)}", f"{asked!r:.200}")
+        return tuple(question for question in known if not known[question].isdisjoint(names))
+
+    def asking(self, asked=None):
+        """Give the model with the heads of some questions only.
+
+        Parameters
+        ----------
+        asked
+            As for `find_questions`.
+
+        Returns
+        -------
+        TrainedModel
+            It answers all questions of the network, and those.
+        """
+        questions = self.find_questions(asked)
+        heads = tuple(head for head in self.heads if head.question in questions)
+        return self if heads == self.heads else self._sharing(
+            self.card.replace(heads=heads), self.precision)
 
     @property
     def size(self):
@@ -339,10 +418,44 @@ class TrainedModel:
 
         Returns
         -------
-        `~numpy.ndarray`, shape (n, questions)
-            Calibrated probabilities.
+        `~numpy.ndarray`, shape (n, columns)
+            Calibrated probabilities, then the columns of the heads' questions.
         """
-        return self.calibrate(self.raw(pixels, batch_size=batch_size))
+        if not self.heads:
+            return self.calibrate(self.raw(pixels, batch_size=batch_size))
+        return self.complete(self.raw_with_features(pixels, batch_size=batch_size))
+
+    def raw_with_features(self, pixels, *, batch_size=64):
+        """Answer before any calibration, and give what the last layers see, in one pass.
+
+        Parameters
+        ----------
+        pixels, batch_size
+            As for `raw`.
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (n, questions + features)
+        """
+        from astromorph import networks
+
+        return networks.run(self._seeing, pixels, batch_size=batch_size)
+
+    def complete(self, raw):
+        """Turn what the network answers and sees into the answers to all questions.
+
+        Parameters
+        ----------
+        raw : `~numpy.ndarray`, shape (..., questions + features)
+            From `raw_with_features`; without heads the features may lack.
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (..., columns)
+        """
+        raw, seen = np.split(raw, [len(self.questions)], axis=-1)
+        return np.concatenate([self.calibrate(raw), *(head.answer(seen) for head in self.heads)],
+                              axis=-1)
 
     def answer_with_spread(self, kind, pixels, *, batch_size=64):
         """Answer every question, and measure how far the answers spread.
@@ -356,20 +469,23 @@ class TrainedModel:
 
         Returns
         -------
-        `~numpy.ndarray`, shape (n, 2 questions)
-            Calibrated probabilities, then their standard deviations.
+        `~numpy.ndarray`, shape (n, 2 columns)
+            What `answer` gives, then the standard deviations.
         """
         from astromorph import networks
 
-        draw, network = {"views": (networks.run_views, self._frozen),
-                         "dropout": (networks.run_dropout, self.network)}[kind]
-        draws = self.calibrate(draw(network, pixels, batch_size=batch_size))
-        # The first of the views is the image as it is.
-        plain = draws[0] if kind == "views" else self.answer(pixels, batch_size=batch_size)
-        return np.hstack([plain, draws.std(axis=0)])
+        if kind == "views":  # of which the first is the image as it is
+            network = self._seeing if self.heads else self._frozen
+            draws = self.complete(networks.run_views(network, pixels, batch_size=batch_size))
+            return np.hstack([draws[0], draws.std(axis=0)])
+        seen = networks.drop_features(
+            self.network, networks.features(self.network, pixels, batch_size=batch_size))
+        answers = networks.answer_features(self.network, seen)
+        draws = self.complete(np.concatenate([answers, seen], axis=-1))
+        return np.hstack([self.answer(pixels, batch_size=batch_size), draws.std(axis=0)])
 
     def answer_with_features(self, pixels, *, batch_size=64):
-        """Answer every question, and give what the last layers see.
+        """Answer the questions of the network, and give what its last layers see, in one pass.
 
         Parameters
         ----------
@@ -381,10 +497,9 @@ class TrainedModel:
         `~numpy.ndarray`, shape (n, questions + features)
             Calibrated probabilities, then the features.
         """
-        from astromorph import networks
-
-        seen = networks.features(self.network, pixels, batch_size=batch_size)
-        return np.hstack([self.calibrate(networks.answer_features(self.network, seen)), seen])
+        raw, seen = np.split(self.raw_with_features(pixels, batch_size=batch_size),
+                             [len(self.questions)], axis=1)
+        return np.hstack([self.calibrate(raw), seen])
 
     def calibrate(self, raw):
         """Turn what the network answers into probabilities.
@@ -413,6 +528,16 @@ class TrainedModel:
     def __reduce__(self):
         """All but the network, which is built when it is needed."""
         return _known_model, (self.card, self.arrays, self.precision)
+
+
+def _check_heads(heads, network):
+    """Raise unless heads are for what the last layers of a network see."""
+    from astromorph import networks
+
+    for head in heads:
+        if len(head.kernel) != (n := networks.count_features(network)):
+            raise wrong(f"heads[{head.key!r}]", f"weights for the {n} features of "
+                        f"{network.name!r}", len(head.kernel), "It belongs to another network.")
 
 
 def _known_model(card, arrays, precision):

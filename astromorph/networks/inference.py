@@ -11,7 +11,8 @@ from astromorph.errors import wrong
 from astromorph.networks.backend import (check_process, keras, no_retracing_notes,
                                          plain_settings)
 
-__all__ = ["Frozen", "answer_features", "export_weights", "features", "flat_layers", "gigaflops",
+__all__ = ["Frozen", "answer_features", "count_features", "drop_features", "export_weights",
+           "features", "flat_layers", "gigaflops",
            "has_bfloat16", "import_weights", "in_bfloat16", "run", "run_dropout", "run_views"]
 
 layers = keras.layers
@@ -60,17 +61,21 @@ class Frozen:
     ----------
     model : `keras.Model`
         From `build`, with the weights that it shall have.
+    seeing : bool
+        Give what the last layers see after the answers, in the same pass; see `features`.
     """
 
-    def __init__(self, model):
+    def __init__(self, model, *, seeing=False):
         check_process()
-        self.output_shape = model.output_shape
-        self.predict_on_batch = (_constant_graph(model) if keras.config.backend() == "tensorflow"
-                                 else model.predict_on_batch)
+        model = _with_features(model) if seeing else model
+        self.output_shape = None, sum(output.shape[-1] for output in model.outputs)
+        predict = (_constant_graph(model) if keras.config.backend() == "tensorflow"
+                   else model.predict_on_batch)
+        self.predict_on_batch = lambda batch: _side_by_side(predict(batch))
 
 
 def _constant_graph(model):
-    """A function pixels -> answers, arrays both."""
+    """A function pixels -> answers, and features where the model gives them."""
     import tensorflow as tf
 
     weights = [[variable.numpy() for variable in group] for group
@@ -78,7 +83,23 @@ def _constant_graph(model):
     pixels = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
     answer = tf.function(lambda batch: model.stateless_call(*weights, batch, training=False)[0])
     graph = answer.get_concrete_function(pixels)
-    return lambda batch: graph(tf.constant(batch, tf.float32)).numpy()
+    return lambda batch: graph(tf.constant(batch, tf.float32))
+
+
+def _with_features(model):
+    """The network with what its last layers see as further outputs; it shares the weights."""
+    seen = [layer.input for layer in _last_layers(model)]
+    with plain_settings():
+        both = keras.Model(model.input, [*model.outputs, *seen])
+    both.jit_compile = model.jit_compile
+    return both
+
+
+def _side_by_side(outputs):
+    """One float32 array of one output or several."""
+    several = isinstance(outputs, (list, tuple))
+    arrays = [np.asarray(output, np.float32) for output in (outputs if several else [outputs])]
+    return np.concatenate(arrays, axis=-1) if several else arrays[0]
 
 
 def flat_layers(model):
@@ -316,6 +337,21 @@ def _last_weights(model):
     return block_diag(*kernels), np.hstack(biases)
 
 
+def count_features(model):
+    """Tell how many numbers the last layers of a network see.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        From `build`.
+
+    Returns
+    -------
+    int
+    """
+    return sum(layer.input.shape[-1] for layer in _last_layers(model))
+
+
 def features(model, pixels, *, batch_size=64):
     """Compute what the last layers of a network see of each galaxy.
 
@@ -417,9 +453,32 @@ def run_dropout(model, pixels, *, draws=50, seed=0, batch_size=64):
     ArgumentError
         If the network has no dropout directly in front of its last layer.
     """
+    seen = features(model, pixels, batch_size=batch_size)
+    return answer_features(model, drop_features(model, seen, draws=draws, seed=seed))
+
+
+def drop_features(model, seen, *, draws=50, seed=0):
+    """Drop random parts of what the last layers see, and make up for them, as in training.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        From `build`.
+    seen : `~numpy.ndarray`, shape (n, features)
+        See `features`.
+    draws, seed
+        As for `run_dropout`.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (draws, n, features), float32
+
+    Raises
+    ------
+    ArgumentError
+        If the network has no dropout directly in front of its last layer.
+    """
     check_process()
     keep = _kept_fractions(model)
-    kernel, bias = _last_weights(model)
-    kept = np.random.default_rng(seed).random((draws, len(kernel), 1)) < keep
-    seen = features(model, pixels, batch_size=batch_size)
-    return _sigmoid(seen @ (kept * kernel / keep.astype(np.float32)) + bias)
+    kept = np.random.default_rng(seed).random((draws, len(keep), 1)) < keep
+    return seen * np.swapaxes(kept / keep, 1, 2).astype(np.float32)

@@ -5,17 +5,17 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Column
 
-from astromorph import plots
-from astromorph.arguments import as_probabilities
 from astromorph.atomic import check_writable, written_whole
 from astromorph.errors import wrong
 from astromorph.flags import MorphFlag, flag_meanings
 from astromorph.learning.labels import read_labels
 from astromorph.learning.votes import has_votes
-from astromorph.metrics import score_table, valid_pairs
 from astromorph.names import as_names, is_missing
-from astromorph.questions import QUESTIONS, probability_asked
-from astromorph.report.pictures import ImageSource, draw
+from astromorph.questions import QUESTIONS, probability_asked, split_answers
+from astromorph.report.kinds import report_kind
+from astromorph.report.pictures import ImageSource
+from astromorph.running import probabilities
+from astromorph.scores import score_answers
 
 __all__ = ["check_report", "write_report"]
 
@@ -82,7 +82,7 @@ def write_report(table, path, *, classifier=None, images=None, labels=None,
     >>> write_report(tbl, "report.html", classifier=clf, images="file")  # doctest: +SKIP
     """
     template = check_report(path, overwrite=overwrite)  # before images are read
-    questions = classifier.questions if classifier else _known_questions(table)
+    questions = _shown_questions(table, classifier)
     _check(table, questions, classifier)
     source, labels, problem = (ImageSource.of(table, images),
                                *_find_labels(table, labels, questions))
@@ -149,19 +149,21 @@ def _template():
         lstrip_blocks=True, undefined=StrictUndefined).get_template("report.html")
 
 
-def _known_questions(table):
-    """The published questions that a table has columns of, or all if it has none."""
-    columns = getattr(table, "colnames", ())
-    return [question for question in QUESTIONS if question.column in columns] or QUESTIONS
+def _shown_questions(table, classifier):
+    """The questions that a table has columns of, or those that it should have if it has none."""
+    columns = set(getattr(table, "colnames", ()))
+    known, usual = ((classifier.all_questions, classifier.questions) if classifier
+                    else (QUESTIONS, QUESTIONS))
+    return [question for question in known if columns.issuperset(question.columns)] or usual
 
 
 def _check(table, questions, classifier):
-    expected = [*(question.column for question in questions), "morph_flag"]
+    expected = [*(column for question in questions for column in question.columns), "morph_flag"]
     if missing := [name for name in expected if name not in getattr(table, "colnames", ())]:
         raise wrong("table", "a table that `classify` returned",
                     f"{type(table).__name__} without {', '.join(missing)}")
     done_by = table.meta.get("MORPHMDL")
-    if classifier and done_by and classifier.model.identity != str(done_by):
+    if classifier and done_by and classifier.model.asking(questions).identity != str(done_by):
         raise wrong("classifier", f"that of the table, model {done_by}", repr(classifier))
 
 
@@ -198,51 +200,38 @@ def _outcomes(table):
 
 def _sections(table, questions, source, labels):
     """What the page shows of each question."""
-    answers = [as_probabilities(table[question.column]) for question in questions]
-    reached = [np.broadcast_to(chance, len(table))
-               for chance in probability_asked(questions, answers)]
-    captions = _Captions(table, questions, np.array(answers), np.array(reached))
-    return [{"question": question, "counts": _counts(answer, chance),
-             "histogram": _histogram(question, answer, chance),
-             "kinds": _kinds(question, answer, chance, source, captions),
+    answers = split_answers(questions, probabilities(table, questions))
+    reached = [np.broadcast_to(chance, len(table)) for chance in probability_asked(
+        questions, [columns[:, 0] for columns in answers])]
+    captions = _Captions(table, questions, answers, np.array(reached))
+    return [{"question": question, "title": report_kind(question).title(question),
+             "counts": report_kind(question).counts(question, columns, chance),
+             "histogram": _histogram(question, columns, chance),
+             "kinds": _kinds(question, columns, chance, source, captions),
              **scored}
-            for question, answer, chance, scored
+            for question, columns, chance, scored
             in zip(questions, answers, reached, _scored(labels, answers, questions))]
 
 
-def _counts(answer, chance):
-    known, likely = np.isfinite(answer), np.isfinite(answer) & (chance > 0.5)
-    return {"likely": int(likely.sum()), "asked": float(chance[known].sum()),
-            "positive": int((answer[likely] >= 0.5).sum()),
-            "negative": int((answer[likely] < 0.5).sum()),
-            "doubtful": int((np.abs(answer[likely] - 0.5) < 0.2).sum()),
-            "expected": float((chance * answer)[known].sum())}
-
-
-def _histogram(question, answer, chance):
-    if not np.isfinite(answer).any():
+def _histogram(question, columns, chance):
+    if not np.isfinite(columns).any():
         return None
     given = {"likely": chance > 0.5, "label": "question likely asked"} if question.parent else {}
-    return draw(plots.plot_histogram, answer, **given)
+    return report_kind(question).histogram(question, columns, given)
 
 
-def _kinds(question, answer, chance, source, captions):
-    """The galaxies to show, most certain of either answer and least certain."""
-    rows = np.flatnonzero(np.isfinite(answer) & (chance > 0.5))
-    order = rows[np.argsort(answer[rows], kind="stable")]
-    doubt = rows[np.argsort(np.abs(answer[rows] - 0.5), kind="stable")]
-    kinds = {f"Most certainly {question.positive}": order[answer[order] >= 0.5][::-1],
-             f"Most certainly {question.negative}": order[answer[order] < 0.5],
-             "Least certain": doubt}
-    return {name: [captions.of(row, source) for row in chosen[:_SHOWN].tolist()]
-            for name, chosen in kinds.items()}
+def _kinds(question, columns, chance, source, captions):
+    """The galaxies to show, most certain of each answer and least certain."""
+    rows = np.flatnonzero(np.isfinite(columns).all(axis=1) & (chance > 0.5))
+    return {name: [captions.of(row, source) for row in rows[chosen][:_SHOWN].tolist()]
+            for name, chosen in report_kind(question).shown(question, columns[rows]).items()}
 
 
 class _Captions:
     """What is written under a galaxy."""
 
     def __init__(self, table, questions, answers, reached):
-        ours = {*(question.column for question in questions), "morph_flag"}
+        ours = {*(column for question in questions for column in question.columns), "morph_flag"}
         self._names = next((table[name] for name in table.colnames
                             if name not in ours and _holds_names(table[name])), None)
         self._questions, self._answers, self._likely = questions, answers, reached > 0.5
@@ -250,8 +239,9 @@ class _Captions:
     def of(self, row, source):
         picture, reason = source.read(row) if source else (None, None)
         return {"row": row, "name": self._name(row), "picture": picture, "reason": reason,
-                "bars": list(zip([question.positive for question in self._questions],
-                                 self._answers[:, row].tolist(), self._likely[:, row].tolist()))}
+                "bars": [(*report_kind(question).bar(question, columns[row]), bool(likely))
+                         for question, columns, likely
+                         in zip(self._questions, self._answers, self._likely[:, row])]}
 
     def _name(self, row):
         name, = as_names([None if self._names is None else self._names[row]])
@@ -270,19 +260,17 @@ def _holds_names(column):
 
 def _scored(labels, answers, questions):
     """Scores and diagrams of each question, as far as there are labels for them."""
-    nothing = {"scores": None, "reliability": None, "roc": None}
     if labels is None:
-        return [nothing] * len(questions)
-    return [{"scores": {name: scores[name] for name in scores.colnames[1:]}, **_diagrams(*pair)}
-            for scores, *pair in zip(score_table(labels, np.stack(answers, axis=1), questions),
-                                     labels.T, answers)]
+        return [{"scores": [], "plots": {}}] * len(questions)
+    return [{"scores": _rows(score_answers(y[:, None], columns, [question])),
+             "plots": report_kind(question).plots(question, y, columns)}
+            for question, y, columns in zip(questions, labels.T, answers)]
 
 
-def _diagrams(labels, answer):
-    known, _ = valid_pairs(labels, answer)
-    both = 0 < known.sum() < known.size
-    return {"reliability": draw(plots.plot_reliability, labels, answer) if known.size else None,
-            "roc": draw(plots.plot_roc, labels, answer) if both else None}
+def _rows(scores):
+    """Each row of scores by name, without those that it has not."""
+    return [{name: row[name] for name in scores.colnames if row[name] is not np.ma.masked}
+            for row in scores]
 
 
 def _weights(card):

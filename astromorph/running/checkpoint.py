@@ -55,12 +55,16 @@ def open_checkpoint(folder, model, source, *, uncertainty=None, **options):
     """
     from astromorph import __version__
 
-    columns = [question.column for question in model.questions]
-    columns += [f"{column}_err" for column in columns] if uncertainty else []
+    known = [column for question in model.all_questions for column in question.answer_columns]
+    columns = [column.name for column in known]
+    numbers = [column.name for column in known if not column.is_probability]
+    if uncertainty:
+        columns, numbers = (names + [f"{name}_err" for name in names]
+                            for names in (columns, numbers))
     identity = {"astromorph": __version__, **model.card.decisive, "precision": model.precision,
                 **source.identity(), "uncertainty": uncertainty,
                 "provenance": bool(source.provenance_columns), **options}
-    return Checkpoint(folder, identity, answers=columns, date=now(), provenance={
+    return Checkpoint(folder, identity, answers=columns, numbers=numbers, date=now(), provenance={
         name: kind for name, (kind, *_) in source.provenance_columns.items()})
 
 
@@ -79,6 +83,8 @@ class Checkpoint:
         All that the answers depend on, by name; must serialize to JSON.
     answers : list of str
         Columns of the answers.
+    numbers : list of str
+        Those that are no probabilities.
     provenance : dict of str to type, optional
         Columns of the provenance, `str` or `float`.
     date : str
@@ -95,7 +101,7 @@ class Checkpoint:
         If ``folder`` is not a path.
     """
 
-    def __init__(self, folder, identity, *, answers, provenance=None, date):
+    def __init__(self, folder, identity, *, answers, numbers=(), provenance=None, date):
         if not isinstance(folder, (str, os.PathLike)):
             raise wrong("checkpoint", "the path of a folder", repr(folder),
                         error=ArgumentTypeError)
@@ -103,6 +109,7 @@ class Checkpoint:
         self.date = date
         self._identity = json.loads(json.dumps(identity, default=int))  # of NumPy's integers
         self._answers, self._provenance = list(answers), dict(provenance or {})
+        self._probabilities = [name for name in answers if name not in numbers]
         self._schema = pa.schema(
             [("row", pa.int64()), *((name, pa.float32()) for name in self._answers),
              ("morph_flag", pa.int32()),
@@ -201,7 +208,7 @@ class Checkpoint:
         path = self._path(start)
         if not os.path.lexists(path):
             return None
-        part = read_part(path, self._schema, start, stop)
+        part = read_part(path, self._schema, start, stop, self._probabilities)
         if part is None:
             warn(f"checkpoint: {path} is damaged; its rows are classified again.")
         return part

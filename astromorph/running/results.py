@@ -4,9 +4,9 @@ from datetime import datetime, timezone
 import numpy as np
 from astropy.table import Column, MaskedColumn
 
-from astromorph.arguments import as_probabilities
+from astromorph.arguments import as_floats, as_probabilities
 from astromorph.errors import wrong
-from astromorph.questions import probability_asked
+from astromorph.questions import probability_asked, split_answers
 
 __all__ = ["Results", "add_provenance", "now", "probabilities"]
 
@@ -61,8 +61,8 @@ class Results:
         """
         return start + np.flatnonzero(~self.done[start:stop])
 
-    def to_table(self, table, questions, *, spread=None, joint=False, provenance_columns=None,
-                 meta=None):
+    def to_table(self, table, questions, *, shown=None, spread=None, joint=False,
+                 provenance_columns=None, meta=None):
         """Add the results to a table.
 
         Parameters
@@ -71,6 +71,8 @@ class Results:
             With one row per result; it is changed.
         questions : sequence of `~astromorph.questions.Question`
             What the answers are to; standard deviations follow the answers where there are any.
+        shown : sequence of `~astromorph.questions.Question`, optional
+            Those of which there will be columns; by default all.
         spread : str, optional
             What the standard deviations were measured over, in words.
         joint : bool
@@ -85,19 +87,20 @@ class Results:
         `~astropy.table.Table`
             The same table.
         """
-        answers, spreads = np.split(self.answers, [len(questions)], axis=1)
-        for question, column in zip(questions, answers.T, strict=True):
-            _add(table, question.column, column, question.description, question.ucd)
-        for question, column in zip(questions, spreads.T if spread else ()):
-            _add(table, f"{question.column}_err", column,
-                 f"Standard deviation of {question.column} over {spread}",
-                 "stat.error;stat.probability")
-        for question, column, likely in zip(
-                questions, answers.T, probability_asked(questions, answers.T) if joint else ()):
-            if question.parent:
-                _add(table, f"{question.column}_joint", column * likely,
-                     f"{question.column} times the probability of all that it presupposes",
-                     question.ucd)
+        shown = questions if shown is None else shown
+        width = sum(len(question.columns) for question in questions)
+        answers = split_answers(questions, self.answers[:, :width])
+        spreads = split_answers(questions, self.answers[:, width:]) if spread else ()
+        for question, columns in zip(questions, answers):
+            if question in shown:
+                _add_answer(table, question, columns)
+        for question, columns in zip(questions, spreads):
+            if question in shown:
+                _add_spread(table, question, columns, spread)
+        for question, columns, likely in zip(questions, answers, probability_asked(
+                questions, [each[:, 0] for each in answers]) if joint else ()):
+            if question in shown and question.parent:
+                _add_joint(table, question, columns, likely)
         table["morph_flag"] = Column(
             self.flags, description="Quality bits of the classification, 0 is good",
             meta={"ucd": "meta.code.qual"})
@@ -112,9 +115,31 @@ def now():
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _add(table, name, values, description, ucd):
+def _add_answer(table, question, columns):
+    for column, values in zip(question.answer_columns, columns.T, strict=True):
+        _add(table, column.name, values, column.description, column.ucd, column)
+
+
+def _add_spread(table, question, columns, spread):
+    for column, values in zip(question.answer_columns, columns.T, strict=True):
+        if not column.of:  # no error of an error
+            kind = "stat.probability" if column.is_probability else column.ucd
+            _add(table, f"{column.name}_err", values,
+                 f"Standard deviation of {column.name} over {spread}", f"stat.error;{kind}", column)
+
+
+def _add_joint(table, question, columns, likely):
+    for column, values in zip(question.answer_columns, columns.T, strict=True):
+        if column.is_probability:
+            _add(table, f"{column.name}_joint", values * likely,
+                 f"{column.name} times the probability of all that it presupposes", column.ucd,
+                 column)
+
+
+def _add(table, name, values, description, ucd, column):
     table[name] = MaskedColumn(values, mask=np.isnan(values), description=description,
-                               format=_FORMAT, meta={"ucd": ucd})
+                               format=_FORMAT if column.is_probability else None,
+                               unit=column.unit or None, meta={"ucd": ucd})
 
 
 def add_provenance(table, columns, rows):
@@ -137,7 +162,7 @@ def add_provenance(table, columns, rows):
 
 
 def probabilities(table, questions):
-    """Take the probabilities of some questions from a classified table.
+    """Take the answers to some questions from a classified table.
 
     Parameters
     ----------
@@ -148,16 +173,18 @@ def probabilities(table, questions):
 
     Returns
     -------
-    `~numpy.ndarray`, shape (n, questions)
-        NaN where there is none.
+    `~numpy.ndarray`, shape (n, columns)
+        NaN where there is none; one column a question where all are yes/no questions.
 
     Raises
     ------
     ValueError
-        If a column is missing, or does not hold probabilities.
+        If a column is missing, or does not hold probabilities, or numbers.
     """
-    names = [question.column for question in questions]
+    columns = [column for question in questions for column in question.answer_columns]
+    names = [column.name for column in columns]
     if missing := [name for name in names if name not in table.colnames]:
         raise wrong("table", f"a classified table with columns {names}",
                     f"one without {missing}")
-    return np.stack([as_probabilities(table[name], name) for name in names], axis=1)
+    return np.stack([(as_probabilities if column.is_probability else as_floats)(
+        table[column.name], column.name) for column in columns], axis=1)

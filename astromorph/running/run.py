@@ -19,8 +19,8 @@ CHUNK = 128
 """Rows that are answered together, each in its own place."""
 
 
-def classify(model, source, *, uncertainty=None, joint=False, batch_size=128, precision=None,
-             threads=None, progress=None, checkpoint=None):
+def classify(model, source, *, questions=None, uncertainty=None, joint=False, batch_size=128,
+             precision=None, threads=None, progress=None, checkpoint=None):
     """Classify the galaxies of a source.
 
     Parameters
@@ -29,7 +29,7 @@ def classify(model, source, *, uncertainty=None, joint=False, batch_size=128, pr
         What answers.
     source : `~astromorph.galaxies.GalaxySource`
         Which galaxies.
-    uncertainty, joint, batch_size, precision, threads, progress, checkpoint
+    questions, uncertainty, joint, batch_size, precision, threads, progress, checkpoint
         See `~astromorph.classifier.MorphologyClassifier.classify`.
 
     Returns
@@ -46,7 +46,7 @@ def classify(model, source, *, uncertainty=None, joint=False, batch_size=128, pr
     """
     check_choice(uncertainty, "uncertainty", (None, *SPREADS))
     check_count(batch_size, "batch_size")
-    questions = model.questions
+    shown, model = model.find_questions(questions), model.asking(questions)
     if len(source):
         model = model.in_precision(precision)
         answer = partial(model.answer_with_spread, uncertainty) if uncertainty else model.answer
@@ -61,10 +61,11 @@ def classify(model, source, *, uncertainty=None, joint=False, batch_size=128, pr
                           prepare=model.prepare, watch=model.watch(), batch_size=batch_size,
                           threads=threads, progress=progress, checkpoint=saved)
     else:  # Dask asks what columns there will be, from where no network should be built
-        results = Results(0, len(questions) * (2 if uncertainty else 1))
-    return results.to_table(source.table, questions, spread=uncertainty and SPREADS[uncertainty],
-                            joint=joint, provenance_columns=source.provenance_columns,
-                            meta=model.provenance)
+        width = sum(len(question.columns) for question in model.all_questions)
+        results = Results(0, width * (2 if uncertainty else 1))
+    return results.to_table(source.table, model.all_questions, shown=shown, joint=joint,
+                            spread=uncertainty and SPREADS[uncertainty],
+                            provenance_columns=source.provenance_columns, meta=model.provenance)
 
 
 def predict(model, source):
@@ -77,13 +78,15 @@ def predict(model, source):
 
     Returns
     -------
-    `~numpy.ndarray`, shape (n, questions)
+    `~numpy.ndarray`, shape (n, columns)
+        Of the questions that are answered without being asked for.
 
     Raises
     ------
     `~astromorph.errors.ImageError`
         If an image is not to be had.
     """
+    model = model.asking()
     with source:
         frames = []
         for item in source:
@@ -92,7 +95,7 @@ def predict(model, source):
                 raise loaded.error
             frames.append(loaded.pixels)
     return (model.answer(np.stack(model.prepare(frames))) if frames
-            else np.empty((0, len(model.questions))))
+            else np.empty((0, sum(len(each.columns) for each in model.all_questions))))
 
 
 def run(source, answer, *, size, frame_r90, prepare, watch, batch_size=128, threads=None,

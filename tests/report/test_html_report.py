@@ -223,7 +223,8 @@ def test_without_provenance(tmp_path):
 class Classifier:
     """What the report takes of one."""
 
-    questions, model = QUESTIONS, SimpleNamespace(identity="0123456789abcdef")
+    questions, all_questions = QUESTIONS, QUESTIONS
+    model = SimpleNamespace(asking=lambda asked: SimpleNamespace(identity="0123456789abcdef"))
     card = {"network": "pinwheel", "survey": "legacy", "frame_r90": 4.24, "size": 80,
             "sha256": "0123456789abcdef" * 4, "license": "BSD-3-Clause",
             "training": {"sets": ["gz2", "efigi"]}, "citations": ["Someone & Else 2020"],

@@ -1,0 +1,154 @@
+"""Kinds of answers that a question may have: one small class each, and its entry in `KINDS`.
+
+What depends on the kind is looked up here, and by the same names where a head is taught
+(`astromorph.model.head_kinds`) and where answers are scored (`astromorph.scores`).
+"""
+from numbers import Real
+
+import numpy as np
+from astropy import units as u
+
+from astromorph.errors import wrong
+
+__all__ = ["KINDS", "AnswerColumn", "get_kind"]
+
+_PROBABILITY = "stat.probability;src.morph"
+
+
+class AnswerColumn:
+    """How a table shows one number of an answer.
+
+    Parameters
+    ----------
+    name, description, ucd : str
+        Of the table's column.
+    title : str
+        What the number stands for, for people.
+    unit : str
+        Of the column; empty for none.
+    is_probability : bool
+        Whether the numbers are probabilities.
+    of : str
+        For the error of another column, its name.
+    """
+
+    def __init__(self, name, description, ucd, title, unit="", is_probability=True, of=""):
+        self.name, self.description, self.ucd, self.title = name, description, ucd, title
+        self.unit, self.is_probability, self.of = unit, is_probability, of
+
+
+class _YesNo:
+    """One probability, of the positive answer."""
+
+    ucd = _PROBABILITY
+
+    def check(self, question):
+        _refuse(question, "answers", "limits", "unit")
+
+    def column(self, question):
+        return f"P_{question.key}"
+
+    def description(self, question):
+        return f"Probability of {question.positive}"
+
+    def columns(self, question):
+        return AnswerColumn(question.column, question.description, question.ucd,
+                            question.positive),
+
+
+class _Exclusive:
+    """A probability for each of some answers, which add up to 1."""
+
+    ucd = _PROBABILITY
+
+    def check(self, question):
+        _refuse(question, "limits", "unit")
+        answers = question.answers
+        named = all(isinstance(each, str) and f"_{each}".isidentifier() for each in answers)
+        if not named or len({str(each).lower() for each in answers}) < max(len(answers), 2):
+            raise wrong("answers", "two or more different names of letters, digits and "
+                        "underscores, as ('none', 'weak', 'strong')", repr(answers))
+
+    def column(self, question):
+        return f"P_{question.key}"
+
+    def description(self, question):
+        return f"Probabilities of {question.positive}: {', '.join(question.answers)}"
+
+    def columns(self, question):
+        return tuple(AnswerColumn(
+            f"{question.column}_{each}", f"Probability of {question.positive}: {each}",
+            question.ucd, each.replace("_", " ")) for each in question.answers)
+
+
+class _Number:
+    """A value and its standard deviation."""
+
+    ucd = "src.morph.param"
+
+    def check(self, question):
+        _refuse(question, "answers")
+        limits = question.limits
+        if limits is not None and not (
+                isinstance(limits, tuple) and len(limits) == 2 and all(map(_is_finite, limits))
+                and limits[0] < limits[1]):
+            raise wrong("limits", "two finite numbers, the lower one first, as (-5, 10)",
+                        repr(limits))
+        try:
+            u.Unit(question.unit)
+        except (TypeError, ValueError):
+            raise wrong("unit", "a unit as astropy writes it, or '' for none",
+                        repr(question.unit)) from None
+
+    def column(self, question):
+        return f"V_{question.key}"
+
+    def description(self, question):
+        return question.positive[:1].upper() + question.positive[1:]
+
+    def columns(self, question):
+        return (AnswerColumn(question.column, question.description, question.ucd,
+                             question.positive, question.unit, False),
+                AnswerColumn(f"e_{question.column}", f"Standard deviation of {question.column}",
+                             f"stat.error;{question.ucd}", f"error of {question.positive}",
+                             question.unit, False, of=question.column))
+
+
+KINDS = {"yes_no": _YesNo(), "grades": _Exclusive(), "classes": _Exclusive(), "number": _Number()}
+"""Name of a kind of answer -> what is particular to it."""
+
+
+def get_kind(question, kinds=KINDS):
+    """Find what is particular to a question's kind of answer.
+
+    Parameters
+    ----------
+    question : `~astromorph.questions.Question`
+    kinds : dict
+        By the names of `KINDS`.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind.
+    """
+    try:
+        return kinds[question.kind]
+    except (KeyError, TypeError):
+        raise wrong("kind", f"one of {', '.join(map(repr, kinds))}",
+                    repr(question.kind)) from None
+
+
+def _is_finite(value):
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _refuse(question, *names):
+    """Raise for a field that this kind of question does not have."""
+    for name in names:
+        if value := getattr(question, name):
+            raise wrong(name, f"none for a question of kind {question.kind!r}", repr(value))

@@ -1,0 +1,235 @@
+"""Teach a question of one's own: a head on what the network sees, the network stays as it is.
+
+Every image is read once. The network looks at it and, where it is cheap enough, at its reflections
+and rotations; a regularized regression of the kind of answer is fitted to what it sees. How strong
+the regularization is, the calibration and the scores come from galaxies left out of the fit.
+"""
+from datetime import date
+
+import numpy as np
+
+from astromorph import networks
+from astromorph.arguments import check_number
+from astromorph.errors import wrong
+from astromorph.learning.labels import MIN_PER_ANSWER
+from astromorph.model.head_kinds import head_kind
+from astromorph.model.heads import Head
+from astromorph.running import read_frames
+from astromorph.running.streaming import one_blas_thread
+from astromorph.scores import score_answers
+from astromorph.surveys import get_survey
+
+__all__ = ["check_taught", "fit_head", "teach"]
+
+FOLDS = 5
+STRENGTHS = (1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
+"""Inverse penalties to try, the strongest regularization first."""
+
+# Billions of operations that the views of an image may cost.
+_AFFORDABLE = 1.0
+_VIEWS = 8
+
+
+def teach(model, source, labels, questions, *, survey=None, seed=0, threads=None, progress=None):
+    """Teach questions to heads.
+
+    Parameters
+    ----------
+    model : `~astromorph.model.TrainedModel`
+        Whose network sees.
+    source : `~astromorph.galaxies.GalaxySource`
+        Labeled galaxies.
+    labels : `~numpy.ndarray`, shape (n, questions)
+        See `~astromorph.learning.labels.read_labels`.
+    questions : sequence of `~astromorph.questions.Question`
+        Those of heads that there are are taught anew.
+    survey, seed, threads, progress
+        See `~astromorph.classifier.MorphologyClassifier.adapt`.
+
+    Returns
+    -------
+    `~astromorph.model.TrainedModel`
+        With these heads after the others.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described, or a question has not enough labels.
+    """
+    check_number(seed, "seed", "an integer, 0 or more", lambda n: n == int(n) and n >= 0)
+    check_new(model, questions)
+    check_taught(labels, questions)  # before anything is read
+    frames = list(read_frames(source, size=model.size, frame_r90=model.frame_r90,
+                              threads=threads, progress=progress))
+    labels = labels[[frame is not None for frame in frames]]
+    check_taught(labels, questions)
+    pixels = np.stack(model.prepare(frame for frame in frames if frame is not None))
+    seen = see_views(model, pixels)
+    heads = [fit_head(question, seen[:, np.isfinite(y)], y[np.isfinite(y)], seed=seed)
+             for question, y in zip(questions, labels.T, strict=True)]
+    keys = {question.key for question in questions}
+    return model.replace(survey=get_survey(survey or model.survey),
+                         heads=(*(head for head in model.heads if head.key not in keys), *heads))
+
+
+def check_new(model, questions):
+    """Raise where a head cannot answer: a question of the network's own."""
+    if own := [each.key for each in questions if each.key in model.card.keys]:
+        raise wrong("questions", 'new ones for train="head"', f"{', '.join(own)}, which the "
+                    "network answers itself", 'Teach those with train="all", or by other keys.')
+
+
+def check_taught(labels, questions):
+    """Raise unless every question has enough labels to be taught.
+
+    Parameters
+    ----------
+    labels : `~numpy.ndarray`, shape (n, questions)
+    questions : sequence of `~astromorph.questions.Question`
+
+    Raises
+    ------
+    ValueError
+        If one has not.
+    """
+    for question, y in zip(questions, labels.T, strict=True):
+        if not is_taught(y, question):
+            expected = (f"{3 * MIN_PER_ANSWER} galaxies of different {question.key}"
+                        if question.kind == "number" else
+                        f"{MIN_PER_ANSWER} galaxies of each answer to {question.key}")
+            raise wrong("labels", f"at least {expected}, with images that can be used",
+                        ", ".join(f"{n} {name}" for name, n in _counts(y, question).items()))
+
+
+def is_taught(labels, question):
+    """Tell whether labels are enough to teach a question: 10 of each answer, or 30 numbers.
+
+    Parameters
+    ----------
+    labels : `~numpy.ndarray`, shape (n,)
+    question : `~astromorph.questions.Question`
+
+    Returns
+    -------
+    bool
+    """
+    if question.kind == "number":
+        known = labels[np.isfinite(labels)]
+        return len(known) >= 3 * MIN_PER_ANSWER and np.ptp(known) > 0
+    return min(_counts(labels, question).values()) >= MIN_PER_ANSWER
+
+
+def _counts(labels, question):
+    """How many labels there are of each answer."""
+    if question.kind == "number":
+        return {"numbers": int(np.isfinite(labels).sum())}
+    names = question.answers or (question.negative, question.positive)
+    return {name: int((labels == place).sum()) for place, name in enumerate(names)}
+
+
+def see_views(model, pixels):
+    """What the network sees of galaxies and their rotations and reflections, as many as are cheap.
+
+    Parameters
+    ----------
+    model : `~astromorph.model.TrainedModel`
+    pixels : `~numpy.ndarray`, shape (n, size, size, 3)
+        From its ``prepare``.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (views, n, features)
+        The first are the galaxies as they are.
+    """
+    n = int(np.clip(_AFFORDABLE / networks.gigaflops(model.network), 1, _VIEWS))
+    views = (np.rot90(view, turn, axes=(1, 2)) for view in (pixels, pixels[:, :, ::-1])
+             for turn in range(4))
+    return np.stack([model.answer_with_features(view)[:, len(model.questions):].astype(np.float32)
+                     for _, view in zip(range(n), views)])
+
+
+def fit_head(question, seen, labels, *, seed=0):
+    """Fit a head, choose its regularization, calibrate and score it.
+
+    Parameters
+    ----------
+    question : `~astromorph.questions.Question`
+    seen : `~numpy.ndarray`, shape (views, n, features)
+        What the network sees of labeled galaxies, as they are in the first view.
+    labels : `~numpy.ndarray`, shape (n,)
+    seed : int
+        Deals the galaxies to parts.
+
+    Returns
+    -------
+    `~astromorph.model.heads.Head`
+        Its ``training`` holds how it was fitted, and its scores.
+    """
+    with one_blas_thread():  # the products are too small for several
+        return _fit_head(question, seen, labels, seed)
+
+
+def _fit_head(question, seen, labels, seed):
+    folds = deal(labels, FOLDS, seed)
+    kind = head_kind(question)
+    best, outputs = _choose_strength(question, seen, labels, folds)
+    head = Head(question, *_fit(question, seen, labels, best))
+    answers = np.empty((len(labels), len(question.columns)))
+    for fold in range(FOLDS):  # calibrated on galaxies left out, too
+        out = folds == fold
+        slope, intercept = kind.calibrate(question, labels[~out], outputs[~out])
+        answers[out] = kind.answer(question, outputs[out] * slope + intercept)
+    slope, intercept = kind.calibrate(question, labels, outputs)
+    scores = score_answers(labels[:, None], answers, [question])
+    training = {"made": date.today().isoformat(), "train": "head", "galaxies": len(labels),
+                "views": len(seen), "strength": best, "seed": seed,
+                "tested_by": f"{FOLDS}-fold cross-validation", "scores": as_rows(scores)}
+    if question.kind == "yes_no":
+        training["base_rate"] = float(labels.mean())
+    return Head(question, head.kernel, head.bias, tuple(slope), tuple(intercept),
+                training=training)
+
+
+def _choose_strength(question, seen, labels, folds):
+    """The strength that serves galaxies left out of the fit best, and the outputs for them."""
+    lowest, best = np.inf, None
+    for strength in STRENGTHS:
+        outputs = _left_out(question, seen, labels, folds, strength)
+        loss = head_kind(question).loss(question, labels, outputs)
+        if loss >= lowest:  # it falls, then rises
+            break
+        lowest, best = loss, (strength, outputs)
+    return best
+
+
+def deal(labels, k, seed):
+    """Deal galaxies to k parts at random, each with as many of every answer."""
+    order = np.lexsort((np.random.default_rng(seed).random(len(labels)), labels))
+    return np.argsort(order) % k
+
+
+def as_rows(scores):
+    """A table of scores as JSON has it: what a row has not is not there."""
+    return [{name: row[name].item() if hasattr(row[name], "item") else row[name]
+             for name in scores.colnames if row[name] is not np.ma.masked} for row in scores]
+
+
+def _left_out(question, seen, labels, folds, strength):
+    """Outputs for each galaxy of a fit to those of other parts."""
+    outputs = np.empty((len(labels), head_kind(question).outputs(question)))
+    for fold in range(FOLDS):
+        out = folds == fold
+        kernel, bias = _fit(question, seen[:, ~out], labels[~out], strength)
+        outputs[out] = seen[0, out].astype(float) @ kernel + bias
+    return outputs
+
+
+def _fit(question, seen, labels, strength):
+    """Kernel and bias for features as they are; the fit is to those of equal variance."""
+    features = seen.reshape(-1, seen.shape[-1]).astype(float)
+    center, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
+    weights = np.full(len(features), 1 / len(seen))
+    kernel, bias = head_kind(question).fit(
+        question, (features - center) / scale, np.tile(labels, len(seen)), weights, strength)
+    kernel = kernel / scale[:, None]
+    return kernel, bias - center @ kernel

@@ -1,0 +1,203 @@
+"""A head: one more question, answered by a linear map of what the network sees."""
+import hashlib
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+
+from astromorph.arguments import as_floats
+from astromorph.errors import wrong
+from astromorph.model.head_kinds import head_kind
+from astromorph.questions import Question
+
+__all__ = ["Head", "head_arrays"]
+
+_FOLDER = "heads"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Head:
+    """A question that was taught on what the network sees; the network stays as it is.
+
+    Parameters
+    ----------
+    question : `~astromorph.questions.Question`
+        What it answers, in any kind.
+    kernel : `~numpy.ndarray`, shape (features, outputs)
+        Weights; as many outputs as `~astromorph.model.head_kinds.KINDS` says for the kind.
+    bias : `~numpy.ndarray`, shape (outputs,)
+    slope, intercept : sequence of float, optional
+        The calibration, a straight line in each output; by default none.
+    default : bool
+        Whether `~astromorph.MorphologyClassifier.classify` answers it where no questions are named.
+    training : dict
+        How it came about, in the types of JSON.
+
+    Raises
+    ------
+    ValueError
+        If the parts do not fit each other, or are not finite.
+    """
+
+    question: Question
+    kernel: np.ndarray
+    bias: np.ndarray
+    slope: tuple = ()
+    intercept: tuple = ()
+    default: bool = True
+    training: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        if not isinstance(self.question, Question):
+            raise wrong("question", "a Question", repr(self.question))
+        width = head_kind(self.question).outputs(self.question)
+        self._fill("slope", np.ones(width))
+        self._fill("intercept", np.zeros(width))
+        for name, shape in {"bias": (width,), "kernel": (len(self.kernel), width),
+                            "slope": (width,), "intercept": (width,)}.items():
+            values = as_floats(getattr(self, name), name)
+            if values.shape != shape or not np.isfinite(values).all():
+                raise wrong(f"{name} of {self.question.key!r}", f"finite numbers of shape {shape}",
+                            f"{values.shape}, {np.isfinite(values).sum()} of them finite")
+        for name in ("kernel", "bias"):
+            object.__setattr__(self, name, np.array(getattr(self, name), np.float32))
+
+    def _fill(self, name, values):
+        given = getattr(self, name)
+        values = given if len(given) else values.tolist()
+        object.__setattr__(self, name, tuple(map(float, values)))
+
+    @property
+    def key(self):
+        """Key of the question (str)."""
+        return self.question.key
+
+    @property
+    def sha256(self):
+        """Checksum of the weights (str)."""
+        weights = np.vstack([self.kernel, self.bias]).astype("<f4")
+        return hashlib.sha256(f"{weights.shape}".encode() + weights.tobytes()).hexdigest()
+
+    def outputs(self, features):
+        """Give the outputs before any calibration.
+
+        Parameters
+        ----------
+        features : `~numpy.ndarray`, shape (..., features)
+            What the last layers of the network see.
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (..., outputs)
+        """
+        # In double precision, so that it hardly matters which galaxies are answered together.
+        return np.asarray(features, float) @ self.kernel.astype(float) + self.bias
+
+    def answer(self, features):
+        """Answer the question.
+
+        Parameters
+        ----------
+        features
+            As for `outputs`.
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (..., columns)
+            The columns of the question.
+        """
+        calibrated = self.outputs(features) * self.slope + self.intercept
+        return head_kind(self.question).answer(self.question, calibrated)
+
+    def calibrated(self, labels, features):
+        """Make a head that is right on some galaxies that did not teach it.
+
+        Parameters
+        ----------
+        labels : `~numpy.ndarray`, shape (n,)
+            NaN where there is none.
+        features : `~numpy.ndarray`, shape (n, features)
+            NaN where there are none.
+
+        Returns
+        -------
+        Head
+        """
+        known = np.isfinite(labels) & np.isfinite(features).all(axis=-1)
+        slope, intercept = head_kind(self.question).calibrate(
+            self.question, labels[known], self.outputs(features[known]))
+        return replace(self, slope=tuple(slope), intercept=tuple(intercept))
+
+    def to_json(self):
+        """Give all but the weights in the types of JSON, with their checksum.
+
+        Returns
+        -------
+        dict
+        """
+        return {"question": asdict(self.question), "slope": list(self.slope),
+                "intercept": list(self.intercept), "default": self.default, "sha256": self.sha256,
+                "training": self.training}
+
+    @classmethod
+    def from_json(cls, record, arrays):
+        """Build from what `to_json` gives, and the arrays of the file.
+
+        Parameters
+        ----------
+        record : dict
+        arrays : dict of str to `~numpy.ndarray`
+            With those that `arrays` names.
+
+        Returns
+        -------
+        Head
+
+        Raises
+        ------
+        ValueError
+            If it is no record of a head, or the arrays are not those of the record.
+        """
+        record = dict(record)
+        question, sha256 = Question.from_json(record.pop("question")), record.pop("sha256")
+        try:
+            parts = {name: arrays[f"{_FOLDER}/{question.key}/{name}"]
+                     for name in ("kernel", "bias")}
+        except KeyError as error:
+            raise wrong("heads", f"the array {error}", "none",
+                        "The file is damaged. Get it again.") from None
+        head = cls(question, **parts, **record)
+        if head.sha256 != sha256:
+            raise wrong(f"heads[{question.key!r}]", f"weights with the checksum {sha256:.16}",
+                        f"{head.sha256:.16}", "The file is damaged or was edited. Get it again.")
+        return head
+
+    @property
+    def arrays(self):
+        """The weights as a file holds them (dict of str to `~numpy.ndarray`)."""
+        return {f"{_FOLDER}/{self.key}/{name}": getattr(self, name) for name in ("kernel", "bias")}
+
+    def __eq__(self, other):
+        return isinstance(other, Head) and self.to_json() == other.to_json()
+
+    __hash__ = None
+
+    def __repr__(self):
+        return f"<Head {self.key!r}, {self.question.kind}, of {len(self.kernel)} features>"
+
+
+def head_arrays(arrays):
+    """Tell the arrays of heads from those of the network.
+
+    Parameters
+    ----------
+    arrays : dict of str to `~numpy.ndarray`
+        Of a weights file.
+
+    Returns
+    -------
+    heads, network : dict of str to `~numpy.ndarray`
+    """
+    parts = {}, {}
+    for name, array in arrays.items():
+        parts[not name.startswith(f"{_FOLDER}/")][name] = array
+    return parts
