@@ -79,6 +79,8 @@ class Checkpoint:
         All that the answers depend on, by name; must serialize to JSON.
     answers : list of str
         Columns of the answers.
+    numbers : list of str
+        Those that are no probabilities.
     provenance : dict of str to type, optional
         Columns of the provenance, `str` or `float`.
     date : str
@@ -95,7 +97,7 @@ class Checkpoint:
         If ``folder`` is not a path.
     """
 
-    def __init__(self, folder, identity, *, answers, provenance=None, date):
+    def __init__(self, folder, identity, *, answers, numbers=(), provenance=None, date):
         if not isinstance(folder, (str, os.PathLike)):
             raise wrong("checkpoint", "the path of a folder", repr(folder),
                         error=ArgumentTypeError)
@@ -103,6 +105,7 @@ class Checkpoint:
         self.date = date
         self._identity = json.loads(json.dumps(identity, default=int))  # of NumPy's integers
         self._answers, self._provenance = list(answers), dict(provenance or {})
+        self._probabilities = [name for name in answers if name not in numbers]
         self._schema = pa.schema(
             [("row", pa.int64()), *((name, pa.float32()) for name in self._answers),
              ("morph_flag", pa.int32()),
@@ -201,7 +204,7 @@ class Checkpoint:
         path = self._path(start)
         if not os.path.lexists(path):
             return None
-        part = read_part(path, self._schema, start, stop)
+        part = read_part(path, self._schema, start, stop, self._probabilities)
         if part is None:
             warn(f"checkpoint: {path} is damaged; its rows are classified again.")
         return part

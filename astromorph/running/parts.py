@@ -12,16 +12,18 @@ LARGEST_PART = 2 ** 26
 """Bytes of the largest part, packed and unpacked, that is read."""
 
 
-def read_part(path, schema, start, stop):
+def read_part(path, schema, start, stop, probabilities):
     """Read a part.
 
     Parameters
     ----------
     path : path
     schema : `pyarrow.Schema`
-        What it should hold; answers are its columns of type float32.
+        What it should hold.
     start, stop : int
         Its first row, and the one after its last.
+    probabilities : list of str
+        Columns that hold nothing outside of 0..1.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def read_part(path, schema, start, stop):
             part = file.read() if expected else None
     except (OSError, ValueError, pa.ArrowException):
         return None
-    return part if part is not None and _is_sound(part, start, stop) else None
+    return part if part is not None and _is_sound(part, start, stop, probabilities) else None
 
 
 def are_without_answers(paths, answers):
@@ -71,9 +73,9 @@ def _opened(path):
     return pq.ParquetFile(path, page_checksum_verification=True)
 
 
-def _is_sound(part, start, stop):
+def _is_sound(part, start, stop, probabilities):
     """Whether a part holds these rows, and nothing that no run can have written."""
-    answers = [column.to_numpy() for column in part if column.type == pa.float32()]
+    answers = [part[name].to_numpy() for name in probabilities]
     return (all(not column.null_count for column in part)
             and np.array_equal(part["row"].to_numpy(), np.arange(start, stop))
             and all(not np.any((values < 0) | (values > 1)) for values in answers)
