@@ -101,19 +101,17 @@ def odd_areas(classifier, galaxies, views):
         images = list(spoiled(good[:100], fault, rng))
         planted[fault.__name__] = classifier.embed(images, **options)["features"]
     n = max(len(crowd) // 100, 2)
-    areas = {name: area(crowd, lambda: rng.permutation(rows)[:n])
-             for name, rows in planted.items()}
     faults = np.concatenate([planted[fault.__name__] for fault in FAULTS])
-    mixed = area(crowd, lambda: np.concatenate([rng.permutation(planted["merger"])[:n // 2],
-                                                rng.permutation(faults)[:n - n // 2]]))
-    return {"mergers and faults": mixed} | areas
+    mixed = area(crowd, [(planted["merger"], n // 2), (faults, n - n // 2)], rng)
+    return {"mergers and faults": mixed} | {name: area(crowd, [(rows, n)], rng)
+                                            for name, rows in planted.items()}
 
 
-def area(crowd, draw):
-    """Area for what is drawn among the others, on average."""
+def area(crowd, kinds, rng):
+    """Area for some of each kind among the others, on average."""
     areas = []
     for _ in range(DRAWS):
-        features = np.concatenate([crowd, draw()])
+        features = np.concatenate([crowd, *(rng.permutation(rows)[:n] for rows, n in kinds)])
         planted = np.arange(len(features)) >= len(crowd)
         found = odd(Table({"features": features, "planted": planted}))
         areas.append(roc_auc_score(found["planted"], found["oddness"]))
