@@ -93,10 +93,11 @@ def odd_areas(classifier, galaxies, views):
     """Area under the ROC curve of the oddness, by what is planted."""
     rng = np.random.default_rng(1)
     merger = np.ma.filled(galaxies["merger"], 0) == 1
+    new = merger & (galaxies["split"] != "train")
     good = galaxies[(galaxies["split"] == "test") & ~merger]
     options = {"cutout_r90": 5.9, "views": views}
     crowd = classifier.embed(list(good["file"]), **options)["features"]
-    planted = {"merger": classifier.embed(list(galaxies["file"][merger]), **options)["features"]}
+    planted = {"merger": classifier.embed(list(galaxies["file"][new]), **options)["features"]}
     for fault in FAULTS:
         images = list(spoiled(good[:100], fault, rng))
         planted[fault.__name__] = classifier.embed(images, **options)["features"]
