@@ -29,6 +29,8 @@ _HOMES = {
     "AstromorphWarning": "errors",
     "read_cutout": "images",
     "measure_r90": "images",
+    "similar": "learning.neighbors",
+    "odd": "learning.neighbors",
     "score": "metrics",
     "score_table": "metrics",
     "plot_mosaic": "plots",

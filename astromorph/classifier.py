@@ -346,6 +346,93 @@ class MorphologyClassifier:
         return classify_catalog(self, catalog, ra=ra, dec=dec, workers=workers, **options)
 
     @keeps_result
+    def embed(self, data, *, views=8, batch_size=128, threads=None, progress=None,
+              checkpoint=None, **options):
+        """Describe the looks of galaxies by a few numbers, for `~astromorph.similar` and `odd`.
+
+        Parameters
+        ----------
+        data : as for `classify`
+            The galaxies.
+        views : int
+            What the network sees is averaged over so many rotations and reflections of the image,
+            1, 2, 4 or 8, at the cost of as many passes.
+        batch_size, threads, progress, checkpoint, **options
+            As for `classify`.
+
+        Returns
+        -------
+        `~astropy.table.Table`
+            A copy with the same rows in the same order, a column ``features`` (16 numbers of 32
+            bits, of unit length as a vector; NaN where an image is not to be had or used) and
+            ``morph_flag``. The features of two tables can be compared where ``MORPHEMB`` in their
+            ``meta`` is the same.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described, the weights do not know the axes (`fit_embedding`),
+            or ``checkpoint`` belongs to another run. A bad image never raises.
+        OSError
+            If ``checkpoint`` is in use by another process, or cannot be written to.
+
+        See Also
+        --------
+        astromorph.similar : The galaxies that look most like one.
+        astromorph.odd : The galaxies that look like few others.
+
+        Examples
+        --------
+        >>> from astromorph import MorphologyClassifier, similar
+        >>> from astromorph.datasets import load_sample
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
+        >>> tbl = clf.embed(load_sample(), images="file", r90="petroR90")
+        >>> tbl["features"].shape
+        (12, 16)
+        >>> similar(tbl, like=0, n=3).colnames
+        ['name', 'petroR90', 'file', 'features', 'morph_flag', 'similarity']
+        """
+        from astromorph.learning.embedding import embed
+
+        check_options(options, self.embed)
+        return embed(self.model, open_source(self.model, data, **options), views=views,
+                     batch_size=batch_size, threads=threads, progress=progress,
+                     checkpoint=checkpoint)
+
+    @keeps_result
+    def fit_embedding(self, data, *, views=8, batch_size=128, threads=None, progress=None,
+                      **options):
+        """Return a new classifier whose `embed` compares galaxies along the axes of these.
+
+        The axes are principal components of what the network sees. Bundled weights of the default
+        network bring those of their training galaxies, which weights adapted from them keep.
+        Probabilities stay as they are.
+
+        Parameters
+        ----------
+        data : as for `classify`
+            Galaxies of all kinds, without labels; at least 100, better thousands. What the network
+            sees of every one is kept in memory.
+        views, batch_size, threads, progress, **options
+            As for `embed`.
+
+        Returns
+        -------
+        MorphologyClassifier
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described, or fewer than 100 images can be used.
+        """
+        from astromorph.learning.embedding import fit_axes
+
+        check_options(options, self.fit_embedding)
+        return type(self)(fit_axes(self.model, open_source(self.model, data, **options),
+                                   views=views, batch_size=batch_size, threads=threads,
+                                   progress=progress))
+
+    @keeps_result
     def suggest(self, data, n=300, *, seed=0, batch_size=64, threads=None, progress=None,
                 **options):
         """Suggest galaxies to label: those whose labels would teach this classifier most.

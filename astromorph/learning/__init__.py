@@ -1,1 +1,1 @@
-"""Learning from labels: votes, adapting, suggesting what to label."""
+"""Learning from galaxies: votes, adapting, suggesting what to label, what looks alike."""

@@ -7,6 +7,7 @@ PROVENANCE = {  # key: (description, UCD)
     "MORPHSRV": ("Survey that the weights are for", "meta.dataset"),
     "MORPHWGT": ("First digits of the weights' SHA-256", "meta.checksum"),
     "MORPHMDL": ("First digits of the checksum of all that moves an answer", "meta.checksum"),
+    "MORPHEMB": ("First digits of the checksum of all that moves the features", "meta.checksum"),
     "MORPHPRC": ("Precision of the arithmetic", "meta.note"),
     "MORPHVER": ("Version of astromorph", "meta.version;meta.software"),
     "MORPHDAT": ("When it was classified (UTC)", "time.processing"),

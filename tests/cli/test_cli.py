@@ -296,7 +296,8 @@ def test_unknown_network(capsys):
 @pytest.fixture
 def loaded(classifier, monkeypatch):
     """The real classifier, loaded once."""
-    for command in ("adapt", "classify", "demo", "evaluate", "suggest", "dry_run", "hats"):
+    for command in ("adapt", "classify", "demo", "embed", "evaluate", "suggest", "dry_run",
+                    "hats"):
         monkeypatch.setattr(f"astromorph.cli.{command}.load_classifier", lambda args: classifier)
 
 
@@ -425,6 +426,22 @@ def test_classify_evaluate_suggest(sample, tmp_path, loaded, capsys):
 
     suggested = _json(capsys, ["suggest", sample, *IMAGES, "-n", "3", "-o", tmp_path / "3.csv"])
     assert suggested["suggested"] == 3 == len(Table.read(tmp_path / "3.csv"))
+
+
+def test_embed_similar_odd(sample, tmp_path, loaded, capsys):
+    output = tmp_path / "embedded.fits"
+    summary = _json(capsys, ["embed", sample, *IMAGES, "--views", "1", "-o", output,
+                             "--checkpoint", tmp_path / "run"])
+    assert (summary["rows"], summary["embedded"], summary["output"]) == (12, 12, str(output))
+    assert read_table(output)["features"].shape == (12, 16) and (tmp_path / "run").is_dir()
+    found = _json(capsys, ["similar", output, "--like", "3", "-n", "4", "-o", tmp_path / "4.ecsv"])
+    assert found["found"] == 4 and 3 not in read_table(tmp_path / "4.ecsv")["objid"]
+    assert _json(capsys, ["odd", output, "-n", "2", "-o", tmp_path / "2.fits"])["rows"] == 12
+    assert len(read_table(tmp_path / "2.fits")) == 2
+    assert cli.main(["similar", str(output), "--like", "12"]) == 1
+    assert "--like: expected a row" in capsys.readouterr().err
+    assert cli.main(["odd", str(output), "-n", "0"]) == 1
+    assert "positive integer" in capsys.readouterr().err
 
 
 def test_adapt(sample, tmp_path, loaded, capsys, monkeypatch):
@@ -886,6 +903,7 @@ def documented_files(tmp_path_factory, classifier):
     classified = classifier.classify(cat, images="file", r90="measure")
     for name in ("classified.fits", "morphology.fits"):
         write_table(classified, folder / name)
+    write_table(classifier.embed(folder / "cutouts", r90="measure"), folder / "embedded.fits")
     classifier.write(folder / "mine.safetensors")
     (folder / "coma.reg").write_text(f"{REGION}\n")
     (folder / "my_survey.toml").write_text(KIDS)

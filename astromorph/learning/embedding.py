@@ -1,0 +1,236 @@
+"""What a network sees of galaxies in a few numbers, which tell who looks like whom."""
+import base64
+import hashlib
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import Column
+
+from astromorph.arguments import check_choice, check_count
+from astromorph.errors import wrong
+from astromorph.running import run
+from astromorph.running.results import Results, now
+
+__all__ = ["COLUMN", "SIZE", "VIEWS", "Axes", "embed", "fit_axes"]
+
+COLUMN = "features"
+"""The column that `embed` adds."""
+SIZE = 16
+"""Numbers per galaxy: a million galaxies take 64 MB."""
+VIEWS = (1, 2, 4, 8)
+"""How many of the rotations and reflections of an image may be averaged over."""
+
+_FEWEST = 100
+_TINY = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """The directions that galaxies are compared along: principal components of their features.
+
+    Parameters
+    ----------
+    center : `~numpy.ndarray`, shape (features,)
+        What is subtracted.
+    kernel : `~numpy.ndarray`, shape (features, `SIZE`)
+        What the rest is multiplied by.
+    """
+
+    center: np.ndarray
+    kernel: np.ndarray
+
+    @classmethod
+    def fit(cls, seen):
+        """Find the axes of some galaxies.
+
+        Each component is divided by the fourth root of its variance: rare differences count more
+        than they would, but less than common ones.
+
+        Parameters
+        ----------
+        seen : `~numpy.ndarray`, shape (galaxies, features)
+            What the last layers of the network see.
+
+        Returns
+        -------
+        Axes
+        """
+        center, scale = seen.mean(axis=0), seen.std(axis=0) + _TINY
+        variances, axes = np.linalg.eigh(np.cov((seen - center) / scale, rowvar=False))
+        kernel = axes * np.clip(variances, _TINY, None) ** -0.25 / scale[:, None]
+        return cls(center.astype(np.float32), kernel[:, ::-1][:, :SIZE].astype(np.float32))
+
+    @classmethod
+    def of(cls, model):
+        """Read the axes on the card of a model.
+
+        Parameters
+        ----------
+        model : `~astromorph.model.TrainedModel`
+
+        Returns
+        -------
+        Axes
+
+        Raises
+        ------
+        ValueError
+            If there are none.
+        """
+        known = model.card.more.get("embedding")
+        if known is None:
+            raise wrong("classifier", "weights that know along which axes galaxies differ",
+                        repr(model), "fit_embedding(data) gives a classifier that does, from a few "
+                        "hundred galaxies without labels.")
+        arrays = [np.frombuffer(base64.b64decode(known[name]), "<f4")
+                  for name in ("center", "kernel")]
+        return cls(arrays[0], arrays[1].reshape(len(arrays[0]), -1))
+
+    def to_json(self):
+        """Give them as a card holds them.
+
+        Returns
+        -------
+        dict
+        """
+        return {name: base64.b64encode(getattr(self, name).astype("<f4").tobytes()).decode()
+                for name in ("center", "kernel")}
+
+    def __call__(self, seen):
+        """Give the direction in which each galaxy differs from the center.
+
+        Parameters
+        ----------
+        seen : `~numpy.ndarray`, shape (galaxies, features)
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (galaxies, `SIZE`)
+            Of length 1: the product of two is the cosine of the angle between them.
+        """
+        along = (seen - self.center) @ self.kernel
+        return along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), _TINY)
+
+    def identity(self, model, views):
+        """Sum up all that the numbers of a galaxy depend on, beside its image.
+
+        Parameters
+        ----------
+        model : `~astromorph.model.TrainedModel`
+        views : int
+
+        Returns
+        -------
+        str
+            16 hexadecimal digits.
+        """
+        card = model.card
+        parts = [card.sha256, card.network, card.size, card.frame_r90, views,
+                 card.alignment and card.alignment.to_dict(), self.to_json()]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def embed(model, source, *, views=8, batch_size=128, threads=None, progress=None, checkpoint=None):
+    """Describe the looks of the galaxies of a source.
+
+    Parameters
+    ----------
+    model : `~astromorph.model.TrainedModel`
+        Whose card has the axes.
+    source : `~astromorph.galaxies.GalaxySource`
+        Which galaxies.
+    views, batch_size, threads, progress, checkpoint
+        See `~astromorph.classifier.MorphologyClassifier.embed`.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        The source's table with the new columns.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described, or the card has no axes.
+    """
+    check_choice(views, "views", VIEWS)
+    check_count(batch_size, "batch_size")
+    axes = Axes.of(model)
+    identity = axes.identity(model, views)
+    results = Results(0, SIZE)
+    if len(source):
+        saved = _checkpoint(checkpoint, model, source, embedding=identity, batch_size=batch_size)
+        results = _run(model, source, axes, views, checkpoint=saved,
+                       batch_size=batch_size, threads=threads, progress=progress)
+    table = source.table
+    table[COLUMN] = Column(results.answers, description="Direction in which the galaxy looks "
+                           "unlike others; NaN where there is no image",
+                           meta={"ucd": "meta.modelled"})
+    results.answers = results.answers[:, :0]
+    return results.to_table(table, (), provenance_columns=source.provenance_columns,
+                            meta=model.provenance | {"MORPHEMB": identity})
+
+
+def fit_axes(model, source, *, views=8, **options):
+    """Learn from the galaxies of a source along which axes galaxies differ.
+
+    Parameters
+    ----------
+    model : `~astromorph.model.TrainedModel`
+        To start from.
+    source : `~astromorph.galaxies.GalaxySource`
+        The galaxies.
+    views
+        See `~astromorph.classifier.MorphologyClassifier.embed`.
+    **options
+        Of `~astromorph.running.run`.
+
+    Returns
+    -------
+    `~astromorph.model.TrainedModel`
+        The same, with the axes on its card.
+
+    Raises
+    ------
+    ValueError
+        If fewer than 100 images can be used.
+    """
+    check_choice(views, "views", VIEWS)
+    seen = _run(model, source, lambda seen: seen, views, **options).answers if len(source) else ()
+    seen = seen[np.isfinite(seen).all(axis=1)] if len(seen) else seen
+    if len(seen) < _FEWEST:
+        raise wrong("data", f"at least {_FEWEST} images that can be used", len(seen))
+    known = Axes.fit(seen).to_json() | {"galaxies": len(seen)}
+    return model.replace(more=model.card.more | {"embedding": known})
+
+
+def _run(model, source, turn_into, views, *, checkpoint=None, **options):
+    """Results of what the last layers see, on average over views, turned into something."""
+    def answer(pixels, *, batch_size):
+        return turn_into(_seen(model, pixels, views, batch_size))
+
+    with checkpoint or nullcontext() as saved:
+        return run(source, answer, size=model.size, frame_r90=model.frame_r90,
+                   prepare=model.prepare, watch=model.watch(), checkpoint=saved, **options)
+
+
+def _seen(model, pixels, views, batch_size):
+    """What the last layers see, on average over rotations and reflections."""
+    turned = [np.rot90(flipped, turn, axes=(1, 2)) for turn in (0, 2, 1, 3)
+              for flipped in (pixels, pixels[:, :, ::-1])]
+    total = sum(model.answer_with_features(view, batch_size=batch_size) for view in turned[:views])
+    return total[:, len(model.questions):] / views
+
+
+def _checkpoint(folder, model, source, **options):
+    """The checkpoint of a run, or None."""
+    if folder is None:
+        return None
+    from astromorph import __version__
+    from astromorph.running.checkpoint import Checkpoint  # loads Arrow
+
+    names = [f"{COLUMN}_{k}" for k in range(SIZE)]
+    identity = {"astromorph": __version__, **model.card.decisive, **source.identity(),
+                "provenance": bool(source.provenance_columns), **options}
+    return Checkpoint(folder, identity, answers=names, numbers=names, date=now(), provenance={
+        name: kind for name, (kind, *_) in source.provenance_columns.items()})
