@@ -3,12 +3,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
-from astropy.table import Column
+from astropy.table import Column, Table
 
 from astromorph.atomic import check_writable, written_whole
 from astromorph.errors import wrong
 from astromorph.flags import MorphFlag, flag_meanings
+from astromorph.learning.embedding import COLUMN
 from astromorph.learning.labels import read_labels
+from astromorph.learning.neighbors import similar
 from astromorph.learning.votes import has_votes
 from astromorph.names import as_names, is_missing
 from astromorph.questions import QUESTIONS, probability_asked, split_answers
@@ -21,6 +23,8 @@ __all__ = ["check_report", "write_report"]
 
 _SHOWN = 8
 """Galaxies of each kind."""
+_COMPARED = 4
+"""Galaxies that are shown with those that look most like them."""
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".fits")
 _PROVENANCE = {"MORPHNET": "Network", "MORPHSRV": "Weights for survey", "MORPHWGT": "Weights",
                "MORPHMDL": "Model", "MORPHPRC": "Precision",
@@ -33,8 +37,9 @@ def write_report(table, path, *, classifier=None, images=None, labels=None,
 
     Counts, the outcome of all rows by flag, and for each question the distribution of the
     probability, the most and the least certain galaxies, and, where there are labels, scores, a
-    reliability diagram and a ROC curve; then where the numbers come from. The page is one file
-    that needs no other and no network.
+    reliability diagram and a ROC curve; the neighbors of a few galaxies, where the table was also
+    embedded; then where the numbers come from. The page is one file that needs no other and no
+    network.
 
     Questions that follow from others are shown for the galaxies of which they are likely (more
     than 1/2) to be asked: bars, for instance, of those that are probably disks and not edge-on.
@@ -88,7 +93,8 @@ def write_report(table, path, *, classifier=None, images=None, labels=None,
                                *_find_labels(table, labels, questions))
     page = template.render(
         n=len(table), summary=_summary(table), outcomes=_outcomes(table),
-        questions=_sections(table, questions, source, labels), has_images=source is not None,
+        questions=_sections(table, questions, source, labels), alike=_alike(table, source),
+        has_images=source is not None,
         has_labels=labels is not None, label_problem=problem,
         provenance={_PROVENANCE[key]: table.meta[key] for key in _PROVENANCE if key in table.meta},
         weights=classifier and _weights(classifier.card),
@@ -225,6 +231,21 @@ def _kinds(question, columns, chance, source, captions):
     rows = np.flatnonzero(np.isfinite(columns).all(axis=1) & (chance > 0.5))
     return {name: [captions.of(row, source) for row in rows[chosen][:_SHOWN].tolist()]
             for name, chosen in report_kind(question).shown(question, columns[rows]).items()}
+
+
+def _alike(table, source):
+    """Some galaxies of a table with features, each with those that look most like it."""
+    if source is None or COLUMN not in table.colnames or "MORPHEMB" not in table.meta:
+        return []
+    captions = _Captions(table, (), np.empty((0, len(table))), np.empty((0, len(table))))
+    features = Table({"row": np.arange(len(table)), COLUMN: table[COLUMN]},
+                     meta={"MORPHEMB": table.meta.get("MORPHEMB")})
+    good = np.flatnonzero(np.isfinite(features[COLUMN]).all(axis=1))
+    chosen = np.unique(good[np.linspace(0, len(good) - 1, _COMPARED).astype(int)]) if len(
+        good) else good
+    return [[captions.of(row, source) | {"similarity": None}, *(
+        captions.of(int(other["row"]), source) | {"similarity": float(other["similarity"])}
+        for other in similar(features, row, _SHOWN - 1))] for row in chosen.tolist()]
 
 
 class _Captions:

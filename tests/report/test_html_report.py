@@ -301,3 +301,18 @@ def test_a_masked_name_is_none(tmp_path):
     table = classified(np.full((2, 3), 0.7), name=names)
     text = written(tmp_path, table, images=lambda row: None).text
     assert "NGC 1" in text and "row 1" in text
+
+
+def test_neighbors_of_an_embedded_table(classifier, tmp_path):
+    from astromorph.datasets import load_sample
+
+    options = {"images": "file", "r90": "petroR90", "progress": False}
+    table = classifier.classify(load_sample(), **options)
+    write_report(table, tmp_path / "without.html", classifier=classifier, images="file")
+    assert "What looks alike" not in (tmp_path / "without.html").read_text()
+    table = classifier.embed(table, views=1, **options)
+    table["features"][0] = np.nan
+    write_report(table, tmp_path / "with.html", classifier=classifier, images="file")
+    section = (tmp_path / "with.html").read_text().split('id="alike"')[1].split("</section>")[0]
+    assert section.count("<ul") == 4 and section.count("<img") == 4 * 8
+    assert "row 0<" not in section and "row 0," not in section
