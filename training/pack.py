@@ -62,7 +62,8 @@ def read_images(data):
         for row in Table.read(file, format="csv").filled(np.nan):
             split = row["split"] if "split" in row.colnames else "train"
             if split != "test":
-                labels = [float(row[q]) if q in row.colnames else np.nan for q in ("q1", "q2", "q3")]
+                labels = [float(row[q]) if q in row.colnames else np.nan
+                          for q in ("q1", "q2", "q3")]
                 rows.append((str(folder / row["file"]), name, split, row["file"],
                              float(row["cutout_r90"]), *labels))
     return Table(rows=rows, names=["path", "set", "split", "file", "cutout_r90", "disk", "edge_on",

@@ -1,7 +1,7 @@
 """Make the weights files of networks that ``train_networks.py`` taught.
 
-    python training/release_networks.py --data DATA --stage FILE.pt --names PACK --network pinwheel \\
-        --survey sdss --out astromorph/model/sdss-pinwheel.safetensors
+    python training/release_networks.py --data DATA --stage FILE.pt --names PACK \\
+        --network pinwheel --survey sdss --out astromorph/model/sdss-pinwheel.safetensors
 
 Calibration is fitted to the ``val`` parts, through the package's own reading of images. The further
 columns of the SDSS catalog become heads of the file if, on ``val``, their area is at least `AREA`,
@@ -64,8 +64,8 @@ RECIPES = {
     "pinwheel": "random weights as the start, taught by whirlpool",
 }
 LEGACY = "; then taught on DECam galaxies, in two framings, among the SDSS ones"
-RECIPE = ("; labels, votes and attributes of Galaxy Zoo 1 and 2, EFIGI and Nair & Abraham taught at "
-          "once, and where there are none the answers of two networks of the same kind as "
+RECIPE = ("; labels, votes and attributes of Galaxy Zoo 1 and 2, EFIGI and Nair & Abraham taught "
+          "at once, and where there are none the answers of two networks of the same kind as "
           "whirlpool; unlabeled SDSS images; random sharpness, pixels, noise, sky, exposure, "
           "stretch, saturation, color down to one band, and framing")
 MORE_CITATIONS = ["Lintott et al. 2011, MNRAS 410, 166 (Galaxy Zoo 1)",

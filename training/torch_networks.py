@@ -201,58 +201,6 @@ def whirlpool_arrays(state):
     return _arrays(state, _whirlpool_name)
 
 
-class Ds18(nn.Module):
-    """The paper's three networks, up to the 64 features of each question."""
-
-    def __init__(self, outputs=3, *, dropout=0.4):
-        super().__init__()
-        self.parts = nn.ModuleList(nn.ModuleDict({
-            "conv1": nn.Conv2d(3, 32, 6, padding="same"),
-            "conv2": nn.Conv2d(32, 64, 5, padding="same"),
-            "conv3": nn.Conv2d(64, 128, 2, padding="same"),
-            "conv4": nn.Conv2d(128, 128, 3, padding="same"),
-            "dense1": nn.Linear(36992, 64)}) for _ in range(3))
-        self.dropout = dropout
-        for layer in self.modules():
-            if isinstance(layer, (nn.Conv2d, nn.Linear)):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
-
-    def forward(self, pixels):
-        return torch.cat([self._one(part, pixels) for part in self.parts], 1)
-
-    def _one(self, part, x):
-        def conv(number, x):
-            return F.relu(part[f"conv{number}"](x))
-
-        def drop(share, x):
-            return F.dropout(x, share * self.dropout, self.training)
-
-        x = drop(0.5, conv(1, x))
-        x = drop(0.25, F.max_pool2d(conv(2, x), 2))
-        x = drop(0.25, F.max_pool2d(conv(3, x), 2))
-        x = drop(0.25, conv(4, x)).permute(0, 2, 3, 1).flatten(1)
-        return F.relu(part["dense1"](x))
-
-
-def ds18_arrays(state):
-    """The arrays of the Keras network, from ``Ds18`` under ``trunk.`` and its linear ``answers``."""
-    state = {name: np.asarray(value, np.float32) for name, value in state.items()}
-    arrays = {}
-    for q in range(3):
-        part = f"trunk.parts.{q}"
-        for number in range(1, 5):
-            name = f"ds18_q{q + 1}/conv{number}"
-            arrays[f"{name}/kernel"] = state[f"{part}.conv{number}.weight"].transpose(2, 3, 1, 0)
-            arrays[f"{name}/bias"] = state[f"{part}.conv{number}.bias"]
-        arrays[f"dense1_q{q + 1}/kernel"] = state[f"{part}.dense1.weight"].T
-        arrays[f"dense1_q{q + 1}/bias"] = state[f"{part}.dense1.bias"]
-        arrays[f"dense2_q{q + 1}/kernel"] = state["answers.weight"][q, 64 * q:64 * (q + 1), None]
-        arrays[f"dense2_q{q + 1}/bias"] = state["answers.bias"][q:q + 1]
-    return arrays
-
-
-NETWORKS = {"pinwheel": (Pinwheel, 80, 192), "whirlpool": (Whirlpool, 128, 1280),
-            "ds18": (Ds18, 69, 192)}
+NETWORKS = {"pinwheel": (Pinwheel, 80, 192), "whirlpool": (Whirlpool, 128, 1280)}
 """Name -> network, pixels of its frame, number of its features."""
 ARRAYS = {"pinwheel": pinwheel_arrays, "whirlpool": whirlpool_arrays}

@@ -14,7 +14,6 @@ between galaxies, varies at random: sharpness, pixels, noise, sky, stretch, satu
 color down to one band, framing. The averages of the weights over the steps are what is kept.
 """
 import argparse
-import copy
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +27,6 @@ from PIL import Image
 from torch_networks import NETWORKS
 
 MARGIN = 4 / 3
-MAIN = ("disk", "edge_on", "bar")
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -45,19 +43,10 @@ class Pack:
         self.images = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous().to(DEVICE)
         self.names = [str(name) for name in pack["names"]]
         self.numbers = [str(name) for name in pack["numbers"]]
-        self.columns = np.arange(len(self.names) + len(self.numbers))  # of teachers' answers
         self.targets = torch.from_numpy(pack["targets"].astype(np.float32)).to(DEVICE)
         self.weights = torch.from_numpy(pack["weights"].astype(np.float32)).to(DEVICE)
         self.base = torch.from_numpy(pack["base"]).to(DEVICE)
         self.set, self.split = pack["set"].astype(str), pack["split"].astype(str)
-
-    def only(self, names):
-        """The same images with fewer questions and no numbers."""
-        part, columns = copy.copy(self), [self.names.index(name) for name in names]
-        part.names, part.numbers, part.columns = list(names), [], columns
-        part.targets, part.weights, part.base = (
-            array[..., columns] for array in (self.targets, self.weights, self.base))
-        return part
 
 
 def uniform(n, low, high):
@@ -144,16 +133,11 @@ class Model(torch.nn.Module):
         self.answers = torch.nn.Linear(features, len(names) + 2 * len(numbers))
         torch.nn.init.normal_(self.answers.weight, std=0.01)
         torch.nn.init.zeros_(self.answers.bias)
-        mask = torch.ones_like(self.answers.weight)
-        if network == "ds18":  # where each answer sees features of its own
-            mask = torch.kron(torch.eye(3), torch.ones(1, features // 3))
-        self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, pixels):
         features = self.trunk(pixels.contiguous(memory_format=torch.channels_last)).float()
         with torch.autocast(DEVICE, enabled=False):
-            return F.linear(F.dropout(features, self.drop, self.training),
-                            self.answers.weight * self.mask, self.answers.bias)
+            return self.answers(F.dropout(features, self.drop, self.training))
 
 
 def load_start(model, file):
@@ -239,8 +223,8 @@ def taught(pack, teachers, trust):
     targets, weights = torch.nan_to_num(pack.targets), pack.weights * known
     if not teachers:
         return targets, weights
-    said = torch.from_numpy(np.mean([each[:, pack.columns] for each in teachers],
-                                    axis=0).astype(np.float32)).to(DEVICE)
+    said = torch.from_numpy(np.mean(teachers, axis=0).astype(np.float32)).to(DEVICE)
+    said = said[:, :targets.shape[1]]  # without deviations of numbers
     names = pack.names
     disk, face_on = said[:, names.index("disk")], 1 - said[:, names.index("edge_on")]
     asked = torch.full_like(targets, 0.5)
@@ -257,7 +241,6 @@ def train(pack, out, name, network, seconds, options, done):
     get = lambda key, default, kind=float: kind(options.get(key, default))  # noqa: E731
     torch.manual_seed(get("seed", 1, int))
     np.random.seed(get("seed", 1, int))
-    pack = pack.only(MAIN) if network == "ds18" else pack
     model = Model(network, pack.names, pack.numbers, get("drop", 0.2)).to(DEVICE)
     model = model.to(memory_format=torch.channels_last)
     for start in str(options.get("start", "")).split("+"):
@@ -275,7 +258,7 @@ def train(pack, out, name, network, seconds, options, done):
     optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": get("decay", 0.05)},
                                    {"params": rest, "weight_decay": 0.0}], lr=rate,
                                   betas=(0.9, 0.99), fused=DEVICE == "cuda")
-    began, step, shown, told = time.monotonic(), 0, 0.0, 0
+    began, step, shown = time.monotonic(), 0, 0.0
     while (part := max((time.monotonic() - began) / seconds, step / steps)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = rate * min(part / 0.08 + 0.02, 0.5 + 0.5 * np.cos(np.pi * part))

@@ -13,7 +13,7 @@ astromorph adapt labeled.fits --survey des -o mine.safetensors
 astromorph adapt labeled.fits --from sdss --survey des -o mine.safetensors
 astromorph adapt labeled.csv --images file --cutout-r90 8.48 -o mine.safetensors --seed 1
 astromorph adapt cutouts/ --r90 measure --labels votes.ecsv -o mine.safetensors
-astromorph adapt rings.fits --images file --questions mine.toml -o mine.safetensors
+astromorph adapt labeled.fits --images file --questions questions.toml -o mine.safetensors
 """
 
 

@@ -18,9 +18,10 @@ from astromorph import networks
 from astromorph.arguments import check_choice, check_count, check_number
 from astromorph.errors import warn, wrong
 from astromorph.learning.aligning import align_frames
+from astromorph.learning.joint import teach_layers
 from astromorph.learning.labels import MIN_PER_ANSWER, find_trained
 from astromorph.learning.reports import AdaptationReport
-from astromorph.learning.teaching import teach
+from astromorph.learning.teaching import as_bytes, teach
 from astromorph.metrics import score_table
 from astromorph.model.alignment import BLUR, MIN_IMAGES, measure_brightness
 from astromorph.model.calibration import PlattScaling, fit_platt
@@ -66,11 +67,6 @@ def stratified_folds(labels, k, seed):
     return np.argsort(order) % k
 
 
-def as_bytes(pixels):
-    """8-bit pixels, as training takes them."""
-    return np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
-
-
 def adapt(model, source, labels, *, questions=None, survey=None, train=None, seed=0, threads=None,
           progress=None, **options):
     """Teach a copy of a model, its network or heads on it.
@@ -107,12 +103,15 @@ def adapt(model, source, labels, *, questions=None, survey=None, train=None, see
         raise wrong("questions", 'those to teach, for train="head"', "none")
     if train == "head" or (train is None and not own):
         return teach(model, source, labels, questions, **shared)
-    if not own:
-        raise wrong("train", 'None or "head" for questions that the network does not answer',
-                    repr(train), "Its layers are taught by the labels of its own questions.")
     if lost := [head.key for head in model.heads if head.default]:
         warn(f"adapt: {', '.join(lost)} were taught on what the network saw before, and are left "
              "out. Teach them anew on the new classifier.")
+    if not own and train == "all":
+        return teach_layers(model, source, labels, questions, epochs=options.get("epochs"),
+                            **shared)
+    if not own:
+        raise wrong("train", '"head" or "all" for questions that the network does not answer',
+                    repr(train))
     return adapt_network(model, source, labels, train=train or "all", **shared, **options)
 
 

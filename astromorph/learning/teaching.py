@@ -19,7 +19,8 @@ from astromorph.running.streaming import one_blas_thread
 from astromorph.scores import score_answers
 from astromorph.surveys import get_survey
 
-__all__ = ["check_taught", "fit_head", "teach"]
+__all__ = ["as_bytes", "check_new", "check_taught", "deal", "fit_head", "is_taught", "see_views",
+           "teach"]
 
 FOLDS = 5
 STRENGTHS = (1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -148,7 +149,12 @@ def see_views(model, pixels):
                      for _, view in zip(range(n), views)])
 
 
-def fit_head(question, seen, labels, *, seed=0):
+def as_bytes(pixels):
+    """8-bit pixels, as training takes them."""
+    return np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
+
+
+def fit_head(question, seen, labels, *, seed=0, tested=None):
     """Fit a head, choose its regularization, calibrate and score it.
 
     Parameters
@@ -159,6 +165,8 @@ def fit_head(question, seen, labels, *, seed=0):
     labels : `~numpy.ndarray`, shape (n,)
     seed : int
         Deals the galaxies to parts.
+    tested : `~numpy.ndarray` of bool, shape (n,), optional
+        The galaxies that choose, calibrate and score; by default all.
 
     Returns
     -------
@@ -166,27 +174,29 @@ def fit_head(question, seen, labels, *, seed=0):
         Its ``training`` holds how it was fitted, and its scores.
     """
     with one_blas_thread():  # the products are too small for several
-        return _fit_head(question, seen, labels, seed)
+        return _fit_head(question, seen, labels, seed,
+                         np.ones(len(labels), bool) if tested is None else tested)
 
 
-def _fit_head(question, seen, labels, seed):
-    folds = deal(labels, FOLDS, seed)
+def _fit_head(question, seen, labels, seed, tested):
+    folds = np.full(len(labels), -1)
+    folds[tested] = deal(labels[tested], FOLDS, seed)
     kind = head_kind(question)
     best, outputs = _choose_strength(question, seen, labels, folds)
-    head = Head(question, *_fit(question, seen, labels, best))
-    answers = np.empty((len(labels), len(question.columns)))
+    right, folds = labels[tested], folds[tested]
+    answers = np.empty((len(right), len(question.columns)))
     for fold in range(FOLDS):  # calibrated on galaxies left out, too
         out = folds == fold
-        slope, intercept = kind.calibrate(question, labels[~out], outputs[~out])
+        slope, intercept = kind.calibrate(question, right[~out], outputs[~out])
         answers[out] = kind.answer(question, outputs[out] * slope + intercept)
-    slope, intercept = kind.calibrate(question, labels, outputs)
-    scores = score_answers(labels[:, None], answers, [question])
-    training = {"made": date.today().isoformat(), "train": "head", "galaxies": len(labels),
+    slope, intercept = kind.calibrate(question, right, outputs)
+    scores = score_answers(right[:, None], answers, [question])
+    training = {"made": date.today().isoformat(), "galaxies": len(labels),
                 "views": len(seen), "strength": best, "seed": seed,
                 "tested_by": f"{FOLDS}-fold cross-validation", "scores": as_rows(scores)}
     if question.kind == "yes_no":
-        training["base_rate"] = float(labels.mean())
-    return Head(question, head.kernel, head.bias, tuple(slope), tuple(intercept),
+        training["base_rate"] = float(right.mean())
+    return Head(question, *_fit(question, seen, labels, best), tuple(slope), tuple(intercept),
                 training=training)
 
 
@@ -195,7 +205,7 @@ def _choose_strength(question, seen, labels, folds):
     lowest, best = np.inf, None
     for strength in STRENGTHS:
         outputs = _left_out(question, seen, labels, folds, strength)
-        loss = head_kind(question).loss(question, labels, outputs)
+        loss = head_kind(question).loss(question, labels[folds >= 0], outputs)
         if loss >= lowest:  # it falls, then rises
             break
         lowest, best = loss, (strength, outputs)
@@ -221,7 +231,7 @@ def _left_out(question, seen, labels, folds, strength):
         out = folds == fold
         kernel, bias = _fit(question, seen[:, ~out], labels[~out], strength)
         outputs[out] = seen[0, out].astype(float) @ kernel + bias
-    return outputs
+    return outputs[folds >= 0]
 
 
 def _fit(question, seen, labels, strength):

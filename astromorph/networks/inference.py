@@ -12,8 +12,8 @@ from astromorph.networks.backend import (check_process, keras, no_retracing_note
                                          plain_settings)
 
 __all__ = ["Frozen", "answer_features", "count_features", "drop_features", "export_weights",
-           "features", "flat_layers", "gigaflops",
-           "has_bfloat16", "import_weights", "in_bfloat16", "run", "run_dropout", "run_views"]
+           "features", "flat_layers", "gigaflops", "has_bfloat16", "import_weights", "in_bfloat16",
+           "last_arrays", "run", "run_dropout", "run_views"]
 
 layers = keras.layers
 
@@ -335,6 +335,32 @@ def _last_weights(model):
     biases = [layer.bias.numpy() if layer.use_bias else np.zeros(layer.units, np.float32)
               for layer in last]
     return block_diag(*kernels), np.hstack(biases)
+
+
+def last_arrays(model):
+    """Name the weights of the last layer, as `export_weights` does.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        From `build`.
+
+    Returns
+    -------
+    list of str
+        Kernel, then bias; the last axis of both is that of the questions.
+
+    Raises
+    ------
+    ArgumentError
+        If a network answers each question by a layer of its own.
+    """
+    last = _last_layers(model)
+    if len(last) > 1:
+        raise wrong("train", "a network with one last layer for all questions, for 'all'",
+                    repr(model.name), "Use train='head'.")
+    names = {id(variable): name for name, variable in _variables(model).items()}
+    return [names[id(variable)] for variable in last[0].weights]
 
 
 def count_features(model):

@@ -907,6 +907,7 @@ def documented_files(tmp_path_factory, classifier):
     classifier.write(folder / "mine.safetensors")
     (folder / "coma.reg").write_text(f"{REGION}\n")
     (folder / "my_survey.toml").write_text(KIDS)
+    (folder / "questions.toml").write_text("[ring]\n")
     return folder
 
 

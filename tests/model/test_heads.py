@@ -33,8 +33,13 @@ def pixels(any_classifier):
 
 
 @pytest.fixture
-def with_heads(any_classifier):
-    return any_classifier.model.replace(heads=random_heads(192))
+def without_heads(any_classifier):
+    return any_classifier.model.replace(heads=())
+
+
+@pytest.fixture
+def with_heads(without_heads):
+    return without_heads.replace(heads=random_heads(192))
 
 
 @pytest.fixture
@@ -42,11 +47,11 @@ def images():
     return list(np.random.default_rng(2).random((4, 90, 90, 3)))
 
 
-def test_old_answers_stay_bit_for_bit(any_classifier, with_heads, pixels):
-    before, after = any_classifier.model.answer(pixels), with_heads.answer(pixels)
+def test_old_answers_stay_bit_for_bit(without_heads, with_heads, pixels):
+    before, after = without_heads.answer(pixels), with_heads.answer(pixels)
     assert after.shape == (5, 3 + len(COLUMNS))
     np.testing.assert_array_equal(after[:, :3], before)
-    np.testing.assert_array_equal(with_heads.raw(pixels), any_classifier.model.raw(pixels))
+    np.testing.assert_array_equal(with_heads.raw(pixels), without_heads.raw(pixels))
     np.testing.assert_array_equal(with_heads.answer_with_features(pixels)[:, :3], before)
 
 
@@ -66,7 +71,7 @@ def test_spreads_of_all_columns(with_heads, pixels):
         assert found.shape == (5, 24) and (found[:, 12:] >= 0).all() and found[:, 12:].any()
 
 
-def test_write_read_identity(with_heads, any_classifier, tmp_path, pixels):
+def test_write_read_identity(with_heads, without_heads, tmp_path, pixels):
     with_heads.write(tmp_path / "heads.safetensors")
     again = TrainedModel.read(tmp_path / "heads.safetensors")
     assert again.card == with_heads.card and again.identity == with_heads.identity
@@ -74,7 +79,7 @@ def test_write_read_identity(with_heads, any_classifier, tmp_path, pixels):
     other = with_heads.replace(heads=(replace(again.heads[0], bias=[0.5]), *again.heads[1:]))
     assert other.identity != with_heads.identity
     # What is not asked for does not count.
-    assert other.asking(["disk"]).identity == any_classifier.model.identity
+    assert other.asking(["disk"]).identity == without_heads.identity
     assert again.asking("all") is again
 
 

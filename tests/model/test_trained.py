@@ -118,13 +118,19 @@ def test_damage_is_noticed(tmp_path):
         TrainedModel.read(path)
 
 
+def again_from_json(card):
+    """A card that went through a file's text, beside the arrays of its heads."""
+    arrays = {name: array for head in card.heads for name, array in head.arrays.items()}
+    return Card.from_json(json.loads(json.dumps(card.to_json())), arrays)
+
+
 def test_round_trip(model, tmp_path):
     model.write(tmp_path / "w.safetensors")
     again = TrainedModel.read(tmp_path / "w.safetensors")
     assert again.card == model.card and again.identity == model.identity
     assert again.arrays.keys() == model.arrays.keys()
     assert {array.dtype for array in again.arrays.values()} == {np.dtype(np.float16)}
-    assert Card.from_json(json.loads(json.dumps(model.card.to_json()))) == model.card
+    assert again_from_json(model.card) == model.card
 
 
 def test_it_does_not_change(model):
@@ -160,7 +166,7 @@ def test_what_moves_an_answer_moves_the_identity(change):
     assert other.provenance["MORPHWGT"] == model.provenance["MORPHWGT"]
     tokens = [MorphologyClassifier(each).__dask_tokenize__() for each in (model, other)]
     assert tokens[0] != tokens[1]
-    assert Card.from_json(other.card.to_json()) == other.card
+    assert again_from_json(other.card) == other.card
 
 
 def test_what_moves_no_answer_does_not():

@@ -11,6 +11,7 @@ from astromorph import AstromorphWarning, get_survey
 from astromorph.model import TrainedModel
 from astromorph.model.card import FORMAT
 from astromorph.model.files import bundled, digest, find_bundled, read_weights, write_weights
+from astromorph.model.heads import head_arrays
 
 CARD = {"network": "ds18", "survey": "sdss", "questions": ["disk"], "size": 69, "frame_r90": 4.24,
         "calibration": {}}
@@ -116,13 +117,14 @@ def test_bundled_files():
     files = bundled()
     assert files.keys() == {
         (survey, network) for survey in ("sdss", "legacy", "des", "legacy-dr9", "legacy-dr10")
-        for network in ("pinwheel", "ds18")}
+        for network in ("pinwheel", "whirlpool", "ds18")}
     for (survey, network), path in files.items():
         model = TrainedModel.read(path)
         card = model.card.to_json()
         assert model.survey == get_survey("sdss" if survey == "sdss" else "legacy")
         assert card["network"] == network and card["questions"] == ["disk", "edge_on", "bar"]
-        assert {array.dtype for array in load_file(path).values()} == {np.dtype(np.float16)}
+        _, arrays = head_arrays(load_file(path))
+        assert {array.dtype for array in arrays.values()} == {np.dtype(np.float16)}
         assert path.stat().st_size < 20e6
         assert card["citations"] and card["license"] and card["training"] and card["test"]
         assert card["training"]["float16_rounding"] <= 2e-3

@@ -1,0 +1,108 @@
+"""Teach the layers of a network questions of one's own, and heads on what it then sees.
+
+In training a question is one output between 0 and 1 or several, each with a cross-entropy: one for
+a yes/no question, one for each class, one of "at least" for each grade but the lowest, and for a
+number its place in the range of the labels. The questions of the network keep its own answers as
+soft targets. The heads are then fitted to all galaxies, but calibrated and scored on a part that
+taught no layer.
+"""
+from datetime import date
+
+import numpy as np
+
+from astromorph import networks
+from astromorph.answers import get_kind
+from astromorph.learning.teaching import (as_bytes, check_new, check_taught, deal, fit_head,
+                                          see_views)
+from astromorph.progress import progress_bar
+from astromorph.running import read_frames
+from astromorph.surveys import get_survey
+
+__all__ = ["TARGETS", "teach_layers"]
+
+_PARTS = 3  # of which one teaches no layer
+
+
+def _of_number(question, labels):
+    low, high = question.limits or (np.nanmin(labels), np.nanmax(labels))
+    return (labels[:, None] - low) / (high - low)
+
+
+TARGETS = {
+    "yes_no": lambda question, labels: labels[:, None],
+    "grades": lambda question, labels: labels[:, None] >= np.arange(1, len(question.answers)),
+    "classes": lambda question, labels: labels[:, None] == np.arange(len(question.answers)),
+    "number": _of_number}
+"""Name of a kind of answer -> what the outputs of the training should be, between 0 and 1."""
+
+
+def teach_layers(model, source, labels, questions, *, survey=None, seed=0, epochs=None,
+                 threads=None, progress=None):
+    """Teach all layers of a network, and heads on what it sees.
+
+    Parameters
+    ----------
+    model, source, labels, questions, survey, seed, threads, progress
+        As for `~astromorph.learning.teaching.teach`.
+    epochs : int, optional
+        Passes over the galaxies; by default those of the network's recipe.
+
+    Returns
+    -------
+    `~astromorph.model.TrainedModel`
+        With these heads only: what others knew was what the old network saw.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described, a question has not enough labels, or the network has no
+        last layer for all questions.
+    """
+    check_new(model, questions)
+    check_taught(labels, questions)
+    networks.last_arrays(model.network)  # before anything is read
+    margin = round(model.size / 6)
+    frames = list(read_frames(source, size=model.size, frame_r90=model.frame_r90, margin=margin,
+                              threads=threads, progress=progress))
+    labels = labels[[frame is not None for frame in frames]]
+    check_taught(labels, questions)
+    images = np.stack([as_bytes(model.align(frame)) for frame in frames if frame is not None])
+    kept = deal(np.nan_to_num(labels[:, 0], nan=-1), _PARTS, seed) == 0
+    arrays = _train(model, images[~kept], labels[~kept], questions, seed, epochs, progress)
+    taught = model.replace(
+        arrays=arrays, survey=get_survey(survey or model.survey), weights_of=None, test=[],
+        bfloat16_change=None, more=model.card.more | {"made": date.today().isoformat()},
+        adapted={"from": model.card.sha256, "train": "all", "seed": seed,
+                 "galaxies": len(labels), "questions": [each.key for each in questions],
+                 "report": {"table": None, "learning_curve": None}})
+    seen = see_views(taught, networks.crop(images, model.size))
+    heads = [fit_head(question, seen[:, known], y[known], seed=seed, tested=kept[known])
+             for question, y in zip(questions, labels.T, strict=True)
+             for known in [np.isfinite(y)]]
+    return taught.replace(heads=tuple(heads))
+
+
+def _train(model, images, labels, questions, seed, epochs, progress):
+    """Weights of the network after training, without the outputs of the new questions."""
+    recipe = networks.get_architecture(model.card.network).recipes["all"]
+    old = networks.run(model.network, networks.crop(images, model.size))
+    parts = [(get_kind(question, TARGETS)(question, y), np.isfinite(y)[:, None])
+             for question, y in zip(questions, labels.T, strict=True)]
+    targets = np.hstack([old, *(np.nan_to_num(target) for target, _ in parts)])
+    weights = np.hstack([np.full(old.shape, recipe.retain or 1.0),
+                         *(np.broadcast_to(known / target.shape[1], target.shape)
+                           for target, known in parts)])
+    names, arrays = networks.last_arrays(model.network), dict(model.arrays)
+    for name in names:
+        shape = *arrays[name].shape[:-1], targets.shape[1] - old.shape[1]
+        arrays[name] = np.concatenate([arrays[name], np.zeros(shape, np.float32)], axis=-1)
+    epochs = epochs or recipe.epochs_for(len(images))
+    tuning = networks.FineTuning(
+        model.card.network, arrays, images, targets, weights, images[:0], dense=False,
+        frozen_norms=recipe.frozen_norms, views=recipe.views, rate=recipe.rate, epochs=epochs,
+        batch_size=recipe.batch_size, seed=seed, options=recipe.options)
+    for _ in progress_bar(tuning, progress=progress, total=epochs, desc="teaching",
+                          unit=" epochs", leave=None):
+        pass
+    taught = networks.export_weights(tuning.network)
+    return taught | {name: taught[name][..., :old.shape[1]] for name in names}
