@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -86,34 +87,34 @@ def compare(n, repeats, real, out):
     from astromorph import MorphologyClassifier, networks
     from astromorph.model.files import DEFAULT
 
-    ds18 = MorphologyClassifier.from_pretrained("sdss", network="ds18")
-    default = MorphologyClassifier.from_pretrained("sdss")
+    ours = {name: MorphologyClassifier.from_pretrained("sdss", network=name)
+            for name in ("ds18", DEFAULT, "whirlpool")}
     models = [networks.ds18((key,)) for key in ("disk", "edge_on", "bar")]
     rng = np.random.default_rng(0)
-    pixels, own = (rng.random((n, size, size, 3), np.float32)
-                   for size in (69, default.card["size"]))
+    pixels = {name: rng.random((n, *[classifier.card["size"]] * 2, 3), np.float32)
+              for name, classifier in ours.items()}
     matrix = rng.random((3000, 3000), np.float32)
+    naively, predict = "naive ``ds18``", "``ds18`` alone, ``predict`` three times"
     with tempfile.TemporaryDirectory() as folder:
         paths = sorted(real.glob("*.jpg"))[:n] if real else make_files(Path(folder), n)
         size = statistics.mean(path.stat().st_size for path in paths) / 1000
-        ways = {"naive ``ds18``": lambda: naive(models, paths),
-                "``classify``, ``ds18``": lambda: as_they_are(ds18, paths),
-                f"``classify``, ``{DEFAULT}``": lambda: as_they_are(default, paths),
-                "``ds18`` alone, ``predict`` three times":
-                    lambda: [model.predict(pixels, verbose=0) for model in models],
-                f"``{DEFAULT}`` alone": lambda: default.model.raw(own)}
-        bounds = {"decoding": lambda: decode_all(paths, 2 * own.shape[1]),
+        ways = {naively: lambda: naive(models, paths)}
+        ways |= {f"``classify``, ``{name}``": partial(as_they_are, classifier, paths)
+                 for name, classifier in ours.items()}
+        ways[predict] = lambda: [model.predict(pixels["ds18"], verbose=0) for model in models]
+        ways |= {f"``{name}`` alone": partial(ours[name].model.raw, pixels[name])
+                 for name in list(ours)[1:]}
+        bounds = {"decoding": lambda: decode_all(paths, 2 * pixels[DEFAULT].shape[1]),
                   "product": lambda: multiply(matrix)}
         seconds = time_in_turn(ways | bounds, repeats)
-    naively, *_, predict, _ = ways
     rows = [[name, f"{n / statistics.median(seconds[name]):.0f}",
              f"{ratio(seconds, predict if 'alone' in name else naively, name):.1f}"]
             for name in ways]
-    operations = n * networks.gigaflops(default.model.network) / (2 * len(matrix) ** 3 / 1e9)
+    operations = n * networks.gigaflops(ours[DEFAULT].model.network) / (2 * len(matrix) ** 3 / 1e9)
     floors = [decoding + operations * product for decoding, product
               in zip(seconds["decoding"], seconds["product"])]
     fraction = statistics.median(floor / time for floor, time
-                                 in zip(floors, seconds[list(ways)[2]]))
+                                 in zip(floors, seconds[f"``classify``, ``{DEFAULT}``"]))
     rows.append([f"floor: decoding and ``{DEFAULT}``'s arithmetic",
                  f"{n / statistics.median(floors):.0f}", ""])
     of = f"{real.name}, " if real else "simulated galaxies, "
@@ -148,7 +149,7 @@ def start_up(repeats):
     """Median seconds to import, to load and to classify the first galaxy, in new processes."""
     from astromorph.datasets import load_sample
 
-    path = load_sample()["file"][0]
+    path = str(load_sample()["file"][0])
     times = [subprocess.run([sys.executable, "-c", START.format(path=path)], check=True,
                             capture_output=True, text=True).stdout.split()
              for _ in range(repeats)]
