@@ -58,7 +58,8 @@ class MorphologyClassifier:
             survey gets the weights for one of the same camera, else for the one whose pixels are
             the nearest in units of its seeing, with a warning that says which.
         network : str, optional
-            ``"pinwheel"`` (the default), or ``"ds18"``, the network of the paper.
+            ``"pinwheel"`` (the default), the slower and more precise ``"whirlpool"``, or
+            ``"ds18"``, the network of the paper.
 
         Returns
         -------
