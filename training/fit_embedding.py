@@ -8,6 +8,7 @@ the weights, without their labels; the file is written anew, its weights and ide
 import argparse
 from pathlib import Path
 
+import numpy as np
 from astropy.table import Table, vstack
 
 from astromorph import MorphologyClassifier
@@ -30,9 +31,13 @@ def main():
     parser.add_argument("data", type=Path)
     parser.add_argument("weights", type=Path)
     parser.add_argument("sets", nargs="+")
+    parser.add_argument("--most", type=int, help="galaxies to take, drawn at random")
     args = parser.parse_args()
+    galaxies = training_galaxies(args.data, args.sets)
+    if args.most:
+        galaxies = galaxies[np.random.default_rng(0).permutation(len(galaxies))[:args.most]]
     classifier = MorphologyClassifier.read(args.weights).fit_embedding(
-        training_galaxies(args.data, args.sets), images="path", cutout_r90="cutout_r90")
+        galaxies, images="path", cutout_r90="cutout_r90")
     classifier.write(args.weights, overwrite=True)
 
 

@@ -93,7 +93,7 @@ def make_card(sdss, trainer, table, frames, raw, change, seeds):
     calibrations, after = trainer.calibrate(raw)
     n = len(labels) // len(FRAMINGS)
     # Twice the same galaxies would make the intervals too narrow.
-    before = sdss.answer(networks.crop(frames[:n], sdss.size))
+    before = sdss.calibrate(sdss.raw(networks.crop(frames[:n], sdss.size)))
     report = AdaptationReport.compare(labels[:n], before, after[:n], QUESTIONS, trainer.trained,
                                       f"{tested_by}, R90 measured in each image")
     counts = {q.key: {"n": int(np.isfinite(y).sum()), "positive": int((y == 1).sum()),

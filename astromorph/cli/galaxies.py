@@ -111,7 +111,7 @@ def add_network(parser):
     """Add the options that say which weights."""
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument("--network", metavar="NAME",
-                         help="pinwheel, the default, the slower and more precise whirlpool, or ds18, "
+                         help="pinwheel, the default; whirlpool, slower and more precise; or ds18, "
                               "the published network")
     weights.add_argument("--weights", type=Path, metavar="FILE",
                          help="a weights file, such as 'astromorph adapt' writes")
