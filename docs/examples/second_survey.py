@@ -36,7 +36,7 @@ def _see(path, rng):
     width = r90 * WIDTH * rng.uniform(0.9, 1.1)
     pixels = resample(cutout.pixels, _SIZE, width=width)
     pixels = np.rot90(pixels, rng.integers(4))[:, ::rng.choice([-1, 1])]
-    # Much wider seeing, brighter faint parts and sky, other colors, much more noise.
-    pixels = gaussian_filter(pixels, (3, 3, 0)).clip(0, 1) ** np.array([0.15, 0.18, 0.2])
-    pixels = 0.4 + 0.6 * pixels + rng.normal(0, 0.15, pixels.shape)
+    # Wider seeing, a brighter stretch of the faint parts and sky, other colors, much more noise.
+    pixels = gaussian_filter(pixels, (2, 2, 0)).clip(0, 1) ** np.array([0.3, 0.35, 0.4])
+    pixels = 0.5 + 0.5 * pixels + rng.normal(0, 0.15, pixels.shape)
     return np.rint(255 * pixels.clip(0, 1)).astype(np.uint8)
