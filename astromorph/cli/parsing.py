@@ -9,8 +9,9 @@ from astromorph.printing import printable
 __all__ = ["ColumnWithUnit", "Parser", "add_command", "angle", "angle_or_column", "explain",
            "given", "number_or_word", "result_of", "survey_or_record"]
 
-# An argument as advice for Python has it: its name, and its value if one is said.
-_ARGUMENT = re.compile(r"""\b([a-z]\w*)=("[^"\s]*"|'[^'\s]*'|[\w.+-]*\w)?""")
+# An argument as advice for Python has it, not of another function: its name, and its value if one
+# is said.
+_ARGUMENT = re.compile(r"""(?<!\w\()\b([a-z]\w*)=("[^"\s]*"|'[^'\s]*'|[\w.+-]*\w)?""")
 # Units as Python has them, and as they are typed.
 _UNITS = ((re.compile(r"\b([\d.]+) \* u\.(\w+)"), r"\1\2"),
           (re.compile(r"table\['(.+?)'\]\.unit = '(\w+)'"), r"\1:\2"))

@@ -168,7 +168,7 @@ def embed(model, source, *, views=8, batch_size=128, threads=None, progress=None
                            meta={"ucd": "meta.modelled"})
     results.answers = results.answers[:, :0]
     return results.to_table(table, (), provenance_columns=source.provenance_columns,
-                            meta=model.provenance | {"MORPHEMB": identity})
+                            meta=model.asking().provenance | {"MORPHEMB": identity})
 
 
 def fit_axes(model, source, *, views=8, **options):

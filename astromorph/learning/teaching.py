@@ -68,9 +68,16 @@ def teach(model, source, labels, questions, *, survey=None, seed=0, threads=None
     seen = see_views(model, pixels)
     heads = [fit_head(question, seen[:, np.isfinite(y)], y[np.isfinite(y)], seed=seed)
              for question, y in zip(questions, labels.T, strict=True)]
-    keys = {question.key for question in questions}
     return model.replace(survey=get_survey(survey or model.survey),
-                         heads=(*(head for head in model.heads if head.key not in keys), *heads))
+                         heads=(*without_twins(model.heads, questions), *heads))
+
+
+def without_twins(heads, questions):
+    """Leave out heads that new questions replace: those of the same key or the same columns."""
+    keys = {question.key for question in questions}
+    columns = {column for question in questions for column in question.columns}
+    return [head for head in heads
+            if head.key not in keys and columns.isdisjoint(head.question.columns)]
 
 
 def check_new(model, questions):

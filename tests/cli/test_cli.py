@@ -271,7 +271,7 @@ def test_info_of_surveys(capsys, tmp_path):
     euclid = next(line for line in lines if line.startswith("euclid "))
     assert euclid.split() == ["euclid", "Q1", "VIS,Y,J,H", "VIS", "hips2fits-fits,", "hips2fits",
                               "-52", "to", "70", "of", "sdss"]
-    assert any(line.startswith("sdss ") and line.rstrip().endswith("ds18, pinwheel")
+    assert any(line.startswith("sdss ") and line.rstrip().endswith("ds18, pinwheel, whirlpool")
                for line in lines)
     record = tmp_path / "mine.toml"
     record.write_text(KIDS.replace(

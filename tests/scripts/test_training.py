@@ -30,7 +30,8 @@ def data(tmp_path_factory):
         (folder / name).mkdir()
         labels = rng.permutation(np.arange(n) % 2)
         for number, label in enumerate(labels):
-            image = rng.integers(0, 60, (64, 64, 3)) + 120 * label * (radius < 20)[..., None]
+            light = (10 + 110 * label) * (radius < 20)[..., None]
+            image = rng.integers(0, 60, (64, 64, 3)) + light
             Image.fromarray(image.astype(np.uint8)).save(folder / name / f"{number}.jpg")
         files = Table({"file": [f"{number}.jpg" for number in range(n)],
                        "cutout_r90": [4.24] * n})
