@@ -284,7 +284,8 @@ def test_info_of_surveys(capsys, tmp_path):
     assert status == 2 and "No such file" in line
     assert cli.main(["info", "surveys", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["surveys"]
-    assert told["kids"]["weights_of"] == "sdss" and told["sdss"]["networks"] == ["ds18", "pinwheel"]
+    assert told["kids"]["weights_of"] == "sdss"
+    assert told["sdss"]["networks"] == ["ds18", "pinwheel", "whirlpool"]
 
 
 def test_unknown_network(capsys):

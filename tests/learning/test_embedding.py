@@ -24,7 +24,7 @@ def test_columns_and_provenance(classifier, embedded):
     assert list(embedded["name"]) == list(sample["name"])
     assert embedded[COLUMN].shape == (12, SIZE) and embedded[COLUMN].dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(embedded[COLUMN], axis=1), 1, rtol=1e-5)
-    assert embedded.meta["MORPHMDL"] == classifier.model.identity
+    assert embedded.meta["MORPHMDL"] == classifier.model.asking().identity
     assert len(embedded.meta["MORPHEMB"]) == 16
     assert COLUMN not in sample.colnames
 
