@@ -318,8 +318,14 @@ class TrainedModel:
         """
         questions = self.find_questions(asked)
         heads = tuple(head for head in self.heads if head.question in questions)
-        return self if heads == self.heads else self._sharing(
-            self.card.replace(heads=heads), self.precision)
+        if heads == self.heads:
+            return self
+        keys = tuple(head.key for head in heads)
+        with _lock:  # one for all threads, so that its network is built once
+            asked = self.__dict__.setdefault("_asked", {})
+            if keys not in asked:
+                asked[keys] = self._sharing(self.card.replace(heads=heads), self.precision)
+            return asked[keys]
 
     @property
     def size(self):
