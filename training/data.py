@@ -5,6 +5,7 @@ The folder has one sub-folder a set, each with JPEG files and a ``labels.csv`` (
 ``unlabeled/images.csv``.
 """
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import keras
@@ -50,7 +51,7 @@ def labels_of(table):
     return np.stack([table[key] for key in KEYS], axis=1)
 
 
-def _read_one(path, cutout_r90, size):
+def read_frame(path, cutout_r90, size):
     """One image, `MARGIN` times wider than the frame, mirrored where the cutout ends."""
     image = np.asarray(Image.open(path).convert("RGB"))
     width = image.shape[0] * FRAME_R90 * MARGIN / cutout_r90
@@ -65,7 +66,7 @@ def read_images(table, size, cache):
     cache = Path(cache)
     if not cache.exists():
         with ThreadPoolExecutor(2) as pool:
-            images = list(pool.map(_read_one, table["path"], table["cutout_r90"],
+            images = list(pool.map(read_frame, table["path"], table["cutout_r90"],
                                    [size] * len(table)))
         cache.parent.mkdir(parents=True, exist_ok=True)
         np.save(cache, np.stack(images))
@@ -99,9 +100,8 @@ def cosine(rate, steps):
 def teacher_answers(teacher, images, views=8):
     """A network's probabilities, averaged over rotations and reflections (at most eight)."""
     pixels = networks.crop(images, teacher.input_shape[1])
-    turned = [np.rot90(view, turn, axes=(1, 2)) for view in (pixels, pixels[:, :, ::-1])
-              for turn in range(4)]
-    return np.mean([networks.run(teacher, view) for view in turned[:views]], axis=0)
+    return np.mean([networks.run(teacher, view)
+                    for view in islice(networks.views(pixels), views)], axis=0)
 
 
 def distillation_targets(labels, answers, votes=np.nan, trust=0.5):

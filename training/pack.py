@@ -3,8 +3,9 @@
     python training/pack.py --data DATA --out FILE
 
 ``DATA`` is the folder of the other scripts, with ``gz1``, ``decals`` and ``decals_examples`` too.
-Images show `MARGIN` times the network's frame; those of ``gz1``, and ``decals`` once more, are
-framed by the R90 measured in them, where that can be trusted. ``test`` parts stay out.
+Images show the network's frame with the margin of ``data.py``. Those of ``gz1``, and ``decals`` a
+second time, are framed by the R90 measured in them, where that can be trusted. ``test`` parts stay
+out.
 """
 import argparse
 from concurrent.futures import ThreadPoolExecutor
@@ -12,16 +13,16 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from astropy.table import Table
+from astropy.table import Table, vstack
 from attributes import attribute_labels
+from data import FRAME_R90, read_frame
 from PIL import Image
 
-from astromorph.images import resample
 from astromorph.images.sizes import trusted_r90
 
-FRAME_R90, MARGIN, PIXELS = 4.24, 4 / 3, 171
-SETS = ("gz2", "efigi", "sdss24", "gz1", "unlabeled", "decals", "decals-measured",
-        "decals_examples")
+SIZE = 128
+"""Pixels of the largest network's frame."""
+MEASURED = ("gz1", "decals-measured")
 QUALITY = {"unlabeled": 80, "gz1": 80}
 NUMBERS = {"TType": 4.0}
 """Numbers, and what they are divided by."""
@@ -54,37 +55,29 @@ GALAXY10 = range(2, 10)
 
 
 def read_images(data):
-    """One table of images: path, set, split, file, width in R90 (NaN: to be measured), labels."""
-    rows = []
-    for name in SETS:
-        folder = Path(data) / name.removesuffix("-measured")
-        file = folder / ("images.csv" if name == "unlabeled" else "labels.csv")
-        for row in Table.read(file, format="csv").filled(np.nan):
-            split = row["split"] if "split" in row.colnames else "train"
-            if split != "test":
-                labels = [float(row[q]) if q in row.colnames else np.nan
-                          for q in ("q1", "q2", "q3")]
-                rows.append((str(folder / row["file"]), name, split, row["file"],
-                             float(row["cutout_r90"]), *labels))
-    return Table(rows=rows, names=["path", "set", "split", "file", "cutout_r90", "disk", "edge_on",
-                                   "bar"])
+    """One row an image, DECam's twice, with all labels; without the ``test`` parts."""
+    table = attribute_labels(data)
+    again = table[table["set"] == "decals"]
+    again["set"] = "decals-measured"
+    table = vstack([table, again])
+    table["file"] = [Path(path).name for path in table["path"]]
+    return table[table["split"] != "test"]
 
 
-def picture(path, cutout_r90, measure):
-    """The pixels of one image, mirrored where the cutout ends."""
-    image = np.asarray(Image.open(path).convert("RGB"))
-    if measure:
-        r90 = trusted_r90(image / np.float32(255), FRAME_R90)
-        cutout_r90 = image.shape[0] / r90 if np.isfinite(r90) else cutout_r90
-    width = image.shape[0] * FRAME_R90 * MARGIN / cutout_r90
-    pad = max(0, int(np.ceil((width - image.shape[0]) / 2)) + 2)
-    image = np.pad(image, ((pad, pad), (pad, pad), (0, 0)), mode="symmetric")
-    return np.clip(np.rint(resample(image, PIXELS, width=width)), 0, 255).astype(np.uint8)
+def width_of(row):
+    """Width of an image in R90: nominal, or measured where that is wanted and can be trusted."""
+    if row["set"] in MEASURED:
+        pixels = np.asarray(Image.open(row["path"]).convert("RGB")) / np.float32(255)
+        r90 = trusted_r90(pixels, FRAME_R90)
+        if np.isfinite(r90):
+            return pixels.shape[0] / r90
+    return row["cutout_r90"]
 
 
 def packed(row):
-    pixels = picture(row["path"], row["cutout_r90"], row["set"] in ("gz1", "decals-measured"))
+    """One image, compressed."""
     file = BytesIO()
+    pixels = read_frame(row["path"], width_of(row), SIZE)
     Image.fromarray(pixels).save(file, "WEBP", quality=QUALITY.get(row["set"], 86), method=5)
     return np.frombuffer(file.getvalue(), np.uint8)
 
@@ -110,12 +103,8 @@ def known(table, data):
         return inside, np.array([value.get(str(f), np.nan) if yes else np.nan
                                  for f, yes in zip(table["file"], inside)])
 
-    attributes = attribute_labels(data)
-    place = {str(Path(path)): row for row, path in enumerate(attributes["path"])}
-    at = np.array([place.get(path, -1) for path in table["path"]])
-    for name, column_name in ATTRIBUTES.items():
-        values = np.asarray(attributes[column_name], float)
-        add(name, at >= 0, values[at], 0.5 if name == "bar" else 1.0)
+    for name, label in ATTRIBUTES.items():
+        add(name, np.ones(n, bool), np.asarray(table[label]), 0.5 if name == "bar" else 1.0)
     for name in EFIGI:
         add(f"efigi_{name}", *column("efigi/attributes.csv", name, ["efigi"]))
     inside, length = column("efigi/attributes.csv", "bar_length", ["efigi"])

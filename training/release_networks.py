@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from attributes import attribute_labels
+from data import FRAME_R90
 from domain import base_rates
 from pack import NUMBERS
 from release import CITATIONS, rounding, score_rows
@@ -35,7 +36,6 @@ from astromorph.questions import QUESTIONS
 from astromorph.running import read_frames
 
 AREA, SCATTER = 0.95, 1.3
-FRAME_R90 = 4.24
 SETS = {"sdss": ("gz2", "efigi", "sdss24"), "legacy": ("decals",)}
 TAUGHT = {"sdss": ("gz2", "efigi", "sdss24", "gz1", "unlabeled"),
           "legacy": ("decals", "decals_examples", "gz2", "efigi", "sdss24", "unlabeled")}

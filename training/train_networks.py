@@ -24,6 +24,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from sklearn.metrics import roc_auc_score
 from torch_networks import NETWORKS
 
 MARGIN = 4 / 3
@@ -181,14 +182,6 @@ def answers(model, pack, rows, views=1):
     return torch.cat(parts).cpu().numpy()
 
 
-def area(y, p):
-    """ROC area (by ranks)."""
-    order = np.argsort(np.argsort(p, kind="stable"), kind="stable") + 1
-    positive = y > 0.5
-    n = positive.sum(), (~positive).sum()
-    return (order[positive].sum() - n[0] * (n[0] + 1) / 2) / (n[0] * n[1]) if min(n) > 4 else np.nan
-
-
 def report(model, pack):
     """Areas on val, by set, of all questions with labels that are 0 or 1; deviation of numbers."""
     rows = np.flatnonzero(pack.split == "val")
@@ -199,9 +192,9 @@ def report(model, pack):
             good = (pack.set[rows] == each) & np.isfinite(true[:, number])
             if number < len(pack.names):
                 good &= np.isin(true[:, number], (0, 1))
-                if good.sum() > 40 and np.isfinite(value := area(true[good, number],
-                                                                 said[good, number])):
-                    lines.append(f"{name}/{each}={value:.4f}")
+                y, p = true[good, number], said[good, number]
+                if good.sum() > 40 and min((y == 0).sum(), (y == 1).sum()) > 4:
+                    lines.append(f"{name}/{each}={roc_auc_score(y, p):.4f}")
             elif good.sum() > 40:
                 off = said[good, number] - true[good, number]
                 sigma = 1.4826 * np.median(np.abs(off - np.median(off)))

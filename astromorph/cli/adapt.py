@@ -69,7 +69,7 @@ def run(args):
                "weights": card["sha256"], "better": adapted.report.better,
                "report": adapted.report.to_dict(),
                "heads": {head["question"]["key"]: head["training"].get("scores")
-                         for head in card.get("heads", ())}}
+                         for head in card.get("heads", ()) if head["default"]}}
 
 
 def _questions(args):

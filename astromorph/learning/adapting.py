@@ -21,7 +21,7 @@ from astromorph.learning.aligning import align_frames
 from astromorph.learning.joint import teach_layers
 from astromorph.learning.labels import MIN_PER_ANSWER, find_trained
 from astromorph.learning.reports import AdaptationReport
-from astromorph.learning.teaching import as_bytes, teach
+from astromorph.learning.teaching import as_bytes, deal, teach
 from astromorph.metrics import score_table
 from astromorph.model.alignment import BLUR, MIN_IMAGES, measure_brightness
 from astromorph.model.calibration import PlattScaling, fit_platt
@@ -62,9 +62,7 @@ def check_plan(network, train, epochs, validation_fraction, folds, seed, learnin
 
 def stratified_folds(labels, k, seed):
     """Deal galaxies to k parts at random, each with as many of every kind of labels."""
-    kind = np.nan_to_num(labels, nan=2) @ 3.0 ** np.arange(labels.shape[1])
-    order = np.lexsort((np.random.default_rng(seed).random(len(labels)), kind))
-    return np.argsort(order) % k
+    return deal(np.nan_to_num(labels, nan=2) @ 3.0 ** np.arange(labels.shape[1]), k, seed)
 
 
 def adapt(model, source, labels, *, questions=None, survey=None, train=None, seed=0, threads=None,

@@ -10,7 +10,7 @@ from astropy.table import Column
 from astromorph.arguments import check_choice, check_count
 from astromorph.errors import wrong
 from astromorph.running import run
-from astromorph.running.results import Results, now
+from astromorph.running.results import Results
 
 __all__ = ["COLUMN", "SIZE", "VIEWS", "Axes", "embed", "fit_axes"]
 
@@ -21,6 +21,8 @@ SIZE = 16
 VIEWS = (1, 2, 4, 8)
 """How many of the rotations and reflections of an image may be averaged over."""
 
+# Of the views, so that few of them differ much: each, then its mirror image, by half turns first.
+_ORDER = (0, 4, 2, 6, 1, 5, 3, 7)
 _FEWEST = 100
 _TINY = 1e-6
 
@@ -216,9 +218,11 @@ def _run(model, source, turn_into, views, *, checkpoint=None, **options):
 
 def _seen(model, pixels, views, batch_size):
     """What the last layers see, on average over rotations and reflections."""
-    turned = [np.rot90(flipped, turn, axes=(1, 2)) for turn in (0, 2, 1, 3)
-              for flipped in (pixels, pixels[:, :, ::-1])]
-    total = sum(model.answer_with_features(view, batch_size=batch_size) for view in turned[:views])
+    from astromorph import networks
+
+    turned = list(networks.views(pixels))
+    total = sum(model.answer_with_features(turned[k], batch_size=batch_size)
+                for k in _ORDER[:views])
     return total[:, len(model.questions):] / views
 
 
@@ -226,11 +230,7 @@ def _checkpoint(folder, model, source, **options):
     """The checkpoint of a run, or None."""
     if folder is None:
         return None
-    from astromorph import __version__
-    from astromorph.running.checkpoint import Checkpoint  # loads Arrow
+    from astromorph.running.checkpoint import begin  # loads Arrow
 
     names = [f"{COLUMN}_{k}" for k in range(SIZE)]
-    identity = {"astromorph": __version__, **model.card.decisive, **source.identity(),
-                "provenance": bool(source.provenance_columns), **options}
-    return Checkpoint(folder, identity, answers=names, numbers=names, date=now(), provenance={
-        name: kind for name, (kind, *_) in source.provenance_columns.items()})
+    return begin(folder, model, source, answers=names, numbers=names, **options)

@@ -12,10 +12,8 @@ import numpy as np
 
 from astromorph import networks
 from astromorph.answers import get_kind
-from astromorph.learning.teaching import (as_bytes, check_new, check_taught, deal, fit_head,
-                                          see_views)
+from astromorph.learning.teaching import as_bytes, deal, fit_head, read_taught, see_views
 from astromorph.progress import progress_bar
-from astromorph.running import read_frames
 from astromorph.surveys import get_survey
 
 __all__ = ["TARGETS", "teach_layers"]
@@ -58,15 +56,10 @@ def teach_layers(model, source, labels, questions, *, survey=None, seed=0, epoch
         If an argument is not as described, a question has not enough labels, or the network has no
         last layer for all questions.
     """
-    check_new(model, questions)
-    check_taught(labels, questions)
     networks.last_arrays(model.network)  # before anything is read
-    margin = round(model.size / 6)
-    frames = list(read_frames(source, size=model.size, frame_r90=model.frame_r90, margin=margin,
-                              threads=threads, progress=progress))
-    labels = labels[[frame is not None for frame in frames]]
-    check_taught(labels, questions)
-    images = np.stack([as_bytes(model.align(frame)) for frame in frames if frame is not None])
+    frames, labels = read_taught(model, source, labels, questions, margin=round(model.size / 6),
+                                 threads=threads, progress=progress)
+    images = np.stack([as_bytes(model.align(frame)) for frame in frames])
     kept = deal(np.nan_to_num(labels[:, 0], nan=-1), _PARTS, seed) == 0
     arrays = _train(model, images[~kept], labels[~kept], questions, seed, epochs, progress)
     taught = model.replace(

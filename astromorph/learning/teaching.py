@@ -5,6 +5,7 @@ and rotations; a regularized regression of the kind of answer is fitted to what 
 the regularization is, the calibration and the scores come from galaxies left out of the fit.
 """
 from datetime import date
+from itertools import islice
 
 import numpy as np
 
@@ -19,8 +20,8 @@ from astromorph.running.streaming import one_blas_thread
 from astromorph.scores import score_answers
 from astromorph.surveys import get_survey
 
-__all__ = ["as_bytes", "check_new", "check_taught", "deal", "fit_head", "is_taught", "see_views",
-           "teach"]
+__all__ = ["as_bytes", "check_new", "check_taught", "deal", "fit_head", "is_taught", "read_taught",
+           "see_views", "teach"]
 
 FOLDS = 5
 STRENGTHS = (1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -58,18 +59,44 @@ def teach(model, source, labels, questions, *, survey=None, seed=0, threads=None
         If an argument is not as described, or a question has not enough labels.
     """
     check_number(seed, "seed", "an integer, 0 or more", lambda n: n == int(n) and n >= 0)
-    check_new(model, questions)
-    check_taught(labels, questions)  # before anything is read
-    frames = list(read_frames(source, size=model.size, frame_r90=model.frame_r90,
-                              threads=threads, progress=progress))
-    labels = labels[[frame is not None for frame in frames]]
-    check_taught(labels, questions)
-    pixels = np.stack(model.prepare(frame for frame in frames if frame is not None))
+    frames, labels = read_taught(model, source, labels, questions, threads=threads,
+                                 progress=progress)
+    pixels = np.stack(model.prepare(frames))
     seen = see_views(model, pixels)
     heads = [fit_head(question, seen[:, np.isfinite(y)], y[np.isfinite(y)], seed=seed)
              for question, y in zip(questions, labels.T, strict=True)]
     return model.replace(survey=get_survey(survey or model.survey),
                          heads=(*without_twins(model.heads, questions), *heads))
+
+
+def read_taught(model, source, labels, questions, **options):
+    """Read the galaxies to teach questions with.
+
+    Parameters
+    ----------
+    model, source, labels, questions
+        As for `teach`.
+    **options
+        Of `~astromorph.running.read_frames`.
+
+    Returns
+    -------
+    frames : list of `~numpy.ndarray`
+        Of the galaxies whose images can be used.
+    labels : `~numpy.ndarray`, shape (frames, questions)
+        Theirs.
+
+    Raises
+    ------
+    ValueError
+        If a question has not enough labels, or the network answers it itself.
+    """
+    check_new(model, questions)
+    check_taught(labels, questions)  # before anything is read
+    frames = list(read_frames(source, size=model.size, frame_r90=model.frame_r90, **options))
+    labels = labels[[frame is not None for frame in frames]]
+    check_taught(labels, questions)
+    return [frame for frame in frames if frame is not None], labels
 
 
 def without_twins(heads, questions):
@@ -150,10 +177,8 @@ def see_views(model, pixels):
         The first are the galaxies as they are.
     """
     n = int(np.clip(_AFFORDABLE / networks.gigaflops(model.network), 1, _VIEWS))
-    views = (np.rot90(view, turn, axes=(1, 2)) for view in (pixels, pixels[:, :, ::-1])
-             for turn in range(4))
     return np.stack([model.answer_with_features(view)[:, len(model.questions):].astype(np.float32)
-                     for _, view in zip(range(n), views)])
+                     for view in islice(networks.views(pixels), n)])
 
 
 def as_bytes(pixels):

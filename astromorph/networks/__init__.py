@@ -5,7 +5,7 @@ from astromorph.networks.architectures import (ARCHITECTURES, Architecture, Reci
 from astromorph.networks.inference import (Frozen, answer_features, count_features, drop_features,
                                            export_weights, features, gigaflops, has_bfloat16,
                                            import_weights, in_bfloat16, last_arrays, run,
-                                           run_dropout, run_views)
+                                           run_dropout, run_views, views)
 from astromorph.networks.training import (Augmentation, FineTuning, crop, fit,
                                           masked_crossentropy, split)
 
@@ -13,4 +13,5 @@ __all__ = ["ARCHITECTURES", "Architecture", "Augmentation", "FineTuning", "Froze
            "answer_features", "build", "count_features", "crop", "drop_features", "ds18",
            "export_weights", "features", "fit", "get_architecture", "gigaflops", "has_bfloat16",
            "import_weights", "in_bfloat16", "last_arrays", "masked_crossentropy", "pinwheel",
-           "residual_block", "run", "run_dropout", "run_views", "split", "whirlpool"]
+           "residual_block", "run", "run_dropout", "run_views", "split", "views",
+           "whirlpool"]

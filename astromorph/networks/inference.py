@@ -13,7 +13,7 @@ from astromorph.networks.backend import (check_process, keras, no_retracing_note
 
 __all__ = ["Frozen", "answer_features", "count_features", "drop_features", "export_weights",
            "features", "flat_layers", "gigaflops", "has_bfloat16", "import_weights", "in_bfloat16",
-           "last_arrays", "run", "run_dropout", "run_views"]
+           "last_arrays", "run", "run_dropout", "run_views", "views"]
 
 layers = keras.layers
 
@@ -421,6 +421,23 @@ def _sigmoid(logits):
     return ((1 + np.tanh(logits / 2)) / 2).astype(np.float32)
 
 
+def views(pixels):
+    """Turn galaxies by right angles, and their mirror images.
+
+    Parameters
+    ----------
+    pixels : `~numpy.ndarray`, shape (n, y, x, 3)
+
+    Yields
+    ------
+    `~numpy.ndarray`, shape (n, y, x, 3)
+        Eight views of the same memory; the first are the galaxies as they are.
+    """
+    for image in (pixels, pixels[:, :, ::-1]):
+        for turn in range(4):
+            yield np.rot90(image, turn, axes=(1, 2))
+
+
 def run_views(model, pixels, *, batch_size=64):
     """Answer for the eight rotations by right angles and reflections of each galaxy.
 
@@ -434,8 +451,7 @@ def run_views(model, pixels, *, batch_size=64):
     `~numpy.ndarray`, shape (8, n, questions), float32
         The first are the galaxies as they are.
     """
-    return np.stack([run(model, np.rot90(view, turn, axes=(1, 2)), batch_size=batch_size)
-                     for view in (pixels, pixels[:, :, ::-1]) for turn in range(4)])
+    return np.stack([run(model, view, batch_size=batch_size) for view in views(pixels)])
 
 
 def _kept_fractions(model):

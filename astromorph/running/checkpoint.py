@@ -17,7 +17,7 @@ from astromorph.errors import ArgumentTypeError, warn, wrong
 from astromorph.running.parts import are_without_answers, read_part
 from astromorph.running.results import now
 
-__all__ = ["PART_ROWS", "Checkpoint", "open_checkpoint"]
+__all__ = ["PART_ROWS", "Checkpoint", "begin", "open_checkpoint"]
 
 PART_ROWS = 1024
 """Rows of a part: whole chunks of the classifier, so that a run that goes on has the same ones."""
@@ -53,18 +53,38 @@ def open_checkpoint(folder, model, source, *, uncertainty=None, **options):
     Checkpoint
         To be entered.
     """
-    from astromorph import __version__
-
     known = [column for question in model.all_questions for column in question.answer_columns]
     columns = [column.name for column in known]
     numbers = [column.name for column in known if not column.is_probability]
     if uncertainty:
         columns, numbers = (names + [f"{name}_err" for name in names]
                             for names in (columns, numbers))
-    identity = {"astromorph": __version__, **model.card.decisive, "precision": model.precision,
-                **source.identity(), "uncertainty": uncertainty,
+    return begin(folder, model, source, answers=columns, numbers=numbers,
+                 precision=model.precision, uncertainty=uncertainty, **options)
+
+
+def begin(folder, model, source, *, answers, numbers=(), **options):
+    """Make the checkpoint of a run whose answers have columns of their own.
+
+    Parameters
+    ----------
+    folder, model, source
+        As for `open_checkpoint`.
+    answers, numbers
+        As for `Checkpoint`.
+    **options
+        What the answers depend on, beside the model and the galaxies.
+
+    Returns
+    -------
+    Checkpoint
+        To be entered.
+    """
+    from astromorph import __version__
+
+    identity = {"astromorph": __version__, **model.card.decisive, **source.identity(),
                 "provenance": bool(source.provenance_columns), **options}
-    return Checkpoint(folder, identity, answers=columns, numbers=numbers, date=now(), provenance={
+    return Checkpoint(folder, identity, answers=answers, numbers=numbers, date=now(), provenance={
         name: kind for name, (kind, *_) in source.provenance_columns.items()})
 
 
