@@ -114,8 +114,8 @@ def test_wrong_alignments(measured, blur, message):
 
 
 def test_align_closes_the_difference_of_surveys(classifier, aligned):
-    """Without a label: the brightness of other galaxies, and fewer errors on them."""
-    images, labels = galaxies(48, (1, 2, 3), seed=1)
+    """Without a label: the brightness of other galaxies, and most of the errors on them."""
+    images, labels = galaxies(48, (3,), seed=1)
     source = np.array(classifier.card["brightness"]["quantiles"])
 
     def distance(chosen):
@@ -125,7 +125,7 @@ def test_align_closes_the_difference_of_surveys(classifier, aligned):
     assert distance(aligned) < 0.3 * distance(classifier)
     scores = [chosen.evaluate(images, labels, cutout_r90=WIDTH, intervals=False)["accuracy"]
               for chosen in (classifier, aligned)]
-    assert scores[1][0] > scores[0][0] and scores[1].sum() > scores[0].sum()
+    assert scores[1][0] > scores[0][0] + 0.1 and scores[1].sum() > scores[0].sum()
 
 
 def test_align_leaves_the_old_classifier_and_says_what_it_did(classifier, aligned, images):

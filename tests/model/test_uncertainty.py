@@ -73,7 +73,10 @@ def test_error_columns(any_classifier, errors):
     for name, error in zip(COLUMNS, ERRORS):
         np.testing.assert_array_equal(result[name], plain[name])
         assert result[error].mask.tolist() == [False] * 5 + [True]
-        assert ((result[error][:5] >= 0) & (result[error][:5] < 0.5)).all() and result[error].any()
+        # Where an answer is certain to seven digits, so is it of all views.
+        in_doubt = np.abs(result[name][:5] - 0.5) < 0.5 - 1e-6
+        assert (result[error][:5][in_doubt] > 0).all() and in_doubt.any()
+        assert ((result[error][:5] >= 0) & (result[error][:5] < 0.5)).all()
         assert result[error].meta["ucd"] == "stat.error;stat.probability"
         assert name in result[error].description
 

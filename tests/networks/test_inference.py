@@ -122,19 +122,21 @@ def test_features_give_the_answers_and_keep_no_network_alive(name, pixels_for):
     assert alive() is None
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_frozen(name, pixels_for):
+# float32 rounds in each of whirlpool's fifty layers, in another order where it is frozen.
+@pytest.mark.parametrize("name, rounding", [("pinwheel", 1e-6), ("whirlpool", 1e-5),
+                                            ("ds18", 1e-6)])
+def test_frozen(name, rounding, pixels_for):
     model = networks.build(name, QUESTIONS[:2])
     _random_weights(model)
     pixels = pixels_for(model, 5)
     frozen = networks.Frozen(model)
     expected = networks.run(model, pixels, batch_size=5)
     assert len(np.unique(expected)) > 3
-    assert networks.run(frozen, pixels, batch_size=4) == pytest.approx(expected, abs=1e-6)
+    assert networks.run(frozen, pixels, batch_size=4) == pytest.approx(expected, abs=rounding)
     # What is frozen does not follow the model.
     networks.import_weights(model, {path: 0 * array for path, array
                                     in networks.export_weights(model).items()})
-    assert networks.run(frozen, pixels) == pytest.approx(expected, abs=1e-6)
+    assert networks.run(frozen, pixels) == pytest.approx(expected, abs=rounding)
 
 
 def _two_heads(questions, *, rates=(0.5, 0.1), gate=False):
