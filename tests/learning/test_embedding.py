@@ -103,7 +103,7 @@ def test_wrong_arguments(classifier):
     with pytest.raises(ArgumentError, match="at least 100"):
         classifier.fit_embedding(load_sample()[:0], **IMAGES)
     with pytest.raises(ArgumentError, match="view"):
-        classifier.embed(load_sample(), vews=8, **IMAGES)
+        classifier.embed(load_sample(), viewz=8, **IMAGES)
 
 
 def test_axes_follow_the_variance():
