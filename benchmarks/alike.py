@@ -89,6 +89,12 @@ def spoiled(galaxies, fault, rng):
         yield np.clip(image, 0, 255).astype(np.uint8)
 
 
+def seen(classifier, images, options):
+    """Features of the images that have some: a few faults are refused, which needs no ranking."""
+    features = np.asarray(classifier.embed(images, **options)["features"])
+    return features[np.isfinite(features).all(axis=1)]
+
+
 def odd_areas(classifier, galaxies, views):
     """Area under the ROC curve of the oddness, by what is planted."""
     rng = np.random.default_rng(1)
@@ -96,11 +102,11 @@ def odd_areas(classifier, galaxies, views):
     new = merger & (galaxies["split"] != "train")
     good = galaxies[(galaxies["split"] == "test") & ~merger]
     options = {"cutout_r90": 5.9, "views": views}
-    crowd = classifier.embed(list(good["file"]), **options)["features"]
-    planted = {"merger": classifier.embed(list(galaxies["file"][new]), **options)["features"]}
+    crowd = seen(classifier, list(good["file"]), options)
+    planted = {"merger": seen(classifier, list(galaxies["file"][new]), options)}
     for fault in FAULTS:
         images = list(spoiled(good[:100], fault, rng))
-        planted[fault.__name__] = classifier.embed(images, **options)["features"]
+        planted[fault.__name__] = seen(classifier, images, options)
     n = max(len(crowd) // 100, 2)
     faults = np.concatenate([planted[fault.__name__] for fault in FAULTS])
     mixed = area(crowd, [(planted["merger"], n // 2), (faults, n - n // 2)], rng)

@@ -268,7 +268,7 @@ def write_weights_table(path):
     lines = []
     for network in sorted((n for survey, n in bundled() if survey == "legacy"), reverse=True):
         card = MorphologyClassifier.from_pretrained("legacy", network=network).card
-        lines += list_table(f"``{network}``, {card['tested_by']}", header, (
+        lines += list_table(f"``{network}``, {card.get('tested_by', 'test part')}", header, (
             [row["set"].removeprefix("decals, "), row["question"],
              f"{row['n_positive']}/{row['n']}",
              *(short(row[name], name) for name in (*SCORES, "ECE"))] for row in card["test"]))
