@@ -599,7 +599,7 @@ from astromorph.running import checkpoint
 network = types.ModuleType("astromorph.networks")  # in place of seconds of TensorFlow's start
 network.build = lambda *args: types.SimpleNamespace(input_shape=(None, 80, 80, 3))
 network.Frozen = network.import_weights = lambda *args: None
-network.has_bfloat16 = bool
+network.has_bfloat16, network.count_features = bool, lambda network: 192
 network.run = lambda model, pixels, batch_size: pixels.mean(axis=(1, 2))
 sys.modules["astromorph.networks"] = astromorph.networks = network
 load = GivenImages.load
