@@ -5,13 +5,16 @@
 A stage is ``name:network:seconds[:option=value,...]``, in this order of options, all optional:
 ``steps`` (it ends after so many steps, or after its seconds), ``batch``, ``rate``, ``decay``,
 ``drop``, ``seed``, ``start`` (an earlier stage or a file of weights to go on from), ``teachers``
-(earlier stages or files of answers, joined by ``+``), ``trust`` (of labels, against teachers) and
-``sets`` (names of sets and how often each image of them is shown, ``gz2*2+efigi*3``).
+(earlier stages or files of answers, joined by ``+``), ``trust`` (of labels, against teachers),
+``sets`` (names of sets and how often each image of them is shown, ``gz2*2+efigi*3``), ``keep``
+(1: write the answers to all images) and ``fold`` (DECam galaxies of ``val`` are taught, too; those
+whose number, divided by 3, leaves this remainder are not; 3: all are).
 
 All questions and attributes are taught at once: labels, votes as soft targets, and the answers of
 teachers, averaged over eight views, where there are none. What differs between surveys, and not
 between galaxies, varies at random: sharpness, pixels, noise, sky, stretch, saturated centers,
-color down to one band, framing. The averages of the weights over the steps are what is kept.
+color down to one band, photographic plates, framing. The averages of the weights over the steps are
+what is kept.
 """
 import argparse
 import json
@@ -28,6 +31,7 @@ from sklearn.metrics import roc_auc_score
 from torch_networks import NETWORKS
 
 MARGIN = 4 / 3
+DECAM, FOLDS = ("decals", "decals-measured"), 3
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -107,17 +111,45 @@ def looks(images):
     images = torch.where(some(n, 0.5), torch.asinh(other * linear) / torch.asinh(other), images)
     gray = images.mean(1, keepdim=True)
     images = gray + (images - gray) * torch.exp(0.6 * uniform(n, -1, 1))
+    one, plates = some(n, 0.2), some(n, 0.06)
     mix = torch.softmax(3 * torch.randn(n, bands, 1, 1, device=DEVICE), 1)
-    images = torch.where(some(n, 0.15), (mix * images).sum(1, keepdim=True), images)
-    level = 0.012 * torch.exp(1.5 * uniform(n, -1, 1))
+    band = (mix * images).sum(1, keepdim=True)
+    images = torch.where(one | plates, band, images)
+    images = torch.where(plates, blackened(images), images)
+    # Noise of one band is the same in all channels; grain is where the plate is dark.
+    level = torch.where(one | plates, 0.02, 0.012) * torch.exp(1.5 * uniform(n, -1, 1))
     noise = torch.randn_like(images)
+    smooth = slice(n - part, n)
     noise[:part] = blurred(noise[:part], torch.full((part,), 1.0, device=DEVICE)) * 3.5
-    noise = torch.where(some(n, 0.15), noise.mean(1, keepdim=True) * 1.7, noise)
+    noise[smooth] = blurred(noise[smooth], torch.full((part,), 0.6, device=DEVICE)) * 2.1
+    noise = torch.where(one | plates | some(n, 0.1), noise.mean(1, keepdim=True) * 1.7, noise)
+    noise = torch.where(plates, 1.5 * noise * images.clamp(0, 1).sqrt(), noise)
     images = (images + 0.05 * uniform(n, -1, 1) + level * noise).clamp(1e-6, 1)
     limit = float(np.log1p(0.6)) / 2
     power = torch.exp(uniform(n, -limit, limit)
                       + torch.empty(n, bands, 1, 1, device=DEVICE).uniform_(-limit, limit))
     return images ** power
+
+
+def blackened(images):
+    """Blackening of photographic plates by images: a characteristic curve, of random exposure."""
+    n = len(images)
+    flux = torch.sinh(4 * images) / np.sinh(4)
+    exposed = (flux * torch.exp(uniform(n, 1.2, 3.7)) + 0.05) ** uniform(n, 0.8, 1.6)
+    return 0.05 + 0.95 * exposed / (1 + exposed)
+
+
+def as_plate(images):
+    """A grainy plate of the bluest band."""
+    plate = blackened(images[:, 2:])
+    plate = plate + 0.08 * torch.randn_like(plate) * plate.sqrt()
+    return plate.clamp(1e-6, 1).expand(images.shape)
+
+
+def as_noisy_band(images):
+    """The middle band alone, with much noise."""
+    band = images[:, 1:2]
+    return (band + 0.06 * torch.randn_like(band)).clamp(1e-6, 1).expand(images.shape)
 
 
 def normalized(images):
@@ -165,12 +197,13 @@ def loss_of(outputs, targets, weights, n_names):
 
 
 @torch.no_grad()
-def answers(model, pack, rows, views=1):
-    """Probabilities, then means, of some images; averaged over eight views."""
+def answers(model, pack, rows, views=1, look=None):
+    """Probabilities, then means, of some images; averaged over views; perhaps of another look."""
     model.eval()
     parts, n = [], len(pack.names)
     for start in range(0, len(rows), 512):
-        pixels = normalized(framed(pack.images[rows[start:start + 512]], model.size))
+        pixels = framed(pack.images[rows[start:start + 512]], model.size)
+        pixels = normalized(look(pixels) if look else pixels)
         total = 0
         for view in range(views):
             turned = torch.rot90(pixels.flip(3) if view >= 4 else pixels, view % 4, (2, 3))
@@ -182,12 +215,14 @@ def answers(model, pack, rows, views=1):
     return torch.cat(parts).cpu().numpy()
 
 
-def report(model, pack):
+def report(model, pack, look=None, only=None):
     """Areas on val, by set, of all questions with labels that are 0 or 1; deviation of numbers."""
     rows = np.flatnonzero(pack.split == "val")
-    said, true = answers(model, pack, rows), pack.targets[rows].cpu().numpy()
+    said, true = answers(model, pack, rows, look=look), pack.targets[rows].cpu().numpy()
     lines = []
     for number, name in enumerate([*pack.names, *pack.numbers]):
+        if only and name not in only:
+            continue
         for each in np.unique(pack.set[rows]):
             good = (pack.set[rows] == each) & np.isfinite(true[:, number])
             if number < len(pack.names):
@@ -202,10 +237,19 @@ def report(model, pack):
     return " ".join(lines)
 
 
-def drawing(pack, sets):
+def in_training(pack, fold):
+    """Whether each image may be taught: all but ``val``, or DECam's but one of three parts."""
+    allowed = pack.split != "val"
+    for name in DECAM if fold is not None else ():
+        rows = np.flatnonzero(pack.set == name)
+        allowed[rows] = np.arange(len(rows)) % FOLDS != fold
+    return allowed
+
+
+def drawing(pack, sets, fold=None):
     """Rows to train on, and how often each is drawn."""
     often = {name: float(times) for name, times in (one.split("*") for one in sets.split("+"))}
-    chances = np.array([often.get(name, 0.0) for name in pack.set]) * (pack.split != "val")
+    chances = np.array([often.get(name, 0.0) for name in pack.set]) * in_training(pack, fold)
     rows = np.flatnonzero(chances)
     return torch.from_numpy(rows).to(DEVICE), torch.from_numpy(chances[rows]).float().to(DEVICE)
 
@@ -229,7 +273,7 @@ def taught(pack, teachers, trust):
     return targets, torch.where(known, torch.maximum(weights, asked * base), 0.5 * asked * base)
 
 
-def train(pack, out, name, network, seconds, options, done):
+def train(pack, out, name, network, seconds, options, done, wanted):
     """One stage; its weights, and its answers to all images, go to files in ``out``."""
     get = lambda key, default, kind=float: kind(options.get(key, default))  # noqa: E731
     torch.manual_seed(get("seed", 1, int))
@@ -244,7 +288,8 @@ def train(pack, out, name, network, seconds, options, done):
     teachers = [done[each] if each in done else np.load(each)["answers"]
                 for each in str(options.get("teachers", "")).split("+") if each]
     targets, weights = taught(pack, teachers, get("trust", 0.5))
-    rows, chances = drawing(pack, options["sets"])
+    fold = int(options["fold"]) if "fold" in options else None
+    rows, chances = drawing(pack, options["sets"], fold)
     batch, rate, steps = get("batch", 256, int), get("rate", 1e-3), get("steps", 10**9, int)
     decay = [p for p in model.parameters() if p.ndim > 1]
     rest = [p for p in model.parameters() if p.ndim <= 1]
@@ -278,9 +323,13 @@ def train(pack, out, name, network, seconds, options, done):
     model.load_state_dict(average)
     print(f"{name}: {step} steps of {batch} in {time.monotonic() - began:.0f} s", flush=True)
     print(name, report(model, pack), flush=True)
+    for look in (as_plate, as_noisy_band):
+        print(name, look.__name__, report(model, pack, look, ("disk", "edge_on", "bar")),
+              flush=True)
     torch.save({key: value.half() if value.is_floating_point() else value
                 for key, value in average.items()}, out / f"{name}.pt")
-    done[name] = answers(model, pack, np.arange(len(pack.set)), 8)
+    if name in wanted or get("keep", 0, int):
+        done[name] = answers(model, pack, np.arange(len(pack.set)), 8)
     if get("keep", 0, int):
         np.savez_compressed(out / f"{name}-answers.npz", answers=done[name].astype(np.float16))
     (out / f"{name}.json").write_text(json.dumps({
@@ -301,11 +350,14 @@ def main():
     pack = Pack(args.pack)
     print(f"{tuple(pack.images.shape)} images in {time.monotonic() - began:.0f} s, {DEVICE}",
           flush=True)
-    done = {}
+    done, stages = {}, []
     for stage in args.stages:
         name, network, seconds, *more = stage.split(":")
-        options = dict(one.split("=", 1) for one in ":".join(more).split(",") if one)
-        train(pack, args.out, name, network, float(seconds), options, done)
+        stages.append((name, network, float(seconds),
+                       dict(one.split("=", 1) for one in ":".join(more).split(",") if one)))
+    wanted = {one for *_, options in stages for one in options.get("teachers", "").split("+")}
+    for stage in stages:
+        train(pack, args.out, *stage, done, wanted)
 
 
 if __name__ == "__main__":
