@@ -134,7 +134,7 @@ def looks(images):
 def blackened(images):
     """Blackening of photographic plates by images: a characteristic curve, of random exposure."""
     n = len(images)
-    flux = torch.sinh(4 * images) / np.sinh(4)
+    flux = torch.sinh(4 * images.clamp(0, 1.5)) / np.sinh(4)
     exposed = (flux * torch.exp(uniform(n, 1.2, 3.7)) + 0.05) ** uniform(n, 0.8, 1.6)
     return 0.05 + 0.95 * exposed / (1 + exposed)
 
