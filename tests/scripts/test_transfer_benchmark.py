@@ -26,7 +26,7 @@ def experiments():
         answers = np.clip(np.nan_to_num(labels) + rng.normal(0, noise, labels.shape), 0, 1)
         return {"labels": labels, "answers": answers, "n_train": np.array([500, 500, 232]),
                 "seconds": (noise, noise), "catalog": np.repeat(["galaxy10 decals", "other"], 40),
-                "path": np.repeat("x.jpg", 80)}
+                "path": np.repeat("x.jpg", 80), "bar_length": np.full(80, np.nan)}
 
     noises = {"0": 0.1, "a": 1.2, "a*": 0.8, "b": 0.5, "b50": 0.5}
     return {name: [cell(noise), cell(noise)] for name, noise in noises.items()}
@@ -70,6 +70,7 @@ def test_tables_and_figures(transfer, experiments, tmp_path):
     text = (tmp_path / "table.rst").read_text()
     assert text.count("(b) all layers") == 6 and "``galaxy10_decals`` alone" in text
     assert "closes" in text and "(b50)" in text
+    assert "strong" not in text  # no lengths of bars
     shares = transfer.gap_closed(experiments)
     assert ((0 < shares) & (shares < 1)).all()
     transfer.draw_curves({"ds18": experiments}, tmp_path / "curves.png")
@@ -100,3 +101,17 @@ def test_learning_curves_are_means_over_draws(transfer, tmp_path):
         ".50, .500", ".50, .500 (kept)", ".50, .500"]
     learning_curves.draw(found, 866, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 10_000
+
+
+def test_strata_of_bars_are_against_disks_without_any(transfer, experiments, tmp_path):
+    length = np.repeat([0, 0.25, 0.5, 0.75, np.nan], 16)
+    for cells in experiments.values():
+        for cell in cells:
+            cell["bar_length"] = length
+            cell["answers"] = np.nan_to_num(np.tile(length[:, None], 3))
+    transfer.write_tables("gz2-efigi", {"pinwheel": experiments}, tmp_path / "table.rst")
+    text = (tmp_path / "table.rst").read_text()
+    assert text.count("- strong bars") == text.count("- weak bars") == 4  # not of (0)
+    labels, answers = transfer.stratum_of(experiments["b"], (0.25, 0.25))
+    assert labels.sum() == 16 and len(labels) == 32 and answers.shape == (2, 32)
+    assert (answers[:, labels == 1] == 0.25).all() and (answers[:, labels == 0] == 0).all()
