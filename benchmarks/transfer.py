@@ -6,8 +6,8 @@ DATA has a sub-folder for each set (``gz2``, ``efigi``, ``sdss24``: SDSS; ``deca
 images and a ``labels.csv``. (0) weights of the source survey on galaxies of the source; (a) on
 those of the target; (a*) the same after `align`, without labels; (b), (c), (d) adapted on as many
 labeled galaxies of the target as in the paper: all layers, dense layers only, from scratch; (b50)
-all layers for 50 epochs. All through the public API. Where bars have lengths (EFIGI), their rows are
-repeated for strong and weak ones, each against disks without any.
+all layers for 50 epochs. All through the public API. Where bars have lengths (EFIGI), the tables
+have further rows for strong and for weak ones, each against disks without any.
 
 A training is a file in WORK, so that an interrupted run goes on where it was, and parts of the
 work may run apart. Tables and figures show all that WORK has. ``--pictures`` also draws the bars
@@ -398,7 +398,7 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="for tables and figures")
     parser.add_argument("--pairs", nargs="*", choices=PAIRS, default=[*PAIRS])
     parser.add_argument("--networks", nargs="*", default=["pinwheel", "ds18"])
-    parser.add_argument("--experiments", nargs="*", choices=NAMES, 
+    parser.add_argument("--experiments", nargs="*", choices=NAMES,
                         default=[name for name in NAMES if name != "b50"],
                         help="all but b50, which takes long, by default")
     parser.add_argument("--seeds", type=int, default=5)

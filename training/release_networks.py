@@ -3,7 +3,9 @@
     python training/release_networks.py --data DATA --stage FILE.pt --names PACK \\
         --network pinwheel --survey sdss --out astromorph/model/sdss-pinwheel.safetensors
 
-Calibration is fitted to the ``val`` parts, through the package's own reading of images. The further
+Calibration is fitted to the ``val`` parts, through the package's own reading of images, or, with
+``--folds``, to the galaxies of ``train`` and ``val`` that each of several stages did not learn, in the
+nominal framing and in the measured one. The further
 columns of the SDSS catalog become heads of the file if, on ``val``, their area is at least `AREA`,
 or the scatter of a number at most `SCATTER`; the others are printed and left out. The scores on the
 card are those of the ``test`` parts. The looks of the training images (``domain``, ``brightness``)
@@ -97,9 +99,12 @@ def trained_parts(file, network, names, numbers):
     return arrays, head
 
 
-def frames_of(model, table):
+NOMINAL, MEASURED = {"cutout_r90": "cutout_r90"}, {"r90": "measure"}
+
+
+def frames_of(model, table, framing=NOMINAL):
     """Frames of images, as `classify` reads them."""
-    source = open_source(model, table, images="path", cutout_r90="cutout_r90")
+    source = open_source(model, table, images="path", **framing)
     return list(read_frames(source, size=model.size, frame_r90=model.frame_r90))
 
 
@@ -107,6 +112,25 @@ def answers_and_features(model, frames):
     """Answers before calibration, and features."""
     seen = model.raw_with_features(np.stack(model.prepare(frames)))
     return np.split(seen, [len(model.questions)], axis=1)
+
+
+def answers_out_of_fold(stages, args, parts, table):
+    """Labels of galaxies in both framings, and answers by the stage that did not learn them."""
+    pack = np.load(args.names)
+    names, numbers = (pack[name].astype(str).tolist() for name in ("names", "numbers"))
+    labels, raw = [], []
+    for fold, stage in enumerate(stages):
+        arrays, _ = trained_parts(stage, args.network, names, numbers)
+        model = TrainedModel.make(arrays, **parts)
+        rows = table[np.arange(len(table)) % len(stages) == fold]
+        for framing in (NOMINAL, MEASURED):
+            raw.append(answers_and_features(model, frames_of(model, rows, framing))[0])
+            labels.append(labels_of(rows))
+    return np.concatenate(labels), np.concatenate(raw)
+
+
+def labels_of(table):
+    return np.stack([np.asarray(table[question.key]) for question in QUESTIONS], axis=1)
 
 
 def score_of(head, labels, features):
@@ -155,6 +179,8 @@ def main():
     parser.add_argument("--names", type=Path, required=True, help="the pack that it learned from")
     parser.add_argument("--network", choices=sorted(RECIPES), required=True)
     parser.add_argument("--survey", choices=sorted(SETS), required=True)
+    parser.add_argument("--folds", type=Path, nargs="*", default=[],
+                        help="stages that did not learn one part each of the galaxies")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
 
@@ -176,21 +202,29 @@ def main():
     exact, _ = answers_and_features(TrainedModel.make(arrays, **parts), frames[1])
     change = rounding(exact, raw)
 
-    def labels_of(table):
-        return np.stack([np.asarray(table[question.key]) for question in QUESTIONS], axis=1)
-
     def chosen(table):  # the galaxies that the network's own questions are calibrated on
         return np.isin(table["set"], SETS[args.survey])
 
-    labels, own = labels_of(val), chosen(val)
+    labels, own_raw, own = labels_of(val)[chosen(val)], raw[chosen(val)], chosen(val)
+    calibrated_on = f"val, {own.sum()} images"
+    if args.folds:
+        taught = table[np.isin(table["set"], SETS[args.survey]) & (table["split"] != "test")]
+        labels, own_raw = answers_out_of_fold(args.folds, args, parts, taught)
+        calibrated_on = (f"{len(args.folds)}-fold cross-validation, {len(taught)} galaxies in "
+                         "two framings")
     model = model.replace(calibration={
-        question.key: fit_platt(labels[own, q], raw[own, q])
+        question.key: fit_platt(labels[:, q], own_raw[:, q])
         for q, question in enumerate(QUESTIONS)})
     pixels = np.stack(model.prepare(frames[1]))
     low, full = (model.in_precision(precision).answer(pixels)
                  for precision in ("bfloat16", "float32"))
     heads = make_heads(head, val, features, test, test_features)
     answers, scores = model.calibrate(test_raw), []
+    if args.folds:
+        out = model.calibrate(own_raw)
+        scores += score_rows(f"decals, {len(args.folds)}-fold cross-validation", labels, out)
+        measured = answers_and_features(model, frames_of(model, test, MEASURED))[0]
+        scores += score_rows("decals, measured", labels_of(test), model.calibrate(measured))
     for name in (*dict.fromkeys(test["set"]), "all"):
         rows = np.array(test["set"] == name) | ((name == "all") & chosen(test))
         scores += score_rows(name, labels_of(test)[rows], answers[rows])
@@ -207,7 +241,7 @@ def main():
         base_rates=base_rates(val[own], model.card.keys),
         training={"sets": list(SETS[args.survey]), "taught": list(TAUGHT[args.survey]),
                   "recipe": RECIPES[args.network] + RECIPE + LEGACY * decam, "labels": known,
-                  "calibrated_on": f"val, {own.sum()} images", "float16_rounding": change},
+                  "calibrated_on": calibrated_on, "float16_rounding": change},
         test=[row for row in scores if 0 < row["n_positive"] < row["n"]],
         more={"license": "BSD-3-Clause", "citations": [
             *CITATIONS, *MORE_CITATIONS, *(DECAM_CITATIONS if decam else [])],
