@@ -1,5 +1,5 @@
 """`MorphologyClassifier`: galaxies in, a table with probabilities out."""
-from astropy.table import Table
+from astropy.table import Table, vstack
 
 from astromorph import running
 from astromorph.errors import keeps_result
@@ -523,10 +523,15 @@ class MorphologyClassifier:
     def calibration_report(self):
         """What `calibrate` changed, a `~astropy.table.Table` of one row per question; else None.
 
-        Its columns are those of `~astromorph.model.calibration.recalibrate`.
+        Its columns are those of `~astromorph.model.calibration.recalibrate`. Of questions that were
+        taught to heads it has those that were calibrated, and no numbers: `evaluate` has them.
         """
         done = self.model.card.calibrated
-        return done and Table(done["report"], meta={"method": done["method"]})
+        if not done:
+            return None
+        report = Table(done["report"], meta={"method": done["method"]})
+        heads = [{"question": key, "calibrated": True} for key in done.get("heads", ())]
+        return vstack([report, Table(heads)]) if heads else report
 
     @keeps_result
     def align(self, data, *, survey=None, blur=None, threads=None, progress=None, **options):
@@ -584,9 +589,10 @@ class MorphologyClassifier:
             Galaxies framed as they will be classified. For positions, somewhat wider cutouts
             (``cutout_r90``) than needed leave fewer edges in images that are turned.
         labels : array-like, Table or `~astromorph.learning.labels.Labels`, optional
-            An array (n, questions) of 1, 0 and NaN (unknown); or a table of labels or votes, or
-            what `~astromorph.make_labels` made of one. Tables are matched by the names of the
-            galaxies, else by the order of the rows. By default, the columns of ``data``.
+            An array (n, questions) of 1, 0 and NaN (unknown), of one question also a list of words;
+            or a table of labels or votes, or what `~astromorph.make_labels` made of one. Tables are
+            matched by the names of the galaxies, else by the order of the rows. By default, the
+            columns of ``data``.
         questions : sequence of `~astromorph.Question`, optional
             Questions of one's own, of any kind, to teach; their labels are in columns named like
             their keys. By default those that the network answers.
@@ -629,15 +635,17 @@ class MorphologyClassifier:
             If an argument is not as described, or no question has enough labels.
         """
         from astromorph.learning.adapting import adapt
+        from astromorph.learning.teaching import beside
 
         check_options(options, self.adapt)
-        data, asked = as_galaxies(data), self.model.questions if questions is None else questions
+        questions = questions if questions is None else beside(self.model, questions)
+        data = as_galaxies(data)
         return type(self)(adapt(
             self.model, open_source(self.model, data, survey=survey, **options),
-            read_labels(data, labels, asked, key=key), questions=questions, survey=survey,
-            train=train, epochs=epochs, validation_fraction=validation_fraction, folds=folds,
-            seed=seed, aligned=align, learning_curve=learning_curve, threads=threads,
-            progress=progress))
+            read_labels(data, labels, questions or self.model.questions, key=key),
+            questions=questions, survey=survey, train=train, epochs=epochs,
+            validation_fraction=validation_fraction, folds=folds, seed=seed, aligned=align,
+            learning_curve=learning_curve, threads=threads, progress=progress))
 
     @property
     def report(self):

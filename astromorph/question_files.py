@@ -64,4 +64,8 @@ def _question(key, record):
             near = get_close_matches(name, _FIELDS, 1)
             raise wrong(f"{key}.{name}", "a field of a Question", "an unknown one",
                         f"Did you mean {near[0]}?" if near else f"There are {', '.join(_FIELDS)}.")
-    return Question(key, **record)
+    try:
+        return Question(key, **record)
+    except ArgumentError as error:
+        raise wrong(f"{key}.{error.argument}", error.expected, error.received,
+                    error.hint) from error

@@ -3,6 +3,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import numpy as np
+from astropy import units as u
 
 from astromorph.answers import get_kind
 from astromorph.errors import wrong
@@ -121,7 +122,7 @@ class Question:
         The names of grades, the lowest first, or of classes.
     limits : tuple of float, optional
         Least and greatest number that there can be.
-    unit : str
+    unit : str or `~astropy.units.Unit`
         Of a number.
 
     Raises
@@ -166,12 +167,15 @@ class Question:
         for name in ("answers", "limits", "aliases"):  # as JSON and TOML bring them
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
+        if isinstance(self.unit, u.UnitBase):
+            object.__setattr__(self, "unit", self.unit.to_string())
         kind.check(self)
         self._fill("positive", self.key.replace("_", " "))
         self._fill("negative", f"not {self.positive}")
         for name in ("column", "description"):
             self._fill(name, getattr(kind, name)(self))
         self._fill("ucd", kind.ucd)
+        self._fill("unit", "")
         labels = {name.lower() for name in self.label_columns}
         if taken := [name for name in self.columns if name.lower() in labels]:
             raise wrong("column", f"a column that is none of the labels' ({self.key})", taken[0],

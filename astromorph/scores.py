@@ -94,14 +94,15 @@ def score_rows(rows, meta=None):
         [row.get(name, 0) for row in rows], [name not in row for row in rows]) for name in names}
     table = Table({name: column if column.mask.any() else column.data
                    for name, column in columns.items()}, meta=meta)
-    for name in names[3:]:
+    for name in set(names) - set(_COUNTS):
         table[name].format = ".3f"
     return table
 
 
 _SCORES = ("TPR", "precision", "accuracy", "AUC", "rank_correlation", "bias", "sigma", "rms",
            "outliers", "within_error")
-_ORDER = ("question", "n", "n_positive",
+_COUNTS = ("question", "n", "n_positive")
+_ORDER = (*_COUNTS,
           *(f"{name}{end}" for name in _SCORES for end in ("", "_low", "_high")), "ECE")
 
 

@@ -4,8 +4,8 @@ from astropy import units as u
 
 from astromorph.arguments import as_floats, as_labels
 from astromorph.errors import ArgumentTypeError, wrong
-from astromorph.learning.votes import (NO_TEXT, PLAIN, VoteColumns, VoteFractions, as_numbers,
-                                       as_unknown, plain_name)
+from astromorph.learning.votes import (NO_TEXT, PLAIN, UNSURE, VoteColumns, VoteFractions,
+                                       as_numbers, as_unknown, plain_name)
 from astromorph.names import as_names
 
 __all__ = ["check_answers", "read_answers", "read_own"]
@@ -137,7 +137,7 @@ def _read_places(column, name, question):
     """Places of the answers that are named, NaN where missing."""
     if column.dtype.kind not in "SUO":
         return as_numbers(column, name, {})
-    known = dict.fromkeys(_UNKNOWN, np.nan) | {
+    known = dict.fromkeys(map(_word, (*NO_TEXT, *UNSURE)), np.nan) | {
         _word(answer): place for place, answer in enumerate(question.answers)}
     texts = ["" if text is None else text for text in as_names(column)]
     try:
@@ -150,6 +150,3 @@ def _read_places(column, name, question):
 
 def _word(text):
     return plain_name(text.strip()).replace(" ", "_")
-
-
-_UNKNOWN = (*NO_TEXT, "unknown", "unsure", "uncertain", "?")

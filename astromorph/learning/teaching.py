@@ -17,11 +17,12 @@ from astromorph.model.head_kinds import head_kind
 from astromorph.model.heads import Head
 from astromorph.running import read_frames
 from astromorph.running.streaming import one_blas_thread
+from astromorph.questions import check_questions
 from astromorph.scores import score_answers
 from astromorph.surveys import get_survey
 
-__all__ = ["as_bytes", "check_new", "check_taught", "deal", "fit_head", "is_taught", "read_taught",
-           "see_views", "teach"]
+__all__ = ["as_bytes", "beside", "check_new", "check_taught", "deal", "fit_head", "is_taught",
+           "read_taught", "see_views", "teach"]
 
 FOLDS = 5
 STRENGTHS = (1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -99,6 +100,36 @@ def read_taught(model, source, labels, questions, **options):
     return [frame for frame in frames if frame is not None], labels
 
 
+def beside(model, questions):
+    """Give questions that can be answered beside those of a model.
+
+    Parameters
+    ----------
+    model : `~astromorph.model.TrainedModel`
+    questions : sequence of `~astromorph.questions.Question`
+        New ones, or some of its own.
+
+    Returns
+    -------
+    tuple of `~astromorph.questions.Question`
+
+    Raises
+    ------
+    ValueError
+        If they are no questions, share a key or a column, or follow from an unknown one.
+    """
+    alone = isinstance(questions, str) or not np.iterable(questions)
+    questions = (questions,) if alone else tuple(questions)
+    check_questions(questions)
+    heads = (head.question for head in without_twins(model.heads, questions))
+    known = {each.key: each for each in (*model.questions, *heads, *questions)}
+    check_questions(known.values())
+    for each in questions:
+        if each.parent is not None and each.parent not in known:
+            raise wrong(f"parent of {each.key!r}", f"one of {', '.join(known)}", repr(each.parent))
+    return questions
+
+
 def without_twins(heads, questions):
     """Leave out heads that new questions replace: those of the same key or the same columns."""
     keys = {question.key for question in questions}
@@ -111,7 +142,8 @@ def check_new(model, questions):
     """Raise where a head cannot answer: a question of the network's own."""
     if own := [each.key for each in questions if each.key in model.card.keys]:
         raise wrong("questions", 'new ones for train="head"', f"{', '.join(own)}, which the "
-                    "network answers itself", 'Teach those with train="all", or by other keys.')
+                    "network answers itself",
+                    "Leave out questions= to teach those, or choose other keys.")
 
 
 def check_taught(labels, questions):
@@ -132,8 +164,11 @@ def check_taught(labels, questions):
             expected = (f"{3 * MIN_PER_ANSWER} galaxies of different {question.key}"
                         if question.kind == "number" else
                         f"{MIN_PER_ANSWER} galaxies of each answer to {question.key}")
+            counts = _counts(y, question)
             raise wrong("labels", f"at least {expected}, with images that can be used",
-                        ", ".join(f"{n} {name}" for name, n in _counts(y, question).items()))
+                        ", ".join(f"{n} {name}" for name, n in counts.items()),
+                        "Label more galaxies, or leave the question out." if any(counts.values())
+                        else f"Name their column {question.key}, or tell its name by aliases=.")
 
 
 def is_taught(labels, question):

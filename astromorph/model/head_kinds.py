@@ -78,7 +78,8 @@ class _Grades:
         # A higher grade is never the more likely to be reached.
         reached = np.minimum.accumulate(_sigmoid(outputs), axis=-1)
         ends = np.ones_like(reached[..., :1])
-        return -np.diff(np.concatenate([ends, reached, 0 * ends], axis=-1), axis=-1)
+        reached = np.concatenate([ends, reached, 0 * ends], axis=-1)
+        return reached[..., :-1] - reached[..., 1:]
 
     def fit(self, question, features, labels, weights, strength):
         steps = [_logistic(features, labels >= step, weights, strength)

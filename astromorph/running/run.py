@@ -47,6 +47,7 @@ def classify(model, source, *, questions=None, uncertainty=None, joint=False, ba
     check_choice(uncertainty, "uncertainty", (None, *SPREADS))
     check_count(batch_size, "batch_size")
     shown, model = model.find_questions(questions), model.asking(questions)
+    _warn_of_replaced(source.table, shown)
     if len(source):
         model = model.in_precision(precision)
         answer = partial(model.answer_with_spread, uncertainty) if uncertainty else model.answer
@@ -66,6 +67,14 @@ def classify(model, source, *, questions=None, uncertainty=None, joint=False, ba
     return results.to_table(source.table, model.all_questions, shown=shown, joint=joint,
                             spread=uncertainty and SPREADS[uncertainty],
                             provenance_columns=source.provenance_columns, meta=model.provenance)
+
+
+def _warn_of_replaced(table, questions):
+    """Say which columns will not be there any more; those of an earlier run are renewed."""
+    names = {column for question in questions for column in question.columns}
+    if (lost := names & set(table.colnames)) and "morph_flag" not in table.colnames:
+        warn(f"The answers take the place of the table's own {', '.join(sorted(lost))}. Rename "
+             "what you want to keep.")
 
 
 def predict(model, source):
