@@ -226,7 +226,7 @@ def main():
         scores += score_rows(f"decals, {len(args.folds)}-fold cross-validation", labels, out)
         measured = answers_and_features(model, frames_of(model, test, MEASURED))[0]
         scores += score_rows("decals, measured", labels_of(test), model.calibrate(measured))
-    for name in (*dict.fromkeys(test["set"]), "all"):
+    for name in (*dict.fromkeys(test["set"]), *["all"] * (len(SETS[args.survey]) > 1)):
         rows = np.array(test["set"] == name) | ((name == "all") & chosen(test))
         scores += score_rows(name, labels_of(test)[rows], answers[rows])
     inside = [frame for frame, yes in zip(frames[0], chosen(train)) if yes]
