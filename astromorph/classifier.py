@@ -255,7 +255,9 @@ class MorphologyClassifier:
         `~astropy.table.Table`
             A copy with the same rows in the same order, the columns of the questions (``P_disk``,
             ``P_edge_on``, ``P_bar``; masked where an image is not to be had or used) and
-            ``morph_flag`` (see `~astromorph.flags.MorphFlag`).
+            ``morph_flag`` (see `~astromorph.flags.MorphFlag`). Of a table that was classified
+            before, the answers to other questions stay where they are of this classifier, and are
+            left out where they are of another one.
 
         Raises
         ------
@@ -655,7 +657,7 @@ class MorphologyClassifier:
         ----------
         data : `~astropy.table.Table` or images
             As for `classify`; a table that already has the probability columns is not classified
-            again.
+            again, unless it says that another classifier gave them.
         labels
             As for `adapt`; by default from the columns of the table.
         questions
@@ -685,6 +687,7 @@ class MorphologyClassifier:
         labels = read_labels(data, labels, asked, key=key)
         done = isinstance(data, Table) and {
             column for question in asked for column in question.columns} <= set(data.colnames)
-        table = data if done else self.classify(data, questions=questions, **options)
+        mine = done and self.model.has_made(data) is not False
+        table = data if mine else self.classify(data, questions=questions, **options)
         return score_answers(labels, running.probabilities(table, asked), asked,
                              threshold=threshold, intervals=intervals)

@@ -78,7 +78,8 @@ class _Grades:
         # A higher grade is never the more likely to be reached.
         reached = np.minimum.accumulate(_sigmoid(outputs), axis=-1)
         ends = np.ones_like(reached[..., :1])
-        return -np.diff(np.concatenate([ends, reached, 0 * ends], axis=-1), axis=-1)
+        return (np.concatenate([ends, reached], axis=-1)
+                - np.concatenate([reached, 0 * ends], axis=-1))
 
     def fit(self, question, features, labels, weights, strength):
         steps = [_logistic(features, labels >= step, weights, strength)
@@ -134,7 +135,7 @@ class _Number:
         return np.stack([value, spread], axis=-1)
 
     def fit(self, question, features, labels, weights, strength):
-        center, scale = labels.mean(), labels.std()
+        center, scale = labels.mean(), labels.std() or 1.0  # equal ones: some are left out
         kernel, bias = _ridge(features, (labels - center) / scale, weights, strength)
         off = np.log(np.abs(features @ kernel + bias - (labels - center) / scale) + 1e-3)
         # How far a number is off tells less than the number: from a tenth of the strength.
