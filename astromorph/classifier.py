@@ -2,13 +2,14 @@
 from astropy.table import Table
 
 from astromorph import running
-from astromorph.errors import keeps_result
+from astromorph.errors import keeps_result, wrong
 from astromorph.galaxies import open_source
 from astromorph.galaxies.source import check_options
 from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels
 from astromorph.model import TrainedModel
 from astromorph.model.calibration import METHODS
+from astromorph.questions import as_questions
 from astromorph.scores import score_answers
 from astromorph.surveys import get_survey
 
@@ -633,7 +634,9 @@ class MorphologyClassifier:
         from astromorph.learning.adapting import adapt
 
         check_options(options, self.adapt)
-        data, asked = as_galaxies(data), self.model.questions if questions is None else questions
+        data, questions = as_galaxies(data), questions if questions is None else as_questions(
+            questions)
+        asked = self.model.questions if questions is None else questions
         return type(self)(adapt(
             self.model, open_source(self.model, data, survey=survey, **options),
             read_labels(data, labels, asked, key=key), questions=questions, survey=survey,
@@ -657,7 +660,7 @@ class MorphologyClassifier:
         ----------
         data : `~astropy.table.Table` or images
             As for `classify`; a table that already has the probability columns is not classified
-            again, unless it says that another classifier gave them.
+            again. They must not be of another classifier, as far as the table says.
         labels
             As for `adapt`; by default from the columns of the table.
         questions
@@ -687,7 +690,10 @@ class MorphologyClassifier:
         labels = read_labels(data, labels, asked, key=key)
         done = isinstance(data, Table) and {
             column for question in asked for column in question.columns} <= set(data.colnames)
-        mine = done and self.model.has_made(data) is not False
-        table = data if mine else self.classify(data, questions=questions, **options)
+        if done and self.model.has_made(data) is False:
+            raise wrong("data", f"galaxies, or the answers of this classifier, {self!r}",
+                        f"those of another one, model {data.meta['MORPHMDL']}",
+                        "Evaluate with that one, or remove its columns: then they are classified.")
+        table = data if done else self.classify(data, questions=questions, **options)
         return score_answers(labels, running.probabilities(table, asked), asked,
                              threshold=threshold, intervals=intervals)

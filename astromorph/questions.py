@@ -1,6 +1,7 @@
 """The questions a classifier answers, one record each, and the columns of their votes."""
 from dataclasses import dataclass, replace
 from collections import Counter
+from collections.abc import Iterable
 from itertools import accumulate
 from types import NoneType
 
@@ -10,8 +11,8 @@ from astropy.units import UnitBase
 from astromorph.answers import get_kind
 from astromorph.errors import wrong
 
-__all__ = ["DIALECTS", "ENDS", "QUESTIONS", "Dialect", "Question", "Votes", "check_questions",
-           "probability_asked", "split_answers"]
+__all__ = ["DIALECTS", "ENDS", "QUESTIONS", "Dialect", "Question", "Votes", "as_questions",
+           "check_questions", "probability_asked", "split_answers"]
 
 
 @dataclass(frozen=True)
@@ -322,6 +323,30 @@ QUESTIONS = (
 )
 
 
+def as_questions(given):
+    """Give questions as a tuple.
+
+    Parameters
+    ----------
+    given : Question or iterable of Question
+        One or more.
+
+    Returns
+    -------
+    tuple of Question
+
+    Raises
+    ------
+    ValueError
+        If they are none, or something else.
+    """
+    questions = (given,) if isinstance(given, Question) or not isinstance(
+        given, Iterable) else tuple(given)
+    if not questions or not all(isinstance(each, Question) for each in questions):
+        raise wrong("questions", "one Question or more", f"{given!r:.200}")
+    return questions
+
+
 def check_questions(questions):
     """Raise unless questions can be answered together.
 
@@ -336,9 +361,7 @@ def check_questions(questions):
         If there are none, two share a key or a column, that of labels or ``_err`` and ``_joint``
         after it included, a child comes before its parent, or the parent is no yes/no question.
     """
-    questions = list(questions)
-    if not questions or not all(isinstance(question, Question) for question in questions):
-        raise wrong("questions", "one Question or more", f"{questions!r:.200}")
+    questions = as_questions(questions)
     keys = [question.key for question in questions]
     columns = [column + end for each in questions for column in each.columns
                for end in ("", *ENDS)]

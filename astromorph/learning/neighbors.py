@@ -178,7 +178,8 @@ def _products(features, galaxy):
     products = np.empty(len(features), np.float32)
     for start in range(0, len(features), _BLOCK):
         block = np.ma.filled(features[start:start + _BLOCK], np.nan)
-        products[start:start + _BLOCK] = np.asarray(block, np.float32) @ galaxy
+        with np.errstate(over="ignore", invalid="ignore"):  # of infinite ones
+            products[start:start + _BLOCK] = np.asarray(block, np.float32) @ galaxy
     return products
 
 

@@ -75,7 +75,8 @@ def total_entropy(questions, probabilities):
 def _entropy(question, answers):
     """Entropy of each galaxy's answer; of a number, how much more than usual a label would tell."""
     if question.kind == "number":
-        return np.log1p((answers[:, 1] / np.median(answers[:, 1]))**2) / 2
+        usual = np.median(answers[:, 1]) if len(answers) else 1.0
+        return np.log1p((answers[:, 1] / usual)**2) / 2
     p = np.clip(answers, _TINY, 1 - _TINY)
     p = np.hstack([p, 1 - p]) if question.kind == "yes_no" else p
     return -(p * np.log(p)).sum(axis=1)

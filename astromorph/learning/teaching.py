@@ -132,6 +132,9 @@ def check_new(model, questions, kept=()):
     if own := [each.key for each in questions if each.key in model.card.keys]:
         raise wrong("questions", 'new ones for train="head"', f"{', '.join(own)}, which the "
                     "network answers itself", 'Teach those with train="all", or by other keys.')
+    keys = [each.key for each in questions]
+    if len(set(keys)) < len(keys):
+        raise wrong("questions", "each key once", keys)
     together = [*model.questions, *parents_first([*kept, *questions])]
     check_questions(together)
     keys = [None, *(each.key for each in together)]

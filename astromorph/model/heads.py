@@ -114,7 +114,7 @@ class Head:
         calibrated = self.outputs(features) * self.slope + self.intercept
         return head_kind(self.question).answer(self.question, calibrated)
 
-    def calibrated(self, labels, features):
+    def calibrated(self, labels, features, method="platt"):
         """Make a head that is right on some galaxies that did not teach it.
 
         Parameters
@@ -123,6 +123,8 @@ class Head:
             NaN where there is none.
         features : `~numpy.ndarray`, shape (n, features)
             NaN where there are none.
+        method : str
+            One of `~astromorph.model.calibration.METHODS`, for a yes/no question or grades.
 
         Returns
         -------
@@ -130,7 +132,7 @@ class Head:
         """
         known = np.isfinite(labels) & np.isfinite(features).all(axis=-1)
         slope, intercept = head_kind(self.question).calibrate(
-            self.question, labels[known], self.outputs(features[known]))
+            self.question, labels[known], self.outputs(features[known]), method)
         return replace(self, slope=tuple(slope), intercept=tuple(intercept))
 
     def to_json(self):

@@ -281,8 +281,9 @@ class TrainedModel:
         Parameters
         ----------
         asked : str or sequence of str or `~astromorph.questions.Question`, optional
-            Questions as the model has them, their keys or columns, or ``"all"``. By default the questions of the network, and
-            those of the heads that are answered without being asked for.
+            Questions as the model has them, their keys or columns, or ``"all"``. By default the
+            questions of the network, and those of the heads that are answered without being asked
+            for.
 
         Returns
         -------
