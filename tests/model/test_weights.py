@@ -171,7 +171,8 @@ def test_identities_of_bundled_weights_stay():
 
 
 @pytest.mark.parametrize("card, kind", [
-    ("[" * 100_000, "F32"), ('{"format": ' + "9" * 5000 + "}", "F32"), ('{"format": 2}', "F8_E4M3")])
+    ("[" * 100_000, "F32"), ('{"format": ' + "9" * 5000 + "}", "F32"),
+    ('{"format": 2}', "F8_E4M3")])
 def test_what_python_or_numpy_cannot_hold(tmp_path, card, kind):
     size = {"F32": 4, "F8_E4M3": 1}[kind]
     header = json.dumps({"__metadata__": {"card": card}, "w": {
