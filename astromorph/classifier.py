@@ -2,13 +2,14 @@
 from astropy.table import Table, vstack
 
 from astromorph import running
-from astromorph.errors import keeps_result
+from astromorph.errors import keeps_result, wrong
 from astromorph.galaxies import open_source
 from astromorph.galaxies.source import check_options
 from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels
 from astromorph.model import TrainedModel
 from astromorph.model.calibration import METHODS
+from astromorph.questions import as_questions
 from astromorph.scores import score_answers
 from astromorph.surveys import get_survey
 
@@ -255,7 +256,9 @@ class MorphologyClassifier:
         `~astropy.table.Table`
             A copy with the same rows in the same order, the columns of the questions (``P_disk``,
             ``P_edge_on``, ``P_bar``; masked where an image is not to be had or used) and
-            ``morph_flag`` (see `~astromorph.flags.MorphFlag`).
+            ``morph_flag`` (see `~astromorph.flags.MorphFlag`). Of a table that was classified
+            before, the answers to other questions stay where they are of this classifier, and are
+            left out where they are of another one.
 
         Raises
         ------
@@ -635,10 +638,9 @@ class MorphologyClassifier:
             If an argument is not as described, or no question has enough labels.
         """
         from astromorph.learning.adapting import adapt
-        from astromorph.learning.teaching import beside
 
         check_options(options, self.adapt)
-        questions = questions if questions is None else beside(self.model, questions)
+        questions = questions if questions is None else as_questions(questions)
         data = as_galaxies(data)
         return type(self)(adapt(
             self.model, open_source(self.model, data, survey=survey, **options),
@@ -663,7 +665,7 @@ class MorphologyClassifier:
         ----------
         data : `~astropy.table.Table` or images
             As for `classify`; a table that already has the probability columns is not classified
-            again.
+            again. They must not be of another classifier, as far as the table says.
         labels
             As for `adapt`; by default from the columns of the table.
         questions
@@ -693,6 +695,10 @@ class MorphologyClassifier:
         labels = read_labels(data, labels, asked, key=key)
         done = isinstance(data, Table) and {
             column for question in asked for column in question.columns} <= set(data.colnames)
+        if done and self.model.has_made(data) is False:
+            raise wrong("data", f"galaxies, or the answers of this classifier, {self!r}",
+                        f"those of another one, model {data.meta['MORPHMDL']}",
+                        "Evaluate with that one, or remove its columns: then they are classified.")
         table = data if done else self.classify(data, questions=questions, **options)
         return score_answers(labels, running.probabilities(table, asked), asked,
                              threshold=threshold, intervals=intervals)

@@ -43,7 +43,7 @@ def read_questions(path):
     ('P_ring_none', 'P_ring_weak', 'P_ring_strong')
     """
     try:
-        given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        given = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except ValueError as error:  # no TOML, no UTF-8
         raise wrong("questions", "a TOML file with a table for each question",
                     f"{path}, which is not one ({error})") from error

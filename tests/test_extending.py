@@ -195,8 +195,10 @@ def test_a_question_of_each_kind_is_one_record(classifier, sample, tmp_path, kin
     assert calibrated.model.heads != taught.model.heads
     scores = calibrated.evaluate(images, both, **options)
     assert question.key in set(scores["question"])
-    own = calibrated.evaluate(done, questions=[question.key])
+    own = taught.evaluate(done, questions=[question.key])
     assert own["n"][0] == 64
+    with pytest.raises(ValueError, match="the answers of this classifier"):
+        calibrated.evaluate(done, questions=[question.key])
     assert len(taught.suggest(images, 5, **options)) == 5
 
     page = tmp_path / "report.html"

@@ -51,3 +51,9 @@ limits = [-6, 11]
 def test_what_is_wrong_is_said(file, text, message):
     with pytest.raises(ValueError, match=message):
         read_questions(file(text))
+
+
+def test_a_byte_order_mark_does_not_matter(file):
+    path = file("[ring]")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_questions(path)[0].key == "ring"

@@ -55,8 +55,8 @@ def calibrate(model, source, labels, *, method="platt", survey=None, **options):
                            probabilities=seen[:, :width])
     own = dict(zip((head.key for head in asked), () if labels is None else labels[:, width:].T))
     _say_too_few(own, taught)
-    heads = tuple(head.calibrated(own[head.key], seen[:, width:]) if head.key in taught else head
-                  for head in model.heads)
+    heads = tuple(head.calibrated(own[head.key], seen[:, width:], method)
+                  if head.key in taught else head for head in model.heads)
     _say_no_better(report)
     return model.replace(
         survey=get_survey(survey or model.survey), heads=heads,

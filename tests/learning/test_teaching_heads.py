@@ -173,3 +173,33 @@ def test_command_line(sample, tmp_path, monkeypatch, capsys):
     assert [row["question"] for row in scores] == ["ring", "shape", "shape=round",
                                                    "shape=between", "shape=cigar"]
     assert scores[0]["AUC"] > 0.9 and "AUC" in scores[1] and "TPR" not in scores[1]
+
+
+def test_a_number_that_one_galaxy_alone_tells():
+    """Without it the labels are equal."""
+    seen, labels = features_and_labels(NUMBER, 60, 0)[0], np.zeros(60)
+    labels[3] = 1
+    assert np.isfinite(fit_head(NUMBER, seen, labels).answer(seen[0])).all()
+
+
+def test_parents_come_first_and_are_known(taught, sample):
+    images, labels = sample
+    kinds = Question("kind", parent="ring")
+    more = taught.adapt(images, labels[:, 0], questions=[kinds], **OPTIONS)
+    again = more.adapt(images, 1 - labels[:, 0], questions=[RING], **OPTIONS)
+    assert [each.key for each in again.questions[3:]] == ["ring", "kind"]
+    for clf, questions, message in [
+            (again, [Question("z", column="P_ring")], "parent of 'kind': expected one of disk"),
+            (again, [Question("Disk")], "each key once"), (taught, [RING, RING], "each key once"),
+            (taught, [Question("z", parent="kind")], "parent of 'z': expected one of disk")]:
+        both = np.tile(labels[:, :1], len(questions))
+        with pytest.raises(ValueError, match=message):
+            clf.adapt(images, both, questions=questions, **OPTIONS)
+
+
+def test_temperature_is_a_slope_only(taught, sample):
+    images, labels = sample
+    by = {method: taught.calibrate(
+        images, np.column_stack([np.full((60, 3), np.nan), labels[:, 0]]), method=method,
+        **OPTIONS).model.heads[-1] for method in ("platt", "temperature")}
+    assert by["temperature"].intercept == (0,) != by["platt"].intercept
