@@ -16,6 +16,7 @@ QUESTIONS = (
     Question("shape", kind="classes", answers=("round", "between", "cigar")),
     Question("t", column="TType", kind="number", limits=(-6, 11), ucd="src.morph.type"))
 COLUMNS = [column for question in QUESTIONS for column in question.columns]
+SMALL = {"batch_size": 8}  # a batch is filled up, and 64 galaxies are many for five
 
 
 def random_heads(n_features, questions=QUESTIONS, **parts):
@@ -48,15 +49,16 @@ def images():
 
 
 def test_old_answers_stay_bit_for_bit(without_heads, with_heads, pixels):
-    before, after = without_heads.answer(pixels), with_heads.answer(pixels)
+    before, after = without_heads.answer(pixels, **SMALL), with_heads.answer(pixels, **SMALL)
     assert after.shape == (5, 3 + len(COLUMNS))
     np.testing.assert_array_equal(after[:, :3], before)
-    np.testing.assert_array_equal(with_heads.raw(pixels), without_heads.raw(pixels))
-    np.testing.assert_array_equal(with_heads.answer_with_features(pixels)[:, :3], before)
+    np.testing.assert_array_equal(with_heads.raw(pixels, **SMALL),
+                                  without_heads.raw(pixels, **SMALL))
+    np.testing.assert_array_equal(with_heads.answer_with_features(pixels, **SMALL)[:, :3], before)
 
 
 def test_what_the_answers_may_be(with_heads, pixels):
-    ring, *rest = with_heads.answer(pixels)[:, 3:].T
+    ring, *rest = with_heads.answer(pixels, **SMALL)[:, 3:].T
     grades, classes, (value, error) = np.split(np.array(rest), [3, 6])
     assert ((ring > 0) & (ring < 1)).all()
     for answers in (grades, classes):
@@ -66,8 +68,8 @@ def test_what_the_answers_may_be(with_heads, pixels):
 
 def test_spreads_of_all_columns(with_heads, pixels):
     for kind in ("views", "dropout"):
-        found = with_heads.answer_with_spread(kind, pixels)
-        np.testing.assert_array_equal(found[:, :12], with_heads.answer(pixels))
+        found = with_heads.answer_with_spread(kind, pixels, **SMALL)
+        np.testing.assert_array_equal(found[:, :12], with_heads.answer(pixels, **SMALL))
         assert found.shape == (5, 24) and (found[:, 12:] >= 0).all() and found[:, 12:].any()
 
 
@@ -75,7 +77,7 @@ def test_write_read_identity(with_heads, without_heads, tmp_path, pixels):
     with_heads.write(tmp_path / "heads.safetensors")
     again = TrainedModel.read(tmp_path / "heads.safetensors")
     assert again.card == with_heads.card and again.identity == with_heads.identity
-    np.testing.assert_array_equal(again.answer(pixels), with_heads.answer(pixels))
+    np.testing.assert_array_equal(again.answer(pixels, **SMALL), with_heads.answer(pixels, **SMALL))
     other = with_heads.replace(heads=(replace(again.heads[0], bias=[0.5]), *again.heads[1:]))
     assert other.identity != with_heads.identity
     # What is not asked for does not count.
