@@ -41,7 +41,7 @@ from astromorph.labeling.galaxies import STRETCHES, one_line
 
 __all__ = ["AHEAD", "Conversation"]
 
-AHEAD = 32
+AHEAD = 20
 """Galaxies that the page is told of ahead."""
 _THREADS = 8
 
