@@ -1,4 +1,4 @@
-"""How far two people agree on the same galaxies, or one with himself."""
+"""How far two people agree on the same galaxies, and one person when asked twice."""
 import numpy as np
 from astropy.table import Table
 
@@ -65,10 +65,10 @@ def compare_journals(first, second):
     ValueError
         If they are about other galaxies or questions.
     """
-    for name in ("galaxies", "questions"):
-        if [each[:1] and each[0].get(name) for each in (first, second)] != [
-                first[0].get(name)] * 2:
-            raise wrong("journals", f"two of the same {name}", "two of different ones")
+    for name in ("kind", "galaxies", "questions"):
+        if not first or not second or first[0].get(name) != second[0].get(name):
+            raise wrong("journals", "two of the same galaxies and questions",
+                        f"two whose {name} differ" if first and second else "an empty one")
     mine, theirs = (_answers(entries, again=False) for entries in (first, second))
     return Agreement(_questions(first), _pairs(mine, theirs))
 

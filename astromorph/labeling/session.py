@@ -1,5 +1,6 @@
 """One person's labels of a list of galaxies: all of it follows from the journal."""
 import getpass
+import json
 from collections import Counter
 from dataclasses import asdict
 from threading import RLock
@@ -37,8 +38,8 @@ class LabelSession:
         Part of the galaxies that no training sees: they test what it brings. They are mixed at
         random into what comes.
     repeats : float
-        Part of the galaxies that come a second time, to measure how far the labeler agrees with
-        himself.
+        Part of the galaxies that come a second time, to measure how consistent the labeler
+        is.
 
     Raises
     ------
@@ -54,22 +55,12 @@ class LabelSession:
         self.galaxies, self.questions = galaxies, tuple(questions)
         self.keys = {each.key: each for each in answer_keys(self.questions)}
         self.journal = journal if isinstance(journal, Journal) else Journal(journal)
-        self._turn = RLock()
-        entries = self.journal.entries
-        told = {"galaxies": galaxies.digest, "rows": len(galaxies.names),
-                "questions": [_plain(asdict(each)) for each in self.questions]}
-        if not entries:
-            rows = np.random.default_rng(seed).permutation(len(galaxies.names))
-            self.journal.append(
-                {"kind": "start", "labeler": labeler or _account(), **told, "seed": seed,
-                 "share": sealed, "repeats": repeats,
-                 "sealed": sorted(rows[:round(sealed * len(rows))].tolist())})
-        self._start = entries[0]
-        self._check(told, labeler)
-        self.labeler, self.seed = self._start["labeler"], self._start["seed"]
-        self.sealed = frozenset(self._start["sealed"])
-        self._draw_orders()
-        self._promised, self._asked = [], None
+        self._turn, self._promised, self._asked = RLock(), [], None
+        try:
+            self._begin(labeler, seed, sealed, repeats)
+        except BaseException:
+            self.journal.close()
+            raise
         self._derive()
 
     def __enter__(self):
@@ -82,31 +73,28 @@ class LabelSession:
         """Let others write to the journal."""
         self.journal.close()
 
-    def _draw_orders(self):
-        """The orders in which galaxies come, and those that come again: same seed, same ones."""
-        n, begin = len(self), self._start
+    def __len__(self):
+        return len(self.galaxies.names)
+
+    def _begin(self, labeler, seed, sealed, repeats):
+        """Write what is labeled, or go on where it is written."""
+        n = len(self)
+        told = {"galaxies": self.galaxies.digest, "rows": n, "questions": json.loads(
+            json.dumps([asdict(each) for each in self.questions]))}
+        if not self.journal.entries:
+            chosen = np.random.default_rng(seed).permutation(n)[:round(sealed * n)]
+            self.journal.append(
+                {"kind": "start", "labeler": labeler or _account(), **told, "seed": seed,
+                 "share": sealed, "repeats": repeats, "sealed": sorted(chosen.tolist())})
+        start = self.journal.entries[0]
+        _check_start(start, told, labeler, self.journal.path)
+        self.labeler, self.seed, self._share = start["labeler"], start["seed"], start["share"]
+        self.sealed = frozenset(start["sealed"])
         order, chances = (np.random.default_rng([self.seed, kind]) for kind in (1, 2))
         order = order.permutation(n).tolist()
         self._orders = [[row for row in order if (row in self.sealed) == is_sealed]
                         for is_sealed in (False, True)]
-        self._repeated = np.flatnonzero(chances.random(n) < begin["repeats"]).tolist()
-
-    def __len__(self):
-        return len(self.galaxies.names)
-
-    def _check(self, told, labeler):
-        start, path = self._start, self.journal.path
-        if start["kind"] != "start":
-            raise wrong("journal", "a first line that says what is labeled", f"{path} without")
-        for name, what in {"galaxies": "galaxies", "rows": "galaxies",
-                           "questions": "questions"}.items():
-            if start.get(name) != told[name]:
-                raise wrong("journal", f"one of the same {what}, in the same order",
-                            f"{path}, one of others",
-                            "Write to another file, or go on with what it was begun with.")
-        if labeler is not None and labeler != start["labeler"]:
-            raise wrong("labeler", f"{start['labeler']!r}, who began {path}", repr(labeler),
-                        "Each labeler writes to a file of his own.")
+        self._repeated = np.flatnonzero(chances.random(n) < start["repeats"]).tolist()
 
     def _derive(self):
         """Work out from the journal what stands."""
@@ -266,7 +254,7 @@ class LabelSession:
                 return row + len(self)
         place = len(self._answers) + len(promised)
         chance = np.random.default_rng([self.seed, 3, place]).random()
-        is_sealed = bool(chance < self._start["share"])
+        is_sealed = bool(chance < self._share)
         return next((row for order in (self._orders[is_sealed], self._orders[not is_sealed])
                      for row in order if row not in self._answers and row not in promised), None)
 
@@ -362,16 +350,23 @@ def standing(entries):
     return stand[::-1]
 
 
+def _check_start(start, told, labeler, path):
+    if start["kind"] != "start":
+        raise wrong("journal", "a first line that says what is labeled", f"{path} without")
+    for name, what in {"galaxies": "galaxies", "rows": "galaxies",
+                       "questions": "questions"}.items():
+        if start.get(name) != told[name]:
+            raise wrong("journal", f"one of the same {what}, in the same order",
+                        f"{path}, one of others",
+                        "Write to another file, or go on with what it was begun with.")
+    if labeler is not None and labeler != start["labeler"]:
+        raise wrong("labeler", f"{start['labeler']!r}, who began {path}", repr(labeler),
+                    "Each labeler needs a file of their own.")
+
+
 def _check_row(row, n):
     if not isinstance(row, int) or isinstance(row, bool) or not 0 <= row < n:
         raise wrong("row", "the number of a row", f"{row!r:.40}")
-
-
-def _plain(value):
-    """As JSON gives it back."""
-    import json
-
-    return json.loads(json.dumps(value))
 
 
 def _account():
