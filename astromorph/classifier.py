@@ -470,6 +470,64 @@ class MorphologyClassifier:
         return suggest(self.model, open_source(self.model, data, **options), n, seed=seed,
                        batch_size=batch_size, threads=threads, progress=progress)
 
+    def label(self, data, output="labels.csv", *, questions=None, labeler=None, seed=0, learn=True,
+              compare=(), overwrite=False, port=None, browser=True, **options):
+        """Label galaxies, one key an answer, while a copy of this classifier learns from them.
+
+        In a notebook a view of the galaxies is shown; elsewhere a page in the browser, until Ctrl-C
+        ends it. Each answer is written to a journal, the file ``output`` with ``.journal`` added,
+        before the page says so; the same call goes on from there. One galaxy in five is never
+        trained on, and tells how good the classifier is. Needs the extra ``astromorph[label]``, in
+        a notebook ``astromorph[notebook]``.
+
+        Parameters
+        ----------
+        data : as for `classify`
+            The galaxies.
+        output : path
+            The table of labels, in the format that its name says. It is written every few answers,
+            and in the end.
+        questions : sequence of `~astromorph.Question`, optional
+            One question of your own; by default disk, edge-on and bar.
+        labeler : str, optional
+            Who labels, by default the name of the account. Each needs an ``output`` of their own.
+        seed : int
+            Same seed, same sealed share: two labelers then can be compared.
+        learn : bool
+            Train while you label, and show the galaxies first that teach most.
+        compare : sequence of path
+            Tables of other labelers of the same galaxies, to show how far you agree.
+        overwrite : bool
+            Replace an existing ``output`` that has no journal.
+        port : int, optional
+            Of the page, which only this machine can open; by default a free one.
+        browser : bool
+            Open the page in the browser.
+        **options
+            As for `classify`, and as the galaxies will be classified.
+
+        Returns
+        -------
+        `~astromorph.labeling.widget.LabelWidget` or `~astropy.table.Table`
+            In a notebook the view, whose ``conversation`` should be closed in the end. Elsewhere
+            the labels, which `adapt` takes; leave out those in the column ``sealed`` to test with.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described, or the journal is of other galaxies or questions.
+        ImportError
+            If the extra is not installed.
+        OSError
+            If the journal is in use by another process, or cannot be written.
+        """
+        check_options(options, self.label)
+        from astromorph.labeling.opening import label
+
+        return label(self, data, output, questions=questions, labeler=labeler, seed=seed,
+                     learn=learn, compare=compare, overwrite=overwrite, port=port, browser=browser,
+                     **options)
+
     @keeps_result
     def calibrate(self, data, labels=None, *, key=None, method="platt", survey=None,
                   batch_size=128, threads=None, progress=None, **options):

@@ -67,8 +67,9 @@ class LabelGalaxies:
 
     @property
     def table(self):
-        """The galaxies' table, a column of file names for a list of them."""
-        return self._source.table
+        """The galaxies' table; a column of file names for a list of them, else one of names."""
+        table = self._source.table
+        return table if table.colnames else Table({"name": self.names})
 
     @property
     def digest(self):

@@ -108,6 +108,8 @@ class Journal:
             return entry
 
     def _write(self, line):
+        if not self._lock.is_locked:
+            raise OSError(f"{self.path} is closed")
         try:
             os.lseek(self._file, self._end, os.SEEK_SET)
             if os.write(self._file, line) < len(line):

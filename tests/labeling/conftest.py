@@ -57,4 +57,4 @@ def talk(tmp_path):
     yield begin
     for each in opened:
         each.close()
-        each.session.journal.close()
+        each.session.close()

@@ -798,8 +798,11 @@ class View {
     this.showList("Second look", [message], rows);
   }
 
-  on_compared({ agreement = [], disagreements = [], own = [] }) {
-    this.showList("Agreement", [...agreement, ...own].map(describe), disagreements);
+  on_compared({ own = [], others = [] }) {
+    const lines = [...own.map((each) => `with yourself: ${describe(each)}`),
+      ...others.flatMap(({ labeler, agreement }) =>
+        agreement.map((each) => `with ${labeler}: ${describe(each)}`))];
+    this.showList("Agreement", lines, others.flatMap((each) => each.disagreements));
   }
 
   showList(title, messages, items) {
