@@ -508,7 +508,7 @@ class MorphologyClassifier:
 
         Returns
         -------
-        `~astromorph.labeling.widget.LabelWidget` or `~astropy.table.Table`
+        widget or `~astropy.table.Table`
             In a notebook the view, whose ``conversation`` should be closed in the end. Elsewhere
             the labels, which `adapt` takes; leave out those in the column ``sealed`` to test with.
 
