@@ -13,6 +13,7 @@ from PIL import Image
 
 from astromorph.datasets import load_sample
 from astromorph.labeling.galaxies import SIDE, LabelGalaxies, one_line
+from astromorph.services import LocalFolder
 
 
 def _pixels(picture):
@@ -144,6 +145,23 @@ def test_positions_share_one_download_with_the_network(tmp_path, classifier):
     (shown, _), = galaxies._items
     assert request == shown
     assert request.width == pytest.approx(1.5 * classifier.frame_r90 * 5)
+
+
+@pytest.mark.parametrize("stretch", ["linear", "asinh"])
+def test_pictures_of_positions_come_from_the_services(tmp_path, classifier, stretch):
+    Image.fromarray(np.fromfunction(
+        lambda y, x: 250 * np.exp(-np.hypot(x - 59.5, y - 59.5) / 12), (120, 120)).astype(
+            np.uint8)).save(tmp_path / "a.png")
+    places = Table({"name": ["a", "b"], "ra": [180.0, 190.0], "dec": [30.0, 31.0],
+                    "petroR90_r": [4.0, 4.0] * u.arcsec})
+    service = LocalFolder(tmp_path, pattern="{name}.png", width=60 * u.arcsec)
+    galaxies = LabelGalaxies(places, classifier.model, ids="name", services=[service], cache=False)
+    meta = galaxies.picture(0, stretch)[1]
+    assert meta["scale"] * meta["width"] == pytest.approx(
+        min(1.5 * classifier.frame_r90 * 4, 60), rel=0.02)
+    assert "north" not in meta and galaxies.names == ["a", "b"]  # of a picture nobody knows it
+    assert "problem" in galaxies.picture(1, stretch)[1]
+    galaxies.close()
 
 
 def test_a_mosaic_is_cut_at_positions(tmp_path):

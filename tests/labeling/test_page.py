@@ -256,7 +256,7 @@ def test_mouse_and_touch_answer_too(browser, talk):
     tab = context.new_page()
     with PageServer(conversation := talk()) as server:
         tab.goto(server.address)
-        for row, key in enumerate("SB?"):
+        for key in "SB?":
             tab.wait_for_selector('.am-root:not([data-row=""])')
             tab.tap(f".am-answer[data-key='{key}']")
         tab.tap("button[aria-label^='Take the last']")
