@@ -132,6 +132,11 @@ class SeenGalaxies:
             return np.zeros(len(self), bool)
         return np.isfinite(self._seen).all(axis=1)
 
+    def place(self, question):
+        """Place of a question among those of the network, None for others."""
+        keys = self.model.card.keys
+        return keys.index(question.key) if question.key in keys else None
+
     def of(self, rows):
         """Give what was seen of galaxies.
 
@@ -146,5 +151,7 @@ class SeenGalaxies:
             Answers of the network.
         features : `~numpy.ndarray`, shape (rows, features)
         """
+        if self._seen is None:
+            return np.empty((0, len(self.model.questions))), np.empty((0, 0))
         seen = self._seen[rows].astype(np.float32)
         return tuple(np.split(seen, [len(self.model.questions)], axis=1))
