@@ -141,10 +141,10 @@ def _percent(part):
     return f"{100 * part:.1f} %"
 
 
-def _law(numbers, errors):
+def _law(name, numbers, errors):
     """Exponent and logarithm of the factor of errors = factor * numbers**exponent."""
     # Half an error among the galaxies keeps a perfect point finite.
-    mean = errors.mean(axis=1) + (0.5 / errors.shape[1] if errors.max() <= 1 else 0) + 1e-12
+    mean = errors.mean(axis=1) + (0.5 / errors.shape[1] if name == "accuracy" else 1e-12)
     return np.polyfit(np.log(numbers), np.log(mean), 1)
 
 
@@ -154,7 +154,7 @@ def _at(name, law, n):
 
 
 def _gain(name, numbers, errors, now=None):
-    law, now = _law(numbers, errors), now or numbers[-1]
+    law, now = _law(name, numbers, errors), now or numbers[-1]
     before, after = _at(name, law, now), _at(name, law, now + MORE)
     return 1 - after / before if name == "rms" else before - after
 
