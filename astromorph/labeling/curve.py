@@ -39,7 +39,7 @@ def score_sealed(question, labels, answers):
     if question.kind == "number":
         off = (answers[:, 0] - labels)**2
         draws = np.array([_rms(each) for each in _drawn(off[None])])
-        return {"rms": _listed(_rms(off), central_interval(draws, LEVEL) if len(off) else (0, 0))}
+        return {"rms": _listed(_rms(off), central_interval(draws, LEVEL))}
     right = _is_right(question, labels, answers)
     scores = {"accuracy": _fraction(right)}
     if question.kind == "yes_no":

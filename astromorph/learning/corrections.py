@@ -16,12 +16,14 @@ from astromorph.running.streaming import one_blas_thread
 __all__ = ["Correction", "correct_left_out", "fit_correction"]
 
 _CLIP = 1e-4
-_AXES, _MOST = 30, 5000  # directions, and galaxies that tell them
+# Directions; galaxies to a direction, at least; galaxies that tell them, at most.
+_AXES, _PER_AXIS, _MOST = 30, 5, 5000
 _STEPS = 30
 # How far slope and intercept are expected to be from 1 and 0 (variance).
 _LINE = 0.3
 # Standard errors that a farther correction must be better by.
-_CLEARLY = 0.5
+_CLEARLY = 1.0
+_DEALS = 4  # whose losses are averaged: one may be lucky
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,25 +118,32 @@ def correct_left_out(features, present, labels, *, seed=0):
 
 def _axes(features):
     step = max(len(features) // _MOST, 1)
-    return principal_axes(np.asarray(features[::step], float), _AXES)
+    return principal_axes(np.asarray(features[::step], float),
+                          max(min(_AXES, len(features) // _PER_AXIS), 1))
 
 
 def _choose(features, present, labels, seed):
     """How far to go, and the answers of fits of that kind to galaxies left out of them."""
-    folds = deal(labels, FOLDS, seed)
+    deals = [deal(labels, FOLDS, (seed, k)) for k in range(_DEALS)]
     tried = []
     for strength in (None, 0, *STRENGTHS):  # the farther the later
-        answers = np.empty((len(labels), 1))
-        for fold in range(FOLDS):
-            out = folds == fold
-            fitted = _fit(features[~out], present[~out], labels[~out], strength)
-            answers[out] = fitted.answer(features[out], present[out])
-        tried.append((_losses(labels, answers[:, 0]), strength, answers))
+        answers = [_left_out(features, present, labels, strength, folds) for folds in deals]
+        losses = np.mean([_losses(labels, each[:, 0]) for each in answers], axis=0)
+        tried.append((losses, strength, np.mean(answers, axis=0)))
     best = min((losses for losses, *_ in tried), key=np.mean)
     for losses, strength, answers in tried:
         worse = losses - best
         if worse.mean() <= _CLEARLY * worse.std() / len(labels)**0.5:
             return strength, answers
+
+
+def _left_out(features, present, labels, strength, folds):
+    answers = np.empty((len(labels), 1))
+    for fold in range(FOLDS):
+        out = folds == fold
+        fitted = _fit(features[~out], present[~out], labels[~out], strength)
+        answers[out] = fitted.answer(features[out], present[out])
+    return answers
 
 
 def _losses(labels, p):
