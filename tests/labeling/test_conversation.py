@@ -68,8 +68,8 @@ def _talk(tmp_path, names=None, questions=QUESTIONS, **options):
 
 def test_state_says_all_that_the_page_needs(talk):
     state = talk("ready")
-    assert set(state) == {"type", "title", "labeler", "questions", "keys", "number", "total",
-                          "queue", "done", "progress", "learning", "can"}
+    assert set(state) == {"type", "session", "title", "labeler", "questions", "keys", "number",
+                          "total", "queue", "done", "progress", "learning", "can"}
     assert [each["key"] for each in state["keys"]] == ["S", "E", "B", "D", "?", "X"]
     assert state["total"] == 60 and len(state["queue"]) == AHEAD and state["done"] == []
     assert state["number"] is None and state["learning"] is None
@@ -235,7 +235,7 @@ def test_an_answer_that_is_not_written_is_said_to_be(talk, monkeypatch):
 
     monkeypatch.setattr("os.fsync", refuse)
     assert talk("answer", id="a", row=1, key="S") == {
-        "type": "error", "id": "a", "message": "the disk is full"}
+        "type": "error", "id": "a", "message": "the disk is full", "refused": False}
     monkeypatch.undo()
     assert talk("answer", id="a", row=1, key="S")["n"] == 2
 
