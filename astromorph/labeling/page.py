@@ -169,7 +169,7 @@ class PageServer:
         except Exception as error:  # the page goes on, and its answers are kept there
             _log.exception("a message of the page")
             return [({"type": "error", "message": f"astromorph: {error}",
-                      "id": message.get("id")}, None)]
+                      "refused": False, "id": message.get("id")}, None)]
 
     def _push(self, message, data=None):
         """Send what the page did not ask for; from any thread."""
