@@ -260,7 +260,7 @@ def test_mouse_and_touch_answer_too(browser, talk):
             tab.wait_for_selector('.am-root:not([data-row=""])')
             tab.tap(f".am-answer[data-key='{key}']")
         tab.tap("button[aria-label^='Take the last']")
-        tab.wait_for_function("document.querySelector('.am-count').textContent == '2 of 40'")
+        tab.wait_for_selector(".am-count >> text='2 of 40'")
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
     assert [key for _, key in answers(conversation)] == ["S", "B", "?", "undo"]

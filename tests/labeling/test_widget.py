@@ -20,6 +20,8 @@ from astromorph.questions import QUESTIONS  # noqa: E402
 # Keys of this page that command a notebook, too: b adds a cell, x cuts it, d d deletes it, z takes
 # that back, l shows line numbers, i i interrupts the kernel, h shows help, s saves, e and 1 edit.
 KEYS = "SBXDDEZZBL?IISXDDZ"
+# And those that are only a notebook's: add cells, paste, turn one into text, select, edit.
+OTHERS = ["a", "a", "c", "v", "m", "k", "j", "Enter", "ArrowUp", "ArrowDown", "Shift+Enter", "o"]
 ROOTS = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 CELL = """
 from loopback.labeling import DrawnGalaxies
@@ -121,11 +123,14 @@ def test_no_key_reaches_the_notebook_and_the_journal_is_that_of_the_page(
     cells = tab.locator(".jp-Notebook .jp-Cell").count()
     tab.click(".am-sky")
     press_all(page)
+    for key in OTHERS:
+        tab.keyboard.press(key)
+    tab.wait_for_timeout(500)
     journal = tmp_path / "labels.journal"
     page.wait(lambda: len(journal.read_text().splitlines()) == 1 + len(said(KEYS)))
     assert tab.locator(".jp-Notebook .jp-Cell").count() == cells
     assert "2 + 2" in tab.text_content(".jp-Notebook .jp-Cell >> nth=1")
-    assert tab.locator(".jp-Dialog").count() == 0
+    assert tab.locator(".jp-Dialog, .jp-MarkdownCell").count() == 0
     assert tab.evaluate("document.activeElement.className") == "am-root"
     mine = [json.loads(line) for line in journal.read_text().splitlines()[1:]]
     assert [(each["kind"], each["row"], each.get("key")) for each in mine] == by_page(
