@@ -89,7 +89,7 @@ class PageServer:
             _Guard(self._application()), ws="websockets-sansio", ws_max_size=_LONGEST,
             log_config=None, access_log=False, lifespan="off", server_header=False,
             timeout_graceful_shutdown=2))
-        conversation.on_push(self._push)
+        self._forget = conversation.on_push(self._push)
 
     def __enter__(self):
         self._thread = threading.Thread(target=self.run, daemon=True)
@@ -104,6 +104,7 @@ class PageServer:
         try:
             self._server.run(sockets=[self._socket])
         finally:
+            self._forget()
             self._socket.close()
             self._answering.shutdown()
             self._drawing.shutdown(cancel_futures=True)
@@ -168,7 +169,7 @@ class PageServer:
         except Exception as error:  # the page goes on, and its answers are kept there
             _log.exception("a message of the page")
             return [({"type": "error", "message": f"astromorph: {error}",
-                      "id": message.get("id")}, None)]
+                      "refused": False, "id": message.get("id")}, None)]
 
     def _push(self, message, data=None):
         """Send what the page did not ask for; from any thread."""

@@ -128,7 +128,7 @@ def test_answers_outlive_a_server(page, talk, tmp_path):
     with PageServer(conversation := talk(), keep=keep) as server:
         rows = page.open(server.address).press("S", "E")
         page.wait(lambda: len(answers(conversation)) == 2)
-    conversation.session.close()
+    conversation.close()
     page.tab.wait_for_selector("text=Connection lost")
     rows += page.press(*"BDX?S")
     page.tab.keyboard.press("z")
@@ -158,7 +158,7 @@ def test_an_answer_whose_receipt_is_lost_is_written_once(page, talk, tmp_path):
         page.wait(lambda: len(answers(conversation)) == 3)
         page.tab.reload()  # the page forgets all but what waits for a receipt
         page.wait(lambda: page.tab.locator(".am-strip li").count() == 3)
-    conversation.session.close()
+    conversation.close()
     with PageServer(conversation := talk(), keep=keep) as server:
         rows += page.open(server.address).press("D")
         page.wait(lambda: len(answers(conversation)) == 4)
@@ -260,7 +260,7 @@ def test_mouse_and_touch_answer_too(browser, talk):
             tab.wait_for_selector('.am-root:not([data-row=""])')
             tab.tap(f".am-answer[data-key='{key}']")
         tab.tap("button[aria-label^='Take the last']")
-        tab.wait_for_function("document.querySelector('.am-count').textContent == '2 of 40'")
+        tab.wait_for_selector(".am-count >> text='2 of 40'")
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
     assert [key for _, key in answers(conversation)] == ["S", "B", "?", "undo"]

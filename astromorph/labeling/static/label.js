@@ -149,6 +149,10 @@ class Outbox {
     const undone = new Set(this.waiting.map((each) => each.of));
     return this.waiting.filter((each) => each.type === "answer" && !undone.has(each.id));
   }
+
+  undos() {
+    return this.waiting.filter((each) => each.type === "undo");
+  }
 }
 
 // ---------------------------------------------------------------- the list of galaxies
@@ -196,13 +200,16 @@ class Course {
     return entry;
   }
 
-  /** Take a new order, without what is on its way; what is looked at, and what comes next, stays. */
-  merge(queue, onTheWay) {
-    const away = onTheWay.map((each) => each.row);
-    const rest = queue.filter(({ row }) => !takeOut(away, (each) => each === row));
-    const near = this.queue.slice(0, Math.max(STEADY, this.at + 1)).filter((item, place) => {
+  /**
+   * Take a new order, as it was before what is on its way: rows answered, and rows taken back.
+   * What is looked at, and what comes next, stays.
+   */
+  merge(queue, away, back) {
+    const rest = queue.filter(({ row }) => !away.includes(row));
+    const steady = Math.max(STEADY, this.at + 1 + back.length);
+    const near = this.queue.slice(0, steady).filter((item, place) => {
       const found = takeOut(rest, (each) => each.row === item.row);
-      return found || place === Math.max(this.at, 0);
+      return found || place === Math.max(this.at, 0) || back.includes(item.row);
     });
     this.queue = [...near, ...rest];
   }
@@ -488,7 +495,7 @@ class View {
     const counts = -this.counts(entry);
     this.count += counts;
     this.show();
-    this.outbox.add({ type: "undo", id: newId(), of: entry.id }, counts);
+    this.outbox.add({ type: "undo", id: newId(), of: entry.id, row: entry.row }, counts);
     this.live.textContent = `Taken back: ${this.words(entry)}. ${this.visible()}`;
   }
 
@@ -749,7 +756,10 @@ class View {
   }
 
   take({ queue, progress }) {
-    if (queue) this.course.merge(queue, this.outbox.answers());
+    if (queue) {
+      const rows = (list) => list.map((each) => each.row);
+      this.course.merge(queue, rows(this.outbox.answers()), rows(this.outbox.undos()));
+    }
     if (progress) {
       this.total = progress.total;
       this.count = progress.answered + this.outbox.count();
