@@ -13,6 +13,8 @@ from astromorph.errors import wrong
 from astromorph.labeling.journal import Journal
 from astromorph.labeling.keys import CANNOT_TELL, NO_GALAXY, answer_keys, as_number
 from astromorph.learning.labels import without_answers
+from astromorph.learning.votes import plain_name
+from astromorph.questions import DIALECTS
 
 __all__ = ["LabelSession", "standing"]
 
@@ -309,7 +311,7 @@ class LabelSession:
             entries = [entry for row, entry in sorted(self._answers.items())
                        if sealed is None or sealed == (row in self.sealed)]
         rows = [entry["row"] for entry in entries]
-        table = without_answers(self.galaxies.table, self.questions)[rows]
+        table = _without_labels(self.galaxies.table, self.questions)[rows]
         for question in self.questions:
             table[question.key] = np.array(
                 [entry["answers"].get(question.key, np.nan) for entry in entries], float)
@@ -348,6 +350,14 @@ def standing(entries):
             gone.add(entry["of"])
         stand.append(entry)
     return stand[::-1]
+
+
+def _without_labels(table, questions):
+    """A table without votes, labels and answers of others, which would be taken for these."""
+    others = {plain_name(name) for each in questions for dialect in DIALECTS
+              for name in (*each.label_columns, *each.vote_columns(dialect))}
+    table = without_answers(table, questions)
+    return table[[name for name in table.colnames if plain_name(name) not in others]]
 
 
 def _check_start(start, told, labeler, path):
