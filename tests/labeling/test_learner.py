@@ -1,4 +1,4 @@
-"""A classifier learns beside the person who labels: what it states, what comes next, what it saves."""
+"""A classifier learns beside the person who labels: what it states, suggests and saves."""
 import json
 import threading
 from types import SimpleNamespace
