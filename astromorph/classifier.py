@@ -9,7 +9,6 @@ from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels
 from astromorph.model import TrainedModel
 from astromorph.model.calibration import METHODS
-from astromorph.progress import in_notebook
 from astromorph.scores import score_answers
 from astromorph.surveys import get_survey
 
@@ -509,7 +508,7 @@ class MorphologyClassifier:
 
         Returns
         -------
-        `~astromorph.labeling.widget.LabelWidget` or `~astropy.table.Table`
+        widget or `~astropy.table.Table`
             In a notebook the view, whose ``conversation`` should be closed in the end. Elsewhere
             the labels, which `adapt` takes; leave out those in the column ``sealed`` to test with.
 
@@ -523,22 +522,11 @@ class MorphologyClassifier:
             If the journal is in use by another process, or cannot be written.
         """
         check_options(options, self.label)
-        if in_notebook():
-            from astromorph.labeling.widget import LabelWidget as show
-        else:
-            from astromorph.labeling.page import serve
-        from astromorph.labeling.opening import open_conversation
+        from astromorph.labeling.opening import label
 
-        conversation = open_conversation(
-            self, data, output, questions=questions, labeler=labeler, seed=seed, learn=learn,
-            compare=compare, overwrite=overwrite, **options)
-        if in_notebook():
-            return show(conversation)
-        try:
-            serve(conversation, port=port, browser=browser)
-        finally:
-            conversation.close()
-        return conversation.session.labels()
+        return label(self, data, output, questions=questions, labeler=labeler, seed=seed,
+                     learn=learn, compare=compare, overwrite=overwrite, port=port, browser=browser,
+                     **options)
 
     @keeps_result
     def calibrate(self, data, labels=None, *, key=None, method="platt", survey=None,

@@ -16,8 +16,8 @@ astromorph label cutouts/ --questions ring.toml --labeler Ann -o rings.csv
 
 def add_parser(commands):
     """Add the command."""
-    parser = add_command(commands, "label", run, "Label galaxies in the browser, one key each, while "
-                         "a classifier learns from them.", _EXAMPLES)
+    parser = add_command(commands, "label", run, "Label galaxies in the browser, one key each, "
+                         "while a classifier learns from them.", _EXAMPLES)
     add_network(parser)
     add_galaxies(parser, batches=False)
     add = parser.add_argument_group("labels").add_argument

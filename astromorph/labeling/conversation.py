@@ -16,7 +16,7 @@ Messages are dictionaries that JSON can hold, with a ``type``. From the page::
 
 From Python, of which "learning" also comes unasked::
 
-    state {title, labeler, questions: [{key, title, kind}], keys: [{key, title}],
+    state {session, title, labeler, questions: [{key, title, kind}], keys: [{key, title}],
            number: {title, unit, limits} | null, total, queue: [{row, name}],
            done: [{id, row, name, key, value}], progress: {answered, total, keys: {key: count}},
            learning | null, can: {teach, save, suspects, compare}}
@@ -31,7 +31,8 @@ From Python, of which "learning" also comes unasked::
     compared {own: [score], others: [{labeler, agreement: [score], disagreements: [
               {row, name, first, second}]}]}, a score being {question, n, agree, kappa, kappa_low,
               kappa_high}, null where there is none
-    error {message, id?}                     with the id of an answer that was not written
+    error {message, refused, id?}            with the id of an answer that was not written; the page
+                                             sends it again unless it was refused
 
 A row is a number that the page gives back as it is. Nothing tells which galaxies are sealed.
 An "error" without an id is about something else than an answer, which then is written.
@@ -42,7 +43,7 @@ from threading import RLock
 
 import numpy as np
 
-from astromorph.errors import wrong
+from astromorph.errors import ImageError, wrong
 from astromorph.labeling.galaxies import STRETCHES, one_line
 
 __all__ = ["AHEAD", "Conversation"]
@@ -142,19 +143,20 @@ class Conversation:
                 raise wrong("type", f"one of {', '.join(known)}", f"{kind!r:.40}")
             return known[kind](message)
         except KeyError as error:
-            reason = f"the message has no {error}"
-        except (OSError, ValueError, TypeError) as error:
-            reason = one_line(error)
+            reason, refused = f"the message has no {error}", True
+        except (OSError, ValueError, TypeError, RuntimeError, ImageError) as error:
+            reason, refused = one_line(error), not isinstance(error, OSError)
         told = message.get("id") if isinstance(message, dict) else None
-        return [({"type": "error", "message": reason}
+        return [({"type": "error", "message": reason, "refused": refused}
                  | ({"id": told} if isinstance(told, str) else {}), None)]
 
     def _ready(self, message):
-        session = self.session
+        session, start = self.session, self.session.journal.entries[0]
         number = [{"title": one_line(each.positive), "unit": each.unit,
                    "limits": each.limits and list(each.limits)}
                   for each in session.questions if each.kind == "number"]
-        return _one("state", title=one_line(self._title), labeler=one_line(session.labeler),
+        return _one("state", session=f"{start['galaxies']} {start['time']}",
+                    title=one_line(self._title), labeler=one_line(session.labeler),
                     questions=[{"key": each.key, "title": one_line(each.positive),
                                 "kind": each.kind} for each in session.questions],
                     keys=[{"key": each.key, "title": one_line(each.title)}
@@ -204,16 +206,18 @@ class Conversation:
         return reply + self._changed()
 
     def _changed(self):
-        """Have the learner know of an answer, and write the table once in a while."""
-        if self.learner is not None:
-            self.learner.labels_changed()
-        if self._save is None or len(self.session.journal.entries) % _SAVED_EACH:
-            return []
+        """Have the learner know of an answer, and write the table once in a while.
+
+        The answer is on the disk: what goes wrong here is told apart from it.
+        """
         try:
-            self._save()
-        except (OSError, ValueError) as error:
+            if self.learner is not None:
+                self.learner.labels_changed()
+            if self._save is not None and len(self.session.journal.entries) % _SAVED_EACH == 0:
+                self._save()
+        except Exception as error:
             return _one("error", message=f"All answers are in {one_line(self.session.journal.path)}"
-                                         f", but the table is not written: {one_line(error)}")
+                                         f", but {one_line(error) or type(error).__name__}")
         return []
 
     def _want(self, message):

@@ -7,9 +7,10 @@ from astromorph.labeling.conversation import Conversation
 from astromorph.labeling.galaxies import LabelGalaxies
 from astromorph.labeling.journal import read_journal
 from astromorph.labeling.session import LabelSession
+from astromorph.progress import in_notebook
 from astromorph.tables import check_columns, check_destination, write_table
 
-__all__ = ["LabelTable", "journal_of", "open_conversation"]
+__all__ = ["Comparison", "LabelTable", "journal_of", "label", "open_conversation"]
 
 _open = {}  # what this process labels: in a notebook, a cell that runs again takes it over
 
@@ -61,6 +62,34 @@ def _learner(classifier, session):
     from astromorph.labeling.learner import Learner  # loads the networks
 
     return Learner(classifier, session)
+
+
+def label(classifier, data, output, *, port=None, browser=True, **options):
+    """Show galaxies to label: in a notebook there, else on a page until Ctrl-C ends it.
+
+    Parameters
+    ----------
+    classifier, data, output, port, browser, **options
+        See `~astromorph.MorphologyClassifier.label`.
+
+    Returns
+    -------
+    `~astromorph.labeling.widget.LabelWidget` or `~astropy.table.Table`
+        See `~astromorph.MorphologyClassifier.label`.
+    """
+    if in_notebook():
+        from astromorph.labeling.widget import LabelWidget  # says what is missing, if it is
+
+        return LabelWidget(open_conversation(classifier, data, output, **options))
+    from astromorph.labeling.page import serve
+
+    conversation = open_conversation(classifier, data, output, **options)
+    try:
+        serve(conversation, port=port, browser=browser,
+              keep=f"{conversation.session.journal.path}.page")
+    finally:
+        conversation.close()
+    return conversation.session.labels()
 
 
 def journal_of(path):
