@@ -508,7 +508,7 @@ class MorphologyClassifier:
 
         Returns
         -------
-        `~astromorph.labeling.widget.LabelWidget` or `~astropy.table.Table`
+        widget or `~astropy.table.Table`
             In a notebook the view, whose ``conversation`` should be closed in the end. Elsewhere
             the labels, which `adapt` takes; leave out those in the column ``sealed`` to test with.
 
@@ -696,6 +696,49 @@ class MorphologyClassifier:
             train=train, epochs=epochs, validation_fraction=validation_fraction, folds=folds,
             seed=seed, aligned=align, learning_curve=learning_curve, threads=threads,
             progress=progress))
+
+    @keeps_result
+    def suspects(self, data, labels=None, *, questions=None, key=None, share=0.08, seed=0,
+                 batch_size=128, threads=None, progress=None, **options):
+        """Find labels that may be wrong, to look at again; none is changed.
+
+        A fifth of the labels after the other is compared with answers that the other four fifths
+        taught: heads on what the network sees, which for its own questions begin with its own
+        answers. Where weights have learned from these very labels, they know them: take weights
+        that have not.
+
+        Parameters
+        ----------
+        data, labels, questions, key
+            As for `adapt`.
+        share : float
+            Largest part of the labels of each question to list, the most suspect ones.
+        seed : int
+            Same seed, same table.
+        batch_size, threads, progress, **options
+            As for `classify`.
+
+        Returns
+        -------
+        `~astropy.table.Table`
+            A row a suspect label, the most suspect first: ``row`` in ``data``, ``name`` of the
+            galaxy, ``question``, ``label``; ``P``, how probable the answers make the label; and
+            ``suspicion``, how much more probable they make another answer. For numbers ``P`` is how
+            often a right label would be as far off, and ``suspicion`` is 1 - P of those that are
+            more than two standard errors off. Labels that are not contradicted are not listed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described.
+        """
+        from astromorph.learning.suspects import suspects
+
+        check_options(options, self.suspects)
+        data, asked = as_galaxies(data), self.model.questions if questions is None else questions
+        return suspects(self.model, open_source(self.model, data, **options),
+                        read_labels(data, labels, asked, key=key), asked, share=share, seed=seed,
+                        batch_size=batch_size, threads=threads, progress=progress)
 
     @property
     def report(self):

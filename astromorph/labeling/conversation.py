@@ -43,7 +43,7 @@ from threading import RLock
 
 import numpy as np
 
-from astromorph.errors import wrong
+from astromorph.errors import ImageError, wrong
 from astromorph.labeling.galaxies import STRETCHES, one_line
 
 __all__ = ["AHEAD", "Conversation"]
@@ -144,7 +144,7 @@ class Conversation:
             return known[kind](message)
         except KeyError as error:
             reason, refused = f"the message has no {error}", True
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RuntimeError, ImageError) as error:
             reason, refused = one_line(error), not isinstance(error, OSError)
         told = message.get("id") if isinstance(message, dict) else None
         return [({"type": "error", "message": reason, "refused": refused}
@@ -206,16 +206,18 @@ class Conversation:
         return reply + self._changed()
 
     def _changed(self):
-        """Have the learner know of an answer, and write the table once in a while."""
-        if self.learner is not None:
-            self.learner.labels_changed()
-        if self._save is None or len(self.session.journal.entries) % _SAVED_EACH:
-            return []
+        """Have the learner know of an answer, and write the table once in a while.
+
+        The answer is on the disk: what goes wrong here is told apart from it.
+        """
         try:
-            self._save()
-        except (OSError, ValueError) as error:
+            if self.learner is not None:
+                self.learner.labels_changed()
+            if self._save is not None and len(self.session.journal.entries) % _SAVED_EACH == 0:
+                self._save()
+        except Exception as error:
             return _one("error", message=f"All answers are in {one_line(self.session.journal.path)}"
-                                         f", but the table is not written: {one_line(error)}")
+                                         f", but {one_line(error) or type(error).__name__}")
         return []
 
     def _want(self, message):

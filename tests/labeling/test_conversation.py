@@ -240,11 +240,21 @@ def test_an_answer_that_is_not_written_is_said_to_be(talk, monkeypatch):
     assert talk("answer", id="a", row=1, key="S")["n"] == 2
 
 
+def test_a_learner_that_fails_takes_no_answer_back(tmp_path):
+    learner = Learner()
+    learner.labels_changed = lambda: 1 / 0
+    for talk in _talk(tmp_path, learner=learner):
+        (written, _), (error, _) = talk.conversation.receive(
+            {"type": "answer", "id": "a", "row": 1, "key": "S"})
+        assert written["type"] == "written" and "id" not in error
+
+
 def test_after_the_end_nothing_is_written(tmp_path):
     for talk in _talk(tmp_path):
         talk.conversation.close()
         talk.conversation.close()
         assert "is closed" in talk("answer", id="a", row=1, key="S")["message"]
+        assert talk("want", rows=[1])["type"] == "error"
     assert len(read_journal(tmp_path / "j")) == 1
 
 
