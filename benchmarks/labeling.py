@@ -30,6 +30,7 @@ PACE = 0.2  # seconds between two keys: five a second, more than anybody's
 SHOWN = '.am-root[data-row]:not([data-row=""])'
 WATCH = """
 window.took = [];
+window.late = 0;
 window.addEventListener("keydown", (event) => {
     const root = document.querySelector(".am-root"), before = root.dataset.row;
     const look = () => {
@@ -39,6 +40,7 @@ window.addEventListener("keydown", (event) => {
         port2.postMessage(0);
     };
     requestAnimationFrame(look);
+    setTimeout(() => { window.late += root.dataset.row === ""; });
 }, true);
 """
 
@@ -80,20 +82,10 @@ def delayed(address, seconds):
     loop, ready = asyncio.new_event_loop(), threading.Event()
 
     async def copy(reader, writer):
-        passing = asyncio.Queue()
-
-        async def send():
-            while True:
-                due, data = await passing.get()
-                await asyncio.sleep(max(0, due - loop.time()))
-                writer.write(data) if data else writer.close()
-
-        task = asyncio.create_task(send())
+        """Take what comes at once, and give it on when it is due."""
         while data := await reader.read(1 << 16):
-            passing.put_nowait((loop.time() + seconds, data))
-        passing.put_nowait((loop.time() + seconds, b""))
-        await asyncio.sleep(2 * seconds)
-        task.cancel()
+            loop.call_later(seconds, writer.write, data)
+        loop.call_later(seconds, writer.close)
 
     async def meet(reader, writer):
         to_reader, to_writer = await asyncio.open_connection("127.0.0.1", port)
@@ -109,7 +101,6 @@ def delayed(address, seconds):
     asyncio.run_coroutine_threadsafe(proxy(), loop)
     ready.wait()
     yield address.replace(str(port), str(ready.port))
-    loop.call_soon_threadsafe(loop.stop)
 
 
 @contextmanager
@@ -179,13 +170,14 @@ def quickness(browser, files, seconds, n):
     with serving(files) as (address, _, journal), delayed(address, seconds) as address:
         with opened(browser, address) as tab:
             label(tab, n, PACE)
-            took = tab.evaluate("window.took")
+            took, late = tab.evaluate("[window.took, window.late]")
             total = label(tab, n)
             complete = written(journal, 2 * n)
     name = f"{1000 * seconds:.0f} ms each way added" if seconds else "no latency added"
     middle, most = np.percentile(took, [50, 95])
     yield [f"key to next picture, {name}: median", f"{middle:.0f} ms"]
     yield [f"key to next picture, {name}: 95th percentile", f"{most:.0f} ms"]
+    yield [f"pictures that were not there when they should be shown, {name}", f"{late} of {n}"]
     yield [f"{n} scripted labels, each once its picture is there, {name}", f"{total:.0f} s"]
     yield [f"all {2 * n} in the journal, once each", "yes" if complete else "no"]
 

@@ -305,7 +305,7 @@ class View {
   constructor(model, root) {
     Object.assign(this, { model, root, keys: [], total: 0, typed: "", session: null,
       stretch: "linear", zoom: 0, invert: false, pan: [0, 0], shownAt: 0, drawn: null, times: [],
-      connected: true, ready: false, count: 0 });
+      connected: true, ready: false, count: 0, works: [] });
     const send = (message) => model.send(message);
     this.course = new Course();
     this.outbox = new Outbox(send);
@@ -403,8 +403,10 @@ class View {
     });
     this.sizes = new ResizeObserver(() => {
       this.root.classList.toggle("am-narrow", this.root.clientWidth < 760);
+      this.measure();
       this.paint();
     });
+    this.measure();
     this.sizes.observe(this.root);
     this.sizes.observe(this.canvas.parentElement);
   }
@@ -476,18 +478,31 @@ class View {
     const entry = { id: message.id, row: visit.row, name: visit.name, ...given };
     const words = this.words(entry);
     this.course.answer(entry);
-    if (entry.before) this.unlist(entry.before.id);
-    this.enlist(entry, picture.image);
     const counts = this.counts(entry);
     this.count += counts;
-    this.time(ms);
     this.show();
     this.outbox.add(message, counts);
     this.flash(given.key);
-    this.live.textContent = `${words}. ${this.visible()}`;
+    this.later(() => {
+      if (entry.before) this.unlist(entry.before.id);
+      this.enlist(entry, picture.image);
+      this.time(ms);
+      this.live.textContent = `${words}. ${this.visible()}`;
+    });
+  }
+
+  /** Do what is around the picture once that is on the screen, in the order of the keys. */
+  later(work) {
+    this.works.push(work);
+    if (this.works.length === 1) requestAnimationFrame(() => setTimeout(() => this.catchUp()));
+  }
+
+  catchUp() {
+    for (const work of this.works.splice(0)) work();
   }
 
   undo() {
+    this.catchUp();
     const entry = this.course.undo();
     if (!entry) return this.say("There is no answer to take back.");
     this.unlist(entry.id);
@@ -579,11 +594,15 @@ class View {
       ...near.slice(0, 2).map(({ row }) => [row, other])]);
   }
 
+  /** The size of the picture: asked for when it changes, for it makes the browser lay out all. */
+  measure() {
+    const { width, height } = this.canvas.parentElement.getBoundingClientRect();
+    this.sharp = window.devicePixelRatio || 1;
+    this.size = Math.max(1, Math.round(Math.min(width, height) * this.sharp));
+  }
+
   paint() {
-    const { drawn, canvas } = this;
-    const box = canvas.parentElement.getBoundingClientRect();
-    const sharp = window.devicePixelRatio || 1;
-    const size = Math.max(1, Math.round(Math.min(box.width, box.height) * sharp));
+    const { drawn, canvas, size, sharp } = this;
     if (canvas.width !== size) canvas.width = canvas.height = size;
     const context = canvas.getContext("2d", { alpha: false });
     context.fillStyle = "black";
@@ -661,7 +680,8 @@ class View {
   enlist(entry, image) {
     const { key, value, name, id } = entry;
     const thumbnail = make("canvas", { width: "56", height: "56", "aria-hidden": "true" });
-    if (image) {
+    const isThere = image?.width > 0; // no longer, when keys come faster than pictures
+    if (isThere) {
       const factor = 56 / Math.max(image.width, image.height);
       const [width, height] = [image.width * factor, image.height * factor];
       thumbnail.getContext("2d").drawImage(image, (56 - width) / 2, (56 - height) / 2, width, height);
@@ -675,7 +695,7 @@ class View {
     this.strip.prepend(make("li", { "data-id": id },
       make("button", { type: "button", class: color(this.keys, key), title: `${name}: ${this.words(entry)}`,
         "aria-label": `${this.words(entry)}, ${name}: look again`, on: { click: look } },
-      image ? thumbnail : make("span", { class: "am-word", text: this.words(entry) }),
+      isThere ? thumbnail : make("span", { class: "am-word", text: this.words(entry) }),
       make("kbd", { text: value ?? key, "aria-hidden": "true" }))));
     while (this.strip.children.length > STRIP) this.strip.lastElementChild.remove();
   }
@@ -740,6 +760,7 @@ class View {
 
   /** What is answered: as Python has it, then what is on its way. */
   recover({ done }) {
+    this.catchUp();
     const names = new Map(this.course.done.map((each) => [each.row, each.name]));
     const undone = new Set(this.outbox.waiting.map((each) => each.of));
     const rows = new Map(done.filter((each) => !undone.has(each.id)).map((each) => [each.row, each]));
