@@ -2,6 +2,9 @@
 from pathlib import Path
 from threading import Lock
 
+import numpy as np
+from astropy.table import MaskedColumn
+
 from astromorph.labeling.agreement import compare_journals, own_agreement
 from astromorph.labeling.conversation import Conversation
 from astromorph.labeling.galaxies import LabelGalaxies
@@ -125,9 +128,18 @@ class LabelTable:
         """Write it, and return its path; before the first answer there is none to write."""
         with self._turn:
             table = self._session.labels()
+            for question in self._session.questions:
+                if question.kind != "number":
+                    table[question.key] = _whole(table[question.key])
             if len(table) or self._path.exists():
                 write_table(table, self._path, overwrite=True, format=self._format)
         return self._path
+
+
+def _whole(labels):
+    """Whole numbers, masked where there is no label: 1, 0 and an empty field in CSV."""
+    unknown = np.isnan(labels)
+    return MaskedColumn(np.where(unknown, 0, labels).astype(int), mask=unknown)
 
 
 class Comparison:
