@@ -2,14 +2,12 @@
 from pathlib import Path
 from threading import Lock
 
-import numpy as np
-from astropy.table import MaskedColumn
-
 from astromorph.labeling.agreement import compare_journals, own_agreement
 from astromorph.labeling.conversation import Conversation
 from astromorph.labeling.galaxies import LabelGalaxies
 from astromorph.labeling.journal import read_journal
 from astromorph.labeling.session import LabelSession
+from astromorph.labeling.tables import whole_numbers
 from astromorph.progress import in_notebook
 from astromorph.tables import check_columns, check_destination, write_table
 
@@ -127,19 +125,10 @@ class LabelTable:
     def __call__(self):
         """Write it, and return its path; before the first answer there is none to write."""
         with self._turn:
-            table = self._session.labels()
-            for question in self._session.questions:
-                if question.kind != "number":
-                    table[question.key] = _whole(table[question.key])
+            table = whole_numbers(self._session.labels(), self._session.questions)
             if len(table) or self._path.exists():
                 write_table(table, self._path, overwrite=True, format=self._format)
         return self._path
-
-
-def _whole(labels):
-    """Whole numbers, masked where there is no label: 1, 0 and an empty field in CSV."""
-    unknown = np.isnan(labels)
-    return MaskedColumn(np.where(unknown, 0, labels).astype(int), mask=unknown)
 
 
 class Comparison:
