@@ -6,15 +6,12 @@ from dataclasses import asdict
 from threading import RLock
 
 import numpy as np
-from astropy.table import Column
 
 from astromorph.arguments import check_number
 from astromorph.errors import wrong
 from astromorph.labeling.journal import Journal
-from astromorph.labeling.keys import CANNOT_TELL, NO_GALAXY, answer_keys, as_number
-from astromorph.learning.labels import without_answers
-from astromorph.learning.votes import plain_name
-from astromorph.questions import DIALECTS
+from astromorph.labeling.keys import answer_keys, as_number
+from astromorph.labeling.tables import label_table
 
 __all__ = ["LabelSession", "standing"]
 
@@ -310,17 +307,7 @@ class LabelSession:
         with self._turn:
             entries = [entry for row, entry in sorted(self._answers.items())
                        if sealed is None or sealed == (row in self.sealed)]
-        rows = [entry["row"] for entry in entries]
-        table = _without_labels(self.galaxies.table, self.questions)[rows]
-        for question in self.questions:
-            table[question.key] = np.array(
-                [entry["answers"].get(question.key, np.nan) for entry in entries], float)
-        for name, key in {"cannot_tell": CANNOT_TELL, "no_galaxy": NO_GALAXY}.items():
-            table[name] = np.array([entry["key"] == key for entry in entries], bool)
-        table["sealed"] = np.array([row in self.sealed for row in rows], bool)
-        table["labeler"] = Column([self.labeler] * len(rows), dtype=str)
-        table["time"] = Column([entry["time"] for entry in entries], dtype=str)
-        return table
+        return label_table(self.galaxies.table, self.questions, entries, self.sealed)
 
     def rows(self, *, sealed=None):
         """The rows of `labels`, in its order (list of int)."""
@@ -350,14 +337,6 @@ def standing(entries):
             gone.add(entry["of"])
         stand.append(entry)
     return stand[::-1]
-
-
-def _without_labels(table, questions):
-    """A table without votes, labels and answers of others, which would be taken for these."""
-    others = {plain_name(name) for each in questions for dialect in DIALECTS
-              for name in (*each.label_columns, *each.vote_columns(dialect))}
-    table = without_answers(table, questions)
-    return table[[name for name in table.colnames if plain_name(name) not in others]]
 
 
 def _check_start(start, told, labeler, path):
