@@ -1,6 +1,7 @@
 """A classifier learns beside the person who labels: what it states, suggests and saves."""
 import json
 import threading
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from astromorph.labeling.galaxies import LabelGalaxies
 from astromorph.labeling.learner import Learner, report_text
 from astromorph.labeling.seen import SeenGalaxies
 from astromorph.labeling.session import LabelSession
+from astromorph.learning.adapting import adapt
 from astromorph.questions import QUESTIONS
 
 RING = Question("ring")
@@ -177,8 +179,8 @@ def test_a_question_of_ones_own(begin, sample, tmp_path):
 
 @pytest.mark.slow
 def test_teach_adapts_and_scores_on_the_sealed_share(begin, sample, tmp_path, monkeypatch):
-    monkeypatch.setattr("astromorph.learning.adapting.Trainer.cross_validate",
-                        lambda self, *args: np.full(self.labels.shape, np.nan))  # slow
+    monkeypatch.setattr("astromorph.labeling.learner.adapt",
+                        partial(adapt, epochs=2, folds=0))  # in a minute
     learner, session = begin()
     for row in range(N):
         session.answer(row, key_of(sample[1][row]), id=f"{row}")
@@ -186,7 +188,7 @@ def test_teach_adapts_and_scores_on_the_sealed_share(begin, sample, tmp_path, mo
     assert learner.wait(600)
     state = learner.state()
     assert state["error"] == "" and state["taught"]["labels"] == N
-    assert "The adapted network" in state["message"] and "disk accuracy 0." in state["message"]
+    assert "The adapted network" in state["message"] and "disk accuracy" in state["message"]
     assert {each["key"] for each in state["taught"]["questions"]} == {"disk", "edge_on", "bar"}
     assert state["taught"]["questions"][0]["accuracy"] > 0.7
     adapted = learner.taught.card.adapted
