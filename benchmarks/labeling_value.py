@@ -1,13 +1,13 @@
-"""What labeling brings: suggested labels against random ones, the sealed share against a test set,
-and whether wrong labels are found.
+"""What labels bring: suggested ones against random ones; what the sealed share states; suspects.
 
-    python benchmarks/labeling_value.py --data DATA --work WORK --out docs [--adapt]
+    python benchmarks/labeling_value.py --data DATA --work WORK --out docs [--adapt SEEDS]
 
 A script answers as the labels say (``decals``, see transfer.py), in a real session and with the
-real learner, without a browser. SDSS weights are the start. The galaxies to label are those of the
-sets ``train`` and ``val``; those of ``test`` are never shown, and only measure. What the network
-sees of the galaxies is a file in WORK, so that a session takes seconds. With ``--adapt`` the whole
-network is adapted as well, which takes minutes a session; each result is a file in WORK.
+real learner, without a browser, from SDSS weights on. The galaxies to label are those of the sets
+``train`` and ``val``; those of ``test`` are never shown, and only measure. What the network sees of
+the galaxies is a file in WORK, so that a session takes seconds. Of each set, 5 % of the labels are
+flipped, and `suspects` looks for them. With ``--adapt`` the whole network is adapted as well, which
+takes minutes a session; each result is a file in WORK.
 """
 import argparse
 import tempfile
@@ -112,7 +112,7 @@ def run_session(classifier, seen, labels, n, seed):
                 learner.wait()
                 session.label(session.upcoming(1)[0])
             learner.stop()
-            if message := learner.state()["message"]:
+            if message := learner.state()["error"]:
                 raise RuntimeError(message)
             done = [entry for entry in session.done() if not entry.get("again")]
             return done, session.sealed

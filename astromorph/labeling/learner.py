@@ -14,7 +14,7 @@ from astromorph.arguments import check_count
 from astromorph.atomic import write_file
 from astromorph.labeling.curve import score_sealed
 from astromorph.labeling.galaxies import one_line
-from astromorph.labeling.lessons import Lessons, labels_of
+from astromorph.labeling.lessons import Lessons, as_point, labels_of
 from astromorph.labeling.seen import SeenGalaxies
 from astromorph.learning.adapting import adapt
 from astromorph.learning.reports import AdaptationReport
@@ -60,8 +60,9 @@ class Learner:
         self._is_aligned, self._learned = seen is not None, None
         self._stopped, self._busy, self._wanted, self._folder = False, False, False, None
         self._turn, self._thread = Condition(), None
-        self._state = {"status": "reading", "message": "", "read": 0, "total": len(self._seen),
-                       "labels": 0, "questions": [], "suspects": [], "taught": None}
+        self._state = {"status": "reading", "error": "", "read": int(self._seen.read.sum()),
+                       "total": len(self._seen), "labels": 0, "questions": {}, "forecast": {},
+                       "details": [], "suspects": [], "taught": None}
 
     def start(self):
         """Begin to read and to learn."""
@@ -109,17 +110,16 @@ class Learner:
         Returns
         -------
         dict
-            ``status`` (reading, learning, teaching, waiting, stopped); ``message``, what went
-            wrong; ``read`` of ``total`` galaxies; ``labels``, the answers that were learned from;
-            ``questions``, each with ``key``, ``title``, ``kind``, ``labels`` (that may teach it),
-            ``taught``, ``sealed`` (galaxies that test it), ``scores`` (see
-            `~astromorph.labeling.curve.score_sealed`), ``curve`` (a list of these with
-            ``labels``) and ``forecast``, a sentence; ``suspects``, see
+            ``status`` (reading, learning, teaching, waiting, stopped), ``error``, what went wrong
+            last, and ``message``, either of them in words; ``read`` of ``total`` galaxies;
+            ``labels``, the answers that were learned from; ``questions``, the curve of each by its
+            key, and ``forecast``, what more labels would bring; ``details``, see
+            `~astromorph.labeling.lessons.Lessons.scores`; ``suspects``, see
             `~astromorph.learning.suspects.find_suspects`; ``taught``, None or what `teach` brought:
-            ``labels``, ``questions`` with ``key`` and scores, and ``report``.
+            ``labels``, ``report``, and the ``questions`` as they answer on the sealed share.
         """
         with self._turn:
-            return dict(self._state)
+            return self._state | {"message": _message(self._state)}
 
     def teach(self):
         """Have the network adapted to all labels that are not sealed; it takes minutes."""
@@ -166,7 +166,7 @@ class Learner:
         try:
             task()
         except Exception as error:  # people label on without it
-            self._tell(message=one_line(f"{type(error).__name__}: {error}"))
+            self._tell(error=one_line(error) or type(error).__name__)
         with self._turn:
             self._busy = False
             waits = self._task() is None
@@ -225,7 +225,10 @@ class Learner:
         self._learned = len(answered)
         self.lessons.learn(answered)
         self._session.set_order(self.lessons.order(self._session.seed + len(answered)))
-        self._tell(labels=len(answered), message="", questions=self.lessons.scores(),
+        details = self.lessons.scores()
+        self._tell(labels=len(answered), error="", details=details,
+                   questions={each["key"]: each["curve"] for each in details},
+                   forecast={each["key"]: each["forecast"] for each in details},
                    suspects=self.lessons.suspects())
 
     def _adapt(self):
@@ -238,7 +241,7 @@ class Learner:
         scores = self._scores(model, rows[sealed], labels[sealed])
         told = {"labels": len(answered), "questions": scores}
         self.taught = model.replace(more=model.card.more | {"sealed_share": told})
-        self._tell(taught=told | {"report": str(AdaptationReport.of(model.card))}, message="")
+        self._tell(taught=told | {"report": str(AdaptationReport.of(model.card))}, error="")
         self._write()
 
     def _adapted(self, source, labels):
@@ -263,8 +266,8 @@ class Learner:
         for question, y in zip(self._session.questions, labels.T, strict=True):
             p = answers[question.key]
             known = np.isfinite(y) & np.isfinite(p).all(axis=1)
-            scores.append({"key": question.key, "sealed": int(known.sum()),
-                           **score_sealed(question, y[known], p[known])})
+            point = as_point(int(known.sum()), score_sealed(question, y[known], p[known]))
+            scores.append({"key": question.key, "sealed": point.pop("labels"), **point})
         return scores
 
     def _write(self):
@@ -278,6 +281,28 @@ class Learner:
             self.taught.write(self._folder / "weights.safetensors", overwrite=True)
             write_file(self._folder / "card.json",
                        json.dumps(self.taught.card.to_json(), indent=1).encode())
+
+
+def _message(state):
+    """What to tell people of a state, empty where there is nothing to tell."""
+    if state["error"]:
+        return state["error"]
+    if state["status"] == "teaching":
+        return "The network is being adapted to the labels. It takes minutes; label on."
+    if state["read"] < state["total"]:
+        return f"It has looked at {state['read']} of {state['total']} galaxies."
+    if state["taught"]:
+        found = (f"{each['key']} {_score(each)}" for each in state["taught"]["questions"])
+        return f"The adapted network, on labels that it has not seen: {'; '.join(found)}."
+    return ""
+
+
+def _score(point):
+    """The first score of a point, with its interval, as text."""
+    name = "rms" if "rms" in point else "accuracy"
+    if point[name] is None:
+        return "unknown"
+    return f"{name} {point[name]:.3f} ({point['low']:.3f} to {point['high']:.3f})"
 
 
 def report_text(state):
@@ -294,19 +319,13 @@ def report_text(state):
     """
     lines = [f"Learned from {state['labels']} answers. Scores on the sealed share, which taught "
              "nothing (68% interval):"]
-    for question in state["questions"]:
-        lines += [f"{question['key']}: {question['labels']} labels that teach, "
-                  f"{question['sealed']} sealed", *_score_lines(question["scores"]),
-                  f"    {question['forecast']}"]
+    for each in state["details"]:
+        lines += [f"{each['key']}: {each['labels']} labels that teach, {each['sealed']} sealed",
+                  *(f"    after {point['labels']} answers: {_score(point)}"
+                    for point in each["curve"]), f"    {each['forecast']}"]
     if state["taught"]:
-        lines += [f"The adapted weights, taught after {state['taught']['labels']} answers, on the "
-                  "sealed share:"]
-        for question in state["taught"]["questions"]:
-            lines += [f"{question['key']}: {question['sealed']} sealed", *_score_lines(question)]
-        lines += ["", state["taught"]["report"]]
+        lines += ["", f"The network adapted after {state['taught']['labels']} answers, on the "
+                  "sealed share:",
+                  *(f"{each['key']}: {_score(each)}, {each['sealed']} sealed"
+                    for each in state["taught"]["questions"]), "", state["taught"]["report"]]
     return "\n".join([*lines, ""])
-
-
-def _score_lines(scores):
-    return ["    {:12} {:.3f} ({:.3f} to {:.3f})".format(name, *value)
-            for name, value in scores.items() if isinstance(value, list) and value[0] is not None]

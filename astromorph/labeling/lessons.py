@@ -12,7 +12,7 @@ from astromorph.learning.suggesting import suggest_rows, total_entropy
 from astromorph.learning.suspects import find_suspects
 from astromorph.learning.teaching import fit_head, is_taught
 
-__all__ = ["Lessons"]
+__all__ = ["Lessons", "as_point", "labels_of"]
 
 _AHEAD = 100  # galaxies that are put in order
 
@@ -127,23 +127,28 @@ class Lessons:
         return rows[chosen].tolist()
 
     def scores(self):
-        """Give the scores, the curve and the forecast of each question (list of dict)."""
+        """Give what is known of each question by now.
+
+        Returns
+        -------
+        list of dict
+            ``key``, ``title``, ``kind``; ``labels`` that may teach it, and whether they ``taught``;
+            ``sealed``, galaxies that test it; ``curve``, see `as_point`; ``forecast``, a sentence.
+        """
         return [self._score(*each) for each in zip(self.questions, self.labels.T, strict=True)]
 
     def _score(self, question, y):
         test, known = self.is_sealed & np.isfinite(y), np.isfinite(y)
         answers = {n: self.answer(question, taught, self.rows[test])
                    for n, taught in self.taught.items() if self._is_answered(question, taught)}
-        curve = [{"labels": n, **score_sealed(question, y[test], each)}
-                 for n, each in answers.items()]
+        curve = [as_point(n, score_sealed(question, y[test], each)) for n, each in answers.items()]
         answers.pop(0, None)
         told = forecast(question, list(answers), y[test], list(answers.values())).sentence
         is_known = question.key in self.last
         return {"key": question.key, "title": question.positive, "kind": question.kind,
                 "labels": int((known & ~self.is_sealed).sum()), "taught": is_known,
                 "sealed": int(test.sum()), "curve": curve,
-                "scores": {name: value for name, value in curve[-1].items() if name != "labels"}
-                if curve else {}, "forecast": told if is_known else _needs(question)}
+                "forecast": told if is_known else _needs(question)}
 
     def suspects(self):
         """Give the labels that the others contradict, the most suspect first (list of dict).
@@ -179,6 +184,28 @@ def labels_of(answered, questions):
     values = [[entry["answers"].get(question.key, np.nan) for question in questions]
               for entry in answered]
     return np.array(values, float).reshape(len(answered), len(questions))
+
+
+def as_point(n, scores):
+    """Make a point of a curve.
+
+    Parameters
+    ----------
+    n : int
+        Answers by then.
+    scores : dict
+        See `~astromorph.labeling.curve.score_sealed`.
+
+    Returns
+    -------
+    dict
+        ``labels``, the first score with ``low`` and ``high``, others with theirs by their names.
+    """
+    point, first = {"labels": n}, next(iter(scores))
+    for name, (value, low, high) in scores.items():
+        start = "" if name == first else f"{name}_"
+        point |= {name: value, f"{start}low": low, f"{start}high": high}
+    return point
 
 
 def _needs(question):

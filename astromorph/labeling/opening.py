@@ -7,6 +7,7 @@ from astromorph.labeling.conversation import Conversation
 from astromorph.labeling.galaxies import LabelGalaxies
 from astromorph.labeling.journal import read_journal
 from astromorph.labeling.session import LabelSession
+from astromorph.labeling.tables import whole_numbers
 from astromorph.progress import in_notebook
 from astromorph.tables import check_columns, check_destination, write_table
 
@@ -124,7 +125,7 @@ class LabelTable:
     def __call__(self):
         """Write it, and return its path; before the first answer there is none to write."""
         with self._turn:
-            table = self._session.labels()
+            table = whole_numbers(self._session.labels(), self._session.questions)
             if len(table) or self._path.exists():
                 write_table(table, self._path, overwrite=True, format=self._format)
         return self._path

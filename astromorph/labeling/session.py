@@ -6,13 +6,12 @@ from dataclasses import asdict
 from threading import RLock
 
 import numpy as np
-from astropy.table import Column
 
 from astromorph.arguments import check_number
 from astromorph.errors import wrong
 from astromorph.labeling.journal import Journal
-from astromorph.labeling.keys import CANNOT_TELL, NO_GALAXY, answer_keys, as_number
-from astromorph.learning.labels import without_answers
+from astromorph.labeling.keys import answer_keys, as_number
+from astromorph.labeling.tables import label_table
 
 __all__ = ["LabelSession", "standing"]
 
@@ -308,17 +307,7 @@ class LabelSession:
         with self._turn:
             entries = [entry for row, entry in sorted(self._answers.items())
                        if sealed is None or sealed == (row in self.sealed)]
-        rows = [entry["row"] for entry in entries]
-        table = without_answers(self.galaxies.table, self.questions)[rows]
-        for question in self.questions:
-            table[question.key] = np.array(
-                [entry["answers"].get(question.key, np.nan) for entry in entries], float)
-        for name, key in {"cannot_tell": CANNOT_TELL, "no_galaxy": NO_GALAXY}.items():
-            table[name] = np.array([entry["key"] == key for entry in entries], bool)
-        table["sealed"] = np.array([row in self.sealed for row in rows], bool)
-        table["labeler"] = Column([self.labeler] * len(rows), dtype=str)
-        table["time"] = Column([entry["time"] for entry in entries], dtype=str)
-        return table
+        return label_table(self.galaxies.table, self.questions, entries, self.sealed)
 
     def rows(self, *, sealed=None):
         """The rows of `labels`, in its order (list of int)."""

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 from astropy.table import Table
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from astromorph.labeling.conversation import AHEAD, Conversation, as_json
@@ -126,6 +126,7 @@ _JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | s
 _KINDS = ("ready", "answer", "undo", "want", "go", "teach", "save", "suspects", "compare")
 
 
+@settings(max_examples=50)
 @given(message=_JSON | st.fixed_dictionaries(
     {"type": st.sampled_from(_KINDS) | _JSON},
     optional=dict.fromkeys(("id", "of", "row", "rows", "key", "value", "shown", "ms", "stretch"),

@@ -1,4 +1,4 @@
-"""A classifier learns beside the person who labels: what it states, what comes next, what it saves."""
+"""A classifier learns beside the person who labels: what it states, suggests and saves."""
 import json
 import threading
 from types import SimpleNamespace
@@ -81,15 +81,16 @@ def test_it_learns_every_25_answers(begin, sample):
     assert state["status"] == "waiting" and state["message"] == "" and state["labels"] == 100
     assert list(dict.fromkeys(told)) == [0, 25, 50, 75, 100]
     assert json.loads(json.dumps(state, allow_nan=False)) == state
-    disk = state["questions"][0]
-    assert [each["labels"] for each in disk["curve"]] == [0, 25, 50, 75, 100]
+    disk = state["details"][0]
+    assert [each["labels"] for each in state["questions"]["disk"]] == [0, 25, 50, 75, 100]
     assert disk["taught"] and disk["sealed"] == sum(
         entry["row"] in session.sealed for entry in session.done())
     assert disk["labels"] + disk["sealed"] == 100
-    value, low, high = disk["scores"]["accuracy"]
-    assert 0.7 < value and low < value < 1.01 and high - low > 0.01
-    assert set(disk["scores"]) == {"accuracy", "completeness", "purity"}
-    assert disk["forecast"].endswith((".", "labels."))
+    last = state["questions"]["disk"][-1]
+    assert 0.7 < last["accuracy"] and last["low"] < last["accuracy"] and last["high"] <= 1
+    assert {"completeness", "completeness_low", "purity", "purity_high"} <= set(last)
+    too_early = state["forecast"]["disk"] == "It is too early for a forecast."
+    assert too_early == (disk["sealed"] < 20)
     assert "disk" in report_text(state) and "accuracy" in report_text(state)
 
 
@@ -108,7 +109,7 @@ def test_the_sealed_share_teaches_nothing(begin, sample):
         assert learner.wait(300)
         disk = QUESTIONS[0]
         found.append((learner.lessons.answer(disk, learner.lessons.last, range(N)),
-                      learner.state()["questions"][0]["scores"]["accuracy"][0]))
+                      learner.state()["questions"]["disk"][-1]["accuracy"]))
         session.close()
     np.testing.assert_array_equal(found[0][0], found[1][0])
     assert found[0][1] > 0.7 > 0.3 > found[1][1]
@@ -145,15 +146,15 @@ def test_undo_goes_back(begin, sample):
     assert learner.wait(300)
     state = learner.state()
     assert state["labels"] == 49
-    assert [each["labels"] for each in state["questions"][0]["curve"]] == [0, 25]
+    assert [each["labels"] for each in state["questions"]["disk"]] == [0, 25]
 
 
 def test_a_question_of_ones_own(begin, sample, tmp_path):
     learner, session = begin([RING])
     rings = sample[1][:, 0]
     assert learner.wait(300)
-    assert "too few yet" in learner.state()["questions"][0]["forecast"]
-    assert learner.state()["questions"][0]["scores"] == {}
+    assert "too few yet" in learner.state()["forecast"]["ring"]
+    assert learner.state()["questions"] == {"ring": []}
     wrong = [row for row in range(N) if row not in session.sealed][:3]
     for row in range(N - 10):
         is_ring = rings[row] if row not in wrong else 1 - rings[row]
@@ -161,8 +162,7 @@ def test_a_question_of_ones_own(begin, sample, tmp_path):
     learner.labels_changed()
     assert learner.wait(300)
     state = learner.state()
-    ring = state["questions"][0]
-    assert ring["taught"] and ring["scores"]["accuracy"][0] > 0.8
+    assert state["details"][0]["taught"] and state["questions"]["ring"][-1]["accuracy"] > 0.8
     suspect = [each["row"] for each in state["suspects"]]
     assert len(set(wrong) & set(suspect[:6])) >= 2
     folder = learner.save(tmp_path / "out")
@@ -185,9 +185,10 @@ def test_teach_adapts_and_scores_on_the_sealed_share(begin, sample, tmp_path, mo
     learner.teach()
     assert learner.wait(600)
     state = learner.state()
-    assert state["message"] == "" and state["taught"]["labels"] == N
+    assert state["error"] == "" and state["taught"]["labels"] == N
+    assert "The adapted network" in state["message"] and "disk accuracy 0." in state["message"]
     assert {each["key"] for each in state["taught"]["questions"]} == {"disk", "edge_on", "bar"}
-    assert state["taught"]["questions"][0]["accuracy"][0] > 0.7
+    assert state["taught"]["questions"][0]["accuracy"] > 0.7
     adapted = learner.taught.card.adapted
     assert adapted["galaxies"] == N - len(session.sealed)
 
@@ -198,7 +199,7 @@ def test_errors_become_messages(begin, sample):
     learner.teach()  # there are no labels
     assert learner.wait(300)
     state = learner.state()
-    assert "at least 10 galaxies of either answer" in state["message"]
+    assert "at least 10 galaxies of either answer" in state["message"] == state["error"]
     assert state["status"] == "waiting" and state["taught"] is None
     label(learner, session, sample[1], 25)
     assert learner.state()["labels"] == 25 and learner.state()["message"] == ""

@@ -48,7 +48,8 @@ def test_the_table_follows_from_the_journal(folder, classifier):
     table = read_table("labels.csv")
     assert table.colnames == ["file", "disk", "edge_on", "bar", "cannot_tell", "no_galaxy",
                               "sealed", "labeler", "time"]
-    np.testing.assert_array_equal(table["disk"], [0] * 8 + [1, np.nan])
+    assert table["disk"].tolist() == [0] * 8 + [1, None]
+    assert (folder / "labels.csv").read_text().splitlines()[9].split(",")[1:4] == ["1", "0", "1"]
     conversation = _begin(classifier)
     assert conversation.session.progress()["answered"] == 10
     conversation.receive({"type": "undo", "id": "u", "of": "8"})
@@ -91,6 +92,16 @@ def test_adapt_takes_the_labels_as_they_are(folder, classifier):
     found = taught.classify(sample, questions=["ring"], images="file", r90="petroR90")["P_ring"]
     disks = np.array(["smooth" not in name for name in sample["name"]])
     assert found[disks].min() > found[~disks].max()
+
+
+@pytest.mark.parametrize("name", ["labels.fits", "labels.vot", "labels.ecsv", "labels.parquet"])
+def test_every_format_holds_the_labels(folder, classifier, name):
+    conversation = _begin(classifier, output=name)
+    _say(conversation, range(3), "E")
+    _say(conversation, [3], "X", 3)
+    conversation.close()
+    labels = read_labels(read_table(name), None, QUESTIONS)
+    np.testing.assert_array_equal(labels, [[1, 1, np.nan]] * 3 + [[np.nan] * 3])
 
 
 def test_a_question_of_ones_own_reads_back(folder, classifier):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from astromorph.labeling.journal import Journal, read_journal
 from astromorph.labeling.session import LabelSession, standing
+from astromorph.learning.labels import read_labels
 from astromorph.questions import QUESTIONS, Question
 
 RING = Question("ring", kind="grades", answers=("none", "weak", "strong"))
@@ -61,6 +62,18 @@ def test_questions_of_ones_own(tmp_path):
     with pytest.raises(ValueError, match="one question, or disk, edge_on and bar"):
         _session(tmp_path / "c", questions=[RING, T_TYPE])
     assert not (tmp_path / "c").exists()
+
+
+def test_labels_and_votes_of_others_are_left_out(tmp_path):
+    galaxies = Galaxies(3)
+    for name in ("q1", "Edge_On", "P_disk", "smooth-or-featured_smooth", "t03_bar_a06_bar_fraction",
+                 "morph_flag", "mag"):
+        galaxies.table[name] = [1, 0, 1]
+    with LabelSession(galaxies, QUESTIONS, tmp_path / "j", labeler="me") as session:
+        session.answer(1, "B", id="a")
+        table = session.labels()
+    assert table.colnames[:6] == ["file", "morph_flag", "mag", "disk", "edge_on", "bar"]
+    np.testing.assert_array_equal(read_labels(table, None, QUESTIONS), [[1, 0, 1]])
 
 
 @pytest.mark.parametrize("row", [-1, 80, 1.0, "1", True, None])
