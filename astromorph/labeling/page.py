@@ -18,7 +18,6 @@ import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.resources import files
-from pathlib import Path
 
 from astromorph.atomic import is_plain_file, read_plain_file, written_whole
 from astromorph.errors import warn
@@ -276,8 +275,8 @@ def _listen(port, may_differ):
 
 
 def _kept(path):
-    """(port, token) of a file, None for what it does not hold."""
-    if path is None or not is_plain_file(path, 1000):
+    """(port, token) of a file that only its owner, the user, knows; None for what it lacks."""
+    if path is None or not is_plain_file(path, 1000) or not _is_private(path):
         return None, None
     try:
         port, token = read_plain_file(path, 1000).decode("ascii").split()
@@ -288,10 +287,17 @@ def _kept(path):
     return None, None
 
 
+def _is_private(path):
+    if os.name != "posix":
+        return True
+    status = os.lstat(path)
+    return status.st_uid == os.getuid() and not status.st_mode & 0o077
+
+
 def _keep(path, port, token):
     try:
         with written_whole(path, overwrite=True) as part:
-            Path(part).touch(mode=0o600)
+            part.touch(mode=0o600)
             part.write_text(f"{port} {token}\n", encoding="ascii")
     except OSError as error:
         warn(f"{path} could not be written ({error}); an open page will not find the next server")

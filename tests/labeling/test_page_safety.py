@@ -231,9 +231,25 @@ def test_port_and_token_are_kept_for_the_next_server_and_for_nobody_else(talk, t
 def test_a_damaged_file_of_the_address_is_made_anew(talk, tmp_path, text):
     keep = tmp_path / "address"
     keep.write_text(text, encoding="latin-1")
+    keep.chmod(0o600)
     with PageServer(talk(), keep=keep) as server:
         assert keep.read_text() == f"{server.port} {server.address.partition('=')[2]}\n"
         assert len(server.address) > 50
+
+
+@pytest.mark.skipif(os.name != "posix", reason="of the permissions of POSIX")
+def test_a_token_that_others_may_know_is_not_used(talk, tmp_path):
+    keep, elsewhere = tmp_path / "address", tmp_path / "elsewhere"
+    keep.write_text(f"8 {TOKEN}\n")
+    keep.chmod(0o644)
+    with PageServer(conversation := talk(), keep=keep) as server:
+        assert TOKEN not in server.address
+    elsewhere.write_text(f"8 {TOKEN}\n")
+    elsewhere.chmod(0o600)
+    keep.unlink()
+    keep.symlink_to(elsewhere)
+    with PageServer(conversation, keep=keep) as server:
+        assert TOKEN not in server.address and TOKEN in elsewhere.read_text()
 
 
 def test_a_port_that_is_taken_raises(server):

@@ -238,40 +238,63 @@ const describe = ({ row, name, id, ...rest }) => Object.entries(rest)
   .map(([key, value]) => `${key.replaceAll("_", " ")} ${round(value)}`).join(" · ");
 const finite = (...values) => values.every((value) => typeof value === "number" && isFinite(value));
 
-/** The curve of one question: accuracy, with its interval, against the number of labels. */
-function curve(points, title) {
-  const good = points.filter((each) => finite(each.labels, each.accuracy));
-  if (!good.length) return make("p", { class: "am-quiet", text: `${title}: too few labels yet` });
-  const last = good.at(-1), width = 300, height = 66, [left, right, top, bottom] = [30, 8, 6, 13];
-  const low = good.map((each) => (finite(each.low) ? each.low : each.accuracy));
-  const high = good.map((each) => (finite(each.high) ? each.high : each.accuracy));
-  const floor = Math.min(0.5, Math.floor(10 * Math.min(...low)) / 10);
-  const most = Math.max(last.labels, 1);
+/** How good one question is: [value, low, high] of its score, against the number of labels. */
+function curve({ title, curve: all = [], scores = {}, forecast, sealed = 0, labels = 0 }) {
+  const name = "rms" in scores ? "rms" : "accuracy";
+  const show = name === "rms" ? (value) => `${+value.toPrecision(3)}` : percent;
+  const points = all.filter((each) => each[name] && finite(each.labels, each[name][0]));
+  const quiet = (text) => make("p", { class: "am-quiet", text });
+  const words = forecast ? [make("p", { class: "am-forecast", text: forecast })] : [];
+  const head = (...parts) => make("figcaption", {}, make("span", { text: title }), ...parts);
+  const last = points.at(-1);
+  if (!last) {
+    return make("figure", { class: "am-question" }, head(),
+      quiet(`${labels} labels to learn from, ${sealed} to test it`), ...words);
+  }
+  const [value, low, high] = last[name].map((each) => (finite(each) ? each : last[name][0]));
+  const others = ["completeness", "purity"].filter((each) => last[each] && finite(last[each][0]))
+    .map((each) => `${each} ${percent(last[each][0])}`).join(" · ");
+  return make("figure", { class: "am-question" },
+    head(...(name === "rms" ? [make("span", { text: "rms" })] : []), make("b", { text: show(value) }),
+      make("span", { class: "am-quiet", text: `${show(low)}–${show(high)}` })),
+    chart(points, name, show, `${title}: ${name} ${show(value)}, between ${show(low)} and ` +
+      `${show(high)}, after ${last.labels} labels`),
+    ...(others ? [quiet(others)] : []), ...words);
+}
+
+/** The line of a score through its interval. */
+function chart(points, name, show, words) {
+  const width = 300, height = 66, [left, right, top, bottom] = [30, 8, 6, 13];
+  const [line, low, high] = [0, 1, 2].map((k) =>
+    points.map((each) => (finite(each[name][k]) ? each[name][k] : each[name][0])));
+  const [floor, ceiling] = name === "rms" ? [0, Math.max(...high) || 1]
+    : [Math.min(0.5, Math.floor(10 * Math.min(...low)) / 10), 1];
+  const most = Math.max(points.at(-1).labels, 1);
   const x = (labels) => left + ((width - left - right) * labels) / most;
-  const y = (value) => top + ((height - top - bottom) * (1 - value)) / (1 - floor || 1);
-  const line = (values) => values.map((value, k) => `${x(good[k].labels)},${y(value)}`);
-  const words = `${percent(last.accuracy)}, between ${percent(low.at(-1))} and ${percent(high.at(-1))}`;
+  const y = (value) => top + ((height - top - bottom) * (ceiling - value)) / (ceiling - floor);
+  const along = (values) => values.map((value, k) => `${x(points[k].labels)},${y(value)}`);
   const picture = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "am-curve",
-    "aria-label": `${title}: accuracy ${words}, after ${last.labels} labels` });
-  for (const value of [floor, (1 + floor) / 2, 1]) {
+    "aria-label": words });
+  for (const value of [floor, (floor + ceiling) / 2, ceiling]) {
     picture.append(
       draw("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: "am-grid" }),
       draw("text", { x: left - 5, y: y(value) + 3.5, class: "am-tick", "text-anchor": "end",
-        text: percent(value) }));
+        text: show(value) }));
   }
   picture.append(
-    draw("text", { x: width - right, y: height - 3, class: "am-tick", "text-anchor": "end",
-      text: `${last.labels} labels` }),
-    draw("polygon", { class: "am-band", points: [...line(high), ...line(low).reverse()].join(" ") }),
-    draw("polyline", { class: "am-line", points: line(good.map((each) => each.accuracy)).join(" ") }),
-    draw("circle", { class: "am-dot", cx: x(last.labels), cy: y(last.accuracy), r: 3.5 }));
-  const interval = `${percent(low.at(-1))}–${percent(high.at(-1))}`;
-  const more = ["completeness", "purity"].filter((name) => finite(last[name]))
-    .map((name) => `${name} ${percent(last[name])}`).join(" · ");
-  return make("figure", { class: "am-question" },
-    make("figcaption", {}, make("span", { text: title }), make("b", { text: percent(last.accuracy) }),
-      make("span", { class: "am-quiet", text: interval })),
-    picture, ...(more ? [make("p", { class: "am-quiet", text: more })] : []));
+    draw("text", { x: width - right, y: height - 2, class: "am-tick", "text-anchor": "end",
+      text: `${points.at(-1).labels} labels` }),
+    draw("polygon", { class: "am-band", points: [...along(high), ...along(low).reverse()].join(" ") }),
+    draw("polyline", { class: "am-line", points: along(line).join(" ") }),
+    draw("circle", { class: "am-dot", cx: x(most), cy: y(line.at(-1)), r: 3.5 }));
+  return picture;
+}
+
+/** What it does at the moment. */
+function doing({ status, message, read = 0, total = 0 }) {
+  const known = { reading: `Looking at the galaxies: ${read} of ${total}`, learning: "Learning …",
+    teaching: "Teaching the whole network; this takes minutes, and you can label on …" };
+  return [message, known[status]].filter(Boolean);
 }
 
 // ---------------------------------------------------------------- scale and compass
@@ -804,13 +827,12 @@ class View {
 
   on_learning(learning) {
     if (!learning) return;
-    const { questions = {}, forecast = {}, message = "" } = learning;
-    const names = Object.keys(questions);
+    const { questions = [], taught } = learning;
     this.learning.hidden = false;
     this.learning.replaceChildren(make("h2", { text: "How good it is by now" }),
-      ...(message ? [make("p", { text: message })] : []),
-      ...names.flatMap((name) => [curve(questions[name], name.replaceAll("_", " ")),
-        ...(forecast[name] ? [make("p", { class: "am-forecast", text: forecast[name] })] : [])]));
+      ...doing(learning).map((text) => make("p", { class: "am-quiet", text })),
+      ...(taught ? [make("p", { text: `The whole network was taught with ${taught.labels} labels.` })]
+        : []), ...questions.map(curve));
   }
 
   on_saved({ path, folder }) {
