@@ -10,7 +10,10 @@ from astropy import units as u
 
 from astromorph.errors import wrong
 
-__all__ = ["KINDS", "AnswerColumn", "get_kind"]
+__all__ = ["KINDS", "LARGEST", "AnswerColumn", "get_kind"]
+
+LARGEST = float(np.finfo(np.float32).max)
+"""The greatest number that a column of answers, of 32 bits, can hold."""
 
 _PROBABILITY = "stat.probability;src.morph"
 
@@ -64,10 +67,11 @@ class _Exclusive:
     def check(self, question):
         _refuse(question, "limits", "unit")
         answers = question.answers
-        named = all(isinstance(each, str) and f"_{each}".isidentifier() for each in answers)
-        if not named or len({str(each).lower() for each in answers}) < max(len(answers), 2):
+        named = all(f"_{each}".isidentifier() and not each.isdecimal() for each in answers)
+        if not named or len({each.lower() for each in answers}) < max(len(answers), 2):
             raise wrong("answers", "two or more different names of letters, digits and "
-                        "underscores, as ('none', 'weak', 'strong')", repr(answers))
+                        "underscores, as ('none', 'weak', 'strong')", repr(answers),
+                        "Digits alone would be taken for the places of answers, from 0.")
 
     def column(self, question):
         return f"P_{question.key}"
@@ -144,7 +148,8 @@ def get_kind(question, kinds=KINDS):
 
 
 def _is_finite(value):
-    return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(value))
+    return (isinstance(value, Real) and not isinstance(value, bool)
+            and bool(abs(value) <= LARGEST))
 
 
 def _refuse(question, *names):

@@ -53,7 +53,7 @@ def as_floats(values, argument):
     """
     try:
         return np.asarray(np.ma.masked_array(values, dtype=float).filled(np.nan))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise wrong(argument, "an array of numbers", f"{values!r:.200}",
                     error=ArgumentTypeError) from error
 

@@ -1,14 +1,15 @@
 """`MorphologyClassifier`: galaxies in, a table with probabilities out."""
-from astropy.table import Table
+from astropy.table import Table, vstack
 
 from astromorph import running
-from astromorph.errors import keeps_result
+from astromorph.errors import keeps_result, wrong
 from astromorph.galaxies import open_source
 from astromorph.galaxies.source import check_options
 from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels
 from astromorph.model import TrainedModel
 from astromorph.model.calibration import METHODS
+from astromorph.questions import as_questions
 from astromorph.scores import score_answers
 from astromorph.surveys import get_survey
 
@@ -255,7 +256,9 @@ class MorphologyClassifier:
         `~astropy.table.Table`
             A copy with the same rows in the same order, the columns of the questions (``P_disk``,
             ``P_edge_on``, ``P_bar``; masked where an image is not to be had or used) and
-            ``morph_flag`` (see `~astromorph.flags.MorphFlag`).
+            ``morph_flag`` (see `~astromorph.flags.MorphFlag`). Of a table that was classified
+            before, the answers to other questions stay where they are of this classifier, and are
+            left out where they are of another one.
 
         Raises
         ------
@@ -523,10 +526,15 @@ class MorphologyClassifier:
     def calibration_report(self):
         """What `calibrate` changed, a `~astropy.table.Table` of one row per question; else None.
 
-        Its columns are those of `~astromorph.model.calibration.recalibrate`.
+        Its columns are those of `~astromorph.model.calibration.recalibrate`. Of questions that were
+        taught to heads it has those that were calibrated, and no numbers: `evaluate` has them.
         """
         done = self.model.card.calibrated
-        return done and Table(done["report"], meta={"method": done["method"]})
+        if not done:
+            return None
+        report = Table(done["report"], meta={"method": done["method"]})
+        heads = [{"question": key, "calibrated": True} for key in done.get("heads", ())]
+        return vstack([report, Table(heads)]) if heads else report
 
     @keeps_result
     def align(self, data, *, survey=None, blur=None, threads=None, progress=None, **options):
@@ -584,9 +592,10 @@ class MorphologyClassifier:
             Galaxies framed as they will be classified. For positions, somewhat wider cutouts
             (``cutout_r90``) than needed leave fewer edges in images that are turned.
         labels : array-like, Table or `~astromorph.learning.labels.Labels`, optional
-            An array (n, questions) of 1, 0 and NaN (unknown); or a table of labels or votes, or
-            what `~astromorph.make_labels` made of one. Tables are matched by the names of the
-            galaxies, else by the order of the rows. By default, the columns of ``data``.
+            An array (n, questions) of 1, 0 and NaN (unknown), of one question also a list of words;
+            or a table of labels or votes, or what `~astromorph.make_labels` made of one. Tables are
+            matched by the names of the galaxies, else by the order of the rows. By default, the
+            columns of ``data``.
         questions : sequence of `~astromorph.Question`, optional
             Questions of one's own, of any kind, to teach; their labels are in columns named like
             their keys. By default those that the network answers.
@@ -631,13 +640,14 @@ class MorphologyClassifier:
         from astromorph.learning.adapting import adapt
 
         check_options(options, self.adapt)
-        data, asked = as_galaxies(data), self.model.questions if questions is None else questions
+        questions = questions if questions is None else as_questions(questions)
+        data = as_galaxies(data)
         return type(self)(adapt(
             self.model, open_source(self.model, data, survey=survey, **options),
-            read_labels(data, labels, asked, key=key), questions=questions, survey=survey,
-            train=train, epochs=epochs, validation_fraction=validation_fraction, folds=folds,
-            seed=seed, aligned=align, learning_curve=learning_curve, threads=threads,
-            progress=progress))
+            read_labels(data, labels, questions or self.model.questions, key=key),
+            questions=questions, survey=survey, train=train, epochs=epochs,
+            validation_fraction=validation_fraction, folds=folds, seed=seed, aligned=align,
+            learning_curve=learning_curve, threads=threads, progress=progress))
 
     @property
     def report(self):
@@ -655,7 +665,7 @@ class MorphologyClassifier:
         ----------
         data : `~astropy.table.Table` or images
             As for `classify`; a table that already has the probability columns is not classified
-            again.
+            again. They must not be of another classifier, as far as the table says.
         labels
             As for `adapt`; by default from the columns of the table.
         questions
@@ -685,6 +695,10 @@ class MorphologyClassifier:
         labels = read_labels(data, labels, asked, key=key)
         done = isinstance(data, Table) and {
             column for question in asked for column in question.columns} <= set(data.colnames)
+        if done and self.model.has_made(data) is False:
+            raise wrong("data", f"galaxies, or the answers of this classifier, {self!r}",
+                        f"those of another one, model {data.meta['MORPHMDL']}",
+                        "Evaluate with that one, or remove its columns: then they are classified.")
         table = data if done else self.classify(data, questions=questions, **options)
         return score_answers(labels, running.probabilities(table, asked), asked,
                              threshold=threshold, intervals=intervals)

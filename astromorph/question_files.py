@@ -43,7 +43,7 @@ def read_questions(path):
     ('P_ring_none', 'P_ring_weak', 'P_ring_strong')
     """
     try:
-        given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        given = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except ValueError as error:  # no TOML, no UTF-8
         raise wrong("questions", "a TOML file with a table for each question",
                     f"{path}, which is not one ({error})") from error
@@ -64,4 +64,8 @@ def _question(key, record):
             near = get_close_matches(name, _FIELDS, 1)
             raise wrong(f"{key}.{name}", "a field of a Question", "an unknown one",
                         f"Did you mean {near[0]}?" if near else f"There are {', '.join(_FIELDS)}.")
-    return Question(key, **record)
+    try:
+        return Question(key, **record)
+    except ArgumentError as error:
+        raise wrong(f"{key}.{error.argument}", error.expected, error.received,
+                    error.hint) from error

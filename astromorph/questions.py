@@ -1,14 +1,18 @@
 """The questions a classifier answers, one record each, and the columns of their votes."""
 from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable
 from itertools import accumulate
+from types import NoneType
 
 import numpy as np
+from astropy.units import UnitBase
 
 from astromorph.answers import get_kind
 from astromorph.errors import wrong
 
-__all__ = ["DIALECTS", "QUESTIONS", "Dialect", "Question", "Votes", "check_questions",
-           "probability_asked", "split_answers"]
+__all__ = ["DIALECTS", "ENDS", "QUESTIONS", "Dialect", "Question", "Votes", "as_questions",
+           "check_questions", "probability_asked", "split_answers"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,19 @@ class Votes:
     other: tuple[str, ...] = ()
 
 
+ENDS = ("_err", "_joint")
+"""What follows the column of an answer in those of its spread, and of its joint probability."""
+
+_PLAIN = "a name of at most 60 letters (A-Z, a-z), digits and underscores"
+# Columns that tables of results have beside the answers.
+_TAKEN = ("morph_flag", "morph_row", "features", "similarity", "oddness")
+
+
+def _is_plain(name):
+    """Whether columns of every format of files can be called so, with ``_joint`` after it."""
+    return isinstance(name, str) and name.isascii() and name.isidentifier() and len(name) <= 60
+
+
 @dataclass(frozen=True)
 class Question:
     """One question about a galaxy's shape.
@@ -121,14 +138,14 @@ class Question:
         The names of grades, the lowest first, or of classes.
     limits : tuple of float, optional
         Least and greatest number that there can be.
-    unit : str
-        Of a number.
+    unit : str or `~astropy.units.Unit`
+        Of a number; kept as text.
 
     Raises
     ------
     ValueError
-        If the key is no plain name, ``asked_if`` is neither 1 nor 0, a parameter does not go with
-        the kind, or answers would be in the column of the labels.
+        If the key or a column is no plain name, a parameter is not as described or does not go
+        with the kind, or answers would be in the column of the labels.
 
     Examples
     --------
@@ -158,24 +175,42 @@ class Question:
     unit: str = ""
 
     def __post_init__(self):
-        if not (isinstance(self.key, str) and self.key.isidentifier()):
-            raise wrong("key", "a name of letters, digits and underscores", repr(self.key))
+        if not _is_plain(self.key):
+            raise wrong("key", _PLAIN, repr(self.key))
         if self.asked_if not in (0, 1):
             raise wrong("asked_if", "the answer 1 or 0", repr(self.asked_if))
+        if not isinstance(self.parent, (str, NoneType)):
+            raise wrong("parent", "the key of a question, or None", repr(self.parent))
         kind = get_kind(self)
-        for name in ("answers", "limits", "aliases"):  # as JSON and TOML bring them
-            if isinstance(getattr(self, name), list):
-                object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._tidy()
         kind.check(self)
         self._fill("positive", self.key.replace("_", " "))
         self._fill("negative", f"not {self.positive}")
         for name in ("column", "description"):
             self._fill(name, getattr(kind, name)(self))
         self._fill("ucd", kind.ucd)
-        labels = {name.lower() for name in self.label_columns}
+        if strange := [name for name in self.columns if not _is_plain(name)]:
+            raise wrong("column", _PLAIN, repr(strange[0]), "Files hold no others.")
+        labels = {name.lower() for name in (*self.label_columns, *_TAKEN)}
         if taken := [name for name in self.columns if name.lower() in labels]:
-            raise wrong("column", f"a column that is none of the labels' ({self.key})", taken[0],
-                        "Answers would take the place of labels.")
+            raise wrong("column", f"a column that is none of the labels' ({self.key}) and none of "
+                        f"those of all results ({', '.join(_TAKEN)})", taken[0],
+                        "Answers would take the place of those.")
+
+    def _tidy(self):
+        """Turn what JSON, TOML and astropy bring into what the fields hold."""
+        for name in ("answers", "aliases"):
+            names = getattr(self, name)
+            if not (isinstance(names, (list, tuple))
+                    and all(isinstance(each, str) for each in names)):
+                raise wrong(name, "a tuple of names", repr(names))
+            object.__setattr__(self, name, tuple(names))
+        if isinstance(self.limits, (list, tuple)):
+            object.__setattr__(self, "limits", tuple(
+                each.item() if isinstance(each, np.generic) else each for each in self.limits))
+        if isinstance(self.unit, UnitBase):
+            object.__setattr__(self, "unit", str(self.unit))
+        self._fill("unit", "")
 
     def _fill(self, name, value):
         """Set a text that was not given."""
@@ -288,6 +323,30 @@ QUESTIONS = (
 )
 
 
+def as_questions(given):
+    """Give questions as a tuple.
+
+    Parameters
+    ----------
+    given : Question or iterable of Question
+        One or more.
+
+    Returns
+    -------
+    tuple of Question
+
+    Raises
+    ------
+    ValueError
+        If they are none, or something else.
+    """
+    questions = (given,) if isinstance(given, Question) or not isinstance(
+        given, Iterable) else tuple(given)
+    if not questions or not all(isinstance(each, Question) for each in questions):
+        raise wrong("questions", "one Question or more", f"{given!r:.200}")
+    return questions
+
+
 def check_questions(questions):
     """Raise unless questions can be answered together.
 
@@ -299,17 +358,18 @@ def check_questions(questions):
     Raises
     ------
     ValueError
-        If there are none, two share a key or a column, a child comes before its parent, or the
-        parent is no yes/no question.
+        If there are none, two share a key or a column, that of labels or ``_err`` and ``_joint``
+        after it included, a child comes before its parent, or the parent is no yes/no question.
     """
-    questions = list(questions)
-    if not questions or not all(isinstance(question, Question) for question in questions):
-        raise wrong("questions", "one Question or more", f"{questions!r:.200}")
+    questions = as_questions(questions)
     keys = [question.key for question in questions]
-    columns = [column for each in questions for column in each.columns]
-    for name, values in {"key": keys, "column": columns}.items():
-        if len({value.lower() for value in values}) < len(values):
-            raise wrong("questions", f"each {name} once", values)
+    columns = [column + end for each in questions for column in each.columns
+               for end in ("", *ENDS)]
+    labels = [name for each in questions for name in each.label_columns]
+    for name, values in {"key": keys, "column": columns + labels}.items():
+        counts = Counter(value.lower() for value in values)
+        if twice := [value for value in values if counts[value.lower()] > 1]:
+            raise wrong("questions", f"each {name} once", twice)
     for place, question in enumerate(questions):
         if question.parent in keys[place:]:
             raise wrong("questions", f"{question.parent!r}, the parent, before {question.key!r}",

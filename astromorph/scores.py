@@ -94,14 +94,15 @@ def score_rows(rows, meta=None):
         [row.get(name, 0) for row in rows], [name not in row for row in rows]) for name in names}
     table = Table({name: column if column.mask.any() else column.data
                    for name, column in columns.items()}, meta=meta)
-    for name in names[3:]:
+    for name in set(names) - set(_COUNTS):
         table[name].format = ".3f"
     return table
 
 
 _SCORES = ("TPR", "precision", "accuracy", "AUC", "rank_correlation", "bias", "sigma", "rms",
            "outliers", "within_error")
-_ORDER = ("question", "n", "n_positive",
+_COUNTS = ("question", "n", "n_positive")
+_ORDER = (*_COUNTS,
           *(f"{name}{end}" for name in _SCORES for end in ("", "_low", "_high")), "ECE")
 
 
@@ -122,10 +123,21 @@ def confusion(labels, answers, question):
     `~numpy.ndarray` of int, shape (answers, answers)
         A row for each label, a column for each answer that is the most probable one.
     """
-    labels, answers = _known(as_floats(labels, "labels"), as_floats(answers, "answers"))
+    labels = as_floats(labels, "labels")
+    _check_places(labels, question)
+    labels, answers = _known(labels, as_floats(answers, "answers"))
     n = len(question.answers)
     counts = np.bincount(n * labels.astype(int) + answers.argmax(axis=1), minlength=n * n)
     return counts.reshape(n, n)
+
+
+def _check_places(labels, question):
+    """Where labels are known; raise unless all of them are places of answers."""
+    known = np.isfinite(labels)
+    if others := set(labels[known]) - set(range(len(question.answers))):
+        raise wrong("labels", f"places of the answers to {question.key}, 0 to "
+                    f"{len(question.answers) - 1}", f"others, such as {min(others):g}")
+    return known
 
 
 def _known(labels, answers):
@@ -161,7 +173,7 @@ class _YesNo:
 
 class _Grades:
     def rows(self, question, labels, answers, threshold, options):
-        known = np.isfinite(labels)
+        known = _check_places(labels, question)
         steps = [score_row(f"{question.key}>={name}", np.where(known, labels >= step, np.nan),
                            np.clip(answers[:, step:].sum(axis=1), 0, 1), threshold, options)
                  for step, name in enumerate(question.answers) if step]
@@ -179,7 +191,7 @@ class _Grades:
 
 class _Classes:
     def rows(self, question, labels, answers, threshold, options):
-        known = np.isfinite(labels)
+        known = _check_places(labels, question)
         each = [score_row(f"{question.key}={name}", np.where(known, labels == place, np.nan),
                           np.clip(answers[:, place], 0, 1), threshold, options)
                 for place, name in enumerate(question.answers)]

@@ -4,13 +4,11 @@ Every record goes the whole round: build, adapt on simulated galaxies, write, re
 classify, calibrate, evaluate, report, mark regions, draw a mosaic.
 """
 import io
-import subprocess
-import sys
-import textwrap
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
+import processes
 import pytest
 from astropy import units as u
 from astropy.io import fits
@@ -62,7 +60,6 @@ def labels_of(questions, labels):
 READ = """
 import sys
 import numpy as np
-{setup}
 from astromorph import MorphologyClassifier
 
 clf = MorphologyClassifier.read(sys.argv[1])
@@ -84,9 +81,7 @@ def whole_round(model, images, labels, folder, *, train="all", survey=None, setu
     path = folder / "adapted.safetensors"
     adapted.write(path)
     np.save(folder / "images.npy", images[:6])
-    run = subprocess.run([sys.executable, "-c", READ.format(setup=textwrap.dedent(setup)), path,
-                          folder / "images.npy", folder / "answers.npy", str(WIDTH)],
-                         capture_output=True, text=True)
+    run = processes.run(setup + READ, path, folder / "images.npy", folder / "answers.npy", WIDTH)
     assert run.returncode == 0, run.stderr
     assert run.stdout.split() == [adapted.survey.name, *(question.key for question in questions)]
     np.testing.assert_array_equal(np.load(folder / "answers.npy"),
@@ -175,9 +170,7 @@ def test_a_question_of_each_kind_is_one_record(classifier, sample, tmp_path, kin
     path = tmp_path / "taught.safetensors"
     taught.write(path)
     np.save(tmp_path / "images.npy", images[:6])
-    run = subprocess.run([sys.executable, "-c", READ.format(setup=""), path,
-                          tmp_path / "images.npy", tmp_path / "answers.npy", str(WIDTH)],
-                         capture_output=True, text=True)
+    run = processes.run(READ, path, tmp_path / "images.npy", tmp_path / "answers.npy", WIDTH)
     assert run.returncode == 0, run.stderr
     answers = taught.predict(images[:6], cutout_r90=WIDTH)
     np.testing.assert_array_equal(np.load(tmp_path / "answers.npy"), answers)
@@ -195,8 +188,10 @@ def test_a_question_of_each_kind_is_one_record(classifier, sample, tmp_path, kin
     assert calibrated.model.heads != taught.model.heads
     scores = calibrated.evaluate(images, both, **options)
     assert question.key in set(scores["question"])
-    own = calibrated.evaluate(done, questions=[question.key])
+    own = taught.evaluate(done, questions=[question.key])
     assert own["n"][0] == 64
+    with pytest.raises(ValueError, match="the answers of this classifier"):
+        calibrated.evaluate(done, questions=[question.key])
     assert len(taught.suggest(images, 5, **options)) == 5
 
     page = tmp_path / "report.html"

@@ -37,9 +37,10 @@ limits = [-6, 11]
 @pytest.mark.parametrize("text, message", [
     ("ring = 1", r"ring in .*mine.toml: expected a table, as \[ring\]"),
     ("[ring]\nkinds = 'grades'", "ring.kinds in .*: .*Did you mean kind?"),
-    ("[ring]\nkind = 'grade'", "kind in .*: expected one of 'yes_no', 'grades'"),
+    ("[ring]\nkind = 'grade'", r"ring\.kind in .*: expected one of 'yes_no', 'grades'"),
     ("[ring]\nkind = 'grades'", "answers in .*: expected two or more different names"),
-    ("[ring]\nlimits = [1, 2]", "limits in .*: expected none for a question of kind 'yes_no'"),
+    ("[arms]\n[ring]\nlimits = [1, 2]",
+     r"ring\.limits in .*: expected none for a question of kind 'yes_no'"),
     ("[ring]\nkind = 'number'\nlimits = [2, 1]", "limits in .*: expected two finite numbers"),
     ("[ring]\nkind = 'number'\nunit = 'furlongs'", "unit in .*: expected a unit"),
     ("[ring]\nkind = 'classes'\nanswers = ['a', 'A']", "answers in .*different names"),
@@ -50,3 +51,9 @@ limits = [-6, 11]
 def test_what_is_wrong_is_said(file, text, message):
     with pytest.raises(ValueError, match=message):
         read_questions(file(text))
+
+
+def test_a_byte_order_mark_does_not_matter(file):
+    path = file("[ring]")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_questions(path)[0].key == "ring"

@@ -68,3 +68,14 @@ def test_confusion_and_plots():
     assert [text.get_text() for text in ax.texts][:3] == ["1", "0", "0"]
     ax = plot_numbers([1, 2, np.nan], [[1, 0.1], [3, 0.2], [1, 1]], unit="kpc")
     assert ax.get_xlabel() == "Label (kpc)" and len(ax.containers[0][0].get_xdata()) == 2
+
+
+@pytest.mark.parametrize("question, label", [
+    (GRADES, 3), (GRADES, -1), (GRADES, 0.5), (CLASSES, 2)])
+def test_labels_of_another_scale_are_refused(question, label):
+    n = len(question.answers)
+    for score in (lambda y, p: score_answers(y[:, None], p, [question]),
+                  lambda y, p: confusion(y, p, question)):
+        score(np.array([0, np.nan]), np.eye(n)[:2])
+        with pytest.raises(ValueError, match=f"labels: expected places .* 0 to {n - 1}"):
+            score(np.array([0, label]), np.eye(n)[:2])

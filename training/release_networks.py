@@ -4,8 +4,8 @@
         --network pinwheel --survey sdss --out astromorph/model/sdss-pinwheel.safetensors
 
 Calibration is fitted to the ``val`` parts, through the package's own reading of images, or, with
-``--folds``, to the galaxies of ``train`` and ``val`` that each of several stages did not learn, in the
-nominal framing and in the measured one. The further
+``--folds``, to the galaxies of ``train`` and ``val`` that each of several stages did not learn, in
+the nominal framing and in the measured one. The further
 columns of the SDSS catalog become heads of the file if, on ``val``, their area is at least `AREA`,
 or the scatter of a number at most `SCATTER`; the others are printed and left out. The scores on the
 card are those of the ``test`` parts. The looks of the training images (``domain``, ``brightness``)
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from astropy.table import vstack
 from attributes import attribute_labels
 from data import FRAME_R90
 from domain import base_rates
@@ -225,13 +226,14 @@ def main():
         scores += score_rows(f"decals, {len(args.folds)}-fold cross-validation", labels, out)
         measured = answers_and_features(model, frames_of(model, test, MEASURED))[0]
         scores += score_rows("decals, measured", labels_of(test), model.calibrate(measured))
-    for name in (*dict.fromkeys(test["set"]), "all"):
+    for name in (*dict.fromkeys(test["set"]), *["all"] * (len(SETS[args.survey]) > 1)):
         rows = np.array(test["set"] == name) | ((name == "all") & chosen(test))
         scores += score_rows(name, labels_of(test)[rows], answers[rows])
     inside = [frame for frame, yes in zip(frames[0], chosen(train)) if yes]
     quantiles, n_images = measure_brightness(iter(inside))
-    known = {question.key: {"train": int(np.isfinite(train[question.key]).sum()),
-                            "positive": int((train[question.key] == 1).sum())}
+    learned = vstack([train, val]) if args.folds else train
+    known = {question.key: {"train": int(np.isfinite(learned[question.key]).sum()),
+                            "positive": int((learned[question.key] == 1).sum())}
              for question in QUESTIONS}
     decam = args.survey == "legacy"
     model = model.replace(

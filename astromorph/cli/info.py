@@ -131,6 +131,7 @@ def _card(path, survey=None):
     card |= {"survey": survey} if survey else {}
     _show({"weights": Path(path).name, "network": card["network"], "for survey": card["survey"],
            "sha256": card["sha256"], "questions": ", ".join(card["questions"]),
+           **_heads(card.get("heads", ())),
            "images": f"{card['size']} pixels, {card['frame_r90']} R90 wide",
            "aligned": card.get("alignment") and f"to {card['alignment']['n_images']} images",
            "trained on": ", ".join(card.get("training", {}).get("sets", [])),
@@ -139,6 +140,12 @@ def _card(path, survey=None):
            "license": card.get("license"), "cite": "; ".join(card.get("citations", []))})
     _print_scores(card)
     return {"card": card}
+
+
+def _heads(heads):
+    """Questions that heads answer, by default and where they are asked for."""
+    return {name: ", ".join(head["question"]["key"] for head in heads if head["default"] == default)
+            for name, default in {"taught": True, "if asked": False}.items()}
 
 
 def _show(lines):

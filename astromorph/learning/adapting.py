@@ -51,7 +51,7 @@ def check_plan(network, train, epochs, validation_fraction, folds, seed, learnin
     if folds is not None:
         check_number(folds, "folds", "2 or more, or 0 to score on the validation part alone",
                      lambda n: n == int(n) and (n == 0 or n >= 2))
-    check_number(seed, "seed", "an integer, 0 or more", lambda n: n == int(n) and n >= 0)
+    check_number(seed, "seed", "an integer, 0 or more", lambda n: n >= 0 and n % 1 == 0)
     if validation_fraction == 0 and (folds == 0 or learning_curve):
         raise wrong("validation_fraction", "more, or folds= without learning_curve=",
                     "0, which leaves no galaxies to score on")

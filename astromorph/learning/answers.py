@@ -2,10 +2,11 @@
 import numpy as np
 from astropy import units as u
 
-from astromorph.arguments import as_floats, as_labels
+from astromorph.answers import LARGEST
+from astromorph.arguments import as_float, as_floats, as_labels
 from astromorph.errors import ArgumentTypeError, wrong
-from astromorph.learning.votes import (NO_TEXT, PLAIN, VoteColumns, VoteFractions, as_numbers,
-                                       as_unknown, plain_name)
+from astromorph.learning.votes import (NO_TEXT, PLAIN, UNSURE, VoteColumns, VoteFractions,
+                                       as_numbers, as_unknown, plain_name)
 from astromorph.names import as_names
 
 __all__ = ["check_answers", "read_answers", "read_own"]
@@ -96,12 +97,12 @@ def check_answers(labels, question, argument="labels"):
     if question.kind == "yes_no":
         return as_labels(as_unknown(labels), argument)
     if question.kind == "number":
-        low, high = question.limits or (-np.inf, np.inf)
-        bad, expected = (labels < low) | (labels > high) | np.isinf(labels), (
+        low, high = question.limits or (-LARGEST, LARGEST)
+        bad, expected = (labels < low) | (labels > high), (
             f"finite numbers from {low:g} to {high:g}, or missing")
     else:
         labels = as_unknown(labels)
-        bad = (labels < 0) | (labels >= len(question.answers)) | (labels % 1 != 0)
+        bad = (labels < 0) | (labels >= len(question.answers)) | (np.floor(labels) != labels)
         bad &= ~np.isnan(labels)
         expected = _places(question)
     if bad.any():
@@ -128,7 +129,7 @@ def _read_number(column, name, question):
         return values
     try:
         return unit.to(own, values)
-    except u.UnitConversionError:
+    except ValueError:  # of another kind, or unknown
         raise wrong(f"table[{name!r}]", f"numbers in {question.unit or 'no unit'}",
                     f"some in {unit}") from None
 
@@ -137,11 +138,11 @@ def _read_places(column, name, question):
     """Places of the answers that are named, NaN where missing."""
     if column.dtype.kind not in "SUO":
         return as_numbers(column, name, {})
-    known = dict.fromkeys(_UNKNOWN, np.nan) | {
+    known = dict.fromkeys(map(_word, (*NO_TEXT, *UNSURE)), np.nan) | {
         _word(answer): place for place, answer in enumerate(question.answers)}
     texts = ["" if text is None else text for text in as_names(column)]
     try:
-        return np.array([known[_word(text)] if _word(text) in known else float(text)
+        return np.array([known[_word(text)] if _word(text) in known else as_float(text)
                          for text in texts])
     except ValueError as error:
         raise wrong(f"table[{name!r}]", _places(question), str(error).rpartition(": ")[2],
@@ -150,6 +151,3 @@ def _read_places(column, name, question):
 
 def _word(text):
     return plain_name(text.strip()).replace(" ", "_")
-
-
-_UNKNOWN = (*NO_TEXT, "unknown", "unsure", "uncertain", "?")

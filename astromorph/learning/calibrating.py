@@ -54,8 +54,9 @@ def calibrate(model, source, labels, *, method="platt", survey=None, **options):
     scalings, report = fit(model.questions, list(map(model.card.calibration.get, model.card.keys)),
                            probabilities=seen[:, :width])
     own = dict(zip((head.key for head in asked), () if labels is None else labels[:, width:].T))
-    heads = tuple(head.calibrated(own[head.key], seen[:, width:]) if head.key in taught else head
-                  for head in model.heads)
+    _say_too_few(own, taught)
+    heads = tuple(head.calibrated(own[head.key], seen[:, width:], method)
+                  if head.key in taught else head for head in model.heads)
     _say_no_better(report)
     return model.replace(
         survey=get_survey(survey or model.survey), heads=heads,
@@ -74,6 +75,13 @@ def _recalibrate(questions, scalings, labels, probabilities, method, others):
         return scalings, Table(rows)
     find_trained(labels, questions)
     return recalibrate(questions, scalings, labels, probabilities, method)
+
+
+def _say_too_few(own, taught):
+    """Warn of own questions with some labels, but too few."""
+    if few := [key for key, y in own.items() if key not in taught and np.isfinite(y).any()]:
+        warn(f"Not calibrated: {', '.join(few)}, which have too few labels. Questions need 10 "
+             "galaxies of each answer, or 30 numbers.", late=True)
 
 
 def _say_no_better(report):

@@ -85,9 +85,19 @@ class Axes:
             raise wrong("classifier", "weights that know along which axes galaxies differ",
                         repr(model), "fit_embedding(data) gives a classifier that does, from a few "
                         "hundred galaxies without labels.")
-        arrays = [np.frombuffer(base64.b64decode(known[name]), "<f4")
-                  for name in ("center", "kernel")]
-        return cls(arrays[0], arrays[1].reshape(len(arrays[0]), -1))
+        from astromorph import networks
+
+        n = networks.count_features(model.network)
+        try:
+            center, kernel = (np.frombuffer(base64.b64decode(known[name]), "<f4")
+                              for name in ("center", "kernel"))
+            axes = cls(center.reshape(n), kernel.reshape(n, SIZE))
+        except (ValueError, TypeError, KeyError) as error:
+            raise wrong("card['embedding']", f"axes of the {n} features of {model.card.network!r}",
+                        f"others ({error})", "fit_embedding(data) makes them.") from error
+        if not np.isfinite(center).all() or not np.isfinite(kernel).all():
+            raise wrong("card['embedding']", "finite numbers", "others", "The file is damaged.")
+        return axes
 
     def to_json(self):
         """Give them as a card holds them.
@@ -169,8 +179,10 @@ def embed(model, source, *, views=8, batch_size=128, threads=None, progress=None
                            "unlike others; NaN where there is no image",
                            meta={"ucd": "meta.modelled"})
     results.answers = results.answers[:, :0]
+    known = model.asking().provenance
+    known |= {name: table.meta[name] for name in known if name in table.meta}  # of answers there
     return results.to_table(table, (), provenance_columns=source.provenance_columns,
-                            meta=model.asking().provenance | {"MORPHEMB": identity})
+                            meta=known | {"MORPHEMB": identity})
 
 
 def fit_axes(model, source, *, views=8, **options):

@@ -241,6 +241,8 @@ def read_labels(data, labels, questions, *, key=None):
         labels = labels_of(data, questions).select(questions)
     elif isinstance(labels, Table):
         labels = labels_of(labels, questions, key=key)
+    elif len(questions) == 1 and _are_words(labels):
+        labels = labels_of(Table({questions[0].key: labels}), questions).select(questions)
     if isinstance(labels, Labels):
         labels = _of_galaxies(data, labels, questions, key)
     labels = as_floats(labels, "labels")
@@ -250,6 +252,10 @@ def read_labels(data, labels, questions, *, key=None):
                     "column per question", labels.shape)
     return np.stack([check_answers(each, question) for each, question
                      in zip(labels.T, questions, strict=True)], axis=1)
+
+
+def _are_words(labels):
+    return np.ndim(labels) == 1 and any(isinstance(label, str) for label in labels)
 
 
 def _of_galaxies(data, labels, questions, key):
@@ -275,7 +281,7 @@ def _check_labeled(data, questions):
     keys = [question.key for question in questions]
     names = without_answers(data, questions).colnames if isinstance(data, Table) else None
     if names is None or not (has_votes(data, questions) or {
-            question.column for question in questions} & set(names)):
+            question.column for question in questions if question.kind == "yes_no"} & set(names)):
         found = "data that are no table" if names is None else f"the columns {', '.join(names)}"
         raise wrong("labels", f"an array (n, {len(questions)}) of 1, 0 and NaN, a table of labels, "
                     f"or data that are a table with columns {keys} (1, 0 or missing) or votes",

@@ -58,7 +58,7 @@ def similar(table, like, n=10, *, classifier=None, **options):
     check_count(n, "n")
     own, galaxy = _find(table, like, classifier, options)
     likeness = _products(features, galaxy)
-    likeness[np.isnan(likeness)] = -np.inf
+    likeness[~np.isfinite(likeness)] = -np.inf
     if own is not None:
         likeness[own] = -np.inf
     rows = _largest(likeness, n)
@@ -148,8 +148,8 @@ def _find(table, like, classifier, options):
         return like, _known(table, like)
     if not isinstance(like, Row):
         like = _embed(like, classifier, options)[0]
-    made_by = [str(each.meta.get("MORPHEMB")) for each in (table, like)]
-    if made_by[0] != made_by[1] or COLUMN not in like.colnames:
+    made_by = [str(each.meta.get("MORPHEMB", "unknown")) for each in (table, like)]
+    if made_by[0] != made_by[1] or "unknown" in made_by or COLUMN not in like.colnames:
         raise wrong("like", f"features as the table has them (MORPHEMB {made_by[0]})",
                     f"others ({made_by[1]})",
                     "Embed both by the same classifier, with the same number of views.")
@@ -178,7 +178,8 @@ def _products(features, galaxy):
     products = np.empty(len(features), np.float32)
     for start in range(0, len(features), _BLOCK):
         block = np.ma.filled(features[start:start + _BLOCK], np.nan)
-        products[start:start + _BLOCK] = np.asarray(block, np.float32) @ galaxy
+        with np.errstate(over="ignore", invalid="ignore"):  # of infinite ones
+            products[start:start + _BLOCK] = np.asarray(block, np.float32) @ galaxy
     return products
 
 

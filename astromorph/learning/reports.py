@@ -169,7 +169,8 @@ class AdaptationReport:
 
 def _scores_of(row):
     """A line for each score that a row has."""
-    names = [name for name in row.colnames[3:] if not name.endswith(("_low", "_high"))]
+    names = [name for name in row.colnames if not name.endswith(("_low", "_high"))
+             and name not in ("question", "n", "n_positive")]
     for name in names:
         if row[name] is not np.ma.masked:
             limits = [row[f"{name}{end}"] for end in ("_low", "_high")

@@ -5,6 +5,7 @@ from astropy.table import Column
 from astromorph.arguments import check_count
 from astromorph.questions import probability_asked, split_answers
 from astromorph.running import run
+from astromorph.running.results import clear_answers
 
 __all__ = ["suggest", "suggest_rows", "total_entropy"]
 
@@ -41,7 +42,9 @@ def suggest(model, source, n, *, seed=0, **options):
     results.answers = model.complete(raw).astype(np.float32)
     entropy = total_entropy(questions, results.answers[usable])
     chosen = usable[suggest_rows(features, entropy, n, seed=seed)]
-    table = results.to_table(source.table, questions, meta=model.provenance)[chosen]
+    table = source.table
+    clear_answers(table, model, questions)
+    table = results.to_table(table, questions, meta=model.provenance)[chosen]
     table.add_column(Column(chosen, "morph_row", description="Row in the data"), 0)
     return table
 
@@ -72,7 +75,8 @@ def total_entropy(questions, probabilities):
 def _entropy(question, answers):
     """Entropy of each galaxy's answer; of a number, how much more than usual a label would tell."""
     if question.kind == "number":
-        return np.log1p((answers[:, 1] / np.median(answers[:, 1]))**2) / 2
+        usual = np.median(answers[:, 1]) if len(answers) else 1.0
+        return np.log1p((answers[:, 1] / usual)**2) / 2
     p = np.clip(answers, _TINY, 1 - _TINY)
     p = np.hstack([p, 1 - p]) if question.kind == "yes_no" else p
     return -(p * np.log(p)).sum(axis=1)

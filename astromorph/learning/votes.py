@@ -9,7 +9,7 @@ from astromorph.errors import ArgumentTypeError, wrong
 from astromorph.names import as_names
 from astromorph.questions import DIALECTS
 
-__all__ = ["NO_TEXT", "PLAIN", "VoteColumns", "VoteFractions", "as_numbers", "as_unknown",
+__all__ = ["NO_TEXT", "PLAIN", "UNSURE", "VoteColumns", "VoteFractions", "as_numbers", "as_unknown",
            "has_votes", "plain_name"]
 
 PLAIN = "labels"
@@ -19,10 +19,9 @@ PLAIN = "labels"
 _NO_NUMBER, NO_TEXT = -9999, ("", "--", "nan", "none", "null", "<na>", "n/a", "na", "masked")
 # What people write for labels.
 _NO_LABEL = (-1, -9, -99, -999, _NO_NUMBER)
+UNSURE = ("unknown", "unsure", "uncertain", "unclear", "maybe", "?", "-", "not sure", "don't know")
 _WORDS = {**dict.fromkeys(("yes", "y", "true", "t"), "1"),
-          **dict.fromkeys(("no", "n", "false", "f"), "0"),
-          **dict.fromkeys(("unknown", "unsure", "uncertain", "unclear", "maybe", "?", "-",
-                           "not sure", "don't know"), "nan")}
+          **dict.fromkeys(("no", "n", "false", "f"), "0"), **dict.fromkeys(UNSURE, "nan")}
 # Catalogs round fractions: those of one question may add up to a little over 1 (debiased ones,
 # which are corrected answer by answer, to more).
 _ROUNDING = 0.01
@@ -200,7 +199,8 @@ class VoteColumns:
             return self._nothing()
         if len(columns) > 1:
             raise wrong("table", f"one column of labels for {question.key}", columns)
-        labels = self._numbers(columns[0], 1, labels=True)
+        words = _WORDS | {question.negative.lower(): "0", question.positive.lower(): "1"}
+        labels = self._numbers(columns[0], 1, words)
         others = labels[(labels > 0) & (labels < 1)]
         if others.size:
             raise wrong("table", f"labels 1, 0 or missing in column {columns[0]!r}",
@@ -210,10 +210,10 @@ class VoteColumns:
     def _nothing(self):
         return VoteFractions(*np.full((2, len(self._table)), np.nan), None, "")
 
-    def _numbers(self, name, top=np.inf, labels=False):
-        """Numbers of a column, NaN where missing, of which all must lie in 0..top."""
-        values = as_numbers(self._table[name], name, _WORDS if labels else {})
-        values = as_unknown(values) if labels else values
+    def _numbers(self, name, top=np.inf, words=None):
+        """Numbers of a column, or words for labels, NaN where missing; all must lie in 0..top."""
+        values = as_numbers(self._table[name], name, words or {})
+        values = as_unknown(values) if words else values
         if values.shape != (len(self._table),):
             raise wrong("table", f"one number per row in column {name!r}", f"shape {values.shape}")
         others = values[(values < 0) | (values > top) | np.isinf(values)]
@@ -295,11 +295,12 @@ def _from_text(column, name, words):
     for row, text in enumerate(as_names(column)):
         text = "" if text is None else text.strip().lower()
         try:
-            values[row] = as_float("nan" if text in NO_TEXT else words.get(text, text))
+            values[row] = as_float(words.get(text, "nan" if text in NO_TEXT else text))
         except ValueError:
             others.append(text)
     if others:
+        own = "".join(f"{word!r}, " for word in words if word not in _WORDS)
         raise wrong(f"table[{name!r}]", "an array of numbers" + (
-            ", or of yes, no and unknown" if words else ""),
+            f", or of {own}yes, no and unknown" if words else ""),
             f"{others[0]!r:.40} and the like in {len(others)} rows", error=ArgumentTypeError)
     return values

@@ -206,7 +206,7 @@ class Card:
                 "alignment": record.get("alignment") and Alignment.from_dict(record["alignment"]),
                 "heads": tuple(Head.from_json(head, arrays) for head in record.get("heads", ())),
                 "more": more})
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, OverflowError) as error:
             raise wrong("card", "a card as astromorph writes it",
                         f"one that cannot be read ({error})") from error
 

@@ -101,7 +101,8 @@ def read_weights(path):
         with safe_open(path, framework="numpy") as file:
             card = json.loads((file.metadata() or {}).get("card", "null"))
             arrays = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+    except (SafetensorError, OSError, TypeError, ValueError, AttributeError,
+            RecursionError) as error:  # as types of numbers that NumPy has not raise it
         raise wrong("path", "a .safetensors file that astromorph wrote",
                     f"{path}, which cannot be read ({error})") from error
     if not isinstance(card, dict):

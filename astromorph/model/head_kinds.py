@@ -3,13 +3,13 @@
 A head's outputs are a linear map of what the network sees. One small class a kind, in `KINDS`, says
 how many there are, what columns they make (`answer`), how the map is fitted to labels (`fit`), how
 a straight line in each output makes the answers right on galaxies that were not fitted
-(`calibrate`), and how bad answers are (`loss`). Labels are 1 and 0, numbers of answers in their
-order, or numbers.
+(`calibrate`; classes and numbers have one way, whatever the method), and how bad answers are
+(`loss`). Labels are 1 and 0, numbers of answers in their order, or numbers.
 """
 import numpy as np
 
 from astromorph.answers import get_kind
-from astromorph.model.calibration import PlattScaling, fit_platt
+from astromorph.model.calibration import METHODS, PlattScaling
 
 __all__ = ["KINDS", "head_kind"]
 
@@ -59,8 +59,8 @@ class _YesNo:
     def fit(self, question, features, labels, weights, strength):
         return _logistic(features, labels, weights, strength)
 
-    def calibrate(self, question, labels, outputs):
-        scaling = _platt_or_none(labels, outputs[:, 0])
+    def calibrate(self, question, labels, outputs, method="platt"):
+        scaling = _scaling(labels, outputs[:, 0], method)
         return [scaling.slope], [scaling.intercept]
 
     def loss(self, question, labels, outputs):
@@ -78,15 +78,16 @@ class _Grades:
         # A higher grade is never the more likely to be reached.
         reached = np.minimum.accumulate(_sigmoid(outputs), axis=-1)
         ends = np.ones_like(reached[..., :1])
-        return -np.diff(np.concatenate([ends, reached, 0 * ends], axis=-1), axis=-1)
+        reached = np.concatenate([ends, reached, 0 * ends], axis=-1)
+        return reached[..., :-1] - reached[..., 1:]
 
     def fit(self, question, features, labels, weights, strength):
         steps = [_logistic(features, labels >= step, weights, strength)
                  for step in range(1, len(question.answers))]
         return np.hstack([kernel for kernel, _ in steps]), np.hstack([bias for _, bias in steps])
 
-    def calibrate(self, question, labels, outputs):
-        steps = [_platt_or_none(labels >= step, each) for step, each in enumerate(outputs.T, 1)]
+    def calibrate(self, question, labels, outputs, method="platt"):
+        steps = [_scaling(labels >= step, each, method) for step, each in enumerate(outputs.T, 1)]
         return [each.slope for each in steps], [each.intercept for each in steps]
 
     def loss(self, question, labels, outputs):
@@ -109,7 +110,7 @@ class _Classes:
             return np.hstack([-kernel, kernel]) / 2, np.hstack([-bias, bias]) / 2
         return kernel, bias
 
-    def calibrate(self, question, labels, outputs):
+    def calibrate(self, question, labels, outputs, method="platt"):
         from scipy.optimize import minimize_scalar
 
         found = minimize_scalar(lambda log: self.loss(question, labels, np.exp(log) * outputs),
@@ -134,7 +135,7 @@ class _Number:
         return np.stack([value, spread], axis=-1)
 
     def fit(self, question, features, labels, weights, strength):
-        center, scale = labels.mean(), labels.std()
+        center, scale = labels.mean(), labels.std() or 1.0  # equal ones: some are left out
         kernel, bias = _ridge(features, (labels - center) / scale, weights, strength)
         off = np.log(np.abs(features @ kernel + bias - (labels - center) / scale) + 1e-3)
         # How far a number is off tells less than the number: from a tenth of the strength.
@@ -142,7 +143,7 @@ class _Number:
         return (np.stack([scale * kernel, wide], axis=1),
                 np.array([scale * bias + center, wide_bias + np.log(scale)]))
 
-    def calibrate(self, question, labels, outputs):
+    def calibrate(self, question, labels, outputs, method="platt"):
         value, spread = self.answer(question, outputs).T
         shift = (labels - value).mean()
         off = ((labels - value - shift) / spread)**2
@@ -158,10 +159,10 @@ def _of_labels(answers, labels):
     return np.take_along_axis(answers, labels[:, None].astype(int), axis=1)[:, 0]
 
 
-def _platt_or_none(labels, outputs):
-    """Platt scaling of a logit, none where the galaxies are too few or do not tell."""
+def _scaling(labels, outputs, method):
+    """The scaling of a logit, none where the galaxies are too few or do not tell."""
     try:
-        return fit_platt(labels, _sigmoid(outputs))
+        return METHODS[method](labels, _sigmoid(outputs))
     except ValueError:
         return PlattScaling.identity()
 

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
+from astromorph.answers import LARGEST
 from astromorph.arguments import as_floats
 from astromorph.errors import wrong
 from astromorph.model.head_kinds import head_kind
@@ -49,22 +50,27 @@ class Head:
     def __post_init__(self):
         if not isinstance(self.question, Question):
             raise wrong("question", "a Question", repr(self.question))
+        for name, kind in {"default": bool, "training": dict}.items():
+            if not isinstance(getattr(self, name), kind):
+                raise wrong(name, f"a {kind.__name__}", f"{getattr(self, name)!r:.200}")
         width = head_kind(self.question).outputs(self.question)
-        self._fill("slope", np.ones(width))
-        self._fill("intercept", np.zeros(width))
-        for name, shape in {"bias": (width,), "kernel": (len(self.kernel), width),
-                            "slope": (width,), "intercept": (width,)}.items():
-            values = as_floats(getattr(self, name), name)
-            if values.shape != shape or not np.isfinite(values).all():
-                raise wrong(f"{name} of {self.question.key!r}", f"finite numbers of shape {shape}",
-                            f"{values.shape}, {np.isfinite(values).sum()} of them finite")
-        for name in ("kernel", "bias"):
-            object.__setattr__(self, name, np.array(getattr(self, name), np.float32))
+        for name, default in {"slope": np.ones(width), "intercept": np.zeros(width)}.items():
+            given = getattr(self, name)
+            given = default if isinstance(given, tuple) and not given else given
+            object.__setattr__(self, name, tuple(self._checked(name, given, (width,)).tolist()))
+        for name, shape in {"bias": (width,), "kernel": (None, width)}.items():
+            values = self._checked(name, getattr(self, name), shape)
+            object.__setattr__(self, name, values.astype(np.float32))
 
-    def _fill(self, name, values):
-        given = getattr(self, name)
-        values = given if len(given) else values.tolist()
-        object.__setattr__(self, name, tuple(map(float, values)))
+    def _checked(self, name, given, shape):
+        """The numbers of a part, which must have a shape (None for any length) and fit 32 bits."""
+        values = as_floats(given, name)
+        good = np.abs(values) <= LARGEST
+        if values.ndim != len(shape) or values.shape[-1] != shape[-1] or not good.all():
+            raise wrong(f"{name} of {self.question.key!r}", f"finite numbers of 32 bits, shape "
+                        f"{shape}".replace("None", "features"),
+                        f"{values.shape}, {good.sum()} of them finite")
+        return values
 
     @property
     def key(self):
@@ -108,7 +114,7 @@ class Head:
         calibrated = self.outputs(features) * self.slope + self.intercept
         return head_kind(self.question).answer(self.question, calibrated)
 
-    def calibrated(self, labels, features):
+    def calibrated(self, labels, features, method="platt"):
         """Make a head that is right on some galaxies that did not teach it.
 
         Parameters
@@ -117,6 +123,8 @@ class Head:
             NaN where there is none.
         features : `~numpy.ndarray`, shape (n, features)
             NaN where there are none.
+        method : str
+            One of `~astromorph.model.calibration.METHODS`, for a yes/no question or grades.
 
         Returns
         -------
@@ -124,7 +132,7 @@ class Head:
         """
         known = np.isfinite(labels) & np.isfinite(features).all(axis=-1)
         slope, intercept = head_kind(self.question).calibrate(
-            self.question, labels[known], self.outputs(features[known]))
+            self.question, labels[known], self.outputs(features[known]), method)
         return replace(self, slope=tuple(slope), intercept=tuple(intercept))
 
     def to_json(self):

@@ -1,6 +1,7 @@
 """`TrainedModel`: network pixels in, calibrated probabilities out."""
 import json
 import threading
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from astromorph.model import files
 from astromorph.model.card import Card
 from astromorph.model.domain import DomainWatch
 from astromorph.model.heads import head_arrays
+from astromorph.questions import Question
 
 __all__ = ["PRECISIONS", "SPREADS", "TrainedModel"]
 
@@ -27,6 +29,7 @@ SPREADS = MappingProxyType({"views": "8 rotations and reflections",
 _HARMLESS = 3e-3
 # What models of the same weights share.
 _BUILT = ("network", "_frozen", "_seeing")
+_MADE_BY = "MORPHMDL"
 # Models that this process has unpickled: equal ones are one.
 _known = WeakValueDictionary()
 _lock = threading.Lock()
@@ -278,8 +281,9 @@ class TrainedModel:
         Parameters
         ----------
         asked : str or sequence of str or `~astromorph.questions.Question`, optional
-            Keys or columns of questions, or ``"all"``. By default the questions of the network, and
-            those of the heads that are answered without being asked for.
+            Questions as the model has them, their keys or columns, or ``"all"``. By default the
+            questions of the network, and those of the heads that are answered without being asked
+            for.
 
         Returns
         -------
@@ -293,15 +297,34 @@ class TrainedModel:
         """
         if asked is None:
             return self.questions + tuple(head.question for head in self.heads if head.default)
-        if isinstance(asked, str):
-            asked = [asked]
-        names = [getattr(each, "key", each) for each in asked]
-        known = {question: {question.key, question.column, *question.columns, "all"}
+        names = [asked] if isinstance(asked, (str, Question)) or not isinstance(
+            asked, Iterable) else list(asked)
+        known = {question: {question, question.key, question.column, *question.columns, "all"}
                  for question in self.all_questions}
-        if not names or not set(names) <= set().union(*known.values()):
+        there = set().union(*known.values())
+        if not names or not all(isinstance(each, Hashable) and each in there for each in names):
             raise wrong("questions", f"'all', or some of "
                         f"{', '.join(question.key for question in known)}", f"{asked!r:.200}")
         return tuple(question for question in known if not known[question].isdisjoint(names))
+
+    def has_made(self, table):
+        """Tell whether the answers in a table are those of this model, as far as it says.
+
+        Parameters
+        ----------
+        table : `~astropy.table.Table`
+            What `~astromorph.MorphologyClassifier.classify` returned, or any other.
+
+        Returns
+        -------
+        bool or None
+            None where it does not say.
+        """
+        there = [question for question in self.all_questions
+                 if set(question.columns) <= set(table.colnames)]
+        if not there or _MADE_BY not in table.meta:
+            return None
+        return self.asking(there).identity == str(table.meta[_MADE_BY])
 
     def asking(self, asked=None):
         """Give the model with the heads of some questions only.
@@ -354,7 +377,7 @@ class TrainedModel:
 
         return {"MORPHNET": self.card.network,
                 "MORPHSRV": self.card.weights_of or self.survey.name,
-                "MORPHWGT": self.card.sha256[:16], "MORPHMDL": self.identity,
+                "MORPHWGT": self.card.sha256[:16], _MADE_BY: self.identity,
                 "MORPHPRC": self.precision, "MORPHVER": __version__}
 
     def watch(self):

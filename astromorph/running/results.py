@@ -6,9 +6,9 @@ from astropy.table import Column, MaskedColumn
 
 from astromorph.arguments import as_floats, as_probabilities
 from astromorph.errors import wrong
-from astromorph.questions import probability_asked, split_answers
+from astromorph.questions import ENDS, probability_asked, split_answers
 
-__all__ = ["Results", "add_provenance", "now", "probabilities"]
+__all__ = ["Results", "add_provenance", "clear_answers", "now", "probabilities"]
 
 _FORMAT = ".4f"  # how probabilities are shown; the numbers stay whole
 
@@ -140,6 +140,34 @@ def _add(table, name, values, description, ucd, column):
     table[name] = MaskedColumn(values, mask=np.isnan(values), description=description,
                                format=_FORMAT if column.is_probability else None,
                                unit=column.unit or None, meta={"ucd": ucd})
+
+
+def clear_answers(table, model, shown):
+    """Take out what an earlier classification left and new answers do not replace.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        It is changed, if it was classified before.
+    model : `~astromorph.model.TrainedModel`
+        What will answer.
+    shown : sequence of `~astromorph.questions.Question`
+        Of which there will be columns: their old spreads and joint probabilities go.
+
+    Returns
+    -------
+    list of `~astromorph.questions.Question`
+        The others whose answers stay, as the same model gave them.
+    """
+    if "morph_flag" not in table.colnames:
+        return []
+    kept = [question for question in model.all_questions if question not in shown
+            and set(question.columns) <= set(table.colnames)] if model.has_made(table) else []
+    for question in model.all_questions:
+        ends = () if question in kept else ENDS if question in shown else ("", *ENDS)
+        old = {column + end for column in question.columns for end in ends}
+        table.remove_columns([name for name in table.colnames if name in old])
+    return kept
 
 
 def add_provenance(table, columns, rows):

@@ -9,7 +9,7 @@ from astromorph.arguments import check_choice, check_count
 from astromorph.errors import warn
 from astromorph.flags import MorphFlag
 from astromorph.model.trained import SPREADS
-from astromorph.running.results import Results
+from astromorph.running.results import Results, clear_answers
 from astromorph.running.streaming import (Outcomes, in_groups, one_blas_thread, read_ahead,
                                           thread_pool)
 
@@ -46,7 +46,8 @@ def classify(model, source, *, questions=None, uncertainty=None, joint=False, ba
     """
     check_choice(uncertainty, "uncertainty", (None, *SPREADS))
     check_count(batch_size, "batch_size")
-    shown, model = model.find_questions(questions), model.asking(questions)
+    shown, whole, model = model.find_questions(questions), model, model.asking(questions)
+    _warn_of_replaced(source.table, shown)
     if len(source):
         model = model.in_precision(precision)
         answer = partial(model.answer_with_spread, uncertainty) if uncertainty else model.answer
@@ -63,9 +64,19 @@ def classify(model, source, *, questions=None, uncertainty=None, joint=False, ba
     else:  # Dask asks what columns there will be, from where no network should be built
         width = sum(len(question.columns) for question in model.all_questions)
         results = Results(0, width * (2 if uncertainty else 1))
-    return results.to_table(source.table, model.all_questions, shown=shown, joint=joint,
+    table, kept = source.table, clear_answers(source.table, whole, shown)
+    return results.to_table(table, model.all_questions, shown=shown, joint=joint,
                             spread=uncertainty and SPREADS[uncertainty],
-                            provenance_columns=source.provenance_columns, meta=model.provenance)
+                            provenance_columns=source.provenance_columns, meta=model.provenance | {
+                                "MORPHMDL": whole.asking([*shown, *kept]).identity})
+
+
+def _warn_of_replaced(table, questions):
+    """Say which columns will not be there any more; those of an earlier run are renewed."""
+    names = {column for question in questions for column in question.columns}
+    if (lost := names & set(table.colnames)) and "morph_flag" not in table.colnames:
+        warn(f"The answers take the place of the table's own {', '.join(sorted(lost))}. Rename "
+             "what you want to keep.")
 
 
 def predict(model, source):

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import processes
 import pytest
 from astropy.table import Table
 
@@ -144,9 +145,11 @@ def test_where_warnings_are_errors_the_output_is_written(catalog, monkeypatch, c
 @pytest.mark.parametrize("redirect", ["2> /dev/full", "2>&-"])
 def test_where_nothing_can_be_said_the_output_is_written(tmp_path, redirect):
     (tmp_path / "bad.jpg").touch()
-    code = "import sys; from astromorph.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = tmp_path / "code.py"
+    code.write_text(f"{processes.NO_TENSORFLOW}\nfrom astromorph.cli import main\n"
+                    "sys.exit(main(sys.argv[1:]))")
     words = f"classify bad.jpg {load_sample()['file'][0]} -o o.csv --json {redirect}"
-    run = subprocess.run(f"{sys.executable} -c '{code}' {words}", shell=True, cwd=tmp_path,
+    run = subprocess.run(f"{sys.executable} {code} {words}", shell=True, cwd=tmp_path,
                          capture_output=True, text=True)
     assert run.returncode == 0 and json.loads(run.stdout)["classified"] == 1
     assert len(Table.read(tmp_path / "o.csv")) == 2

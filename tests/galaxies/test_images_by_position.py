@@ -192,7 +192,7 @@ def undamaged(table):
 @pytest.mark.sdss
 def test_storm(storm, tmp_path):
     """Faults in 20% of the answers: all that can be served is got, nothing bad is kept."""
-    table = storm_catalog(2000)
+    table = storm_catalog(1400)
     result = fetch_cutouts(table, 30 * u.arcsec, services="skyserver", cache=tmp_path,
                            progress=False)
     assert sum(storm.stats.faults.values()) > 300

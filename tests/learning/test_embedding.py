@@ -1,9 +1,11 @@
 """Features of galaxies: unit vectors that know their model, in every file format."""
+import base64
+
 import numpy as np
 import pytest
 from astropy.table import Table
 
-from astromorph import MorphFlag, similar
+from astromorph import MorphFlag, MorphologyClassifier, similar
 from astromorph.datasets import load_sample
 from astromorph.errors import ArgumentError
 from astromorph.learning.embedding import COLUMN, SIZE, Axes
@@ -130,3 +132,23 @@ def test_real_galaxies_of_one_class_are_neighbors(real_data):
     same = [np.mean(similar(table, row, 3)["galaxy10_class"] == table["galaxy10_class"][row])
             for row in range(len(table))]
     assert np.mean(same) > 0.5  # by chance .12
+
+
+@pytest.mark.parametrize("known", [
+    "x", {}, {"center": "%%%"}, {"center": ""}, {"center": "AAAAAA=="},
+    {"center": base64.b64encode(np.full(192, np.nan, "<f4").tobytes()).decode()},
+    {"kernel": base64.b64encode(np.ones((192, 8), "<f4").tobytes()).decode()}])
+def test_axes_that_do_not_fit_are_refused(classifier, known):
+    card = classifier.model.card
+    known = card.more["embedding"] | known if known and isinstance(known, dict) else known
+    damaged = MorphologyClassifier(classifier.model.replace(more=card.more | {"embedding": known}))
+    with pytest.raises(ValueError, match=r"card\['embedding'\]: expected"):
+        damaged.embed(load_sample()[:2], images="file", r90="measure", progress=False)
+
+
+def test_what_is_said_of_answers_stays(classifier):
+    options = {"images": "file", "r90": "measure", "progress": False}
+    answered = classifier.classify(load_sample()[:2], questions="all", **options)
+    embedded = classifier.embed(answered, **options)
+    assert embedded.meta["MORPHMDL"] == answered.meta["MORPHMDL"]
+    assert classifier.model.has_made(embedded)

@@ -428,8 +428,9 @@ def test_labels_in_words(words):
 def test_labels_of_other_words_are_refused_in_a_line():
     with pytest.raises(TypeError) as caught:
         make_labels(Table({"disk": ["spiral", "elliptical", "yes"] * 60}))
-    assert str(caught.value) == ("table['disk']: expected an array of numbers, or of yes, no and "
-                                 "unknown. Received 'spiral' and the like in 120 rows.")
+    assert str(caught.value) == ("table['disk']: expected an array of numbers, or of 'smooth', "
+                                 "'disk or features', yes, no and unknown. Received 'spiral' "
+                                 "and the like in 120 rows.")
 
 
 def test_unknown_labels_of_an_array():

@@ -59,6 +59,9 @@ def test_a_row_of_another_table(random_table):
     del random_table.meta["MORPHEMB"]
     with pytest.raises(ArgumentError, match="same classifier"):
         similar(random_table, other[0])
+    del other.meta["MORPHEMB"]
+    with pytest.raises(ArgumentError, match="same classifier"):
+        similar(random_table, other[0])
 
 
 def test_an_image(classifier):
@@ -122,3 +125,9 @@ def test_odd_ones_are_in_front():
 
 def test_equal_ones_are_not_odd():
     np.testing.assert_allclose(odd(table_of(np.ones((30, 16))))["oddness"], 0, atol=1e-5)
+
+
+def test_infinite_features_are_none():
+    table = table_of(np.eye(4))
+    table["features"][2] = np.inf
+    assert sorted(similar(table, 1)["row"]) == [0, 3]

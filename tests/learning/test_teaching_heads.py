@@ -1,5 +1,6 @@
 """Questions of one's own: heads of each kind, fitted, calibrated, scored and kept."""
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -80,6 +81,34 @@ def test_questions_are_added_and_taught_anew(taught, sample, classifier):
     assert "ring: 60 galaxies" in str(taught.report) and taught.report.better == []
 
 
+def test_the_report_of_numbers_alone_has_their_bias(classifier, sample):
+    new = classifier.adapt(sample[0], np.arange(60) / 10, questions=NUMBER, **OPTIONS)
+    assert all(f"    {name} " in str(new.report) for name in ("bias", "sigma", "rms"))
+
+
+def test_the_calibration_report_tells_of_heads(taught, sample):
+    images, labels = sample
+    both = np.full((60, 4), np.nan)
+    both[:, 3] = labels[:, 0]
+    report = taught.calibrate(images, both, **OPTIONS).calibration_report
+    assert report["question"].tolist() == ["disk", "edge_on", "bar", "ring"]
+    assert report["calibrated"].tolist() == [False, False, False, True]
+    both[:, 0], both[9:, 3] = labels[:, 0], np.nan
+    with pytest.warns(AstromorphWarning, match="Not calibrated: ring, which have too few labels"):
+        taught.calibrate(images, both, **OPTIONS)
+
+
+def test_columns_of_the_table_itself_are_not_replaced_in_silence(taught, sample):
+    images = np.array([*sample[0][:3], None], object)[:3]
+    table = Table({"image": images, "P_ring": [1.0, 0, 1]})
+    with pytest.warns(AstromorphWarning, match="take the place of the table's own P_ring"):
+        once = taught.classify(table, images="image", **OPTIONS)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=AstromorphWarning)
+        warnings.filterwarnings("error", "The answers take")  # its own it renews
+        taught.classify(once, images="image", questions="ring", **OPTIONS)
+
+
 @pytest.mark.slow
 def test_all_layers(taught, sample):
     images, labels = sample
@@ -95,9 +124,16 @@ def test_all_layers(taught, sample):
 
 @pytest.mark.parametrize("labels, options, message", [
     (np.arange(60) % 2, {"questions": [Question("bar")]}, "bar, which the network answers itself"),
+    (np.arange(60) % 2, {"questions": "ring"}, "one Question or more. Received 'ring'"),
+    (np.arange(60) % 2, {"questions": [Question("Bar")]}, "each key once"),
+    (np.arange(60) % 2, {"questions": [Question("b", column="P_bar")]}, "each column once"),
+    (np.arange(60) % 2, {"questions": [Question("ring", parent="ring")]}, "the parent, before"),
+    (np.arange(60) % 2, {"questions": [Question("ring", parent="odd")]},
+     "parent of 'ring': expected one of disk, .*'odd'"),
     (np.arange(60) > 54, {"questions": [RING]}, "at least 10 galaxies of each answer to ring"),
     (np.arange(60) % 2, {"questions": [GRADES]}, "each answer to arms.* 0 strong"),
-    (np.full(60, np.nan), {"questions": [NUMBER]}, "at least 30 galaxies of different size"),
+    (np.full(60, np.nan), {"questions": [NUMBER]},
+     "at least 30 galaxies of different size.* 0 numbers. Name their column size, or .*aliases="),
     (np.arange(60) % 3, {"questions": [RING]}, "labels: expected 1, 0, or NaN"),
     (np.arange(60), {"questions": [NUMBER]}, "labels: expected finite numbers from -10 to 10"),
     (np.arange(60) % 2, {"questions": [RING], "train": "dense"}, '"head" or "all" for questions'),
@@ -123,6 +159,9 @@ def test_command_line(sample, tmp_path, monkeypatch, capsys):
     common = ["rings.csv", "--images", "file", "--cutout-r90", str(WIDTH), "--json", "-q"]
     assert cli.main(["adapt", *common, "--questions", "mine.toml", "-o", "m.safetensors"]) == 0
     assert set(json.loads(capsys.readouterr().out)["heads"]) == {"ring", "shape"}
+    assert cli.main(["info", "m.safetensors"]) == 0
+    out = capsys.readouterr().out
+    assert "taught         ring, shape" in out and "if asked       t_type, " in out
     weights = ["--weights", "m.safetensors"]
     assert cli.main(["classify", *common, *weights, "--questions", "disk,shape", "-o",
                      "done.ecsv"]) == 0
@@ -134,3 +173,33 @@ def test_command_line(sample, tmp_path, monkeypatch, capsys):
     assert [row["question"] for row in scores] == ["ring", "shape", "shape=round",
                                                    "shape=between", "shape=cigar"]
     assert scores[0]["AUC"] > 0.9 and "AUC" in scores[1] and "TPR" not in scores[1]
+
+
+def test_a_number_that_one_galaxy_alone_tells():
+    """Without it the labels are equal."""
+    seen, labels = features_and_labels(NUMBER, 60, 0)[0], np.zeros(60)
+    labels[3] = 1
+    assert np.isfinite(fit_head(NUMBER, seen, labels).answer(seen[0])).all()
+
+
+def test_parents_come_first_and_are_known(taught, sample):
+    images, labels = sample
+    kinds = Question("kind", parent="ring")
+    more = taught.adapt(images, labels[:, 0], questions=[kinds], **OPTIONS)
+    again = more.adapt(images, 1 - labels[:, 0], questions=[RING], **OPTIONS)
+    assert [each.key for each in again.questions[3:]] == ["ring", "kind"]
+    for clf, questions, message in [
+            (again, [Question("z", column="P_ring")], "parent of 'kind': expected one of disk"),
+            (again, [Question("Disk")], "each key once"), (taught, [RING, RING], "each key once"),
+            (taught, [Question("z", parent="kind")], "parent of 'z': expected one of disk")]:
+        both = np.tile(labels[:, :1], len(questions))
+        with pytest.raises(ValueError, match=message):
+            clf.adapt(images, both, questions=questions, **OPTIONS)
+
+
+def test_temperature_is_a_slope_only(taught, sample):
+    images, labels = sample
+    by = {method: taught.calibrate(
+        images, np.column_stack([np.full((60, 3), np.nan), labels[:, 0]]), method=method,
+        **OPTIONS).model.heads[-1] for method in ("platt", "temperature")}
+    assert by["temperature"].intercept == (0,) != by["platt"].intercept

@@ -180,26 +180,28 @@ def test_real_decals_images_align(real_data, classifier):
     assert distances[1] < 0.5 * distances[0]
 
 
+@pytest.fixture(scope="module", params=["r90", "cutout_r90"])
+def decals(request, real_data, ds18_classifier):
+    """Labeled DECam galaxies, how to read them, and how well ds18 finds their disks."""
+    table, reading = decals_to_read(real_data, request.param)
+    return table, reading, ds18_classifier.evaluate(table, intervals=False, **reading)[0]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("framing", ["r90", "cutout_r90"])
-def test_align_corrects_disks_of_decals_without_labels(real_data, framing, ds18_classifier):
+def test_align_corrects_disks_of_decals_without_labels(decals, ds18_classifier):
     """However the galaxies are framed, for a network that saw SDSS images as they are."""
-    table, reading = decals_to_read(real_data, framing)
+    table, reading, before = decals
     aligned = ds18_classifier.align(table, **reading)
-    before, after = (chosen.evaluate(table, intervals=False, **reading)[0]
-                     for chosen in (ds18_classifier, aligned))
+    after = aligned.evaluate(table, intervals=False, **reading)[0]
     assert before["n"] == 256
     assert after["accuracy"] > before["accuracy"] and after["AUC"] > before["AUC"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("framing", ["r90", "cutout_r90"])
-def test_varied_looks_carry_over_without_aligning(real_data, framing, classifier,
-                                                  ds18_classifier):
+def test_varied_looks_carry_over_without_aligning(decals, classifier):
     """The default network was taught on images of varied looks, and reads DECam images at once."""
-    table, reading = decals_to_read(real_data, framing)
-    default, plain = (chosen.evaluate(table, intervals=False, **reading)[0]
-                      for chosen in (classifier, ds18_classifier))
+    table, reading, plain = decals
+    default = classifier.evaluate(table, intervals=False, **reading)[0]
     assert default["accuracy"] > max(plain["accuracy"], 0.88)
     assert default["AUC"] > max(plain["AUC"], 0.96)
 

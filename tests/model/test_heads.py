@@ -16,6 +16,7 @@ QUESTIONS = (
     Question("shape", kind="classes", answers=("round", "between", "cigar")),
     Question("t", column="TType", kind="number", limits=(-6, 11), ucd="src.morph.type"))
 COLUMNS = [column for question in QUESTIONS for column in question.columns]
+SMALL = {"batch_size": 8}  # a batch is filled up, and 64 galaxies are many for five
 
 
 def random_heads(n_features, questions=QUESTIONS, **parts):
@@ -48,15 +49,16 @@ def images():
 
 
 def test_old_answers_stay_bit_for_bit(without_heads, with_heads, pixels):
-    before, after = without_heads.answer(pixels), with_heads.answer(pixels)
+    before, after = without_heads.answer(pixels, **SMALL), with_heads.answer(pixels, **SMALL)
     assert after.shape == (5, 3 + len(COLUMNS))
     np.testing.assert_array_equal(after[:, :3], before)
-    np.testing.assert_array_equal(with_heads.raw(pixels), without_heads.raw(pixels))
-    np.testing.assert_array_equal(with_heads.answer_with_features(pixels)[:, :3], before)
+    np.testing.assert_array_equal(with_heads.raw(pixels, **SMALL),
+                                  without_heads.raw(pixels, **SMALL))
+    np.testing.assert_array_equal(with_heads.answer_with_features(pixels, **SMALL)[:, :3], before)
 
 
 def test_what_the_answers_may_be(with_heads, pixels):
-    ring, *rest = with_heads.answer(pixels)[:, 3:].T
+    ring, *rest = with_heads.answer(pixels, **SMALL)[:, 3:].T
     grades, classes, (value, error) = np.split(np.array(rest), [3, 6])
     assert ((ring > 0) & (ring < 1)).all()
     for answers in (grades, classes):
@@ -66,8 +68,8 @@ def test_what_the_answers_may_be(with_heads, pixels):
 
 def test_spreads_of_all_columns(with_heads, pixels):
     for kind in ("views", "dropout"):
-        found = with_heads.answer_with_spread(kind, pixels)
-        np.testing.assert_array_equal(found[:, :12], with_heads.answer(pixels))
+        found = with_heads.answer_with_spread(kind, pixels, **SMALL)
+        np.testing.assert_array_equal(found[:, :12], with_heads.answer(pixels, **SMALL))
         assert found.shape == (5, 24) and (found[:, 12:] >= 0).all() and found[:, 12:].any()
 
 
@@ -75,7 +77,7 @@ def test_write_read_identity(with_heads, without_heads, tmp_path, pixels):
     with_heads.write(tmp_path / "heads.safetensors")
     again = TrainedModel.read(tmp_path / "heads.safetensors")
     assert again.card == with_heads.card and again.identity == with_heads.identity
-    np.testing.assert_array_equal(again.answer(pixels), with_heads.answer(pixels))
+    np.testing.assert_array_equal(again.answer(pixels, **SMALL), with_heads.answer(pixels, **SMALL))
     other = with_heads.replace(heads=(replace(again.heads[0], bias=[0.5]), *again.heads[1:]))
     assert other.identity != with_heads.identity
     # What is not asked for does not count.
@@ -142,3 +144,48 @@ def test_checkpoint_keeps_numbers_of_any_size(classifier, images, tmp_path):
     assert all(np.array_equal(first[name], again[name]) for name in COLUMNS)
     with pytest.raises(ValueError, match="head_ring"):
         clf.classify(images, questions=["TType"], checkpoint=tmp_path / "run", progress=False)
+
+
+@pytest.mark.parametrize("part, message", [
+    ({"kernel": np.full((192, 1), 1e39)}, "kernel of 'ring': expected finite numbers"),
+    ({"kernel": np.zeros(192)}, r"shape \(features, 1\)"), ({"bias": [np.nan]}, "bias of 'ring'"),
+    ({"slope": "5"}, "slope of 'ring'"), ({"slope": [10**400]}, "slope: expected an array"),
+    ({"intercept": [0, 0]}, "intercept of 'ring'"), ({"kernel": None}, "kernel"),
+    ({"default": "no"}, "default: expected a bool"),
+    ({"training": []}, "training: expected a dict")])
+def test_what_no_head_can_have(part, message):
+    with pytest.raises(ValueError, match=message):
+        Head(**{"question": QUESTIONS[0], "kernel": np.zeros((192, 1)), "bias": [0.0]} | part)
+
+
+def test_answers_that_cannot_be_are_not_minus_zero():
+    head = Head(QUESTIONS[1], np.zeros((3, 2)), [5.0, 5.0])
+    assert not np.signbit(head.answer(np.zeros((1, 3)))).any()
+
+
+@pytest.mark.parametrize("asked", [5, [5], [["disk"]], [Question("TType")], Question("ring")])
+def test_only_questions_of_the_model_are_answered(with_heads, asked):
+    assert with_heads.find_questions([QUESTIONS[0]]) == QUESTIONS[:1]
+    assert with_heads.find_questions(QUESTIONS[0]) == QUESTIONS[:1]
+    with pytest.raises(ValueError, match="questions: expected 'all', or some of disk"):
+        with_heads.find_questions(asked)
+
+
+def test_answers_of_another_model_do_not_stay(classifier, images):
+    ring, *others = random_heads(192)
+    first = MorphologyClassifier(classifier.model.replace(heads=(ring, *others)))
+    other = MorphologyClassifier(first.model.replace(heads=(replace(ring, bias=[9.0]), *others)))
+    options = {"images": "image", "progress": False}
+    table = Table({"image": [None] * 4, "V_own": np.arange(4)})
+    for row, image in enumerate(images):
+        table["image"][row] = image
+    old = first.classify(table, uncertainty="views", joint=True, **options)
+    more = first.classify(old, questions=["disk", "TType"], **options)
+    assert {"P_ring", "P_ring_err", "V_own"} <= set(more.colnames)  # of the same model
+    assert first.model.has_made(more) and not {"P_disk_err", "TType_err"} & set(more.colnames)
+    new = other.classify(old, questions=["disk"], **options)
+    assert new.colnames == ["image", "V_own", "P_disk", "morph_flag"]
+    assert other.model.has_made(new) and other.model.has_made(table) is None
+    assert other.model.has_made(old) is False
+    with pytest.raises(ValueError, match="data: expected galaxies, or the answers of this"):
+        other.evaluate(old, np.ones((4, 7)))

@@ -168,3 +168,16 @@ def test_identities_of_bundled_weights_stay():
     """What checkpoints, caches and published tables name them by."""
     assert {name: TrainedModel.bundled(name).identity for name in ("sdss", "legacy", "des")} == {
         "sdss": "6f3f0e56d07ac6f6", "legacy": "f135e46dd7ea7313", "des": "ec96b57c4d43509e"}
+
+
+@pytest.mark.parametrize("card, kind", [
+    ("[" * 100_000, "F32"), ('{"format": ' + "9" * 5000 + "}", "F32"),
+    ('{"format": 2}', "F8_E4M3")])
+def test_what_python_or_numpy_cannot_hold(tmp_path, card, kind):
+    size = {"F32": 4, "F8_E4M3": 1}[kind]
+    header = json.dumps({"__metadata__": {"card": card}, "w": {
+        "dtype": kind, "shape": [1], "data_offsets": [0, size]}}).encode()
+    path = tmp_path / "odd.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    with pytest.raises(ValueError, match="which cannot be read"):
+        read_weights(path)

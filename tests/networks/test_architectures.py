@@ -149,19 +149,18 @@ def test_recipe_makes_its_steps():
     assert [recipe.epochs_for(n) for n in (32, 100, 10_000)] == [60, 20, 4]
 
 
-@pytest.fixture(params=["channels_first", "float16", "float64", "mixed_float16",
-                        "mixed_bfloat16"])
+@pytest.fixture(params=[
+    ("float32", "channels_first", "mixed_float16"), ("float32", "channels_last", "mixed_bfloat16"),
+    ("float16", "channels_first", "float16"), ("float64", "channels_last", "float64")],
+    ids=lambda settings: "-".join(settings))
 def users_settings(request):
     """Keras' settings as a user may have changed them."""
     before = (keras.config.floatx(), keras.config.image_data_format(),
               keras.config.dtype_policy())
-    if request.param == "channels_first":
-        keras.config.set_image_data_format(request.param)
-    elif request.param.startswith("mixed"):
-        keras.config.set_dtype_policy(request.param)
-    else:
-        keras.config.set_floatx(request.param)
-        keras.config.set_dtype_policy(request.param)
+    floatx, data_format, policy = request.param
+    keras.config.set_floatx(floatx)
+    keras.config.set_image_data_format(data_format)
+    keras.config.set_dtype_policy(policy)
     now = (keras.config.floatx(), keras.config.image_data_format(), keras.config.dtype_policy())
     yield
     assert now == (keras.config.floatx(), keras.config.image_data_format(),

@@ -9,6 +9,7 @@ from collections import Counter
 from functools import partial
 
 import numpy as np
+import processes
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -589,19 +590,12 @@ def test_no_locks(tmp_path, monkeypatch):
 # Another process
 
 
-CHILD = """
-import sys, time, types
-import astromorph
+CHILD = processes.NO_TENSORFLOW + """
+import time
 from astromorph import MorphologyClassifier
 from astromorph.galaxies.given import GivenImages
 from astromorph.running import checkpoint
 
-network = types.ModuleType("astromorph.networks")  # in place of seconds of TensorFlow's start
-network.build = lambda *args: types.SimpleNamespace(input_shape=(None, 80, 80, 3))
-network.Frozen = network.import_weights = lambda *args: None
-network.has_bfloat16, network.count_features = bool, lambda network: 192
-network.run = lambda model, pixels, batch_size: pixels.mean(axis=(1, 2))
-sys.modules["astromorph.networks"] = astromorph.networks = network
 load = GivenImages.load
 
 def slow(self, row, *args):
