@@ -16,7 +16,7 @@ Messages are dictionaries that JSON can hold, with a ``type``. From the page::
 
 From Python, of which "learning" also comes unasked::
 
-    state {title, labeler, questions: [{key, title, kind}], keys: [{key, title}],
+    state {session, title, labeler, questions: [{key, title, kind}], keys: [{key, title}],
            number: {title, unit, limits} | null, total, queue: [{row, name}],
            done: [{id, row, name, key, value}], progress: {answered, total, keys: {key: count}},
            learning | null, can: {teach, save, suspects, compare}}
@@ -29,7 +29,8 @@ From Python, of which "learning" also comes unasked::
     saved {path, folder | null}
     suspects {rows: [{row, name, ...}]}
     compared {agreement: [...], disagreements: [...], own: [...]}
-    error {message, id?}                     with the id of an answer that was not written
+    error {message, refused, id?}            with the id of an answer that was not written; the page
+                                             sends it again unless it was refused
 
 A row is a number that the page gives back as it is. Nothing tells which galaxies are sealed.
 """
@@ -128,19 +129,20 @@ class Conversation:
                 raise wrong("type", f"one of {', '.join(known)}", f"{kind!r:.40}")
             return known[kind](message)
         except KeyError as error:
-            reason = f"the message has no {error}"
+            reason, refused = f"the message has no {error}", True
         except (OSError, ValueError, TypeError) as error:
-            reason = one_line(error)
+            reason, refused = one_line(error), not isinstance(error, OSError)
         told = message.get("id") if isinstance(message, dict) else None
-        return [({"type": "error", "message": reason}
+        return [({"type": "error", "message": reason, "refused": refused}
                  | ({"id": told} if isinstance(told, str) else {}), None)]
 
     def _ready(self, message):
-        session = self.session
+        session, start = self.session, self.session.journal.entries[0]
         number = [{"title": one_line(each.positive), "unit": each.unit,
                    "limits": each.limits and list(each.limits)}
                   for each in session.questions if each.kind == "number"]
-        return _one("state", title=one_line(self._title), labeler=one_line(session.labeler),
+        return _one("state", session=f"{start['galaxies']} {start['time']}",
+                    title=one_line(self._title), labeler=one_line(session.labeler),
                     questions=[{"key": each.key, "title": one_line(each.positive),
                                 "kind": each.kind} for each in session.questions],
                     keys=[{"key": each.key, "title": one_line(each.title)}

@@ -265,6 +265,7 @@ def _listen(port, may_differ):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port or 0))
+        listener.listen(100)  # who comes before the server has begun waits
     except OSError:
         listener.close()
         if not (port and may_differ):

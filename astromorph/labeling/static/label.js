@@ -71,7 +71,7 @@ class Pictures {
     try {
       image = await createImageBitmap(new Blob([bytes], { type: mime }));
     } catch {
-      meta = { ...meta, error: meta.error ?? "This picture could not be shown." };
+      meta = { ...meta, problem: meta.problem ?? "This picture could not be shown." };
     }
     this.asked.delete(name);
     if (!this.needed.has(name) || this.kept.has(name)) return image?.close();
@@ -110,10 +110,19 @@ class Outbox {
     this.waiting = [...earlier.filter((each) => !known.has(each.id)), ...this.waiting];
   }
 
-  add(...messages) {
-    this.waiting.push(...messages);
+  /** `counts`: by how much it changes the number of labeled galaxies. */
+  add(message, counts) {
+    this.waiting.push({ ...message, counts });
     this.keep();
-    messages.forEach(this.send);
+    this.post(message);
+  }
+
+  post({ counts, ...message }) {
+    this.send(message);
+  }
+
+  count() {
+    return this.waiting.reduce((sum, each) => sum + each.counts, 0);
   }
 
   acknowledge(id) {
@@ -123,7 +132,7 @@ class Outbox {
   }
 
   resend() {
-    this.waiting.forEach(this.send);
+    this.waiting.forEach((each) => this.post(each));
   }
 
   keep() {
@@ -161,9 +170,10 @@ class Course {
     return true;
   }
 
+  /** Take the answer to the galaxy that is looked at; it may correct an earlier one. */
   answer(entry) {
     if (this.at < 0) {
-      this.done.splice(this.done.length + this.at, 1);
+      entry.before = this.done.splice(this.done.length + this.at, 1)[0];
       this.at = 0;
     } else {
       this.queue.splice(this.at, 1);
@@ -173,11 +183,16 @@ class Course {
     if (this.done.length > KNOWN) this.done.shift();
   }
 
+  /** Take the last answer back; what it corrected stands again. */
   undo() {
     const entry = this.done.pop();
-    if (!entry) return null;
-    this.at = Math.max(this.at, 0);
-    this.queue.splice(this.at, 0, { row: entry.row, name: entry.name });
+    if (entry?.before) {
+      this.done.push(entry.before);
+      this.at = -1;
+    } else if (entry) {
+      this.at = Math.max(this.at, 0);
+      this.queue.splice(this.at, 0, { row: entry.row, name: entry.name });
+    }
     return entry;
   }
 
@@ -209,13 +224,18 @@ function takeOut(list, matches) {
 // ---------------------------------------------------------------- curves
 
 const percent = (fraction) => `${Math.round(100 * fraction)}%`;
+const round = (value) => (typeof value === "number" ? +value.toFixed(3) : value);
+/** What a record holds, in a line. */
+const describe = ({ row, name, id, ...rest }) => Object.entries(rest)
+  .filter(([, value]) => value !== null && typeof value !== "object")
+  .map(([key, value]) => `${key.replaceAll("_", " ")} ${round(value)}`).join(" · ");
 const finite = (...values) => values.every((value) => typeof value === "number" && isFinite(value));
 
 /** The curve of one question: accuracy, with its interval, against the number of labels. */
 function curve(points, title) {
   const good = points.filter((each) => finite(each.labels, each.accuracy));
   if (!good.length) return make("p", { class: "am-quiet", text: `${title}: too few labels yet` });
-  const last = good.at(-1), width = 300, height = 84, [left, right, top, bottom] = [30, 8, 8, 16];
+  const last = good.at(-1), width = 300, height = 66, [left, right, top, bottom] = [30, 8, 6, 13];
   const low = good.map((each) => (finite(each.low) ? each.low : each.accuracy));
   const high = good.map((each) => (finite(each.high) ? each.high : each.accuracy));
   const floor = Math.min(0.5, Math.floor(10 * Math.min(...low)) / 10);
@@ -244,13 +264,13 @@ function curve(points, title) {
   return make("figure", { class: "am-question" },
     make("figcaption", {}, make("span", { text: title }), make("b", { text: percent(last.accuracy) }),
       make("span", { class: "am-quiet", text: interval })),
-    picture, make("p", { class: "am-quiet", text: more }));
+    picture, ...(more ? [make("p", { class: "am-quiet", text: more })] : []));
 }
 
 // ---------------------------------------------------------------- scale and compass
 
 function scaleBar(meta, scale) {
-  const arcsec = meta.arcsec_per_pixel;
+  const arcsec = meta.scale;
   if (!finite(arcsec) || arcsec <= 0) return null;
   const longest = 130;
   const most = (longest / scale) * arcsec;
@@ -276,7 +296,7 @@ function compass({ north, mirrored = false }) {
 
 class View {
   constructor(model, root) {
-    Object.assign(this, { model, root, keys: [], total: 0, progress: {}, typed: "", session: null,
+    Object.assign(this, { model, root, keys: [], total: 0, typed: "", session: null,
       stretch: "linear", zoom: 0, invert: false, pan: [0, 0], shownAt: 0, drawn: null, times: [],
       connected: true, ready: false, count: 0 });
     const send = (message) => model.send(message);
@@ -325,12 +345,13 @@ class View {
     this.suspectsButton = button("Second look", "", "Labels that deserve a second look",
       send("suspects"));
     this.compareButton = button("Agreement", "", "How well the labels agree", send("compare"));
+    this.saveButton = button("Save", "", "Save the labels", send("save"));
     for (const each of [this.teachButton, this.suspectsButton, this.compareButton]) each.hidden = true;
     this.root.append(
       make("header", { class: "am-top" }, this.title,
         make("div", { class: "am-progress" }, this.bar, this.counted, this.pace),
         make("div", { class: "am-tools" }, this.compareButton, this.suspectsButton, this.teachButton,
-          button("Save", "", "Save the labels", send("save")),
+          this.saveButton,
           button("Help", "H", "Help and keys", this.commands.h))),
       make("figure", { class: "am-stage" },
         make("div", { class: "am-frame" }, this.canvas, this.scale, this.north, this.cover,
@@ -439,22 +460,22 @@ class View {
     if (!visit || !picture || this.drawn?.row !== visit.row) {
       return this.say(visit ? "The picture is still on its way." : "There is no galaxy to label.");
     }
-    if (picture.meta.error && !UNSEEN.includes(given.key)) {
+    if (picture.meta.problem && !UNSEEN.includes(given.key)) {
       return this.say("This picture could not be read: press X or ?");
     }
     const ms = Math.round(performance.now() - this.shownAt);
     const message = { type: "answer", id: newId(), row: visit.row, ...given, ms, shown: {
       stretch: this.drawn.stretch, zoom: ZOOMS[this.zoom], invert: this.invert } };
-    const corrected = this.course.at < 0 ? [{ type: "undo", id: newId(), of: visit.id }] : [];
     const entry = { id: message.id, row: visit.row, name: visit.name, ...given };
     const words = this.words(entry);
-    if (corrected.length) this.unlist(visit.id);
     this.course.answer(entry);
+    if (entry.before) this.unlist(entry.before.id);
     this.enlist(entry, picture.image);
-    this.count += 1 - corrected.length;
+    const counts = this.counts(entry);
+    this.count += counts;
     this.time(ms);
     this.show();
-    this.outbox.add(...corrected, message);
+    this.outbox.add(message, counts);
     this.flash(given.key);
     this.live.textContent = `${words}. ${this.visible()}`;
   }
@@ -463,10 +484,17 @@ class View {
     const entry = this.course.undo();
     if (!entry) return this.say("There is no answer to take back.");
     this.unlist(entry.id);
-    this.count -= 1;
+    if (entry.before) this.enlist(entry.before, this.pictures.get(entry.row, this.stretch)?.image);
+    const counts = -this.counts(entry);
+    this.count += counts;
     this.show();
-    this.outbox.add({ type: "undo", id: newId(), of: entry.id });
+    this.outbox.add({ type: "undo", id: newId(), of: entry.id }, counts);
     this.live.textContent = `Taken back: ${this.words(entry)}. ${this.visible()}`;
+  }
+
+  /** A correction, or a galaxy that comes a second time, is not one more. */
+  counts({ before, row }) {
+    return before || row >= this.total ? 0 : 1;
   }
 
   move(step) {
@@ -478,7 +506,7 @@ class View {
   }
 
   words({ key, value }) {
-    return value !== undefined ? `${value}` : this.keys.find((each) => each.key === key)?.title ?? key;
+    return value != null ? `${value}` : this.keys.find((each) => each.key === key)?.title ?? key;
   }
 
   visible() {
@@ -568,31 +596,31 @@ class View {
   }
 
   mark(meta, scale) {
-    const bar = meta.error ? null : scaleBar(meta, scale);
+    const bar = meta.problem ? null : scaleBar(meta, scale);
     this.scale.hidden = !bar;
     if (bar) {
       this.scale.style.width = `${bar.width}px`;
       this.scale.textContent = bar.text;
     }
-    this.north.replaceChildren(...((!meta.error && compass(meta)) || []));
+    this.north.replaceChildren(...((!meta.problem && compass(meta)) || []));
   }
 
   // ------------------------------------------------------------ what is around it
 
   showState() {
     const { visit, at } = this.course;
-    const error = this.drawn?.picture.meta.error;
+    const problem = this.drawn?.picture.meta.problem;
     const answered = at < 0 ? ` · answered: ${this.words(visit)}` : at > 0 ? ` · ${at} skipped` : "";
     this.caption.textContent = visit ? `${visit.name}${answered}` : "";
     this.canvas.setAttribute("aria-label", visit ? `Galaxy ${visit.name}` : "No galaxy");
     const cover = !this.ready ? ["Opening the list …"] : !visit && this.outbox.waiting.length
       ? ["Writing the last answers …"] : !visit
       ? ["All galaxies are labeled.", "Z takes the last answer back, ← looks at it again."]
-      : error ? ["This picture could not be read.", error, "Press X (no galaxy) or ? to go on."]
+      : problem ? ["This picture could not be read.", problem, "Press X (no galaxy) or ? to go on."]
       : !this.drawn ? [this.connected ? "The picture is on its way …" : "Waiting for the connection …"]
       : [];
     this.cover.hidden = !cover.length;
-    this.cover.classList.toggle("am-bad", Boolean(error));
+    this.cover.classList.toggle("am-bad", Boolean(problem));
     this.cover.replaceChildren(...cover.map((text, k) => make(k ? "p" : "strong", { text })));
     this.showTyped();
     this.stretchButton.setAttribute("aria-pressed", this.stretch === "asinh");
@@ -600,7 +628,7 @@ class View {
     for (const button of this.answers.children) {
       const chosen = at < 0 && button.dataset.key === visit?.key;
       button.setAttribute("aria-pressed", chosen);
-      button.disabled = Boolean(error) && !UNSEEN.includes(button.dataset.key);
+      button.disabled = Boolean(problem) && !UNSEEN.includes(button.dataset.key);
     }
     const done = Math.max(0, this.count);
     this.counted.textContent = `${done} of ${this.total}`;
@@ -679,7 +707,7 @@ class View {
   }
 
   on_state(message) {
-    const session = message.session ?? message.title ?? "";
+    const session = message.session ?? `${message.title} ${message.labeler} ${message.total}`;
     if (this.session !== session) {
       this.session = session;
       this.course = new Course();
@@ -693,39 +721,38 @@ class View {
     this.title.textContent = message.title;
     this.showKeys();
     this.recover(message);
-    this.count = (message.progress?.answered ?? message.done?.length ?? 0) + this.onTheWay();
+    const { can = {} } = message;
+    this.teachButton.hidden = !can.teach;
+    this.saveButton.hidden = !can.save;
+    this.suspectsButton.hidden = !can.suspects;
+    this.compareButton.hidden = !can.compare;
     this.take(message);
     this.on_learning(message.learning);
     this.outbox.resend();
   }
 
-  /** The answered ones as Python has them, and then those on their way. */
-  recover({ done = [] }) {
+  /** What is answered: as Python has it, then what is on its way. */
+  recover({ done }) {
+    const names = new Map(this.course.done.map((each) => [each.row, each.name]));
     const undone = new Set(this.outbox.waiting.map((each) => each.of));
-    const known = new Map(this.course.done.map((each) => [each.id, each]));
-    const ids = new Set(done.map((each) => each.id));
-    const name = (row) => known.get(row)?.name ?? `galaxy ${row + 1}`;
-    this.course.done = [...done, ...this.outbox.answers().filter((each) => !ids.has(each.id))
-      .map(({ id, row, key, value }) => known.get(id) ?? { id, row, key, value, name: name(row) })]
-      .filter((each) => !undone.has(each.id)).slice(-KNOWN);
+    const rows = new Map(done.filter((each) => !undone.has(each.id)).map((each) => [each.row, each]));
+    for (const { id, row, key, value, name } of this.outbox.answers()) {
+      rows.delete(row);
+      rows.set(row, { id, row, key, value, name: names.get(row) ?? name ?? `galaxy ${row + 1}` });
+    }
+    this.course.done = [...rows.values()].slice(-KNOWN);
+    this.course.at = Math.max(this.course.at, -this.course.done.length);
     const listed = new Set([...this.strip.children].map((each) => each.dataset.id));
     for (const entry of this.course.done.slice(-STRIP)) {
       if (!listed.has(entry.id)) this.enlist(entry, null);
     }
   }
 
-  /** How many more galaxies are answered once all on its way is written. */
-  onTheWay() {
-    const sum = (type) => this.outbox.waiting.filter((each) => each.type === type).length;
-    return sum("answer") - sum("undo");
-  }
-
   take({ queue, progress }) {
     if (queue) this.course.merge(queue, this.outbox.answers());
     if (progress) {
-      this.progress = progress;
-      this.total = progress.total ?? this.total;
-      this.count = (progress.answered ?? this.count) + this.onTheWay();
+      this.total = progress.total;
+      this.count = progress.answered + this.outbox.count();
     }
     this.show();
   }
@@ -748,7 +775,6 @@ class View {
     if (!learning) return;
     const { questions = {}, forecast = {}, message = "" } = learning;
     const names = Object.keys(questions);
-    this.teachButton.hidden = this.suspectsButton.hidden = false;
     this.learning.hidden = false;
     this.learning.replaceChildren(make("h2", { text: "How good it is by now" }),
       ...(message ? [make("p", { text: message })] : []),
@@ -756,20 +782,27 @@ class View {
         ...(forecast[name] ? [make("p", { class: "am-forecast", text: forecast[name] })] : [])]));
   }
 
-  on_saved({ path }) {
-    this.say(`Saved: ${path}`);
+  on_saved({ path, folder }) {
+    this.say(`Saved: ${path}${folder ? ` and ${folder}` : ""}`);
   }
 
-  on_suspects({ items = [], message }) {
-    this.showList("Second look", message ?? (items.length ? "" : "No label contradicts the others."),
-      items);
+  on_queue(message) {
+    this.course.queue = [];
+    this.course.at = 0;
+    this.take(message);
   }
 
-  on_compare({ items = [], message = "" }) {
-    this.showList("Agreement", message, items);
+  on_suspects({ rows }) {
+    const message = rows.length ? "These labels contradict what the others say."
+      : "No label contradicts what the others say.";
+    this.showList("Second look", [message], rows);
   }
 
-  showList(title, message, items) {
+  on_compared({ agreement = [], disagreements = [], own = [] }) {
+    this.showList("Agreement", [...agreement, ...own].map(describe), disagreements);
+  }
+
+  showList(title, messages, items) {
     const close = make("button", { type: "button", class: "am-tool", text: "Close",
       on: { click: () => (this.list.hidden = true) } });
     const go = ({ row, id }) => () => {
@@ -779,19 +812,21 @@ class View {
       this.show();
     };
     this.list.hidden = false;
-    this.list.replaceChildren(make("h2", { text: title }), make("p", { text: message }),
+    this.list.replaceChildren(make("h2", { text: title }), ...messages.map((text) => make("p", { text })),
       make("ol", {}, ...items.map((item) => make("li", {}, make("button",
         { type: "button", class: "am-item", on: { click: go(item) } },
-        make("b", { text: item.name }), make("span", { class: "am-quiet", text: item.text ?? "" }))))),
+        make("b", { text: item.name }), make("span", { class: "am-quiet", text: describe(item) }))))),
       close);
   }
 
-  /** What could not be written stays here, and is sent again after a while. */
-  on_error({ message, id }) {
+  /** What could not be written is sent again after a while; what is refused is asked anew. */
+  on_error({ message, id, refused }) {
     this.say(message, true);
-    if (!id) return;
     clearTimeout(this.again);
-    this.again = setTimeout(() => this.outbox.resend(), 3000);
+    if (id && !refused) this.again = setTimeout(() => this.outbox.resend(), 3000);
+    if (!id || !refused) return;
+    this.outbox.acknowledge(id);
+    this.model.send({ type: "ready" });
   }
 
   close() {
