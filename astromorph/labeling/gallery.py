@@ -109,6 +109,11 @@ class Gallery:
         """Whether anything was ever corrected."""
         return self._session is not None
 
+    @property
+    def n_answers(self):
+        """How many galaxies are corrected."""
+        return self._session.progress()["answered"] if self.has_answers else 0
+
     def rows(self, sort=None, descending=False, flag=None, ranges=()):
         """Say which galaxies to show, in their order.
 
@@ -176,8 +181,8 @@ class Gallery:
         if COLUMN in self.table.colnames:
             features = self.table
         elif self.classifier is None:
-            raise wrong("table", f"a column {COLUMN!r}, or a classifier that computes it", "neither",
-                        "`astromorph embed` writes it; --weights or --network name a classifier.")
+            raise wrong("table", f"a column {COLUMN!r}, or a classifier", "neither",
+                        "`embed` adds the column.")
         else:
             among = among[:AT_ONCE]
             features = self._look_at([row, *among])

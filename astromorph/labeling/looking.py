@@ -41,7 +41,7 @@ from astromorph.labeling.gallery import FLAG_CHOICES, Gallery
 from astromorph.labeling.keys import answer_keys
 from astromorph.labeling.messages import answer_message, one, text_of
 from astromorph.learning.embedding import COLUMN
-from astromorph.tables import write_table
+from astromorph.tables import table_format, write_table
 
 __all__ = ["SIZES", "LookConversation", "journal_of", "look"]
 
@@ -96,10 +96,10 @@ class LookConversation:
         """
         paths, gallery = [], self.gallery
         if self._output is not None:
-            write_table(gallery.selection, self._output, overwrite=True)
+            write_table(_fit(gallery.selection, self._output), self._output, overwrite=True)
             paths.append(self._output)
         if self._labels is not None and gallery.has_answers:
-            write_table(gallery.session.labels(), self._labels, overwrite=True)
+            write_table(_fit(gallery.session.labels(), self._labels), self._labels, overwrite=True)
             paths.append(self._labels)
         self._saved = True
         return [one_line(path) for path in paths]
@@ -141,7 +141,7 @@ class LookConversation:
                                                     "unit": number[0].unit} or None,
             keys=[{"key": each.key, "title": one_line(each.title)}
                   for each in (answer_keys(gallery.questions) if gallery.questions else ())],
-            done=[_told(entry) for entry in (gallery.session.done() if gallery.has_answers else ())],
+            done=[_told(each) for each in (gallery.session.done() if gallery.has_answers else ())],
             can={"answer": not gallery.why_no_answers, "save": bool(self._output or self._labels),
                  "similar": COLUMN in gallery.table.colnames or gallery.classifier is not None},
             why=one_line(gallery.why_no_answers or ""))
@@ -164,12 +164,11 @@ class LookConversation:
                 for name in (*FLAG_CHOICES, *meanings) if counts[name] or name in FLAG_CHOICES]
 
     def _view(self, message):
-        n, like = message["n"], message.get("like")
-        rows = self.gallery.rows(_column(message.get("sort")), bool(message.get("descending")),
-                                 _column(message.get("flag")),
-                                 [_range(each) for each in message.get("ranges", [])[:_MOST_RANGES]])
+        n, like, sort = message["n"], message.get("like"), _column(message.get("sort"))
+        ranges = [_range(each) for each in list(message.get("ranges", ()))[:_MOST_RANGES]]
+        rows = self.gallery.rows(sort, bool(message.get("descending")),
+                                 _column(message.get("flag")), ranges)
         if like is None:
-            sort = _column(message.get("sort"))
             return self._shown(n, rows, rows if sort is None else self.gallery.numbers[sort][rows])
         self._looking.submit(self._find_similar, n, self._row(like), rows)
         return []
@@ -178,9 +177,8 @@ class LookConversation:
         """In the background, as a network may have to look at the galaxies first."""
         def find(message):
             found, likeness = self.gallery.similar(row, rows)
-            n_among = min(len(rows), len(found) - (row not in rows))
-            left = len(rows) - n_among
-            note = f"{left:,} galaxies are left out: their features are not known." if left else ""
+            known = len(found) - (row not in rows)
+            note = f"Compared with {known:,} of {len(rows):,}." if known < len(rows) else ""
             return self._shown(n, found, likeness, note)
 
         self._tell(answer_message({"view": find}, {"type": "view", "id": f"view {n}"}))
@@ -262,6 +260,13 @@ class LookConversation:
         return one("saved", paths=self.save())
 
 
+def _fit(table, path):
+    """Without columns that CSV cannot hold, if it is to be CSV."""
+    if table_format(path) != "csv":
+        return table
+    return table[[name for name in table.colnames if getattr(table[name], "ndim", 1) == 1]]
+
+
 def _told(entry):
     return {"row": entry["row"], "key": entry["key"], "value": entry.get("value")}
 
@@ -339,5 +344,24 @@ def look(table, classifier=None, *, labels=None, labeler=None, questions=None, t
 
 
 def journal_of(labels):
-    """Name the journal of a table of labels, None without one (path)."""
-    return None if labels is None else Path(f"{labels}.journal")
+    """Name the journal of a table of labels.
+
+    Parameters
+    ----------
+    labels : path or None
+
+    Returns
+    -------
+    `~pathlib.Path` or None
+
+    Raises
+    ------
+    FileExistsError
+        If there is a table, but no journal from which it can be made anew.
+    """
+    if labels is None:
+        return None
+    journal = Path(f"{labels}.journal")
+    if Path(labels).exists() and not journal.exists():
+        raise FileExistsError(f"{labels} exists and has no journal, {journal}; choose another name")
+    return journal

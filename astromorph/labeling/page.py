@@ -195,7 +195,7 @@ def serve(conversation, *, port=None, token=None, keep=None, browser=True):
         If the port is taken.
     """
     server = PageServer(conversation, port=port, token=token, keep=keep)
-    print(f"Label at {server.address}\nPress Ctrl-C to end; all answers are on the disk.",
+    print(f"Open {server.address}\nPress Ctrl-C to end; all answers are on the disk.",
           flush=True)
     if browser:
         threading.Timer(0.5, webbrowser.open, [server.address]).start()

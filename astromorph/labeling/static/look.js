@@ -307,8 +307,8 @@ class Gallery {
         make("span", { class: "am-pair" }, make("span", { text: "Flags" }), this.flag),
         make("span", { class: "am-pair" }, make("span", { text: "Where" }), this.column, this.low,
           make("span", { text: "–" }), this.high, this.more),
-        this.chips, make("span", { class: "am-pair am-end" }, this.stretchButton,
-          make("span", { text: "Size" }), this.scale)),
+        make("span", { class: "am-pair am-end" }, this.stretchButton,
+          make("span", { text: "Size" }), this.scale), this.chips),
       make("div", { class: "am-wall" }, this.grid.list, this.empty), this.detail, this.note, this.live,
       this.help);
     this.root.addEventListener("keydown", (event) => this.press(event));
