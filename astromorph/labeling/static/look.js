@@ -209,10 +209,12 @@ class Grid {
     if (cell.seen === picture && picture) return;
     cell.seen = picture ?? null;
     cell.words.textContent = picture?.meta.problem ? "no image" : "";
+    cell.element.dataset.shown = picture?.meta.problem ? row : "";
     if (!picture || picture.meta.problem) return cell.context.transferFromImageBitmap(null);
     const image = await decode(picture).catch(() => null);
-    if (cell.row === row && cell.seen === picture) cell.context.transferFromImageBitmap(image);
-    else image?.close();
+    if (cell.row !== row || cell.seen !== picture) return image?.close();
+    cell.context.transferFromImageBitmap(image);
+    cell.element.dataset.shown = row;
   }
 
   needSoon() {
