@@ -114,6 +114,12 @@ class Gallery:
         """How many galaxies are corrected."""
         return self._session.progress()["answered"] if self.has_answers else 0
 
+    def close(self):
+        """Give up what is being downloaded, and let others write to the journal."""
+        self.galaxies.close()
+        if self.has_answers:
+            self._session.journal.close()
+
     def rows(self, sort=None, descending=False, flag=None, ranges=()):
         """Say which galaxies to show, in their order.
 

@@ -85,6 +85,7 @@ class LookConversation:
             pool.shutdown(cancel_futures=True)
         if self._saved or self.gallery.chosen.any() or self.gallery.has_answers:
             self.save()
+        self.gallery.close()
 
     def save(self):
         """Write the selected galaxies and the corrections.
