@@ -2,11 +2,12 @@
 
     python benchmarks/look.py IMAGES --out docs
 
-A table of 100,000 rows, whose images are those of a folder again and again, is shown by ``astromorph
-look`` in Chromium without a screen (1280 x 800). Frames are counted while it is scrolled through: at
-reading speed, from the first row to the last in 30 s, and by jumps; and while a list without any cells is,
-which shows what else keeps the machine busy. The processor's time is that of the main thread. Memory is that of all processes
-of the browser (proportional set size), of the page's JavaScript, and of the server.
+A table of 100,000 rows, whose images are those of a folder again and again, is shown by
+``astromorph look`` in Chromium without a screen (1280 x 800). Frames are counted while it is
+scrolled through: at reading speed, from the first row to the last in 30 s, and by jumps; and while
+a list without any cells is, which shows what else keeps the machine busy. The processor's time is
+that of the page's main thread. Memory is that of all processes of the browser (proportional set
+size), of the page's JavaScript, and of the server.
 """
 import argparse
 import os

@@ -1,4 +1,6 @@
 """The gallery in a real browser: what is visible is there, and nothing else."""
+from threading import Event
+
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -31,10 +33,14 @@ THERE = """() => {
 class Galaxies(DrawnGalaxies):
     """More galaxies than there are colors."""
 
-    asked = 0
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.asked, self.gate = 0, Event()
+        self.gate.set()
 
     def picture(self, row, stretch="linear", size=64):
-        type(self).asked += 1
+        self.asked += 1
+        self.gate.wait()
         picture, meta = super().picture(row % 512, stretch, 64)
         return picture, meta | ({"problem": HOSTILE} if row in self.problems else {})
 
@@ -175,7 +181,7 @@ def test_the_galaxy_and_its_answers_are_shown_and_hostile_text_is_text(page, sho
     names = [f"{HOSTILE}{row}" for row in range(60)]
     show(names=names, problems=[5], note=[HOSTILE] * 60)
     page.tab.click(".am-cell[data-place='9']")
-    page.tab.wait_for_selector(f".am-name:text('{HOSTILE[:4]}')")
+    page.wait(lambda: page.text(".am-name") == names[9])
     facts = page.text(".am-told")
     assert "P_disk" in facts and "0.550" in facts and HOSTILE in facts
     assert "PARTIAL_FRAME The image does not cover" in facts
@@ -209,13 +215,14 @@ def test_a_hundred_thousand_galaxies_are_scrolled_through(page, show):
     page.tab.wait_for_selector(".am-cell.am-at[data-place='99999']")
     page.tab.wait_for_function(THERE)
     before = galaxies.asked
+    galaxies.gate.clear()
     for _ in range(30):  # screens of pictures that nobody waits for
         page.tab.evaluate("document.querySelector('.am-cells').scrollTop *= 0.9")
         page.tab.wait_for_timeout(15)
         cells.append(page.tab.evaluate("document.querySelectorAll('.am-cell').length"))
+    galaxies.gate.set()
     page.tab.wait_for_function(THERE)
-    assert max(cells) < 100
-    assert galaxies.asked - before < 30 * max(cells) / 2
+    assert max(cells) < 100 and galaxies.asked - before < 100
     page.tab.keyboard.press("Control+a")
     page.wait(lambda: conversation.gallery.chosen.all())
     page.tab.keyboard.press("Home")
