@@ -55,10 +55,9 @@ class Pictures {
     }
   }
 
-  take({ id, row, size, stretch, name, meta }, bytes) {
+  take({ id, row, size, stretch, mime, meta }, bytes) {
     this.asked.delete(id);
-    this.kept.set(`${row} ${size} ${stretch}`, { name, meta,
-      bytes: new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength).slice() });
+    this.kept.set(`${row} ${size} ${stretch}`, { meta, file: new Blob([bytes], { type: mime }) });
     for (const oldest of this.kept.keys()) {
       if (this.kept.size <= KEPT) break;
       this.kept.delete(oldest);
@@ -73,7 +72,7 @@ class Pictures {
   }
 }
 
-const decode = (picture) => createImageBitmap(new Blob([picture.bytes], { type: "image/jpeg" }));
+const decode = ({ file }) => createImageBitmap(file).catch(() => null);
 
 // ---------------------------------------------------------------- the grid
 
@@ -163,6 +162,7 @@ class Grid {
       const cell = this.shown.get(place) ?? this.take(place);
       if (cell.shift !== shift) this.put(cell, place, shift);
     }
+    for (const { element } of this.free) element.hidden = true;
     this.needSoon();
   }
 
@@ -187,7 +187,6 @@ class Grid {
   release(place) {
     const cell = this.shown.get(place);
     this.shown.delete(place);
-    cell.element.hidden = true;
     cell.row = cell.seen = null;
     this.free.push(cell);
   }
@@ -210,10 +209,15 @@ class Grid {
     cell.seen = picture ?? null;
     cell.words.textContent = picture?.meta.problem ? "no image" : "";
     cell.element.dataset.shown = picture?.meta.problem ? row : "";
-    if (!picture || picture.meta.problem) return cell.context.transferFromImageBitmap(null);
-    const image = await decode(picture).catch(() => null);
+    if (!picture || picture.meta.problem) {
+      if (cell.full) cell.context.transferFromImageBitmap(null);
+      cell.full = false;
+      return;
+    }
+    const image = await decode(picture);
     if (cell.row !== row || cell.seen !== picture) return image?.close();
     cell.context.transferFromImageBitmap(image);
+    cell.full = true;
     cell.element.dataset.shown = row;
   }
 
@@ -567,34 +571,49 @@ class Gallery {
 
   dressAll() {
     for (const [place, cell] of this.grid.shown) this.dress(cell, place);
+    this.grid.needSoon();
+  }
+
+  /** What a cell is called, and what the galaxies are sorted by. */
+  called(row, place) {
+    const name = this.names.get(row) ?? `row ${row}`, value = this.grid.values[place];
+    const by = this.like === null ? this.sort.value : "similarity";
+    return { name, by, text: !by ? name : Number.isFinite(value) ? number(value) : "—" };
   }
 
   /** Say on a cell what is known of its galaxy. */
   dress(cell, place) {
     const { element, line, mark, key, row } = cell, { grid } = this;
     const state = this.states[row], label = this.labels.get(row);
-    const name = this.names.get(row) ?? `row ${row}`;
-    const value = this.like === null ? this.sort.value && `${this.sort.value} ` : "similarity ";
-    const known = value ? Number.isFinite(grid.values[place]) : false;
-    const text = !value ? name : `${known ? number(grid.values[place]) : "—"}`;
-    line.textContent = text;
+    line.textContent = this.called(row, place).text;
     mark.textContent = state & FAILED ? "✕" : state & FLAGGED ? "⚑" : "";
     mark.className = state & FAILED ? "am-mark am-failed" : "am-mark";
     key.textContent = label ? label.value ?? label.key : "";
     key.className = label ? color(this.keys, label.key) : "";
     element.classList.toggle("am-at", place === grid.at);
     element.setAttribute("aria-selected", Boolean(state & CHOSEN));
-    element.setAttribute("aria-posinset", place + 1);
-    element.setAttribute("aria-setsize", grid.order.length);
-    element.setAttribute("aria-label", [name, value && `${value}${text}`, state & FAILED
-      ? "not classified" : state & FLAGGED ? "flagged" : "", label && `corrected: ${this.words(label)}`]
-      .filter(Boolean).join(", "));
-    element.title = name;
     if (place === grid.at) grid.list.setAttribute("aria-activedescendant", element.id);
     grid.paint(cell);
   }
 
+  /** The same for those who listen, once the scrolling is calm. */
+  announce(cell, place) {
+    const { element, row } = cell, { name, by, text } = this.called(row, place);
+    const state = this.states[row], label = this.labels.get(row);
+    const words = [name, by && `${by} ${text}`, state & FAILED ? "not classified"
+      : state & FLAGGED ? "flagged" : "", label && `corrected: ${this.words(label)}`];
+    const said = words.filter(Boolean).join(", ");
+    const whole = `${place} ${this.grid.order.length} ${said}`;
+    if (cell.said === whole) return;
+    cell.said = whole;
+    element.setAttribute("aria-label", said);
+    element.setAttribute("aria-posinset", place + 1);
+    element.setAttribute("aria-setsize", this.grid.order.length);
+    element.title = name;
+  }
+
   need() {
+    for (const [place, cell] of this.grid.shown) this.announce(cell, place);
     const large = this.grid.row === undefined ? [] : [[this.grid.row, "large", this.stretch]];
     const small = this.grid.wanted().map((row) => [row, "small", this.stretch]);
     const sight = this.grid.last - this.grid.first + 1;
@@ -603,7 +622,11 @@ class Gallery {
 
   arrived(row, size) {
     if (size === "large") return row === this.grid.row && this.showLarge();
-    for (const [place, cell] of this.grid.shown) if (cell.row === row) this.dress(cell, place);
+    for (const [place, cell] of this.grid.shown) {
+      if (cell.row !== row) continue;
+      this.dress(cell, place);
+      this.announce(cell, place);
+    }
     if (row === this.grid.row) this.showLarge();
   }
 
@@ -613,7 +636,9 @@ class Gallery {
     const { grid } = this, before = grid.at;
     grid.at = Math.min(Math.max(place, 0), Math.max(grid.order.length - 1, 0));
     for (const each of [before, grid.at]) {
-      if (grid.shown.has(each)) this.dress(grid.shown.get(each), each);
+      if (!grid.shown.has(each)) continue;
+      this.dress(grid.shown.get(each), each);
+      this.announce(grid.shown.get(each), each);
     }
     if (!grid.order.length) {
       this.facts.hidden = true;
@@ -643,7 +668,7 @@ class Gallery {
     this.root.dataset.row = row ?? "";
     this.problem.hidden = !problem;
     this.problem.textContent = problem ?? "";
-    const image = picture && !problem ? await decode(picture).catch(() => null) : null;
+    const image = picture && !problem ? await decode(picture) : null;
     if (row === this.grid.row) this.paint(image, picture);
     image?.close();
   }
