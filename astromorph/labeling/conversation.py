@@ -28,14 +28,20 @@ From Python, of which "learning" also comes unasked::
     learning {...}                           the learner's state
     saved {path, folder | null}
     suspects {rows: [{row, name, ...}]}
-    compared {agreement: [...], disagreements: [...], own: [...]}
+    compared {own: [score], others: [{labeler, agreement: [score], disagreements: [
+              {row, name, first, second}]}]}, a score being {question, n, agree, kappa, kappa_low,
+              kappa_high}, null where there is none
     error {message, refused, id?}            with the id of an answer that was not written; the page
                                              sends it again unless it was refused
 
 A row is a number that the page gives back as it is. Nothing tells which galaxies are sealed.
+An "error" without an id is about something else than an answer, which then is written.
 """
+import math
 from concurrent.futures import ThreadPoolExecutor
 from threading import RLock
+
+import numpy as np
 
 from astromorph.errors import wrong
 from astromorph.labeling.galaxies import STRETCHES, one_line
@@ -43,9 +49,10 @@ from astromorph.labeling.messages import answer_message, one, text_of
 
 __all__ = ["AHEAD", "Conversation"]
 
-AHEAD = 32
+AHEAD = 20
 """Galaxies that the page is told of ahead."""
 _THREADS = 8
+_SAVED_EACH = 10  # entries of the journal
 
 
 class Conversation:
@@ -72,7 +79,7 @@ class Conversation:
                  compare=None):
         self.session, self.learner = session, learner
         self._title, self._save, self._folder, self._compare = title, save, folder, compare
-        self._push, self._turn = [], RLock()
+        self._push, self._turn, self._closed = [], RLock(), False
         self._pool = ThreadPoolExecutor(_THREADS)
         if learner is not None:
             learner.on_change = self.push_learning
@@ -96,7 +103,7 @@ class Conversation:
 
     def push_learning(self):
         """Tell all pages what was learned."""
-        message = {"type": "learning", **self.learner.state()}
+        (message, _), = self._learned()
         for callback in list(self._push):
             try:
                 callback(message, None)
@@ -104,12 +111,19 @@ class Conversation:
                 self._push.remove(callback)
 
     def close(self):
-        """End the work in the background, and write the table."""
+        """End the work in the background, write the table, and let others write to the journal."""
+        if self._closed:
+            return
+        self._closed = True
         if self.learner is not None:
             self.learner.stop()
         self._pool.shutdown(cancel_futures=True)
-        if self._save is not None:
-            self._save()
+        try:
+            if self._save is not None:
+                self._save()
+        finally:
+            self.session.close()
+            self.session.galaxies.close()
 
     def receive(self, message):
         """Answer a message; pictures may take seconds, all others are quick.
@@ -141,7 +155,7 @@ class Conversation:
                          for each in session.keys.values()],
                    number=number[0] if number else None, total=len(session),
                    done=[{"id": entry["id"], **self._told(entry)} for entry in session.done()],
-                   learning=self.learner and self.learner.state(),
+                   learning=self.learner and as_json(self.learner.state()),
                    can={"teach": self.learner is not None, "save": self._save is not None,
                         "suspects": self.learner is not None,
                         "compare": self._compare is not None}, **self._next())
@@ -171,8 +185,7 @@ class Conversation:
                        for name, value in shown.items()},
                 ms=ms if isinstance(ms, (int, float)) and ms == ms else None)
             reply = one("written", id=id, n=entry["n"], row=message["row"], **self._next())
-        self._changed()
-        return reply
+        return reply + self._changed()
 
     def _undo(self, message):
         id = text_of(message, "id")
@@ -182,12 +195,22 @@ class Conversation:
             now = self.session.standing_answer(row)
             told = self._told(now) if now else {**self._named(row), "key": None, "value": None}
             reply = one("undone", id=id, of=entry["of"], **told, **self._next())
-        self._changed()
-        return reply
+        return reply + self._changed()
 
     def _changed(self):
-        if self.learner is not None:
-            self.learner.labels_changed()
+        """Have the learner know of an answer, and write the table once in a while.
+
+        The answer is on the disk: what goes wrong here is told apart from it.
+        """
+        try:
+            if self.learner is not None:
+                self.learner.labels_changed()
+            if self._save is not None and len(self.session.journal.entries) % _SAVED_EACH == 0:
+                self._save()
+        except Exception as error:
+            return one("error", message=f"All answers are in {one_line(self.session.journal.path)}"
+                                        f", but {one_line(error) or type(error).__name__}")
+        return []
 
     def _want(self, message):
         stretch = message.get("stretch", STRETCHES[0])
@@ -213,7 +236,10 @@ class Conversation:
 
     def _teach(self, message):
         self._learner().teach()
-        return one("learning", **self.learner.state())
+        return self._learned()
+
+    def _learned(self):
+        return one("learning", **as_json(self.learner.state()))
 
     def _saved(self, message):
         if self._save is None:
@@ -225,10 +251,20 @@ class Conversation:
         return one("saved", path=one_line(path), folder=folder)
 
     def _suspects(self, message):
-        rows = self._learner().state().get("suspects", [])
+        rows = as_json(self._learner().state().get("suspects", []))
         return one("suspects", rows=[self._named(each["row"]) | each for each in rows])
 
     def _compared(self, message):
         if self._compare is None:
             raise wrong("compare", "the journal of another labeler", "none")
-        return one("compared", **self._compare())
+        return one("compared", **as_json(self._compare()))
+
+
+def as_json(value):
+    """Give a value as the page can read it: null for what is no number, nothing of NumPy."""
+    if isinstance(value, dict):
+        return {str(name): as_json(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [as_json(each) for each in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,6 +1,7 @@
 """The galaxies to label, by their rows: names to call them, pictures to look at."""
 import io
 import os
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ from astromorph.arguments import check_choice
 from astromorph.errors import wrong
 from astromorph.galaxies import open_source
 from astromorph.galaxies.kinds import as_galaxies
+from astromorph.images.fits_planes import ImagePart, OpenImage
 from astromorph.learning.matching import identifiers
 from astromorph.model import TrainedModel
 from astromorph.printing import printable
@@ -67,8 +69,9 @@ class LabelGalaxies:
 
     @property
     def table(self):
-        """The galaxies' table, a column of file names for a list of them."""
-        return self._source.table
+        """The galaxies' table; a column of file names for a list of them, else one of names."""
+        table = self._source.table
+        return table if table.colnames else Table({"name": self.names})
 
     @property
     def digest(self):
@@ -126,7 +129,22 @@ class LabelGalaxies:
         pixels = _without_border(loaded.pixels)
         pixels = _softer(pixels) if stretch == "asinh" else pixels
         picture = Image.fromarray(np.rint(255 * pixels.clip(0, 1)).astype(np.uint8))
-        return _jpeg(picture), {"width": picture.width, "height": picture.height}
+        meta = {"width": picture.width, "height": picture.height, "scale": loaded.pixel_scale,
+                "north": loaded.pixel_scale and self._north(row)}
+        return _jpeg(picture), {name: value for name, value in meta.items() if value is not None}
+
+    def _north(self, row):
+        """Degrees from up to north, to the left; None where nothing tells."""
+        if self._fetched:  # frames of services have north up; files of others are as they are
+            local = any(getattr(service, "local", False) for service in self._source.services)
+            return None if local else 0.0
+        try:
+            image = self._source.picture(row)
+            with nullcontext(image.image) if isinstance(image, ImagePart) else OpenImage(
+                    image) as opened:
+                return opened.north
+        except Exception:  # a picture without a WCS
+            return None
 
     def close(self):
         """Give up what is being downloaded."""

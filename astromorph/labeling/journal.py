@@ -38,8 +38,9 @@ class Journal:
 
     Examples
     --------
+    >>> from tempfile import TemporaryDirectory
     >>> from astromorph.labeling.journal import Journal
-    >>> with Journal("labels.journal") as journal:
+    >>> with TemporaryDirectory() as folder, Journal(f"{folder}/labels.journal") as journal:
     ...     first = journal.append({"kind": "answer", "id": "a", "row": 3, "key": "S"})
     ...     again = journal.append({"kind": "answer", "id": "a", "row": 3, "key": "S"})
     >>> first["n"], again is first
@@ -108,6 +109,8 @@ class Journal:
             return entry
 
     def _write(self, line):
+        if not self._lock.is_locked:
+            raise OSError(f"{self.path} is closed")
         try:
             os.lseek(self._file, self._end, os.SEEK_SET)
             if os.write(self._file, line) < len(line):

@@ -1,5 +1,5 @@
 """What all conversations with a page share: how a message is answered."""
-from astromorph.errors import wrong
+from astromorph.errors import ImageError, wrong
 from astromorph.labeling.galaxies import one_line
 
 __all__ = ["answer_message", "one", "text_of"]
@@ -27,7 +27,7 @@ def answer_message(known, message):
         return known[kind](message)
     except KeyError as error:
         reason, refused = f"the message has no {error}", True
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError, ImageError) as error:
         reason, refused = one_line(error), not isinstance(error, OSError)
     told = message.get("id") if isinstance(message, dict) else None
     return one("error", message=reason, refused=refused,

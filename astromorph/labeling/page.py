@@ -18,7 +18,6 @@ import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.resources import files
-from pathlib import Path
 
 from astromorph.atomic import is_plain_file, read_plain_file, written_whole
 from astromorph.errors import warn
@@ -90,7 +89,7 @@ class PageServer:
             _Guard(self._application()), ws="websockets-sansio", ws_max_size=_LONGEST,
             log_config=None, access_log=False, lifespan="off", server_header=False,
             timeout_graceful_shutdown=2))
-        conversation.on_push(self._push)
+        self._forget = conversation.on_push(self._push)
 
     def __enter__(self):
         self._thread = threading.Thread(target=self.run, daemon=True)
@@ -105,6 +104,7 @@ class PageServer:
         try:
             self._server.run(sockets=[self._socket])
         finally:
+            self._forget()
             self._socket.close()
             self._answering.shutdown()
             self._drawing.shutdown(cancel_futures=True)
@@ -169,7 +169,7 @@ class PageServer:
         except Exception as error:  # the page goes on, and its answers are kept there
             _log.exception("a message of the page")
             return [({"type": "error", "message": f"astromorph: {error}",
-                      "id": message.get("id")}, None)]
+                      "refused": False, "id": message.get("id")}, None)]
 
     def _push(self, message, data=None):
         """Send what the page did not ask for; from any thread."""
@@ -276,8 +276,8 @@ def _listen(port, may_differ):
 
 
 def _kept(path):
-    """(port, token) of a file, None for what it does not hold."""
-    if path is None or not is_plain_file(path, 1000):
+    """(port, token) of a file that only its owner, the user, knows; None for what it lacks."""
+    if path is None or not is_plain_file(path, 1000) or not _is_private(path):
         return None, None
     try:
         port, token = read_plain_file(path, 1000).decode("ascii").split()
@@ -288,10 +288,17 @@ def _kept(path):
     return None, None
 
 
+def _is_private(path):
+    if os.name != "posix":
+        return True
+    status = os.lstat(path)
+    return status.st_uid == os.getuid() and not status.st_mode & 0o077
+
+
 def _keep(path, port, token):
     try:
         with written_whole(path, overwrite=True) as part:
-            Path(part).touch(mode=0o600)
+            part.touch(mode=0o600)
             part.write_text(f"{port} {token}\n", encoding="ascii")
     except OSError as error:
         warn(f"{path} could not be written ({error}); an open page will not find the next server")

@@ -1,17 +1,17 @@
 """One person's labels of a list of galaxies: all of it follows from the journal."""
 import getpass
+import json
 from collections import Counter
 from dataclasses import asdict
 from threading import RLock
 
 import numpy as np
-from astropy.table import Column
 
 from astromorph.arguments import check_number
 from astromorph.errors import wrong
 from astromorph.labeling.journal import Journal
-from astromorph.labeling.keys import CANNOT_TELL, NO_GALAXY, answer_keys, as_number
-from astromorph.learning.labels import without_answers
+from astromorph.labeling.keys import answer_keys, as_number
+from astromorph.labeling.tables import label_table
 
 __all__ = ["LabelSession", "standing"]
 
@@ -37,8 +37,8 @@ class LabelSession:
         Part of the galaxies that no training sees: they test what it brings. They are mixed at
         random into what comes.
     repeats : float
-        Part of the galaxies that come a second time, to measure how far the labeler agrees with
-        himself.
+        Part of the galaxies that come a second time, to measure how consistent the labeler
+        is.
 
     Raises
     ------
@@ -54,42 +54,46 @@ class LabelSession:
         self.galaxies, self.questions = galaxies, tuple(questions)
         self.keys = {each.key: each for each in answer_keys(self.questions)}
         self.journal = journal if isinstance(journal, Journal) else Journal(journal)
-        self._turn = RLock()
-        entries = self.journal.entries
-        told = {"galaxies": galaxies.digest, "rows": len(galaxies.names),
-                "questions": [_plain(asdict(each)) for each in self.questions]}
-        if not entries:
-            rows = np.random.default_rng(seed).permutation(len(galaxies.names))
-            self.journal.append(
-                {"kind": "start", "labeler": labeler or _account(), **told, "seed": seed,
-                 "share": sealed, "repeats": repeats,
-                 "sealed": sorted(rows[:round(sealed * len(rows))].tolist())})
-        self._start = entries[0]
-        self._check(told, labeler)
-        self.labeler, self.seed = self._start["labeler"], self._start["seed"]
-        self.sealed = frozenset(self._start["sealed"])
-        order = np.random.default_rng([self.seed, 1]).permutation(len(galaxies.names)).tolist()
-        self._sealed_order = [row for row in order if row in self.sealed]
-        self._order = [row for row in order if row not in self.sealed]
-        self._first = None
+        self._turn, self._promised, self._asked = RLock(), [], None
+        try:
+            self._begin(labeler, seed, sealed, repeats)
+        except BaseException:
+            self.journal.close()
+            raise
         self._derive()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        """Let others write to the journal."""
+        self.journal.close()
 
     def __len__(self):
         return len(self.galaxies.names)
 
-    def _check(self, told, labeler):
-        start, path = self._start, self.journal.path
-        if start["kind"] != "start":
-            raise wrong("journal", "a first line that says what is labeled", f"{path} without")
-        for name, what in {"galaxies": "galaxies", "rows": "galaxies",
-                           "questions": "questions"}.items():
-            if start.get(name) != told[name]:
-                raise wrong("journal", f"one of the same {what}, in the same order",
-                            f"{path}, one of others",
-                            "Write to another file, or go on with what it was begun with.")
-        if labeler is not None and labeler != start["labeler"]:
-            raise wrong("labeler", f"{start['labeler']!r}, who began {path}", repr(labeler),
-                        "Each labeler writes to a file of his own.")
+    def _begin(self, labeler, seed, sealed, repeats):
+        """Write what is labeled, or go on where it is written."""
+        n = len(self)
+        told = {"galaxies": self.galaxies.digest, "rows": n, "questions": json.loads(
+            json.dumps([asdict(each) for each in self.questions]))}
+        if not self.journal.entries:
+            chosen = np.random.default_rng(seed).permutation(n)[:round(sealed * n)]
+            self.journal.append(
+                {"kind": "start", "labeler": labeler or _account(), **told, "seed": seed,
+                 "share": sealed, "repeats": repeats, "sealed": sorted(chosen.tolist())})
+        start = self.journal.entries[0]
+        _check_start(start, told, labeler, self.journal.path)
+        self.labeler, self.seed, self._share = start["labeler"], start["seed"], start["share"]
+        self.sealed = frozenset(start["sealed"])
+        order, chances = (np.random.default_rng([self.seed, kind]) for kind in (1, 2))
+        order = order.permutation(n).tolist()
+        self._orders = [[row for row in order if (row in self.sealed) == is_sealed]
+                        for is_sealed in (False, True)]
+        self._repeated = np.flatnonzero(chances.random(n) < start["repeats"]).tolist()
 
     def _derive(self):
         """Work out from the journal what stands."""
@@ -135,8 +139,7 @@ class LabelSession:
         """
         n = len(self)
         _check_row(row, 2 * n)
-        said = {"key": key, "answers": self._meaning(key, value)}
-        said |= {} if key is not None else {"value": float(value)}
+        said = self._said(key, value)
         with self._turn:
             before = len(self.journal.entries)
             entry = self.journal.append(
@@ -145,16 +148,17 @@ class LabelSession:
                  "shown": shown or {}, "ms": ms})
             if len(self.journal.entries) > before:
                 self._take(entry)
-                self._first = None if row == self._first else self._first
+                self._asked = None if row == self._asked else self._asked
         return entry
 
-    def _meaning(self, key, value):
+    def _said(self, key, value):
+        """What an entry holds of an answer."""
         if key is None:
             number = as_number(value, self.questions)
-            return {self.questions[0].key: number}
-        if key not in self.keys:
+            return {"key": None, "value": number, "answers": {self.questions[0].key: number}}
+        if not isinstance(key, str) or key not in self.keys:
             raise wrong("key", f"one of {', '.join(self.keys)}", f"{key!r:.40}")
-        return self.keys[key].answers
+        return {"key": key, "answers": self.keys[key].answers}
 
     def undo(self, of=None, *, id):
         """Take back an answer, or what took one back.
@@ -190,6 +194,8 @@ class LabelSession:
                 {"kind": "undo", "id": id, "of": of, "row": stands[of]["row"],
                  "again": stands[of].get("again", False), "labeler": self.labeler})
             self._derive()
+            if not known:
+                self.go(entry["row"] + (len(self) if entry["again"] else 0))
         return entry
 
     def go(self, row):
@@ -200,10 +206,14 @@ class LabelSession:
         row : int
         """
         _check_row(row, 2 * len(self))
-        self._first = row
+        with self._turn:
+            self._promised = [row, *(each for each in self._promised if each != row)]
+            self._asked = row
 
     def set_order(self, rows):
         """Have galaxies come in an order; those of the sealed share come as they would.
+
+        What `upcoming` told stays as it was told: that it did would tell which are sealed.
 
         Parameters
         ----------
@@ -211,9 +221,8 @@ class LabelSession:
             Those that teach most in front; the others come after them.
         """
         with self._turn:
-            rows = dict.fromkeys(int(row) for row in rows)
-            wanted = [row for row in rows if row not in self.sealed]
-            self._order = [*wanted, *(row for row in self._order if row not in rows)]
+            wanted = dict.fromkeys(int(row) for row in rows if row not in self.sealed)
+            self._orders[0] = [*wanted, *(row for row in self._orders[0] if row not in wanted)]
 
     def upcoming(self, n=16):
         """Tell which galaxies come next.
@@ -229,32 +238,29 @@ class LabelSession:
             Rows; one that comes again has the number of galaxies added to its row.
         """
         with self._turn:
-            first = [] if self._first is None else [self._first]
-            again = [row + len(self) for row in self._due()]
-            pools = [(row for row in order if row not in self._answers)
-                     for order in (self._order, self._sealed_order)]
-            rows = list(dict.fromkeys([*first, *again, *self._mixed(pools, n)]))
-        return rows[:n]
+            self._promised = [row for row in self._promised if row == self._asked
+                              or self.standing_answer(row) is None]
+            promised = set(self._promised)
+            while len(self._promised) < n and (row := self._draw(promised)) is not None:
+                self._promised.append(row)
+                promised.add(row)
+            return self._promised[:n]
 
-    def _mixed(self, pools, n):
-        """The next rows of two orders, of the second one at its share, drawn place by place."""
-        for place in range(len(self._answers), len(self._answers) + n):
-            is_sealed = self._drawn(2, place) < self._start["share"]
-            row = next(pools[is_sealed], None)
-            row = next(pools[not is_sealed], None) if row is None else row
-            if row is None:
-                return
-            yield row
+    def _draw(self, promised):
+        """The next row that was not promised: of the sealed share at its rate, place by place."""
+        for row in self._repeated:
+            if row + len(self) not in promised and self._is_due(row):
+                return row + len(self)
+        place = len(self._answers) + len(promised)
+        chance = np.random.default_rng([self.seed, 3, place]).random()
+        is_sealed = bool(chance < self._share)
+        return next((row for order in (self._orders[is_sealed], self._orders[not is_sealed])
+                     for row in order if row not in self._answers and row not in promised), None)
 
-    def _due(self):
-        """Rows that should come again by now."""
-        long_ago = list(self._answers)[:max(len(self._answers) - _REPEATED_AFTER, 0)]
-        return [row for row in long_ago if row not in self._again
-                and self._drawn(3, row) < self._start["repeats"]]
-
-    def _drawn(self, what, number):
-        """A random number of 0..1, always the same one."""
-        return np.random.default_rng([self.seed, what, number]).random()
+    def _is_due(self, row):
+        """Whether a galaxy that should come twice was answered long enough ago."""
+        return row in self._answers and row not in self._again and (
+            self._answers[row]["n"] + _REPEATED_AFTER < len(self.journal.entries))
 
     def done(self):
         """Tell what was answered, the latest last.
@@ -301,17 +307,7 @@ class LabelSession:
         with self._turn:
             entries = [entry for row, entry in sorted(self._answers.items())
                        if sealed is None or sealed == (row in self.sealed)]
-        rows = [entry["row"] for entry in entries]
-        table = without_answers(self.galaxies.table, self.questions)[rows]
-        for question in self.questions:
-            table[question.key] = np.array(
-                [entry["answers"].get(question.key, np.nan) for entry in entries], float)
-        for name, key in {"cannot_tell": CANNOT_TELL, "no_galaxy": NO_GALAXY}.items():
-            table[name] = np.array([entry["key"] == key for entry in entries], bool)
-        table["sealed"] = np.array([row in self.sealed for row in rows], bool)
-        table["labeler"] = Column([self.labeler] * len(rows), dtype=str)
-        table["time"] = Column([entry["time"] for entry in entries], dtype=str)
-        return table
+        return label_table(self.galaxies.table, self.questions, entries, self.sealed)
 
     def rows(self, *, sealed=None):
         """The rows of `labels`, in its order (list of int)."""
@@ -343,16 +339,23 @@ def standing(entries):
     return stand[::-1]
 
 
+def _check_start(start, told, labeler, path):
+    if start["kind"] != "start":
+        raise wrong("journal", "a first line that says what is labeled", f"{path} without")
+    for name, what in {"galaxies": "galaxies", "rows": "galaxies",
+                       "questions": "questions"}.items():
+        if start.get(name) != told[name]:
+            raise wrong("journal", f"one of the same {what}, in the same order",
+                        f"{path}, one of others",
+                        "Write to another file, or go on with what it was begun with.")
+    if labeler is not None and labeler != start["labeler"]:
+        raise wrong("labeler", f"{start['labeler']!r}, who began {path}", repr(labeler),
+                    "Each labeler needs a file of their own.")
+
+
 def _check_row(row, n):
     if not isinstance(row, int) or isinstance(row, bool) or not 0 <= row < n:
         raise wrong("row", "the number of a row", f"{row!r:.40}")
-
-
-def _plain(value):
-    """As JSON gives it back."""
-    import json
-
-    return json.loads(json.dumps(value))
 
 
 def _account():

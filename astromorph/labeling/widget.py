@@ -44,7 +44,7 @@ class LabelWidget(anywidget.AnyWidget):
             replies = self.conversation.receive(message)
         except Exception as error:  # the view goes on, and its answers are kept there
             replies = [({"type": "error", "message": f"astromorph: {error}",
-                         "id": message.get("id")}, None)]
+                         "refused": False, "id": message.get("id")}, None)]
         for reply, data in replies:
             self._tell(reply, data)
 

@@ -57,4 +57,3 @@ def talk(tmp_path):
     yield begin
     for each in opened:
         each.close()
-        each.session.journal.close()

@@ -128,7 +128,7 @@ def test_answers_outlive_a_server(page, talk, tmp_path):
     with PageServer(conversation := talk(), keep=keep) as server:
         rows = page.open(server.address).press("S", "E")
         page.wait(lambda: len(answers(conversation)) == 2)
-    conversation.session.journal.close()
+    conversation.close()
     page.tab.wait_for_selector("text=Connection lost")
     rows += page.press(*"BDX?S")
     page.tab.keyboard.press("z")
@@ -158,7 +158,7 @@ def test_an_answer_whose_receipt_is_lost_is_written_once(page, talk, tmp_path):
         page.wait(lambda: len(answers(conversation)) == 3)
         page.tab.reload()  # the page forgets all but what waits for a receipt
         page.wait(lambda: page.tab.locator(".am-strip li").count() == 3)
-    conversation.session.journal.close()
+    conversation.close()
     with PageServer(conversation := talk(), keep=keep) as server:
         rows += page.open(server.address).press("D")
         page.wait(lambda: len(answers(conversation)) == 4)
@@ -256,11 +256,11 @@ def test_mouse_and_touch_answer_too(browser, talk):
     tab = context.new_page()
     with PageServer(conversation := talk()) as server:
         tab.goto(server.address)
-        for row, key in enumerate("SB?"):
+        for key in "SB?":
             tab.wait_for_selector('.am-root:not([data-row=""])')
             tab.tap(f".am-answer[data-key='{key}']")
         tab.tap("button[aria-label^='Take the last']")
-        tab.wait_for_function("document.querySelector('.am-count').textContent == '2 of 40'")
+        tab.wait_for_selector(".am-count >> text='2 of 40'")
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
     assert [key for _, key in answers(conversation)] == ["S", "B", "?", "undo"]
@@ -314,29 +314,52 @@ class _Learner:
         self.taught += 1
 
     def state(self):
-        points = [{"labels": 25, "accuracy": 0.7, "low": 0.6, "high": 0.8},
-                  {"labels": 50, "accuracy": 0.8 + 0.1 * self.taught, "low": 0.7, "high": 0.95,
-                   "completeness": 0.75, "purity": None}]
-        return {"questions": {"disk": points, "bar": []}, "message": "<b>Go on.</b>",
-                "forecast": {"disk": "Another 50 labels would bring about 2 points."}}
+        value = 0.8 + 0.1 * self.taught
+        points = [{"labels": 25, "accuracy": [0.7, 0.6, 0.8]},
+                  {"labels": 50, "accuracy": [value, 0.7, 0.95], "completeness": [0.75, 0.6, 0.9],
+                   "purity": [None, None, None]}]
+        sizes = [{"labels": 40, "rms": [2.125, 1.5, 3.0]}]
+        return {"status": "reading", "message": "<b>Go on.</b>", "read": 7, "total": 40,
+                "questions": [
+                    {"key": "disk", "title": "disk or features", "curve": points,
+                     "scores": points[-1], "forecast": "Another 50 labels would bring about 2%."},
+                    {"key": "bar", "title": "barred", "curve": [], "scores": {}, "labels": 3,
+                     "sealed": 1, "forecast": ""},
+                    {"key": "size", "title": "size", "curve": sizes, "scores": {"rms": None}}],
+                "suspects": [{"row": 5, "question": "disk", "label": 1.0, "P": 0.0123456}],
+                "taught": None}
 
 
 def test_what_is_learned_is_drawn(page, talk):
     learner = _Learner()
     with PageServer(talk(kind=lambda session: Conversation(session, learner))) as server:
         page.open(server.address)
-        chart = page.tab.locator(".am-learning svg")
-        assert chart.get_attribute("aria-label") == (
-            "disk: accuracy 80%, between 70% and 95%, after 50 labels")
+        drawn = [each.get_attribute("aria-label")
+                 for each in page.tab.locator(".am-learning svg").all()]
         text = page.text(".am-learning")
         page.tab.click("text=Teach")
         page.tab.wait_for_selector("text=90%")
         learner.taught = 0
         learner.on_change()  # unasked
         page.tab.wait_for_selector(".am-learning >> text=80%")
-    for words in ("<b>Go on.</b>", "Another 50 labels", "completeness 75%", "bar: too few labels"):
+    assert drawn == ["disk or features: accuracy 80%, between 70% and 95%, after 50 labels",
+                     "size: rms 2.13, between 1.5 and 3, after 40 labels"]
+    for words in ("<b>Go on.</b>", "Another 50 labels", "completeness 75%", "7 of 40",
+                  "3 labels to learn from, 1 to test it"):
         assert words in text
     assert "purity" not in text
+
+
+def test_a_suspect_label_is_shown_again(page, talk):
+    with PageServer(conversation := talk(kind=lambda session: Conversation(
+            session, _Learner()))) as server:
+        page.open(server.address)
+        page.tab.click("text=Second look")
+        page.tab.click(".am-item >> text=galaxy0005.jpg")
+        page.wait(lambda: page.seen() == 5)
+        assert "question disk · label 1 · P 0.012" in page.text(".am-list")
+        page.press("S")
+        page.wait(lambda: answers(conversation) == [(5, "S")])
 
 
 def test_pictures_are_let_go(page, talk):

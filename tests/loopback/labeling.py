@@ -26,6 +26,9 @@ class DrawnGalaxies:
         return file.getvalue(), meta | (
             {"problem": "It is no image."} if row in self.problems else {})
 
+    def close(self):
+        pass
+
 
 def row_of(color):
     """The row whose picture has a color."""

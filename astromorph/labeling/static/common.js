@@ -90,6 +90,10 @@ class Outbox {
     const undone = new Set(this.waiting.map((each) => each.of));
     return this.waiting.filter((each) => each.type === "answer" && !undone.has(each.id));
   }
+
+  undos() {
+    return this.waiting.filter((each) => each.type === "undo");
+  }
 }
 
 // ---------------------------------------------------------------- scale and compass

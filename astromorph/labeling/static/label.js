@@ -110,13 +110,16 @@ class Course {
     return entry;
   }
 
-  /** Take a new order, without what is on its way; what is looked at, and what comes next, stays. */
-  merge(queue, onTheWay) {
-    const away = onTheWay.map((each) => each.row);
-    const rest = queue.filter(({ row }) => !takeOut(away, (each) => each === row));
-    const near = this.queue.slice(0, Math.max(STEADY, this.at + 1)).filter((item, place) => {
+  /**
+   * Take a new order, as it was before what is on its way: rows answered, and rows taken back.
+   * What is looked at, and what comes next, stays.
+   */
+  merge(queue, away, back) {
+    const rest = queue.filter(({ row }) => !away.includes(row));
+    const steady = Math.max(STEADY, this.at + 1 + back.length);
+    const near = this.queue.slice(0, steady).filter((item, place) => {
       const found = takeOut(rest, (each) => each.row === item.row);
-      return found || place === Math.max(this.at, 0);
+      return found || place === Math.max(this.at, 0) || back.includes(item.row);
     });
     this.queue = [...near, ...rest];
   }
@@ -142,40 +145,63 @@ const round = (value) => (typeof value === "number" ? +value.toFixed(3) : value)
 const describe = ({ row, name, id, ...rest }) => Object.entries(rest)
   .filter(([, value]) => value !== null && typeof value !== "object")
   .map(([key, value]) => `${key.replaceAll("_", " ")} ${round(value)}`).join(" · ");
-/** The curve of one question: accuracy, with its interval, against the number of labels. */
-function curve(points, title) {
-  const good = points.filter((each) => finite(each.labels, each.accuracy));
-  if (!good.length) return make("p", { class: "am-quiet", text: `${title}: too few labels yet` });
-  const last = good.at(-1), width = 300, height = 66, [left, right, top, bottom] = [30, 8, 6, 13];
-  const low = good.map((each) => (finite(each.low) ? each.low : each.accuracy));
-  const high = good.map((each) => (finite(each.high) ? each.high : each.accuracy));
-  const floor = Math.min(0.5, Math.floor(10 * Math.min(...low)) / 10);
-  const most = Math.max(last.labels, 1);
+/** How good one question is: [value, low, high] of its score, against the number of labels. */
+function curve({ title, curve: all = [], scores = {}, forecast, sealed = 0, labels = 0 }) {
+  const name = "rms" in scores ? "rms" : "accuracy";
+  const show = name === "rms" ? (value) => `${+value.toPrecision(3)}` : percent;
+  const points = all.filter((each) => each[name] && finite(each.labels, each[name][0]));
+  const quiet = (text) => make("p", { class: "am-quiet", text });
+  const words = forecast ? [make("p", { class: "am-forecast", text: forecast })] : [];
+  const head = (...parts) => make("figcaption", {}, make("span", { text: title }), ...parts);
+  const last = points.at(-1);
+  if (!last) {
+    return make("figure", { class: "am-question" }, head(),
+      quiet(`${labels} labels to learn from, ${sealed} to test it`), ...words);
+  }
+  const [value, low, high] = last[name].map((each) => (finite(each) ? each : last[name][0]));
+  const others = ["completeness", "purity"].filter((each) => last[each] && finite(last[each][0]))
+    .map((each) => `${each} ${percent(last[each][0])}`).join(" · ");
+  return make("figure", { class: "am-question" },
+    head(...(name === "rms" ? [make("span", { text: "rms" })] : []), make("b", { text: show(value) }),
+      make("span", { class: "am-quiet", text: `${show(low)}–${show(high)}` })),
+    chart(points, name, show, `${title}: ${name} ${show(value)}, between ${show(low)} and ` +
+      `${show(high)}, after ${last.labels} labels`),
+    ...(others ? [quiet(others)] : []), ...words);
+}
+
+/** The line of a score through its interval. */
+function chart(points, name, show, words) {
+  const width = 300, height = 66, [left, right, top, bottom] = [30, 8, 6, 13];
+  const [line, low, high] = [0, 1, 2].map((k) =>
+    points.map((each) => (finite(each[name][k]) ? each[name][k] : each[name][0])));
+  const [floor, ceiling] = name === "rms" ? [0, Math.max(...high) || 1]
+    : [Math.min(0.5, Math.floor(10 * Math.min(...low)) / 10), 1];
+  const most = Math.max(points.at(-1).labels, 1);
   const x = (labels) => left + ((width - left - right) * labels) / most;
-  const y = (value) => top + ((height - top - bottom) * (1 - value)) / (1 - floor || 1);
-  const line = (values) => values.map((value, k) => `${x(good[k].labels)},${y(value)}`);
-  const words = `${percent(last.accuracy)}, between ${percent(low.at(-1))} and ${percent(high.at(-1))}`;
+  const y = (value) => top + ((height - top - bottom) * (ceiling - value)) / (ceiling - floor);
+  const along = (values) => values.map((value, k) => `${x(points[k].labels)},${y(value)}`);
   const picture = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "am-curve",
-    "aria-label": `${title}: accuracy ${words}, after ${last.labels} labels` });
-  for (const value of [floor, (1 + floor) / 2, 1]) {
+    "aria-label": words });
+  for (const value of [floor, (floor + ceiling) / 2, ceiling]) {
     picture.append(
       draw("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: "am-grid" }),
       draw("text", { x: left - 5, y: y(value) + 3.5, class: "am-tick", "text-anchor": "end",
-        text: percent(value) }));
+        text: show(value) }));
   }
   picture.append(
-    draw("text", { x: width - right, y: height - 3, class: "am-tick", "text-anchor": "end",
-      text: `${last.labels} labels` }),
-    draw("polygon", { class: "am-band", points: [...line(high), ...line(low).reverse()].join(" ") }),
-    draw("polyline", { class: "am-line", points: line(good.map((each) => each.accuracy)).join(" ") }),
-    draw("circle", { class: "am-dot", cx: x(last.labels), cy: y(last.accuracy), r: 3.5 }));
-  const interval = `${percent(low.at(-1))}–${percent(high.at(-1))}`;
-  const more = ["completeness", "purity"].filter((name) => finite(last[name]))
-    .map((name) => `${name} ${percent(last[name])}`).join(" · ");
-  return make("figure", { class: "am-question" },
-    make("figcaption", {}, make("span", { text: title }), make("b", { text: percent(last.accuracy) }),
-      make("span", { class: "am-quiet", text: interval })),
-    picture, ...(more ? [make("p", { class: "am-quiet", text: more })] : []));
+    draw("text", { x: width - right, y: height - 2, class: "am-tick", "text-anchor": "end",
+      text: `${points.at(-1).labels} labels` }),
+    draw("polygon", { class: "am-band", points: [...along(high), ...along(low).reverse()].join(" ") }),
+    draw("polyline", { class: "am-line", points: along(line).join(" ") }),
+    draw("circle", { class: "am-dot", cx: x(most), cy: y(line.at(-1)), r: 3.5 }));
+  return picture;
+}
+
+/** What it does at the moment. */
+function doing({ status, message, read = 0, total = 0 }) {
+  const known = { reading: `Looking at the galaxies: ${read} of ${total}`, learning: "Learning …",
+    teaching: "Teaching the whole network; this takes minutes, and you can label on …" };
+  return [message, known[status]].filter(Boolean);
 }
 
 // ---------------------------------------------------------------- the view
@@ -184,7 +210,7 @@ class View {
   constructor(model, root) {
     Object.assign(this, { model, root, keys: [], total: 0, typed: "", session: null,
       stretch: "linear", zoom: 0, invert: false, pan: [0, 0], shownAt: 0, drawn: null, times: [],
-      connected: true, ready: false, count: 0 });
+      connected: true, ready: false, count: 0, works: [] });
     const send = (message) => model.send(message);
     this.course = new Course();
     this.outbox = new Outbox(send);
@@ -282,8 +308,10 @@ class View {
     });
     this.sizes = new ResizeObserver(() => {
       this.root.classList.toggle("am-narrow", this.root.clientWidth < 760);
+      this.measure();
       this.paint();
     });
+    this.measure();
     this.sizes.observe(this.root);
     this.sizes.observe(this.canvas.parentElement);
   }
@@ -355,18 +383,31 @@ class View {
     const entry = { id: message.id, row: visit.row, name: visit.name, ...given };
     const words = this.words(entry);
     this.course.answer(entry);
-    if (entry.before) this.unlist(entry.before.id);
-    this.enlist(entry, picture.image);
     const counts = this.counts(entry);
     this.count += counts;
-    this.time(ms);
     this.show();
     this.outbox.add(message, counts);
     this.flash(given.key);
-    this.live.textContent = `${words}. ${this.visible()}`;
+    this.later(() => {
+      if (entry.before) this.unlist(entry.before.id);
+      this.enlist(entry, picture.image);
+      this.time(ms);
+      this.live.textContent = `${words}. ${this.visible()}`;
+    });
+  }
+
+  /** Do what is around the picture once that is on the screen, in the order of the keys. */
+  later(work) {
+    this.works.push(work);
+    if (this.works.length === 1) requestAnimationFrame(() => setTimeout(() => this.catchUp()));
+  }
+
+  catchUp() {
+    for (const work of this.works.splice(0)) work();
   }
 
   undo() {
+    this.catchUp();
     const entry = this.course.undo();
     if (!entry) return this.say("There is no answer to take back.");
     this.unlist(entry.id);
@@ -374,7 +415,7 @@ class View {
     const counts = -this.counts(entry);
     this.count += counts;
     this.show();
-    this.outbox.add({ type: "undo", id: newId(), of: entry.id }, counts);
+    this.outbox.add({ type: "undo", id: newId(), of: entry.id, row: entry.row }, counts);
     this.live.textContent = `Taken back: ${this.words(entry)}. ${this.visible()}`;
   }
 
@@ -458,11 +499,15 @@ class View {
       ...near.slice(0, 2).map(({ row }) => [row, other])]);
   }
 
+  /** The size of the picture: asked for when it changes, for it makes the browser lay out all. */
+  measure() {
+    const { width, height } = this.canvas.parentElement.getBoundingClientRect();
+    this.sharp = window.devicePixelRatio || 1;
+    this.size = Math.max(1, Math.round(Math.min(width, height) * this.sharp));
+  }
+
   paint() {
-    const { drawn, canvas } = this;
-    const box = canvas.parentElement.getBoundingClientRect();
-    const sharp = window.devicePixelRatio || 1;
-    const size = Math.max(1, Math.round(Math.min(box.width, box.height) * sharp));
+    const { drawn, canvas, size, sharp } = this;
     if (canvas.width !== size) canvas.width = canvas.height = size;
     const context = canvas.getContext("2d", { alpha: false });
     context.fillStyle = "black";
@@ -540,7 +585,8 @@ class View {
   enlist(entry, image) {
     const { key, value, name, id } = entry;
     const thumbnail = make("canvas", { width: "56", height: "56", "aria-hidden": "true" });
-    if (image) {
+    const isThere = image?.width > 0; // no longer, when keys come faster than pictures
+    if (isThere) {
       const factor = 56 / Math.max(image.width, image.height);
       const [width, height] = [image.width * factor, image.height * factor];
       thumbnail.getContext("2d").drawImage(image, (56 - width) / 2, (56 - height) / 2, width, height);
@@ -554,7 +600,7 @@ class View {
     this.strip.prepend(make("li", { "data-id": id },
       make("button", { type: "button", class: color(this.keys, key), title: `${name}: ${this.words(entry)}`,
         "aria-label": `${this.words(entry)}, ${name}: look again`, on: { click: look } },
-      image ? thumbnail : make("span", { class: "am-word", text: this.words(entry) }),
+      isThere ? thumbnail : make("span", { class: "am-word", text: this.words(entry) }),
       make("kbd", { text: value ?? key, "aria-hidden": "true" }))));
     while (this.strip.children.length > STRIP) this.strip.lastElementChild.remove();
   }
@@ -619,6 +665,7 @@ class View {
 
   /** What is answered: as Python has it, then what is on its way. */
   recover({ done }) {
+    this.catchUp();
     const names = new Map(this.course.done.map((each) => [each.row, each.name]));
     const undone = new Set(this.outbox.waiting.map((each) => each.of));
     const rows = new Map(done.filter((each) => !undone.has(each.id)).map((each) => [each.row, each]));
@@ -635,7 +682,10 @@ class View {
   }
 
   take({ queue, progress }) {
-    if (queue) this.course.merge(queue, this.outbox.answers());
+    if (queue) {
+      const rows = (list) => list.map((each) => each.row);
+      this.course.merge(queue, rows(this.outbox.answers()), rows(this.outbox.undos()));
+    }
     if (progress) {
       this.total = progress.total;
       this.count = progress.answered + this.outbox.count();
@@ -659,13 +709,12 @@ class View {
 
   on_learning(learning) {
     if (!learning) return;
-    const { questions = {}, forecast = {}, message = "" } = learning;
-    const names = Object.keys(questions);
+    const { questions = [], taught } = learning;
     this.learning.hidden = false;
     this.learning.replaceChildren(make("h2", { text: "How good it is by now" }),
-      ...(message ? [make("p", { text: message })] : []),
-      ...names.flatMap((name) => [curve(questions[name], name.replaceAll("_", " ")),
-        ...(forecast[name] ? [make("p", { class: "am-forecast", text: forecast[name] })] : [])]));
+      ...doing(learning).map((text) => make("p", { class: "am-quiet", text })),
+      ...(taught ? [make("p", { text: `The whole network was taught with ${taught.labels} labels.` })]
+        : []), ...questions.map(curve));
   }
 
   on_saved({ path, folder }) {
@@ -684,8 +733,11 @@ class View {
     this.showList("Second look", [message], rows);
   }
 
-  on_compared({ agreement = [], disagreements = [], own = [] }) {
-    this.showList("Agreement", [...agreement, ...own].map(describe), disagreements);
+  on_compared({ own = [], others = [] }) {
+    const lines = [...own.map((each) => `with yourself: ${describe(each)}`),
+      ...others.flatMap(({ labeler, agreement }) =>
+        agreement.map((each) => `with ${labeler}: ${describe(each)}`))];
+    this.showList("Agreement", lines, others.flatMap((each) => each.disagreements));
   }
 
   showList(title, messages, items) {
