@@ -253,3 +253,20 @@ def test_only_its_own_files_are_given_out(page, show):
         assert request.get(f"{address}static/{name}").status == 404
     assert request.get(address).status == 403
     assert request.get(f"{address}?token=t").status == 403
+
+
+def test_the_module_of_a_notebook_renders_without_the_page(page):
+    widget = pytest.importorskip("astromorph.labeling.widget")
+    page.tab.goto("about:blank")
+    for kind in (widget.GalleryWidget, widget.LabelWidget):
+        said = page.tab.evaluate("""async (text) => {
+            const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+            const said = [], el = document.createElement("div");
+            document.body.replaceChildren(el);
+            const model = { on() {}, off() {}, send: (message) => said.push(message.type) };
+            const close = (await import(url)).default.render({ model, el });
+            const made = el.querySelectorAll("[data-lm-suppress-shortcuts=true]").length;
+            close();
+            return [made, said[0]];
+        }""", kind._esm)
+        assert said == [1, "ready"]
