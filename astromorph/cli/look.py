@@ -33,15 +33,15 @@ def add_parser(commands):
 def run(args):
     """Exit status and summary."""
     from astromorph.labeling.gallery import Gallery
-    from astromorph.labeling.looking import LookConversation, journal_of
+    from astromorph.labeling.looking import LookConversation, corrections_journal
     from astromorph.labeling.page import serve
 
     check_output(args)
     table, options = _read(args)
     labels = args.labels or _beside(args)
     classifier = load_classifier(args) if args.weights or args.network else None
-    gallery = Gallery(table, classifier, journal=journal_of(labels), labeler=args.labeler,
-                      **options)
+    gallery = Gallery(table, classifier, journal=corrections_journal(labels),
+                      labeler=args.labeler, **options)
     conversation = LookConversation(gallery, title=Path(args.files[0]).name, output=args.output,
                                     labels=labels)
     try:

@@ -40,15 +40,17 @@ from astromorph.labeling.galaxies import STRETCHES, one_line
 from astromorph.labeling.gallery import FLAG_CHOICES, Gallery
 from astromorph.labeling.keys import answer_keys
 from astromorph.labeling.messages import answer_message, one, text_of
+from astromorph.labeling.opening import journal_of
 from astromorph.learning.embedding import COLUMN
 from astromorph.tables import table_format, write_table
 
-__all__ = ["SIZES", "LookConversation", "journal_of", "look"]
+__all__ = ["SIZES", "LookConversation", "corrections_journal", "look"]
 
 SIZES = {"small": 160, "large": 480}
 """Pixels of a picture on a side."""
 _THREADS = 8
 _MOST_RANGES = 20
+_open = {}  # what a notebook shows, by its journal
 
 
 class LookConversation:
@@ -338,14 +340,20 @@ def look(table, classifier=None, *, labels=None, labeler=None, questions=None, t
     """
     from astromorph.labeling.widget import GalleryWidget
 
-    gallery = Gallery(table, classifier, questions=questions, labeler=labeler,
-                      journal=journal_of(labels), **options)
-    return GalleryWidget(LookConversation(
-        gallery, title=title or f"{len(table):,} galaxies", labels=labels))
+    journal = corrections_journal(labels)
+    if journal in _open:  # the cell runs again
+        _open.pop(journal).close()
+    gallery = Gallery(table, classifier, questions=questions, labeler=labeler, journal=journal,
+                      **options)
+    conversation = LookConversation(gallery, labels=labels,
+                                    title=title or f"{len(gallery):,} galaxies")
+    if journal is not None:
+        _open[journal] = conversation
+    return GalleryWidget(conversation)
 
 
-def journal_of(labels):
-    """Name the journal of a table of labels.
+def corrections_journal(labels):
+    """Name the journal of a table of corrections.
 
     Parameters
     ----------
@@ -362,7 +370,7 @@ def journal_of(labels):
     """
     if labels is None:
         return None
-    journal = Path(f"{labels}.journal")
+    journal = journal_of(labels).absolute()
     if Path(labels).exists() and not journal.exists():
         raise FileExistsError(f"{labels} exists and has no journal, {journal}; choose another name")
     return journal

@@ -9,7 +9,7 @@ from PIL import Image
 
 from astromorph.labeling.gallery import Gallery
 from astromorph.labeling.journal import read_journal
-from astromorph.labeling.looking import LookConversation, journal_of, look
+from astromorph.labeling.looking import LookConversation, corrections_journal, look
 from astromorph.questions import Question
 
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m"
@@ -36,7 +36,7 @@ def talk(tmp_path):
     opened = []
 
     def begin(table, labels=None, output=None, **options):
-        gallery = Gallery(table, journal=journal_of(labels), cutout_r90=8.48, **options)
+        gallery = Gallery(table, journal=corrections_journal(labels), cutout_r90=8.48, **options)
         conversation = LookConversation(gallery, labels=labels, output=output)
         conversation.pushed = []
         conversation.on_push(lambda *reply: conversation.pushed.append(reply))
@@ -189,7 +189,7 @@ def test_selection_is_of_the_places_that_are_shown(table, talk):
 def test_corrections_are_lines_of_a_journal_and_a_table(table, talk, tmp_path):
     labels = tmp_path / "labels.csv"
     conversation = talk(table, labels)
-    assert not journal_of(labels).exists()  # looking alone writes nothing
+    assert not corrections_journal(labels).exists()  # looking alone writes nothing
     for row, key in [(0, "B"), (1, "S"), (0, "E"), (2, "?")]:
         reply, _ = ask(conversation, "answer", id=f"{row}{key}", row=row, key=key, ms=5)
         assert (reply["type"], reply["row"], reply["key"]) == ("written", row, key)
@@ -215,7 +215,7 @@ def test_what_was_corrected_before_is_shown(table, talk, tmp_path):
 def test_a_table_of_others_is_not_replaced(table, tmp_path):
     (tmp_path / "labels.csv").write_text("mine")
     with pytest.raises(FileExistsError, match="has no journal"):
-        journal_of(tmp_path / "labels.csv")
+        corrections_journal(tmp_path / "labels.csv")
 
 
 def test_a_number_and_a_question_of_ones_own_are_corrected(table, talk, tmp_path):
@@ -318,8 +318,10 @@ def test_a_notebook_gets_the_selection(table, tmp_path):
     assert [message["type"] for message, _ in sent] == ["look", "view", "selected", "written"]
     assert widget.selection["P_disk"].tolist() == [0.2, 0.5, 0.1]
     assert widget.labels["disk"].tolist() == [0]
+    again = look(table, labels=tmp_path / "labels.csv", cutout_r90=8.48)  # the cell runs again
+    assert again.labels["disk"].tolist() == [0]
+    again.conversation.close()
     assert "import " not in widget._esm and "export default { render }" in widget._esm
-    widget.conversation.close()
 
 
 def test_the_command_line(table, tmp_path, monkeypatch, capsys):
