@@ -403,6 +403,32 @@ class MorphologyClassifier:
                      batch_size=batch_size, threads=threads, progress=progress,
                      checkpoint=checkpoint)
 
+    def look(self, table, **options):
+        """Look at a classified table in a notebook: sort, filter, select, correct answers.
+
+        Parameters
+        ----------
+        table : `~astropy.table.Table`
+            What `classify` returned.
+        **options
+            See `~astromorph.labeling.look`, and those of `classify` that say which images.
+
+        Returns
+        -------
+        `~astromorph.labeling.widget.GalleryWidget`
+            Its ``selection`` is a table of the selected galaxies.
+
+        Raises
+        ------
+        ImportError
+            If anywidget is not installed.
+        TypeError, ValueError
+            If an argument is not as described.
+        """
+        from astromorph.labeling import look
+
+        return look(table, self, **options)
+
     @keeps_result
     def fit_embedding(self, data, *, views=8, batch_size=128, threads=None, progress=None,
                       **options):

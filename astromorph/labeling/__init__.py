@@ -1,1 +1,11 @@
-"""People label galaxies: pictures, one key an answer, a journal that loses none."""
+"""People label galaxies, and look at results: pictures, keys, a journal that loses nothing."""
+
+__all__ = ["look"]
+
+
+def __getattr__(name):
+    if name != "look":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from astromorph.labeling.looking import look  # loads much
+
+    return look

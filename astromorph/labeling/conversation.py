@@ -43,8 +43,9 @@ from threading import RLock
 
 import numpy as np
 
-from astromorph.errors import ImageError, wrong
+from astromorph.errors import wrong
 from astromorph.labeling.galaxies import STRETCHES, one_line
+from astromorph.labeling.messages import answer_message, one, text_of
 
 __all__ = ["AHEAD", "Conversation"]
 
@@ -71,6 +72,8 @@ class Conversation:
     compare : callable, optional
         Returns what "compared" holds.
     """
+
+    page = "page.html"
 
     def __init__(self, session, learner=None, *, title="Label galaxies", save=None, folder=None,
                  compare=None):
@@ -134,39 +137,28 @@ class Conversation:
         list of (dict, bytes or None)
             Never raises for what a page may send: an "error" says what is wrong.
         """
-        known = {"ready": self._ready, "answer": self._answer, "undo": self._undo,
-                 "want": self._want, "go": self._go, "teach": self._teach, "save": self._saved,
-                 "suspects": self._suspects, "compare": self._compared}
-        try:
-            kind = message["type"]
-            if not isinstance(kind, str) or kind not in known:
-                raise wrong("type", f"one of {', '.join(known)}", f"{kind!r:.40}")
-            return known[kind](message)
-        except KeyError as error:
-            reason, refused = f"the message has no {error}", True
-        except (OSError, ValueError, TypeError, RuntimeError, ImageError) as error:
-            reason, refused = one_line(error), not isinstance(error, OSError)
-        told = message.get("id") if isinstance(message, dict) else None
-        return [({"type": "error", "message": reason, "refused": refused}
-                 | ({"id": told} if isinstance(told, str) else {}), None)]
+        return answer_message({
+            "ready": self._ready, "answer": self._answer, "undo": self._undo, "want": self._want,
+            "go": self._go, "teach": self._teach, "save": self._saved,
+            "suspects": self._suspects, "compare": self._compared}, message)
 
     def _ready(self, message):
         session, start = self.session, self.session.journal.entries[0]
         number = [{"title": one_line(each.positive), "unit": each.unit,
                    "limits": each.limits and list(each.limits)}
                   for each in session.questions if each.kind == "number"]
-        return _one("state", session=f"{start['galaxies']} {start['time']}",
-                    title=one_line(self._title), labeler=one_line(session.labeler),
-                    questions=[{"key": each.key, "title": one_line(each.positive),
-                                "kind": each.kind} for each in session.questions],
-                    keys=[{"key": each.key, "title": one_line(each.title)}
-                          for each in session.keys.values()],
-                    number=number[0] if number else None, total=len(session),
-                    done=[{"id": entry["id"], **self._told(entry)} for entry in session.done()],
-                    learning=self.learner and as_json(self.learner.state()),
-                    can={"teach": self.learner is not None, "save": self._save is not None,
-                         "suspects": self.learner is not None,
-                         "compare": self._compare is not None}, **self._next())
+        return one("state", session=f"{start['galaxies']} {start['time']}",
+                   title=one_line(self._title), labeler=one_line(session.labeler),
+                   questions=[{"key": each.key, "title": one_line(each.positive),
+                               "kind": each.kind} for each in session.questions],
+                   keys=[{"key": each.key, "title": one_line(each.title)}
+                         for each in session.keys.values()],
+                   number=number[0] if number else None, total=len(session),
+                   done=[{"id": entry["id"], **self._told(entry)} for entry in session.done()],
+                   learning=self.learner and as_json(self.learner.state()),
+                   can={"teach": self.learner is not None, "save": self._save is not None,
+                        "suspects": self.learner is not None,
+                        "compare": self._compare is not None}, **self._next())
 
     def _next(self):
         return {"queue": [self._named(row) for row in self.session.upcoming(AHEAD)],
@@ -181,7 +173,7 @@ class Conversation:
         return {**self._named(row), "key": entry["key"], "value": entry.get("value")}
 
     def _answer(self, message):
-        id = _text(message, "id")
+        id = text_of(message, "id")
         shown, ms = message.get("shown"), message.get("ms")
         shown = {name: shown.get(name) for name in ("stretch", "zoom", "invert")
                  if isinstance(shown.get(name), (str, int, float))} if isinstance(
@@ -192,17 +184,17 @@ class Conversation:
                 shown={name: value[:20] if isinstance(value, str) else value
                        for name, value in shown.items()},
                 ms=ms if isinstance(ms, (int, float)) and ms == ms else None)
-            reply = _one("written", id=id, n=entry["n"], row=message["row"], **self._next())
+            reply = one("written", id=id, n=entry["n"], row=message["row"], **self._next())
         return reply + self._changed()
 
     def _undo(self, message):
-        id = _text(message, "id")
+        id = text_of(message, "id")
         with self._turn:
             entry = self.session.undo(message.get("of"), id=id)
             row = entry["row"] + (len(self.session) if entry["again"] else 0)
             now = self.session.standing_answer(row)
             told = self._told(now) if now else {**self._named(row), "key": None, "value": None}
-            reply = _one("undone", id=id, of=entry["of"], **told, **self._next())
+            reply = one("undone", id=id, of=entry["of"], **told, **self._next())
         return reply + self._changed()
 
     def _changed(self):
@@ -216,8 +208,8 @@ class Conversation:
             if self._save is not None and len(self.session.journal.entries) % _SAVED_EACH == 0:
                 self._save()
         except Exception as error:
-            return _one("error", message=f"All answers are in {one_line(self.session.journal.path)}"
-                                         f", but {one_line(error) or type(error).__name__}")
+            return one("error", message=f"All answers are in {one_line(self.session.journal.path)}"
+                                        f", but {one_line(error) or type(error).__name__}")
         return []
 
     def _want(self, message):
@@ -235,7 +227,7 @@ class Conversation:
 
     def _go(self, message):
         self.session.go(message["row"])
-        return _one("queue", **self._next())
+        return one("queue", **self._next())
 
     def _learner(self):
         if self.learner is None:
@@ -247,7 +239,7 @@ class Conversation:
         return self._learned()
 
     def _learned(self):
-        return _one("learning", **as_json(self.learner.state()))
+        return one("learning", **as_json(self.learner.state()))
 
     def _saved(self, message):
         if self._save is None:
@@ -256,16 +248,16 @@ class Conversation:
         if self.learner is not None and self._folder is not None:
             self.learner.save(self._folder)
             folder = one_line(self._folder)
-        return _one("saved", path=one_line(path), folder=folder)
+        return one("saved", path=one_line(path), folder=folder)
 
     def _suspects(self, message):
         rows = as_json(self._learner().state().get("suspects", []))
-        return _one("suspects", rows=[self._named(each["row"]) | each for each in rows])
+        return one("suspects", rows=[self._named(each["row"]) | each for each in rows])
 
     def _compared(self, message):
         if self._compare is None:
             raise wrong("compare", "the journal of another labeler", "none")
-        return _one("compared", **as_json(self._compare()))
+        return one("compared", **as_json(self._compare()))
 
 
 def as_json(value):
@@ -276,14 +268,3 @@ def as_json(value):
         return [as_json(each) for each in value]
     value = value.item() if isinstance(value, np.generic) else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _one(kind, **content):
-    return [({"type": kind, **content}, None)]
-
-
-def _text(message, name):
-    value = message[name]
-    if not isinstance(value, str) or not 0 < len(value) <= 100:
-        raise wrong(name, "a text of at most 100 characters", f"{value!r:.40}")
-    return value

@@ -1,7 +1,7 @@
 """A page in the browser: a server on the loopback of this machine, and whom it answers.
 
 It answers those who know the token in the address, and no page from elsewhere: the host must be the
-loopback, the origin the page itself. It gives out four files and the pictures of the listed
+loopback, the origin the page itself. It gives out some files and the pictures of the listed
 galaxies, and runs nothing.
 """
 import asyncio
@@ -35,7 +35,8 @@ except ImportError as error:
 
 __all__ = ["PageServer", "serve"]
 
-STATIC = {"label.css": "text/css", "label.js": "text/javascript", "page.js": "text/javascript",
+STATIC = {"label.css": "text/css", "look.css": "text/css", "common.js": "text/javascript",
+          "label.js": "text/javascript", "look.js": "text/javascript", "page.js": "text/javascript",
           "icon.svg": "image/svg+xml"}
 """Files that are given out, and what they are."""
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.ASCII)
@@ -126,7 +127,7 @@ class PageServer:
         if not self._is_known(request):
             return PlainTextResponse("Open the address that astromorph prints, with its token.",
                                      403)
-        return Response(_file("page.html"), media_type="text/html")
+        return Response(_file(self.conversation.page), media_type="text/html")
 
     async def _talk(self, websocket):
         await websocket.accept()
@@ -194,7 +195,7 @@ def serve(conversation, *, port=None, token=None, keep=None, browser=True):
         If the port is taken.
     """
     server = PageServer(conversation, port=port, token=token, keep=keep)
-    print(f"Label at {server.address}\nPress Ctrl-C to end; all answers are on the disk.",
+    print(f"Open {server.address}\nPress Ctrl-C to end; all answers are on the disk.",
           flush=True)
     if browser:
         threading.Timer(0.5, webbrowser.open, [server.address]).start()

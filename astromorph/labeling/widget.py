@@ -1,4 +1,5 @@
 """The same as the page in a notebook, through its kernel: no port is opened."""
+import re
 from importlib.resources import files
 
 try:
@@ -7,9 +8,16 @@ except ImportError as error:
     raise ImportError("labeling in a notebook needs anywidget; "
                       "pip install 'astromorph[notebook]' brings it.") from error
 
-__all__ = ["LabelWidget"]
+__all__ = ["GalleryWidget", "LabelWidget"]
 
-_STATIC = files("astromorph.labeling").joinpath("static")
+_SHARED = re.compile(r"^(import .* from \"./common.js\"|export \{.*\});\n", re.MULTILINE)
+
+
+def _static(*names):
+    """Files as one, as a notebook takes it: without what modules tell each other."""
+    folder = files("astromorph.labeling").joinpath("static")
+    return _SHARED.sub("", "\n".join(folder.joinpath(name).read_text(encoding="utf-8")
+                                     for name in names))
 
 
 class LabelWidget(anywidget.AnyWidget):
@@ -23,8 +31,7 @@ class LabelWidget(anywidget.AnyWidget):
         Who answers the browser.
     """
 
-    _esm = _STATIC.joinpath("label.js").read_text(encoding="utf-8")
-    _css = _STATIC.joinpath("label.css").read_text(encoding="utf-8")
+    _esm, _css = _static("common.js", "label.js"), _static("label.css")
 
     def __init__(self, conversation):
         super().__init__()
@@ -43,3 +50,25 @@ class LabelWidget(anywidget.AnyWidget):
 
     def _tell(self, message, data=None):
         self.send(message, None if data is None else [data])
+
+
+class GalleryWidget(LabelWidget):
+    """A view of a gallery; see `~astromorph.labeling.look`.
+
+    Parameters
+    ----------
+    conversation : `~astromorph.labeling.looking.LookConversation`
+        Who answers the browser.
+    """
+
+    _esm, _css = _static("common.js", "look.js"), _static("label.css", "look.css")
+
+    @property
+    def selection(self):
+        """The selected rows of the table (`~astropy.table.Table`)."""
+        return self.conversation.gallery.selection
+
+    @property
+    def labels(self):
+        """The corrections; see `~astromorph.labeling.session.LabelSession.labels`."""
+        return self.conversation.gallery.session.labels()

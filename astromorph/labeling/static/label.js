@@ -1,5 +1,6 @@
 // What a person sees who labels galaxies, and the keys that answer: anywidget's interface, so that
 // a page and a notebook show the same. No build step and no library. All text is set as text.
+import { make, draw, newId, color, percent, finite, Outbox, scaleBar, compass } from "./common.js";
 
 const AHEAD = 16; // pictures that are there before they are asked for
 const BEHIND = 4; // pictures that are kept of the galaxies just answered
@@ -7,33 +8,7 @@ const STEADY = 4; // galaxies that a new order leaves in front
 const STRIP = 12; // answers that are listed
 const KNOWN = 500; // answers that the arrow goes back to
 const ZOOMS = [1, 1.5, 2, 3, 4, 6, 8];
-const SVG = "http://www.w3.org/2000/svg";
 const UNSEEN = ["?", "X"]; // the answers to a picture that could not be read
-
-// ---------------------------------------------------------------- elements
-
-function make(tag, options = {}, ...children) {
-  const { text, on = {}, ...attributes } = options;
-  const element = options.svg ? document.createElementNS(SVG, tag) : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name !== "svg" && value !== undefined && value !== false) element.setAttribute(name, value);
-  }
-  for (const [event, listener] of Object.entries(on)) element.addEventListener(event, listener);
-  if (text !== undefined) element.textContent = text;
-  element.append(...children);
-  return element;
-}
-
-const draw = (tag, attributes, ...children) => make(tag, { svg: true, ...attributes }, ...children);
-
-const newId = () =>
-  crypto.randomUUID?.() ??
-  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, "0")).join("");
-
-const color = (keys, key) =>
-  key === "?" ? "am-unsure" : key === "X" ? "am-none"
-    : `am-color${Math.max(0, keys.findIndex((each) => each.key === key)) % 9}`;
 
 // ---------------------------------------------------------------- pictures
 
@@ -87,71 +62,6 @@ class Pictures {
   clear() {
     this.forget();
     this.need([]);
-  }
-}
-
-// ---------------------------------------------------------------- what is not yet written
-
-/** Answers and undos until they are acknowledged; they outlive the connection and a reload. */
-class Outbox {
-  constructor(send) {
-    Object.assign(this, { send, waiting: [], place: null });
-  }
-
-  open(session) {
-    this.place = `astromorph-label ${session}`;
-    const known = new Set(this.waiting.map((each) => each.id));
-    let earlier = [];
-    try {
-      earlier = JSON.parse(sessionStorage.getItem(this.place)) ?? [];
-    } catch {
-      // A browser that keeps nothing.
-    }
-    this.waiting = [...earlier.filter((each) => !known.has(each.id)), ...this.waiting];
-  }
-
-  /** `counts`: by how much it changes the number of labeled galaxies. */
-  add(message, counts) {
-    this.waiting.push({ ...message, counts });
-    this.keep();
-    this.post(message);
-  }
-
-  post({ counts, ...message }) {
-    this.send(message);
-  }
-
-  count() {
-    return this.waiting.reduce((sum, each) => sum + each.counts, 0);
-  }
-
-  acknowledge(id) {
-    const before = this.waiting.length;
-    this.waiting = this.waiting.filter((each) => each.id !== id);
-    if (this.waiting.length < before) this.keep();
-  }
-
-  resend() {
-    this.waiting.forEach((each) => this.post(each));
-  }
-
-  keep() {
-    try {
-      if (this.waiting.length) sessionStorage.setItem(this.place, JSON.stringify(this.waiting));
-      else sessionStorage.removeItem(this.place);
-    } catch {
-      // They are kept as long as the page is open.
-    }
-  }
-
-  /** Answers on their way that no undo takes back. */
-  answers() {
-    const undone = new Set(this.waiting.map((each) => each.of));
-    return this.waiting.filter((each) => each.type === "answer" && !undone.has(each.id));
-  }
-
-  undos() {
-    return this.waiting.filter((each) => each.type === "undo");
   }
 }
 
@@ -230,14 +140,11 @@ function takeOut(list, matches) {
 
 // ---------------------------------------------------------------- curves
 
-const percent = (fraction) => `${Math.round(100 * fraction)}%`;
 const round = (value) => (typeof value === "number" ? +value.toFixed(3) : value);
 /** What a record holds, in a line. */
 const describe = ({ row, name, id, ...rest }) => Object.entries(rest)
   .filter(([, value]) => value !== null && typeof value !== "object")
   .map(([key, value]) => `${key.replaceAll("_", " ")} ${round(value)}`).join(" · ");
-const finite = (...values) => values.every((value) => typeof value === "number" && isFinite(value));
-
 /** How good one question is: [value, low, high] of its score, against the number of labels. */
 function curve({ title, curve: all = [], scores = {}, forecast, sealed = 0, labels = 0 }) {
   const name = "rms" in scores ? "rms" : "accuracy";
@@ -295,31 +202,6 @@ function doing({ status, message, read = 0, total = 0 }) {
   const known = { reading: `Looking at the galaxies: ${read} of ${total}`, learning: "Learning …",
     teaching: "Teaching the whole network; this takes minutes, and you can label on …" };
   return [message, known[status]].filter(Boolean);
-}
-
-// ---------------------------------------------------------------- scale and compass
-
-function scaleBar(meta, scale) {
-  const arcsec = meta.scale;
-  if (!finite(arcsec) || arcsec <= 0) return null;
-  const longest = 130;
-  const most = (longest / scale) * arcsec;
-  const power = 10 ** Math.floor(Math.log10(most));
-  const length = [5, 2, 1].find((step) => step * power <= most) * power;
-  const text = length >= 60 ? `${+(length / 60).toPrecision(3)}′` : `${+length.toPrecision(3)}″`;
-  return { width: (length / arcsec) * scale, text };
-}
-
-/** North, degrees from up toward the left, and east where the picture is not mirrored. */
-function compass({ north, mirrored = false }) {
-  if (!finite(north)) return null;
-  const arrow = (angle, name) => {
-    const [dx, dy] = [-Math.sin((angle * Math.PI) / 180), -Math.cos((angle * Math.PI) / 180)];
-    return [draw("line", { x1: 0, y1: 0, x2: 18 * dx, y2: 18 * dy }),
-      draw("circle", { cx: 18 * dx, cy: 18 * dy, r: name === "N" ? 2.6 : 0 }),
-      draw("text", { x: 28 * dx, y: 28 * dy + 4, "text-anchor": "middle", text: name })];
-  };
-  return [...arrow(north, "N"), ...arrow(north + (mirrored ? -90 : 90), "E")];
 }
 
 // ---------------------------------------------------------------- the view

@@ -1,5 +1,4 @@
 // The page's half of the transport: anywidget's model over a WebSocket.
-import label from "./label.js";
 
 const SLOWEST = 4000; // milliseconds between two tries
 const FINAL = {
@@ -65,7 +64,8 @@ class Model {
 const address = new URL("talk", document.baseURI);
 address.protocol = address.protocol.replace("http", "ws");
 address.search = location.search;
-label.render({ model: new Model(address), el: document.body });
+const view = await import(document.body.dataset.view === "look" ? "./look.js" : "./label.js");
+view.default.render({ model: new Model(address), el: document.body });
 
 // There is nothing else on the page that keys could be for.
 const root = document.querySelector(".am-root");

@@ -1,0 +1,71 @@
+"""``astromorph look``: a gallery of a classified table in the browser."""
+from pathlib import Path
+
+from astromorph.cli.galaxies import add_galaxies, add_network, load_classifier, read_galaxies
+from astromorph.cli.output import add_output, check_output, say
+from astromorph.cli.parsing import add_command, given
+
+__all__ = ["add_parser", "run"]
+
+_EXAMPLES = """
+astromorph look classified.fits -o selected.csv
+astromorph look classified.fits --images file --network pinwheel
+"""
+
+
+def add_parser(commands):
+    """Add the command."""
+    parser = add_command(commands, "look", run, "Look at a classified table in the browser: sort, "
+                         "filter, find similar galaxies, select, correct answers.", _EXAMPLES)
+    add_network(parser)
+    add_galaxies(parser, batches=False)
+    add = add_output(parser, "table of the selected galaxies", default="none")
+    add("--labels", type=Path, metavar="FILE",
+        help="table of the corrections, with a journal beside it; default: TABLE.labels.csv beside "
+             "the output, else beside the table")
+    add("--labeler", metavar="NAME", help="who corrects; default: the name of your account")
+    page = parser.add_argument_group("the page").add_argument
+    page("--port", type=int, metavar="N", help="port of this machine; default: any that is free")
+    page("--no-browser", dest="browser", action="store_false",
+         help="print the address, and open no browser")
+
+
+def run(args):
+    """Exit status and summary."""
+    from astromorph.labeling.gallery import Gallery
+    from astromorph.labeling.looking import LookConversation, corrections_journal
+    from astromorph.labeling.page import serve
+
+    check_output(args)
+    table, options = _read(args)
+    labels = args.labels or _beside(args)
+    classifier = load_classifier(args) if args.weights or args.network else None
+    gallery = Gallery(table, classifier, journal=corrections_journal(labels),
+                      labeler=args.labeler, **options)
+    conversation = LookConversation(gallery, title=Path(args.files[0]).name, output=args.output,
+                                    labels=labels)
+    try:
+        serve(conversation, browser=args.browser, **given(args, "port"))
+    finally:
+        conversation.close()
+    chosen, corrected = int(gallery.chosen.sum()), gallery.n_answers
+    say(args, f"Selected {chosen} of {len(gallery)} galaxies; corrected {corrected}.")
+    return 0, {"rows": len(gallery), "selected": chosen, "corrected": corrected,
+               "output": args.output, "labels": labels if corrected else None}
+
+
+def _read(args):
+    """The table, and the options that say which images."""
+    from astropy.table import Table
+
+    galaxies = read_galaxies(args)
+    if not isinstance(galaxies.data, Table):
+        args.parser.error("expected one table, which 'astromorph classify' wrote")
+    return galaxies.data, {name: value for name, value in galaxies.options.items()
+                           if name not in ("threads", "progress")}
+
+
+def _beside(args):
+    table = Path(args.files[0])
+    folder = args.output.parent if args.output else table.parent
+    return folder / f"{table.name}.labels.csv"

@@ -1,0 +1,334 @@
+"""A classified table to look at: its order, what is left out of it, what is chosen."""
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from astropy.table import Table
+
+from astromorph.arguments import check_choice
+from astromorph.errors import wrong
+from astromorph.flags import MorphFlag, decode_flags, flag_meanings
+from astromorph.labeling.galaxies import LabelGalaxies, one_line
+from astromorph.labeling.keys import answer_keys
+from astromorph.labeling.session import LabelSession
+from astromorph.learning.embedding import COLUMN
+from astromorph.learning.neighbors import similar
+from astromorph.questions import QUESTIONS, as_questions
+from astromorph.surveys import SURVEYS, get_survey
+from astromorph.tables.positions import find_positions
+
+__all__ = ["AT_ONCE", "FLAG_CHOICES", "Gallery"]
+
+AT_ONCE = 2000
+"""Galaxies that the network looks at, at most, to find those that look alike."""
+FLAG_CHOICES = ("none", "any", "unclassified")
+"""What a filter may ask of flags besides the name of one."""
+_FRAME_R90 = 4.24  # of pictures, where no weights are at hand; half as much again is shown
+_FLAG = "morph_flag"
+_IMAGES = ("file", "filename", "path", "image")
+_NOT_ANSWERS = ("_err", "_joint")
+
+
+class Gallery:
+    """A classified table, and the pictures of its galaxies.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        What `~astromorph.MorphologyClassifier.classify` returned.
+    classifier : `~astromorph.MorphologyClassifier`, optional
+        Tells the survey and, for a table without ``features``, which galaxies look alike.
+    questions : sequence of `~astromorph.questions.Question`, optional
+        Those that a correction answers, see `~astromorph.labeling.keys.answer_keys`; by default
+        those of the table.
+    journal : path, optional
+        Where corrections go, see `~astromorph.labeling.journal.Journal`; without it there are none.
+    labeler : str, optional
+        Who corrects.
+    images : str, optional
+        The column of images; by default ``file``, where there is one and there are no positions.
+    **options
+        Of `~astromorph.MorphologyClassifier.classify` that say which images.
+
+    Attributes
+    ----------
+    table : `~astropy.table.Table`
+    galaxies : `~astromorph.labeling.galaxies.LabelGalaxies`
+    numbers : dict of str to `~numpy.ndarray`
+        The columns of numbers, those of answers in front; NaN where masked.
+    flags : `~numpy.ndarray`
+    chosen : `~numpy.ndarray` of bool
+        Which rows are selected.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    """
+
+    def __init__(self, table, classifier=None, *, questions=None, journal=None, labeler=None,
+                 images=None, **options):
+        if not isinstance(table, Table) or not len(table):
+            raise wrong("table", "a table with galaxies", _kind(table))
+        self.table, self.classifier, self.labeler = table, classifier, labeler
+        self.options = {**options, "images": images or _image_column(table, options)}
+        self.galaxies = LabelGalaxies(table, _frame(table, classifier, options), **self.options)
+        self.questions, self.why_no_answers = _asked(table, questions, journal)
+        self.answer_names = _answers(table, classifier)
+        self.numbers = _numbers(table, self.answer_names)
+        self.flags = (np.ma.filled(np.ma.asarray(table[_FLAG]), 0).astype(int)
+                      if _FLAG in table.colnames else np.zeros(len(table), int))
+        self.chosen = np.zeros(len(table), bool)
+        self._journal, self._session, self._seen = journal, None, None
+        if not self.why_no_answers and Path(journal).exists():
+            self.session  # noqa: B018, what was corrected before is shown
+
+    def __len__(self):
+        return len(self.table)
+
+    @property
+    def selection(self):
+        """The selected rows of the table, in its order."""
+        return self.table[self.chosen]
+
+    @property
+    def session(self):
+        """The `~astromorph.labeling.session.LabelSession` of corrections.
+
+        Its journal is made with the first one.
+        """
+        if self._session is None:
+            if self.why_no_answers:
+                raise wrong("journal", "galaxies that can be corrected", self.why_no_answers)
+            self._session = LabelSession(self.galaxies, self.questions, self._journal,
+                                         labeler=self.labeler, sealed=0, repeats=0)
+        return self._session
+
+    @property
+    def has_answers(self):
+        """Whether anything was ever corrected."""
+        return self._session is not None
+
+    @property
+    def n_answers(self):
+        """How many galaxies are corrected."""
+        return self._session.progress()["answered"] if self.has_answers else 0
+
+    def close(self):
+        """Give up what is being downloaded, and let others write to the journal."""
+        self.galaxies.close()
+        if self.has_answers:
+            self._session.journal.close()
+
+    def rows(self, sort=None, descending=False, flag=None, ranges=()):
+        """Say which galaxies to show, in their order.
+
+        Parameters
+        ----------
+        sort : str, optional
+            One of `numbers`; by default the order of the table. Rows without this number come last.
+        descending : bool
+            The largest in front.
+        flag : str, optional
+            One of `FLAG_CHOICES`, or a name of `~astromorph.flags.MorphFlag`: only its rows.
+        ranges : sequence of (str, float or None, float or None)
+            Columns, and between what they must be.
+
+        Returns
+        -------
+        `~numpy.ndarray` of int
+
+        Raises
+        ------
+        ValueError
+            If there is no such column or flag.
+        """
+        rows = np.flatnonzero(self._kept(flag, ranges))
+        if sort is None:
+            return rows[::-1] if descending else rows
+        values = self._column(sort)[rows]
+        order = np.argsort(-values if descending else values, kind="stable")
+        return rows[order]
+
+    def _kept(self, flag, ranges):
+        kept = _with_flag(self.flags, flag)
+        for name, low, high in ranges:
+            values = self._column(name)
+            with np.errstate(invalid="ignore"):
+                kept &= ((values >= (-np.inf if low is None else low))
+                         & (values <= (np.inf if high is None else high)))
+        return kept
+
+    def _column(self, name):
+        check_choice(name, "column", self.numbers)
+        return self.numbers[name]
+
+    def similar(self, row, among):
+        """Find the galaxies that look most like one, by `~astromorph.similar`.
+
+        Parameters
+        ----------
+        row : int
+        among : sequence of int
+            Rows to look among; at most `AT_ONCE` where the table has no ``features``, which are
+            then computed.
+
+        Returns
+        -------
+        rows : `~numpy.ndarray` of int
+            The galaxy itself in front.
+        similarity : `~numpy.ndarray`
+
+        Raises
+        ------
+        ValueError
+            If there are neither features nor a classifier, or the galaxy has no features.
+        """
+        if COLUMN in self.table.colnames:
+            features = self.table
+        elif self.classifier is None:
+            raise wrong("table", f"a column {COLUMN!r}, or a classifier", "neither",
+                        "`embed` adds the column.")
+        else:
+            among = among[:AT_ONCE]
+            features = self._look_at([row, *among])
+        rows = np.array([row, *(each for each in among if each != row)])
+        slim = Table({COLUMN: features[COLUMN][rows], "row": rows}, meta=dict(features.meta))
+        found = similar(slim, 0, len(slim))
+        return (np.array([row, *found["row"]]), np.array([1.0, *found["similarity"]]))
+
+    def _look_at(self, rows):
+        """A table with the features of these rows, and of those of earlier calls."""
+        if self._seen is None:
+            self._seen = Table({COLUMN: np.full((len(self), 1), np.nan, np.float32),
+                                "known": np.zeros(len(self), bool)})
+        seen = self._seen
+        new = sorted({int(row) for row in rows if not seen["known"][row]})
+        if new:
+            options = {**self.options, "progress": False, "views": 1}
+            found = self.classifier.embed(self.table[new], **options)
+            if seen[COLUMN].shape[1] != found[COLUMN].shape[1]:
+                seen[COLUMN] = np.full((len(self), found[COLUMN].shape[1]), np.nan, np.float32)
+            seen[COLUMN][new], seen["known"][new] = found[COLUMN], True
+            seen.meta.update(found.meta)
+        return seen
+
+    def describe(self, row):
+        """Say all that the table has of a galaxy.
+
+        Parameters
+        ----------
+        row : int
+
+        Returns
+        -------
+        dict
+            ``answers``, ``flags`` and ``others``, each a list of dictionaries of texts.
+        """
+        answers = [{"name": one_line(name), "text": self._text(name, row),
+                    "value": _finite(self.numbers[name][row]),
+                    "error": self._text(f"{name}_err", row),
+                    "about": one_line(self.table[name].info.description or "")}
+                   for name in self.answer_names]
+        meanings = flag_meanings()
+        flags = [{"name": name, "about": meanings[name],
+                  "failed": bool(MorphFlag[name] & MorphFlag.UNCLASSIFIED)}
+                 for name in decode_flags(int(self.flags[row]))]
+        others = [{"name": one_line(name), "text": self._text(name, row)}
+                  for name in self.table.colnames
+                  if name not in (*self.answer_names, _FLAG, COLUMN)][:_MOST_COLUMNS]
+        return {"answers": answers, "flags": flags, "others": others}
+
+    def _text(self, name, row):
+        if name not in self.table.colnames:
+            return ""
+        column = self.table[name]
+        value = column[row]
+        if value is np.ma.masked or getattr(value, "ndim", 0):
+            return ""
+        if isinstance(value, (float, np.floating)):
+            text = format(value, ".4g" if name not in self.answer_names else ".3f")
+        else:
+            text = str(value)
+        unit = getattr(column, "unit", None)
+        text = text if unit is None or not isinstance(value, (float, np.floating)) else \
+            f"{text} {unit}"
+        return one_line(text)[:_LONGEST]
+
+
+_MOST_COLUMNS, _LONGEST = 80, 200
+
+
+def _kind(table):
+    return "none" if isinstance(table, Table) else type(table).__name__
+
+
+def _image_column(table, options):
+    """The column of files, where that is the only way to pictures."""
+    try:
+        find_positions(table, ra=options.get("ra"), dec=options.get("dec"))
+        return None
+    except ValueError:
+        return next((name for name in table.colnames if name.lower() in _IMAGES), None)
+
+
+def _frame(table, classifier, options):
+    """Which survey, and how wide; no network is loaded for it."""
+    if classifier is not None:
+        return classifier.model
+    survey = str(options.get("survey") or table.meta.get("MORPHSRV", "sdss"))
+    survey = options.get("survey") or (survey if survey in SURVEYS else "sdss")
+    return SimpleNamespace(survey=get_survey(survey), frame_r90=_FRAME_R90)
+
+
+def _asked(table, questions, journal):
+    """The questions that corrections answer, and why there are none."""
+    if journal is None:
+        return (), "no journal"
+    if questions is None:
+        there = [each for each in QUESTIONS if set(each.columns) <= set(table.colnames)]
+        questions = there if len(there) == len(QUESTIONS) else there[:1]
+    questions = as_questions(questions) if questions else ()
+    if not questions:
+        return (), "a table of unknown questions; pass questions="
+    answer_keys(questions)
+    return tuple(questions), None
+
+
+def _answers(table, classifier):
+    """Names of the columns that hold answers."""
+    asked = classifier.all_questions if classifier is not None else QUESTIONS
+    known = {column for question in asked for column in question.columns}
+    return [name for name in table.colnames
+            if name in known or (name.startswith("P_") and not name.endswith(_NOT_ANSWERS))
+            if _is_number(table[name])]
+
+
+def _is_number(column):
+    return getattr(column, "ndim", 0) == 1 and getattr(
+        getattr(column, "dtype", None), "kind", "O") in "iuf"
+
+
+def _numbers(table, first):
+    names = [*first, *(name for name in table.colnames if name not in first and name != _FLAG)]
+    return {name: np.ma.filled(np.ma.asarray(_plain(table[name])).astype(float), np.nan)
+            for name in names if _is_number(table[name])}
+
+
+def _plain(column):
+    """The numbers of a column, without a unit."""
+    return getattr(column, "value", column) if not np.ma.isMaskedArray(column) else column
+
+
+def _with_flag(flags, flag):
+    if flag is None:
+        return np.ones(len(flags), bool)
+    if flag in FLAG_CHOICES:
+        failed = flags & MorphFlag.UNCLASSIFIED.value
+        return {"none": flags == 0, "any": flags != 0, "unclassified": failed != 0}[flag]
+    check_choice(flag, "flag", (*FLAG_CHOICES, *flag_meanings()))
+    return flags & MorphFlag[flag].value != 0
+
+
+def _finite(value):
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,47 @@
+"""What all conversations with a page share: how a message is answered."""
+from astromorph.errors import ImageError, wrong
+from astromorph.labeling.galaxies import one_line
+
+__all__ = ["answer_message", "one", "text_of"]
+
+
+def answer_message(known, message):
+    """Answer a message of a page, whatever it holds.
+
+    Parameters
+    ----------
+    known : dict of str to callable
+        By the ``type`` of a message, what takes it and gives the replies.
+    message : dict
+
+    Returns
+    -------
+    list of (dict, bytes or None)
+        Never raises for what a page may send: an "error" says what is wrong, and whether it was
+        refused, so that another attempt would be in vain.
+    """
+    try:
+        kind = message["type"]
+        if not isinstance(kind, str) or kind not in known:
+            raise wrong("type", f"one of {', '.join(known)}", f"{kind!r:.40}")
+        return known[kind](message)
+    except KeyError as error:
+        reason, refused = f"the message has no {error}", True
+    except (OSError, ValueError, TypeError, RuntimeError, ImageError) as error:
+        reason, refused = one_line(error), not isinstance(error, OSError)
+    told = message.get("id") if isinstance(message, dict) else None
+    return one("error", message=reason, refused=refused,
+               **({"id": told} if isinstance(told, str) else {}))
+
+
+def one(kind, data=None, **content):
+    """Give one reply, with bytes or without (list of one)."""
+    return [({"type": kind, **content}, data)]
+
+
+def text_of(message, name):
+    """Give a short text of a message, which must be there."""
+    value = message[name]
+    if not isinstance(value, str) or not 0 < len(value) <= 100:
+        raise wrong(name, "a text of at most 100 characters", f"{value!r:.40}")
+    return value
