@@ -418,7 +418,7 @@ def draw(name, network, cells, args):
     """The figures of a pair and network."""
     folder = args.out / "_static"
     draw_curves({network: cells}, folder / f"transfer_{name}_{network}.png")
-    if name == "sdss-decals":
+    if name == "sdss-decals" and "b" in cells:
         draw_false_bars(cells, folder / f"transfer_bars_{network}.png",
                         args.pictures and args.work / f"bars_{network}.png")
 
