@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from accuracy import SETS, list_table, probabilities, read_set, short, with_interval
+from accuracy import SETS, probabilities, read_set, short, with_interval
+from documents import list_table, note_weights
 from astropy.table import Table
 from bars import STRATA, attribute_labels
 
@@ -407,19 +408,21 @@ def main():
 
     args.work.mkdir(parents=True, exist_ok=True)
     run_all(args)
-    write_weights_table(args.out / "transfer_weights_table.rst")
+    write_weights_table(args.out / "tables" / "transfer_weights_table.rst")
     for name, pair in PAIRS.items():
         results = {network: cells for network in pair.networks
                    if (cells := read_cells(args.work, name, network))}
         if not results:
             continue
-        write_tables(name, results, args.out / f"transfer_{name}_table.rst")
+        write_tables(name, results, args.out / "tables" / f"transfer_{name}_table.rst")
         if "d" in pair.experiments:
             draw_curves(results, args.out / "_static" / f"transfer_{name}.png")
+            note_weights(args.out, f"transfer_{name}.png", [("sdss", n) for n in results])
         if name == "sdss-decals":
             for network, cells in results.items():
                 draw_false_bars(cells, args.out / "_static" / f"transfer_bars_{network}.png",
                                 args.pictures and args.work / f"bars_{network}.png")
+                note_weights(args.out, f"transfer_bars_{network}.png", [("sdss", network)])
 
 
 if __name__ == "__main__":

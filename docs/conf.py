@@ -18,7 +18,8 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
 }
 
-exclude_patterns += ["examples"]  # noqa: F405, read by the gallery only
+# Read by the gallery, and by other pages.
+exclude_patterns += ["examples", "tables"]  # noqa: F405
 
 project = "astromorph"
 author = "astromorph developers"
