@@ -32,9 +32,6 @@ linkcheck_retries = 2
 
 html_title = f"astromorph {release}"
 html_static_path = ["_static"]
-# No column for the pages below a page where there are none.
-html_sidebars = {page.stem: [] for page in Path(__file__).parent.glob("*.rst")
-                 if page.stem != "reference"}
 html_theme_options["secondary_sidebar_items"] = ["page-toc"]  # noqa: F405
 rst_epilog += ".. _Astropy-affiliated: https://www.astropy.org/affiliated/"  # noqa: F405
 
