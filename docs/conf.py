@@ -2,7 +2,6 @@
 
 Without a network, build with ``-D disable_intersphinx=1``.
 """
-from pathlib import Path
 
 from sphinx_astropy.conf.v2 import *  # noqa: F403
 
