@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from accuracy import list_table
+from documents import list_table, write_table
 from throughput import make_files
 
 KEYS = "SEBDDSX?"
@@ -230,7 +230,7 @@ def main():
     table = "\n".join(list_table(f"The labeling page in chromium, {galaxies}", ["", ""], rows))
     print(table)
     if args.out:
-        (args.out / "label_page_table.rst").write_text(table)
+        write_table(args.out, "label_page_table", table)
 
 
 def list_files(folder, data, n):

@@ -1,6 +1,6 @@
 """Draw the pictures of docs/label_page.rst: the labeling page with simulated galaxies.
 
-    python benchmarks/labeling_pictures.py --out docs/_static [--browser /usr/bin/chromium]
+    python benchmarks/labeling_pictures.py --out docs [--browser /usr/bin/chromium]
 
 A script labels 100 of the galaxies that the page shows, by the names of the simulations, while a
 classifier learns from them.
@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from documents import note_weights
 from PIL import Image
 from throughput import make_files
 
@@ -63,17 +64,19 @@ def main():
             tab = browser.new_page(viewport={"width": 1280, "height": 800})
             tab.goto(server.address)
             label(tab, 9)
-            take(tab, args.out / "label_page.jpg")
+            take(tab, args.out / "_static" / "label_page.jpg")
             for _ in range(4):
                 label(tab, 25)
                 conversation.learner.wait(120)
             tab.wait_for_timeout(2000)
-            take(tab, args.out / "label_page_learned.jpg")
+            take(tab, args.out / "_static" / "label_page_learned.jpg")
             tab.set_viewport_size({"width": 390, "height": 780})
             tab.wait_for_timeout(500)
-            take(tab, args.out / "label_page_phone.jpg")
+            take(tab, args.out / "_static" / "label_page_phone.jpg")
             browser.close()
         conversation.close()
+    for name in ("label_page.jpg", "label_page_learned.jpg", "label_page_phone.jpg"):
+        note_weights(args.out, name, [("sdss", "pinwheel")])
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from accuracy import list_table
+from documents import list_table, write_table
 from astropy.stats import binom_conf_interval
 from astropy.table import Table, vstack
 from transfer import PAIRS, answer, labels_of, read
@@ -281,7 +281,7 @@ def main():
             "5 draws)", ["galaxies", "", "labels", "flipped", "found"],
             suspect_rows(classifier, args.data, args.work, 5))}
     for name, lines in tables.items():
-        (args.out / f"labeling_{name}_table.rst").write_text("\n".join(lines))
+        write_table(args.out, f"labeling_{name}_table", lines)
         print("\n".join(lines))
 
 

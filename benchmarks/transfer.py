@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from accuracy import SETS, list_table, probabilities, read_set, short, with_interval
+from accuracy import SETS, probabilities, read_set, short, with_interval
+from documents import list_table, note_weights
 from astropy.table import Table
 from bars import STRATA, attribute_labels
 
@@ -405,22 +406,25 @@ def main():
 
     args.work.mkdir(parents=True, exist_ok=True)
     run_all(args)
-    write_weights_table(args.out / "transfer_weights_table.rst")
+    write_weights_table(args.out / "tables" / "transfer_weights_table.rst")
     for name, pair in PAIRS.items():
         for network in pair.networks:
             if cells := read_cells(args.work, name, network):
                 write_tables(name, network, cells,
-                             args.out / f"transfer_{name}_{network}_table.rst")
+                             args.out / "tables" / f"transfer_{name}_{network}_table.rst")
                 draw(name, network, cells, args)
 
 
 def draw(name, network, cells, args):
     """The figures of a pair and network."""
-    folder = args.out / "_static"
-    draw_curves({network: cells}, folder / f"transfer_{name}_{network}.png")
+    names = [f"transfer_{name}_{network}.png"]
+    draw_curves({network: cells}, args.out / "_static" / names[0])
     if name == "sdss-decals" and "b" in cells:
-        draw_false_bars(cells, folder / f"transfer_bars_{network}.png",
+        names.append(f"transfer_bars_{network}.png")
+        draw_false_bars(cells, args.out / "_static" / names[1],
                         args.pictures and args.work / f"bars_{network}.png")
+    for picture in names:
+        note_weights(args.out, picture, [("sdss", network)])
 
 
 if __name__ == "__main__":

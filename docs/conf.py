@@ -2,7 +2,6 @@
 
 Without a network, build with ``-D disable_intersphinx=1``.
 """
-from pathlib import Path
 
 from sphinx_astropy.conf.v2 import *  # noqa: F403
 
@@ -18,7 +17,8 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
 }
 
-exclude_patterns += ["examples"]  # noqa: F405, read by the gallery only
+# Read by the gallery, and by other pages.
+exclude_patterns += ["examples", "tables"]  # noqa: F405
 
 project = "astromorph"
 author = "astromorph developers"
@@ -29,12 +29,10 @@ version = release = astromorph.__version__
 linkcheck_ignore = [r"https://doi\.org/"]
 linkcheck_retries = 2
 
-html_title = f"astromorph {release}"
+html_title = "astromorph " + release.split("+")[0]
 html_static_path = ["_static"]
-# No column for the pages below a page where there are none.
-html_sidebars = {page.stem: [] for page in Path(__file__).parent.glob("*.rst")
-                 if page.stem != "reference"}
-html_theme_options["secondary_sidebar_items"] = ["page-toc"]  # noqa: F405
+html_css_files = ["tables.css"]
+html_theme_options |= {"secondary_sidebar_items": ["page-toc"], "show_toc_level": 2}  # noqa: F405
 rst_epilog += ".. _Astropy-affiliated: https://www.astropy.org/affiliated/"  # noqa: F405
 
 intersphinx_mapping = {name: target for name, target in intersphinx_mapping.items()  # noqa: F405
