@@ -2,8 +2,6 @@
 
 Without a network, build with ``-D disable_intersphinx=1``.
 """
-from pathlib import Path
-
 from sphinx_astropy.conf.v2 import *  # noqa: F403
 
 import astromorph
@@ -31,9 +29,8 @@ linkcheck_retries = 2
 
 html_title = f"astromorph {release}"
 html_static_path = ["_static"]
-# No column for the pages below a page where there are none.
-html_sidebars = {page.stem: [] for page in Path(__file__).parent.glob("*.rst")
-                 if page.stem != "reference"}
+# No column where a section has one page only.
+html_sidebars = {"index": [], "getting_started": []}
 html_theme_options["secondary_sidebar_items"] = ["page-toc"]  # noqa: F405
 rst_epilog += ".. _Astropy-affiliated: https://www.astropy.org/affiliated/"  # noqa: F405
 
