@@ -38,7 +38,7 @@ def sentences(text):
         block = re.sub(r"`([^`<>]+?)\s*<[^`>]*>`_*", r"\1", block)
         block = re.sub(r"``.+?``", "code", block)
         block = re.sub(r"`[^`]*`", "name", block)
-        yield from re.split(r"(?<=[.!?])(?<!al\.)[)*]*\s+(?=[*(]*[A-Z\d]|code|name)", block)
+        yield from re.split(r"(?<=[.!?])(?<!al\.)(?<!\.\.)[)*]*\s+", block)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
