@@ -269,23 +269,21 @@ def gap_closed(experiments, q=0, scores=("accuracy", "auc")):
     return (aligned - direct) / (adapted - direct)
 
 
-def write_tables(name, results, path):
-    """The tables of a pair, and what they say of aligning and of time."""
+def write_tables(name, network, experiments, path):
+    """The tables of a pair and network, and what they say of aligning and of time."""
     header = ["", "experiment", "trainings", "labels", "positive", "TPR", "precision", "accuracy",
               "ROC area", "precision at the paper's TPR", "paper: TPR/precision/accuracy"]
-    lines = []
-    for network, experiments in results.items():
-        source, target = "+".join(PAIRS[name].sources), PAIRS[name].target
-        title = f"``{network}``: {source} to {target}"
-        title += ", nominal widths" if name.endswith("nominal") else ""
-        lines += list_table(title, header, table_rows(experiments))
-        if target == "decals":
-            lines += list_table(f"{title}, ``galaxy10_decals`` alone", header,
-                                table_rows(experiments, "galaxy10 decals"))
-        if target == "decals" and {"a", "a*", "b"} <= experiments.keys():
-            lines += align_line(title, experiments)
-        if {"b", "b50"} <= experiments.keys():
-            lines += time_line(title, experiments)
+    source, target = "+".join(PAIRS[name].sources), PAIRS[name].target
+    title = f"``{network}``: {source} to {target}"
+    title += ", nominal widths" if name.endswith("nominal") else ""
+    lines = list_table(title, header, table_rows(experiments))
+    if target == "decals":
+        lines += list_table(f"{title}, ``galaxy10_decals`` alone", header,
+                            table_rows(experiments, "galaxy10 decals"))
+    if target == "decals" and {"a", "a*", "b"} <= experiments.keys():
+        lines += align_line(title, experiments)
+    if {"b", "b50"} <= experiments.keys():
+        lines += time_line(title, experiments)
     path.write_text("\n".join(lines))
 
 
@@ -409,17 +407,20 @@ def main():
     run_all(args)
     write_weights_table(args.out / "transfer_weights_table.rst")
     for name, pair in PAIRS.items():
-        results = {network: cells for network in pair.networks
-                   if (cells := read_cells(args.work, name, network))}
-        if not results:
-            continue
-        write_tables(name, results, args.out / f"transfer_{name}_table.rst")
-        if "d" in pair.experiments:
-            draw_curves(results, args.out / "_static" / f"transfer_{name}.png")
-        if name == "sdss-decals":
-            for network, cells in results.items():
-                draw_false_bars(cells, args.out / "_static" / f"transfer_bars_{network}.png",
-                                args.pictures and args.work / f"bars_{network}.png")
+        for network in pair.networks:
+            if cells := read_cells(args.work, name, network):
+                write_tables(name, network, cells,
+                             args.out / f"transfer_{name}_{network}_table.rst")
+                draw(name, network, cells, args)
+
+
+def draw(name, network, cells, args):
+    """The figures of a pair and network."""
+    folder = args.out / "_static"
+    draw_curves({network: cells}, folder / f"transfer_{name}_{network}.png")
+    if name == "sdss-decals":
+        draw_false_bars(cells, folder / f"transfer_bars_{network}.png",
+                        args.pictures and args.work / f"bars_{network}.png")
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def test_scores_are_means_and_intervals_hold_them(transfer, experiments):
 
 
 def test_tables_and_figures(transfer, experiments, tmp_path):
-    transfer.write_tables("sdss-decals", {"ds18": experiments}, tmp_path / "table.rst")
+    transfer.write_tables("sdss-decals", "ds18", experiments, tmp_path / "table.rst")
     text = (tmp_path / "table.rst").read_text()
     assert text.count("(b) all layers") == 6 and "``galaxy10_decals`` alone" in text
     assert "closes" in text and "(b50)" in text
@@ -109,7 +109,7 @@ def test_strata_of_bars_are_against_disks_without_any(transfer, experiments, tmp
         for cell in cells:
             cell["bar_length"] = length
             cell["answers"] = np.nan_to_num(np.tile(length[:, None], 3))
-    transfer.write_tables("gz2-efigi", {"pinwheel": experiments}, tmp_path / "table.rst")
+    transfer.write_tables("gz2-efigi", "pinwheel", experiments, tmp_path / "table.rst")
     text = (tmp_path / "table.rst").read_text()
     assert text.count("- strong bars") == text.count("- weak bars") == 4  # not of (0)
     labels, answers = transfer.stratum_of(experiments["b"], (0.25, 0.25))
