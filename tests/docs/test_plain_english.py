@@ -6,7 +6,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 GENERATED = ("_table", "_bars", "_failures", "_speed")
-TO_REWRITE = ("accuracy", "robustness", "default_network", "how_it_works", "speed", "transfer",
+TO_REWRITE = ("accuracy", "robustness", "default_network", "how_it_works", "speed",
               "reference")
 PAGES = [ROOT / "README.rst", ROOT / "CONTRIBUTING.rst",
          *(page for page in sorted((ROOT / "docs").glob("*.rst"))
