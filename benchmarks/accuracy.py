@@ -5,8 +5,8 @@
 
 DATA has one sub-folder a set, each with images and a ``labels.csv`` (columns ``file``, ``q1``,
 ``q2``, ``q3``, ``split``, ``cutout_r90``). Everything goes through the public API. Writes
-``accuracy_NAME_table.rst``, ``accuracy_NAME_failures.rst`` and ``accuracy_NAME_bars.rst`` (bars by
-their strength, see ``bars.py``) of each network, and the figures
+``tables/accuracy_NAME_table.rst``, ``..._failures.rst`` and ``..._bars.rst`` (bars by their
+strength, see ``bars.py``) of each network, and the figures
 ``_static/roc.png``, ``_static/reliability.png`` and ``_static/failures.png``. With ``--pictures``
 also mosaics of the galaxies with wrong answers, into a folder of your own: images of surveys are
 theirs.
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import MaskedColumn, Table
 from bars import bar_samples
+from documents import list_table, note_weights, write_picture, write_table
 from failures import HEADER, draw_failures, failure_rows, write_pictures
 
 from astromorph import QUESTIONS, MorphologyClassifier
@@ -83,14 +84,6 @@ def probabilities(table):
     return np.stack([np.ma.filled(table[q.column], np.nan) for q in QUESTIONS], axis=1)
 
 
-def list_table(title, header, rows):
-    """Lines of an RST list table."""
-    lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
-    for row in [header, *rows]:
-        lines += [f"   {'*' if k == 0 else ' '} - {cell}".rstrip() for k, cell in enumerate(row)]
-    return [*lines, ""]
-
-
 def table_rows(answers):
     """Text rows of one network's table, of samples with at least five galaxies of either answer."""
     for name, labels, raw in samples(answers):
@@ -111,9 +104,9 @@ def bar_rows(strata):
                short(row["ECE"], "ECE"), short(least_ece(valid_pairs(labels, raw)[1]), "ECE")]
 
 
-def write_tables(results, out, bars=None):
+def write_tables(results, out, bars=None, survey="sdss"):
     """RST list tables of each network's scores, failures and bars, in files of their own."""
-    header = ["galaxies", "", "positive", "TPR", "precision", "accuracy", "ROC area", "ECE",
+    header = ["galaxies", "question", "positive", "TPR", "precision", "accuracy", "ROC area", "ECE",
               "if perfect"]
     for network, answers in results.items():
         name = "-".join(network.replace(",", "").split())
@@ -121,10 +114,11 @@ def write_tables(results, out, bars=None):
                              ("failures", HEADER, failure_rows(answers)),
                              ("bars", BAR_HEADER, bar_rows((bars or {}).get(network, ())))):
             lines = list_table(f"``{network}``", *table)
-            (out / f"accuracy_{name}_{kind}.rst").write_text("\n".join(lines))
+            write_table(out, f"accuracy_{name}_{kind}", lines,
+                        [(survey, network)] if (survey, network) in bundled() else None)
 
 
-def draw(results, out):
+def draw(results, out, survey):
     """ROC curves, the default network's reliability, on all sets together, and its failures."""
     import matplotlib.pyplot as plt
 
@@ -137,9 +131,12 @@ def draw(results, out):
         roc.set_title(question.positive)
         _, labels, raw = together[DEFAULT]
         plot_reliability(labels[:, q], raw[:, q], label=question.positive, ax=reliability)
-    for (figure, _), name in zip(figures, ("roc", "reliability")):
-        figure.savefig(out / "_static" / f"{name}.png", dpi=110)
+    default = [(survey, DEFAULT)]
+    write_picture(out, "roc.png", figures[0][0],
+                  {(survey, name) for name in results} & bundled().keys())
+    write_picture(out, "reliability.png", figures[1][0], default)
     draw_failures(results[DEFAULT], out / "_static" / "failures.png")
+    note_weights(out, "failures.png", default)
 
 
 def main():
@@ -171,8 +168,8 @@ def main():
             write_pictures(network, answers, paths, args.pictures)
         print(network, *map(" | ".join, table_rows(answers)),
               *map(" | ".join, bar_rows(bars[network])), sep="\n")
-    write_tables(results, args.out, bars)
-    draw(results, args.out)
+    write_tables(results, args.out, bars, args.survey)
+    draw(results, args.out, args.survey)
 
 
 if __name__ == "__main__":

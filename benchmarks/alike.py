@@ -14,7 +14,7 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
-from accuracy import list_table
+from documents import list_table, write_table
 from astropy.table import Table
 from PIL import Image
 from sklearn.metrics import roc_auc_score
@@ -172,7 +172,7 @@ def main():
     text = "\n".join(list_table("What looks alike, on test galaxies", ["", ""], rows))
     print(text)
     if args.out:
-        (args.out / "alike_table.rst").write_text(text)
+        write_table(args.out, "alike_table", text)
 
 
 if __name__ == "__main__":

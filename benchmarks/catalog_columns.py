@@ -5,16 +5,17 @@
 
 DATA is the folder that ``training/attributes.py`` describes; its labels are the truth here. The
 images are classified through the public API with all questions that the weights answer, each
-column of the catalog that they have is scored, and with ``--out`` ``catalog_NETWORK_table.rst`` is
-written. A column may be released if it ``passes`` on the set with the most labels: a robust scatter
-of T-types of 1.3 and a bias of .1, an area of .93 for S0, and of .95, with a calibration error of
-.04, for the others.
+column of the catalog that they have is scored. With ``--out`` writes
+``tables/catalog_NETWORK_table.rst``. A column may be released if it ``passes`` on the set with
+the most labels: a robust scatter of T-types of 1.3 and a bias of .1, an area of .93 for S0, and
+of .95, with a calibration error of .04, for the others.
 """
 import argparse
 from pathlib import Path
 
 import numpy as np
-from accuracy import least_ece, list_table, short, with_interval
+from accuracy import least_ece, short, with_interval
+from documents import list_table, write_table
 from bars import attribute_labels, classify_all
 
 from astromorph import MorphologyClassifier, Question
@@ -111,7 +112,7 @@ def main():
         network = classifier.card["network"]
         lines = sum((list_table(f"``{network}``", header, some) for header, some in
                      zip((NUMBER_HEADER, HEADER), rows) if some), [])
-        (args.out / f"catalog_{network}_table.rst").write_text("\n".join(lines))
+        write_table(args.out, f"catalog_{network}_table", lines)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from accuracy import list_table
+from documents import list_table, write_table
 from astropy import units as u
 from astropy.table import Column
 from images_by_position import ask, catalog, simulated_services
@@ -148,7 +148,7 @@ def main():
     text = "\n".join(table_lines(args.galaxies))
     print(text)
     if args.out:
-        (args.out / "cost_table.rst").write_text(text)
+        write_table(args.out, "cost_table", text)
 
 
 if __name__ == "__main__":

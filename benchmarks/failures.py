@@ -15,7 +15,7 @@ DOUBTFUL = 0.2
 SHOWN = 24
 COLORS = ("#4477AA", "#CCBB44", "#AA3377")
 
-HEADER = ["galaxies", "", "wrong", "false positives", "false negatives", "wrong in doubt",
+HEADER = ["galaxies", "question", "wrong", "false positives", "false negatives", "wrong in doubt",
           "wrong and sure"]
 
 

@@ -7,14 +7,15 @@ DATA has one sub-folder a set, each with images and a ``labels.csv`` (columns ``
 through the public API. For each set and question it prints the number of galaxies, the area under
 the ROC curve with each frame, and the share of rows that the default measured and framed as given.
 "Measured" is `measure_r90` for every image for which it gives a number, trusted or not. With
-``--out`` writes ``framing_table.rst``.
+``--out`` writes ``tables/framing_table.rst``.
 """
 import argparse
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from accuracy import list_table, probabilities, read_set, short
+from accuracy import probabilities, read_set, short
+from documents import list_table, write_table
 
 from astromorph import QUESTIONS, MorphFlag, MorphologyClassifier, measure_r90, read_cutout
 from astromorph.metrics import score
@@ -24,7 +25,7 @@ WEIGHTS = {"gz2": "sdss", "efigi": "sdss", "sdss24": "sdss", "gz1": "sdss", "dec
 """Whose bundled weights classify each set."""
 ENOUGH = 10
 """Galaxies of either answer that a question needs."""
-HEADER = ["galaxies", "", "positive", "width given", "measured", "as given", "default",
+HEADER = ["galaxies", "question", "positive", "width given", "measured", "as given", "default",
           "default less best", "``MEASURED_SIZE``", "``NO_SIZE``"]
 
 
@@ -97,7 +98,7 @@ def main():
                 found.append(row)
     if args.out:
         lines = list_table("Area under the ROC curve, by the frame of the images", HEADER, found)
-        (args.out / "framing_table.rst").write_text("\n".join(lines))
+        write_table(args.out, "framing_table", lines)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
+from documents import write_table
 
 ROOT = Path(__file__).resolve().parents[1]
 CENTERS = {"sdss": (150.0, 20.0), "legacy": (150.0, 20.0), "des": (10.0, -40.0)}
@@ -188,14 +189,15 @@ def write_docs(folder, galaxies, latency, repeats):
     services = csv_table("survey, service, bands, requests, kB, processor ms", [
         f"{survey}, ``{service}``, {bands}, {requests:.3g}, {kilobytes:.0f}, {milliseconds:.1f}"
         for survey, service, bands, requests, kilobytes, milliseconds in cost_of_services(200)])
-    (folder / "services_table.rst").write_text(services)
+    write_table(folder, "services_table", services)
     *lines, most = compare(galaxies, latency, repeats)
     memory = [int(subprocess.run([sys.executable, __file__, "--memory", str(n)], check=True,
                                  capture_output=True, text=True).stdout)
               for n in (galaxies // 10, galaxies)]
     speed = csv_table("way, galaxies/s, times the loop",
                       [", ".join(line.rsplit(maxsplit=2)) for line in lines])
-    (folder / "images_speed.rst").write_text(
+    write_table(
+        folder, "images_speed",
         f"{speed}\n{galaxies:,} positions against simulated services that answer after "
         f"{1000 * latency:.0f} ms, with at most {most} requests at a time (counted by the "
         f"services), on 2 cores that they share; the network alone is part of ``classify``. Peak "

@@ -14,7 +14,8 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from accuracy import list_table, short
+from accuracy import short
+from documents import list_table, write_picture, write_table
 from transfer import PAIRS, answer, labels_of, read
 
 from astromorph import QUESTIONS, MorphologyClassifier
@@ -79,7 +80,7 @@ def text_rows(found):
             for accuracy, area, often in zip(accuracies, areas, trained))]
 
 
-def draw(found, total, path):
+def draw(found, total):
     """Areas against the number of labeled galaxies, a line a network and way."""
     import matplotlib.pyplot as plt
 
@@ -95,7 +96,7 @@ def draw(found, total, path):
         ax.set_xticks(sizes, sizes)
         ax.minorticks_off()
     axes[0].legend()
-    figure.savefig(path, dpi=110)
+    return figure
 
 
 def main():
@@ -125,8 +126,9 @@ def main():
     total = n - n // FOLDS
     table = list_table(f"Adapted to some of {total} DECam galaxies, tested on the other "
                        f"{n // FOLDS}, in {FOLDS} folds", header, text_rows(found))
-    (args.out / "learning_table.rst").write_text("\n".join(table))
-    draw(found, total, args.out / "_static" / "learning_curves.png")
+    write_table(args.out, "learning_table", table)
+    write_picture(args.out, "learning_curves.png", draw(found, total),
+                  [("sdss", name) for name in args.networks])
 
 
 if __name__ == "__main__":

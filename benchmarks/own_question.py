@@ -14,7 +14,8 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from accuracy import list_table, short
+from accuracy import short
+from documents import list_table, write_table
 from astropy.table import Table, join
 
 from astromorph import MorphologyClassifier, Question, score
@@ -105,7 +106,7 @@ def main():
     lines += list_table("EFIGI, tested on 503 galaxies, SDSS weights",
                         ["labels", "inner ring: ROC area", "ECE", "type: robust sigma", "rms",
                          "bias", "within the error"], cells)
-    (args.out / "own_question_table.rst").write_text("\n".join(lines))
+    write_table(args.out, "own_question_table", lines)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from accuracy import list_table
+from documents import list_table, write_table
 
 RUNS = {"plain, 1 core": (1, 0), "LSDB, 1 worker, 1 core": (1, 1), "plain, 2 cores": (2, 0),
         "LSDB, 2 workers, 2 cores": (2, 2)}
@@ -219,7 +219,7 @@ def main():
     text = "\n".join(lines(args.rows, args.repeats))
     print(text)
     if args.out:
-        (args.out / "partitions_table.rst").write_text(text)
+        write_table(args.out, "partitions_table", text)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from accuracy import SETS, list_table, probabilities, read_set, short
+from accuracy import SETS, probabilities, read_set, short
+from documents import list_table, write_table
 from throughput import ratio, time_in_turn
 
 from astromorph import QUESTIONS, MorphologyClassifier, networks
@@ -131,7 +132,7 @@ def speed(n, repeats, out):
             for name, times in per_image.items()]
     table = list_table("Networks alone", ["way", "images per second", "relative"], rows)
     print("\n".join(table))
-    (out / "peers_speed_table.rst").write_text("\n".join(table))
+    write_table(out, "peers_speed_table", table)
 
 
 def measure(path, cutout_r90):
@@ -205,7 +206,7 @@ def classical(data, work, out, limit):
         f"{np.median(seconds):.2f} s a galaxy and core) and ``{DEFAULT}``",
         ["", "by", "galaxies", "TPR", "precision", "accuracy", "ROC area"], rows)
     print("\n".join(table))
-    (out / "peers_classical_table.rst").write_text("\n".join(table))
+    write_table(out, "peers_classical_table", table)
 
 
 def main():

@@ -20,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from accuracy import list_table
+from documents import list_table, write_table
 from throughput import make_files
 
 from astromorph.galaxies.given import GivenImages
@@ -154,7 +154,7 @@ def main():
     table = "\n".join(list_table("A run that was killed, and went on", ["", ""], rows))
     print(table)
     if args.out:
-        (args.out / "resume_table.rst").write_text(table)
+        write_table(args.out, "resume_table", table)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,16 @@ DATA is the folder that ``accuracy.py`` describes. The images of each set are cu
 the galaxy, changed (see ``looks.py``), stored with 8 bits, and classified through the public API
 with the width that they have. Of ``decals`` the disks and the edge-on ones are those of Galaxy10
 alone, for in the other catalogs all are disks. With ``--out`` writes
-``robustness_NETWORK_table.rst``. The noise of an area is about .01, and twice that for DECam; that
-of its change is smaller, as the galaxies are the same.
+``tables/robustness_NETWORK_table.rst``. The noise of an area is about .01, and twice that for
+DECam; that of its change is smaller, as the galaxies are the same.
 """
 import argparse
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from accuracy import list_table, probabilities, read_set, short
+from accuracy import probabilities, read_set, short
+from documents import list_table, write_table
 from looks import CHANGES, as_bytes, window
 
 from astromorph import QUESTIONS, MorphFlag, MorphologyClassifier, read_cutout
@@ -115,7 +116,8 @@ def main():
     if args.out:
         network = classifier.card["network"]
         lines = list_table(f"``{network}``, weights for {classifier.survey.title}", HEADER, rows)
-        (args.out / f"robustness_{network}_table.rst").write_text("\n".join(lines))
+        write_table(args.out, f"robustness_{network}_table", lines,
+                    None if args.weights else [(args.survey, network)])
 
 
 if __name__ == "__main__":

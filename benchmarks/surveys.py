@@ -3,6 +3,8 @@ import argparse
 import textwrap
 from pathlib import Path
 
+from documents import write_table
+
 from astromorph.images.bands import band_text
 from astromorph.model.files import find_bundled
 from astromorph.surveys import BUNDLED
@@ -52,7 +54,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder of the documentation")
     args = parser.parse_args()
-    (args.out / "surveys_table.rst").write_text(surveys_page())
+    write_table(args.out, "surveys_table", surveys_page())
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from accuracy import list_table
+from documents import list_table, write_table
 from PIL import Image
 
 START = """
@@ -126,7 +126,7 @@ def compare(n, repeats, real, out):
                  f"and {start[2]:.1f} s for its first galaxy.\n")
     print("\n".join(table))
     if out:
-        (out / f"speed_{'real' if real else 'simulated'}_table.rst").write_text("\n".join(table))
+        write_table(out, f"speed_{'real' if real else 'simulated'}_table", table)
 
 
 def time_in_turn(ways, repeats):

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from accuracy import SETS, list_table, probabilities, read_set, short, with_interval
+from accuracy import SETS, probabilities, read_set, short, with_interval
+from documents import list_table, note_weights
 from astropy.table import Table
 from bars import STRATA, attribute_labels
 
@@ -405,12 +406,12 @@ def main():
 
     args.work.mkdir(parents=True, exist_ok=True)
     run_all(args)
-    write_weights_table(args.out / "transfer_weights_table.rst")
+    write_weights_table(args.out / "tables" / "transfer_weights_table.rst")
     for name, pair in PAIRS.items():
         for network in pair.networks:
             if cells := read_cells(args.work, name, network):
                 write_tables(name, network, cells,
-                             args.out / f"transfer_{name}_{network}_table.rst")
+                             args.out / "tables" / f"transfer_{name}_{network}_table.rst")
                 draw(name, network, cells, args)
 
 
@@ -421,6 +422,8 @@ def draw(name, network, cells, args):
     if name == "sdss-decals":
         draw_false_bars(cells, folder / f"transfer_bars_{network}.png",
                         args.pictures and args.work / f"bars_{network}.png")
+        for picture in (f"transfer_{name}_{network}.png", f"transfer_bars_{network}.png"):
+            note_weights(args.out, picture, [("sdss", network)])
 
 
 if __name__ == "__main__":

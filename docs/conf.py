@@ -16,7 +16,8 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
 }
 
-exclude_patterns += ["examples"]  # noqa: F405, read by the gallery only
+# Read by the gallery, and by other pages.
+exclude_patterns += ["examples", "tables"]  # noqa: F405
 
 project = "astromorph"
 author = "astromorph developers"
@@ -29,8 +30,6 @@ linkcheck_retries = 2
 
 html_title = f"astromorph {release}"
 html_static_path = ["_static"]
-# No column where a section has one page only.
-html_sidebars = {"index": [], "getting_started": []}
 html_theme_options["secondary_sidebar_items"] = ["page-toc"]  # noqa: F405
 rst_epilog += ".. _Astropy-affiliated: https://www.astropy.org/affiliated/"  # noqa: F405
 

@@ -11,7 +11,7 @@ import astromorph
 # Comes with the tools for the documentation.
 validate = pytest.importorskip("numpydoc.validate").validate
 
-REFERENCE = Path(__file__).parents[1] / "docs" / "reference.rst"
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 # What the house does otherwise.
 IGNORED = {
     "GL01", "GL02", "GL03",  # the text starts and ends on the lines of the quotes
@@ -28,8 +28,8 @@ ELSEWHERE = {
 }
 
 
-BLOCKS = {block.split()[0]: block
-          for block in REFERENCE.read_text().split(".. automodapi:: ")[1:]}
+BLOCKS = {block.split()[0]: block for page in sorted(REFERENCE.glob("*.rst"))
+          for block in re.split(r"\.\. automod(?:api|ule):: ", page.read_text())[1:]}
 
 
 def documented(module, block):

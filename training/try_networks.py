@@ -128,12 +128,13 @@ def main():
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
     args = parser.parse_args()
-    header = ["variant", "GFLOP", "images/s", "minutes of processor", "cross-entropy",
-              "Q1 gz2", "Q3 efigi", "Q3 sdss24", "Q1 DECam", "Q3 DECam"]
+    header = ["variant", "GFLOP", "images/s", "minutes", "cross-entropy", "disk gz2",
+              "bar efigi", "bar sdss24", "disk DECam", "bar DECam"]
     rows = [cells(name, try_variant(name, VARIANTS[name], args.data, args.work, args.epochs))
             for name in args.variants]
-    Table(rows=rows, names=header).write(args.out / "tried_table.rst", format="ascii.rst",
-                                         overwrite=True)
+    (args.out / "tables").mkdir(exist_ok=True)
+    Table(rows=rows, names=header).write(args.out / "tables" / "tried_table.rst",
+                                         format="ascii.rst", overwrite=True)
 
 
 if __name__ == "__main__":

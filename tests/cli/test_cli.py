@@ -621,7 +621,7 @@ def test_dry_run_of_a_service_without_measured_traffic(tmp_path, monkeypatch, ca
 
 def test_costs_of_ways_are_as_documented():
     """The constants of the dry run are those that the benchmark wrote to the documentation."""
-    text = (Path(__file__).parents[2] / "docs" / "services_table.rst").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "tables" / "services_table.rst").read_text()
     rows = [line.strip().split(", ") for line in text.splitlines() if "``" in line]
     for _, service, _, requests, kilobytes, _ in rows:
         known = IMAGE_SERVICES[service.strip("`")]

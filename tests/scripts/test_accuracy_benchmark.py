@@ -41,10 +41,10 @@ def test_failures_are_counted(accuracy, answers):
 def test_tables_and_histograms_are_written(accuracy, answers, tmp_path):
     accuracy.write_tables({"ds18, old": answers | {
         name: answers["one"] for name in accuracy.SETS}}, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {
+    assert {path.name for path in (tmp_path / "tables").iterdir()} == {
         "accuracy_ds18-old_table.rst", "accuracy_ds18-old_failures.rst",
         "accuracy_ds18-old_bars.rst"}
-    assert "     - 3 of 4\n" in (tmp_path / "accuracy_ds18-old_failures.rst").read_text()
+    assert "     - 3 of 4\n" in (tmp_path / "tables" / "accuracy_ds18-old_failures.rst").read_text()
     accuracy.draw_failures(answers, tmp_path / "failures.png")
     assert plt.imread(tmp_path / "failures.png").shape[:2] == (396, 1320)
 

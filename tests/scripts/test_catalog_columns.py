@@ -67,7 +67,7 @@ def test_rows(columns, galaxies, tmp_path, monkeypatch, capsys):
         ["``P_ring``", "efigi, disks that are not edge-on", "10/20", "yes"],
         ["``P_bar_strong``", "efigi", "10/30", "yes"],
         ["``P_bar_strong``", "efigi, disks that are not edge-on, against none", "10/15", "yes"]]
-    text = (tmp_path / "catalog_pinwheel_table.rst").read_text()
+    text = (tmp_path / "tables" / "catalog_pinwheel_table.rst").read_text()
     assert text.count("list-table") == 2 and text.count("   * -") == len(rows) + 2
 
 

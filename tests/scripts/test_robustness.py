@@ -103,5 +103,5 @@ def test_the_table_is_written(load, data, tmp_path, monkeypatch, capsys):
     rows = capsys.readouterr().out.splitlines()
     assert [row.split(" | ")[0] for row in rows] == ["as it is", "negative plate, grain"]
     assert {len(row.split(" | ")) for row in rows} == {len(robustness.HEADER)}
-    text = (out / "robustness_pinwheel_table.rst").read_text()
+    text = (out / "tables" / "robustness_pinwheel_table.rst").read_text()
     assert text.count("   * -") == 3

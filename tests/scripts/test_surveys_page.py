@@ -10,5 +10,5 @@ def test_the_page_is_that_of_the_records():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ROOT / "benchmarks"))
         from surveys import surveys_page
-    written = (ROOT / "docs" / "surveys_table.rst").read_text()
+    written = (ROOT / "docs" / "tables" / "surveys_table.rst").read_text()
     assert written == surveys_page(), "run python benchmarks/surveys.py docs"

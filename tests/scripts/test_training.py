@@ -265,5 +265,5 @@ def test_variants_are_tried(run, load, monkeypatch, tmp_path):
     monkeypatch.setattr(load("try_networks"), "train",
                         lambda *args, **options: networks.build("pinwheel", KEYS))
     run("try_networks", "--out", tmp_path, "--variants", "as it is")
-    (row,) = Table.read(tmp_path / "tried_table.rst", format="ascii.rst")
-    assert row["variant"] == "as it is" and row["Q1 gz2"] == row["Q3 efigi"] == 1
+    (row,) = Table.read(tmp_path / "tables" / "tried_table.rst", format="ascii.rst")
+    assert row["variant"] == "as it is" and row["disk gz2"] == row["bar efigi"] == 1
