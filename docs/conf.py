@@ -2,6 +2,7 @@
 
 Without a network, build with ``-D disable_intersphinx=1``.
 """
+
 from sphinx_astropy.conf.v2 import *  # noqa: F403
 
 import astromorph
