@@ -1,17 +1,28 @@
 """The guide is in plain English: short sentences, and none of the phrases that had to be mended."""
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.rst", ROOT / "CONTRIBUTING.rst", *sorted((ROOT / "docs").glob("*.rst"))]
+PAGES = [ROOT / "README.rst", ROOT / "CONTRIBUTING.rst", *sorted((ROOT / "docs").glob("*.rst")),
+         *sorted((ROOT / "docs" / "examples").glob("[0-9G]*"))]
 LONGEST = 30
 MENDED = (
     "are got from", "is got from", "in any case", "such a sample is not for", "hardly tell",
     "more likely than not", "question is likely asked", "nobody looks whether", "looks unlike",
     "look unlike", "of which a", "of one's own", "will do as well", "is told as", "looks whether",
 )
+
+
+def read(page):
+    """The text of a page, or of an example: its docstring and its comments."""
+    text = page.read_text(encoding="utf-8")
+    if page.suffix == ".rst":
+        return text
+    comments = re.sub(r"^(?!# ).*$|^# %%$", "", text, flags=re.M)
+    return f"{ast.get_docstring(ast.parse(text))}\n\n{re.sub('^# ', '', comments, flags=re.M)}"
 
 
 def paragraphs(text):
@@ -38,14 +49,14 @@ def sentences(text):
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
 def test_sentences_are_short(page):
-    long = [sentence for sentence in sentences(page.read_text(encoding="utf-8"))
+    long = [sentence for sentence in sentences(read(page))
             if len(re.findall(r"[\w'’.-]*\w", sentence)) > LONGEST]
     assert not long, "\n".join(long)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
 def test_mended_phrases_stay_away(page):
-    text = " ".join(page.read_text(encoding="utf-8").split()).lower()
+    text = " ".join(read(page).split()).lower()
     assert not [phrase for phrase in MENDED if phrase in text]
 
 
