@@ -473,6 +473,64 @@ class MorphologyClassifier:
         return suggest(self.model, open_source(self.model, data, **options), n, seed=seed,
                        batch_size=batch_size, threads=threads, progress=progress)
 
+    def label(self, data, output="labels.csv", *, questions=None, labeler=None, seed=0, learn=True,
+              compare=(), overwrite=False, port=None, browser=True, **options):
+        """Label galaxies, one key an answer, while a copy of this classifier learns from them.
+
+        In a notebook a view of the galaxies is shown; elsewhere a page in the browser, until Ctrl-C
+        ends it. Each answer is written to a journal, the file ``output`` with ``.journal`` added,
+        before the page says so; the same call goes on from there. One galaxy in five is never
+        trained on, and tells how good the classifier is. Needs the extra ``astromorph[label]``, in
+        a notebook ``astromorph[notebook]``.
+
+        Parameters
+        ----------
+        data : as for `classify`
+            The galaxies.
+        output : path
+            The table of labels, in the format that its name says. It is written every few answers,
+            and in the end.
+        questions : sequence of `~astromorph.Question`, optional
+            One question of your own; by default disk, edge-on and bar.
+        labeler : str, optional
+            Who labels, by default the name of the account. Each needs an ``output`` of their own.
+        seed : int
+            Same seed, same sealed share: two labelers then can be compared.
+        learn : bool
+            Train while you label, and show the galaxies first that teach most.
+        compare : sequence of path
+            Tables of other labelers of the same galaxies, to show how far you agree.
+        overwrite : bool
+            Replace an existing ``output`` that has no journal.
+        port : int, optional
+            Of the page, which only this machine can open; by default a free one.
+        browser : bool
+            Open the page in the browser.
+        **options
+            As for `classify`, and as the galaxies will be classified.
+
+        Returns
+        -------
+        widget or `~astropy.table.Table`
+            In a notebook the view, whose ``conversation`` should be closed in the end. Elsewhere
+            the labels, which `adapt` takes; leave out those in the column ``sealed`` to test with.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described, or the journal is of other galaxies or questions.
+        ImportError
+            If the extra is not installed.
+        OSError
+            If the journal is in use by another process, or cannot be written.
+        """
+        check_options(options, self.label)
+        from astromorph.labeling.opening import label
+
+        return label(self, data, output, questions=questions, labeler=labeler, seed=seed,
+                     learn=learn, compare=compare, overwrite=overwrite, port=port, browser=browser,
+                     **options)
+
     @keeps_result
     def calibrate(self, data, labels=None, *, key=None, method="platt", survey=None,
                   batch_size=128, threads=None, progress=None, **options):
@@ -648,6 +706,49 @@ class MorphologyClassifier:
             questions=questions, survey=survey, train=train, epochs=epochs,
             validation_fraction=validation_fraction, folds=folds, seed=seed, aligned=align,
             learning_curve=learning_curve, threads=threads, progress=progress))
+
+    @keeps_result
+    def suspects(self, data, labels=None, *, questions=None, key=None, share=0.08, seed=0,
+                 batch_size=128, threads=None, progress=None, **options):
+        """Find labels that may be wrong, to look at again; none is changed.
+
+        A fifth of the labels after the other is compared with answers that the other four fifths
+        taught: heads on what the network sees, which for its own questions begin with its own
+        answers. Where weights have learned from these very labels, they know them: take weights
+        that have not.
+
+        Parameters
+        ----------
+        data, labels, questions, key
+            As for `adapt`.
+        share : float
+            Largest part of the labels of each question to list, the most suspect ones.
+        seed : int
+            Same seed, same table.
+        batch_size, threads, progress, **options
+            As for `classify`.
+
+        Returns
+        -------
+        `~astropy.table.Table`
+            A row a suspect label, the most suspect first: ``row`` in ``data``, ``name`` of the
+            galaxy, ``question``, ``label``; ``P``, how probable the answers make the label; and
+            ``suspicion``, how much more probable they make another answer. For numbers ``P`` is how
+            often a right label would be as far off, and ``suspicion`` is 1 - P of those that are
+            more than two standard errors off. Labels that are not contradicted are not listed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described.
+        """
+        from astromorph.learning.suspects import suspects
+
+        check_options(options, self.suspects)
+        data, asked = as_galaxies(data), self.model.questions if questions is None else questions
+        return suspects(self.model, open_source(self.model, data, **options),
+                        read_labels(data, labels, asked, key=key), asked, share=share, seed=seed,
+                        batch_size=batch_size, threads=threads, progress=progress)
 
     @property
     def report(self):

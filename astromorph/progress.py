@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from tqdm.std import tqdm
 
-__all__ = ["PAUSE", "LogLines", "progress_bar"]
+__all__ = ["PAUSE", "LogLines", "in_notebook", "progress_bar"]
 
 PAUSE = 30.0
 """Seconds between two lines in a log; a twentieth of what has passed, once that is more."""
@@ -33,7 +33,7 @@ def progress_bar(items=None, *, progress=None, **options):
     """
     if progress is False:
         return tqdm(items, disable=True, **options)
-    if _in_notebook():
+    if in_notebook():
         return _notebook_bar()(items, **options)
     if progress or sys.stderr.isatty():
         return tqdm(items, **options)
@@ -89,7 +89,8 @@ class LogLines:
         """Say no more."""
 
 
-def _in_notebook():
+def in_notebook():
+    """Tell whether a kernel of Jupyter runs this (bool)."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return "IPKernelApp" in getattr(shell, "config", ())
 

@@ -26,7 +26,7 @@ WEIGHTS = {"gz2": "sdss", "efigi": "sdss", "sdss24": "sdss", "gz1": "sdss", "dec
 ENOUGH = 10
 """Galaxies of either answer that a question needs."""
 HEADER = ["galaxies", "question", "positive", "width given", "measured", "as given", "default",
-          "default less best", "``MEASURED_SIZE``", "``NO_SIZE``"]
+          "default less best", "size measured", "no size"]
 
 
 def measured_width(path):

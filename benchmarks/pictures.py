@@ -21,7 +21,7 @@ from astromorph.running import probabilities
 
 NETWORKS = ("pinwheel", "whirlpool", "ds18")
 KINDS = ("blur, sigma in R90", "noise")
-LINES = {"disk, gz2": "disk", "edge-on, gz2": "edge_on", "bar, efigi": "bar"}
+LINES = {"disk, gz2": "disk", "edge_on, gz2": "edge_on", "bar, efigi": "bar"}
 
 
 def draw_demo(classifier):

@@ -27,8 +27,8 @@ WIDTH = 6.4
 COLUMNS = {"disk": ("gz2", "decals"), "edge_on": ("gz2", "decals"),
            "bar": ("efigi", "sdss24", "decals")}
 """Question -> sets with enough answers."""
-HEADER = ["change", "size", "disk, gz2", "Galaxy10", "edge-on, gz2", "Galaxy10", "bar, efigi",
-          "sdss24", "DECam", "``UNUSUAL``", "none"]
+HEADER = ["change", "size", "disk, gz2", "disk, Galaxy10", "edge_on, gz2", "edge_on, Galaxy10",
+          "bar, efigi", "bar, sdss24", "bar, DECam", "``UNUSUAL``", "none"]
 
 
 def read_images(root, name, splits, most):

@@ -417,13 +417,13 @@ def main():
 
 def draw(name, network, cells, args):
     """The figures of a pair and network."""
-    folder = args.out / "_static"
-    draw_curves({network: cells}, folder / f"transfer_{name}_{network}.png")
+    names = [f"transfer_{name}_{network}.png", f"transfer_bars_{network}.png"]
+    draw_curves({network: cells}, args.out / "_static" / names[0])
     if name == "sdss-decals":
-        draw_false_bars(cells, folder / f"transfer_bars_{network}.png",
+        draw_false_bars(cells, args.out / "_static" / names[1],
                         args.pictures and args.work / f"bars_{network}.png")
-        for picture in (f"transfer_{name}_{network}.png", f"transfer_bars_{network}.png"):
-            note_weights(args.out, picture, [("sdss", network)])
+    for picture in names if name == "sdss-decals" else names[:1]:
+        note_weights(args.out, picture, [("sdss", network)])
 
 
 if __name__ == "__main__":

@@ -29,9 +29,10 @@ version = release = astromorph.__version__
 linkcheck_ignore = [r"https://doi\.org/"]
 linkcheck_retries = 2
 
-html_title = f"astromorph {release}"
+html_title = "astromorph " + release.split("+")[0]
 html_static_path = ["_static"]
-html_theme_options["secondary_sidebar_items"] = ["page-toc"]  # noqa: F405
+html_css_files = ["tables.css"]
+html_theme_options |= {"secondary_sidebar_items": ["page-toc"], "show_toc_level": 2}  # noqa: F405
 rst_epilog += ".. _Astropy-affiliated: https://www.astropy.org/affiliated/"  # noqa: F405
 
 intersphinx_mapping = {name: target for name, target in intersphinx_mapping.items()  # noqa: F405

@@ -11,8 +11,8 @@ import traceback
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 
 from astromorph import __version__
-from astromorph.cli import (adapt, cache, classify, demo, embed, evaluate, info, odd, similar,
-                            suggest)
+from astromorph.cli import (adapt, cache, classify, demo, embed, evaluate, info, label, odd,
+                            similar, suggest)
 from astromorph.cli.parsing import Parser, explain
 from astromorph.printing import printable
 
@@ -106,7 +106,8 @@ def build_parser():
                     epilog="'astromorph COMMAND --help' explains a command and shows examples.")
     parser.add_argument("--version", action="version", version=f"astromorph {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
-    for command in (classify, adapt, evaluate, suggest, embed, similar, odd, info, cache, demo):
+    for command in (classify, label, adapt, evaluate, suggest, embed, similar, odd, info, cache,
+                    demo):
         command.add_parser(commands)
     return parser
 

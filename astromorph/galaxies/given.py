@@ -9,8 +9,8 @@ from astromorph.flags import MorphFlag
 from astromorph.galaxies.frames import FrameOptions
 from astromorph.galaxies.kinds import as_galaxies, as_image
 from astromorph.galaxies.loaded import Loaded
-from astromorph.images import load_frame
 from astromorph.images.fits_planes import band_names
+from astromorph.images.frames import read_frame
 from astromorph.running.fingerprints import fingerprint, fingerprint_images
 from astromorph.tables.positions import named_column
 
@@ -84,12 +84,12 @@ class GivenImages:
         """Load one row; see `~astromorph.galaxies.GalaxySource`."""
         image, cutout_r90, r90, pixel_scale = item
         try:
-            pixels, flag = load_frame(
+            pixels, flag, scale = read_frame(
                 image, size, frame_r90=frame_r90, cutout_r90=cutout_r90, r90=r90, measure=True,
                 pixel_scale=pixel_scale, margin=margin, **self._options)
         except CutoutError as error:
             return Loaded.failed(error)
-        return Loaded(pixels, flag & ~self._unsaid)
+        return Loaded(pixels, flag & ~self._unsaid, pixel_scale=scale)
 
 
 def _table_and_images(data, images):

@@ -23,12 +23,15 @@ class Loaded(NamedTuple):
         Values of the source's ``provenance_columns``.
     error : `~astromorph.errors.ImageError` or None
         Why there is no frame.
+    pixel_scale : float or None
+        Arcseconds per pixel of the frame, where it is known.
     """
 
     pixels: np.ndarray | None
     flag: MorphFlag
     provenance: tuple | None = None
     error: ImageError | None = None
+    pixel_scale: float | None = None
 
     @classmethod
     def failed(cls, error):

@@ -16,8 +16,8 @@ from astromorph.galaxies.frames import MEASURE, MEASURE_WIDTHS, FrameOptions
 from astromorph.galaxies.given import GivenImages, images_of
 from astromorph.galaxies.kinds import as_image, is_image
 from astromorph.galaxies.loaded import Loaded, measured_twice
-from astromorph.images import load_frame
 from astromorph.images.fits_planes import ImagePart, OpenImage
+from astromorph.images.frames import read_frame
 from astromorph.images.reading import source_label
 from astromorph.running.fingerprints import fingerprint
 from astromorph.tables.positions import find_positions, has_positions
@@ -177,9 +177,10 @@ class PlacedImages(GivenImages):
             if not 0 < side <= _MAX_SIDE:
                 raise CutoutError(f"{label}: no size, or one whose frame is wider than {_MAX_SIDE} "
                                   "pixels; pass r90= or width=", MorphFlag.BAD_SIZE)
-            return Loaded(*load_frame(ImagePart(opened, x, y, side, label), size, margin=margin,
-                                      frame_r90=frame_r90, r90=MEASURE if r90 is None else r90,
-                                      **self._options))
+            pixels, flag, scale = read_frame(
+                ImagePart(opened, x, y, side, label), size, margin=margin, frame_r90=frame_r90,
+                r90=MEASURE if r90 is None else r90, **self._options)
+            return Loaded(pixels, flag, pixel_scale=scale)
 
         return measured_twice(load, width) if r90 is None else load(width)
 

@@ -12,7 +12,7 @@ from astromorph.flags import MorphFlag
 from astromorph.galaxies.frames import MEASURE, FrameOptions, column
 from astromorph.galaxies.given import describe_survey
 from astromorph.galaxies.loaded import Loaded, measured_twice
-from astromorph.images import load_frame
+from astromorph.images.frames import read_frame
 from astromorph.names import file_stem
 from astromorph.running.fingerprints import describe_callable, fingerprint
 from astromorph.tables.positions import find_positions
@@ -112,12 +112,13 @@ class SkyPositions:
 
         def load(width):
             cutout = self._fetcher.fetch(replace(request, width=width))
-            pixels, flag = load_frame(
+            pixels, flag, scale = read_frame(
                 cutout.image.data, size, frame_r90=frame_r90, survey=self.survey,
                 r90=MEASURE if r90 is None else r90, pixel_scale=cutout.image.pixel_scale,
                 margin=margin)
             return Loaded(pixels, flag | cutout.image.flag,
-                          cutout.provenance if self.provenance_columns else None)
+                          cutout.provenance if self.provenance_columns else None,
+                          pixel_scale=scale)
 
         try:
             return measured_twice(load, request.width) if r90 is None else load(request.width)

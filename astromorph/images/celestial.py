@@ -9,7 +9,7 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
 from astropy.wcs.wcsapi import HighLevelWCSWrapper
 
-__all__ = ["fault_of_grids", "linear_wcs", "pixel_scale", "pixels_of", "wcs_header"]
+__all__ = ["fault_of_grids", "linear_wcs", "north_angle", "pixel_scale", "pixels_of", "wcs_header"]
 
 _CELESTIAL = (("pos.eq.ra", "pos.eq.dec"), ("pos.galactic.lon", "pos.galactic.lat"),
               ("pos.ecliptic.lon", "pos.ecliptic.lat"))
@@ -100,6 +100,34 @@ def _scale_at_center(wcs, shape):
     points = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]).T
     area = np.linalg.norm(np.cross(points[1] - points[0], points[2] - points[0]))
     return float(np.sqrt(area) * u.rad.to(u.arcsec))
+
+
+def north_angle(wcs, shape):
+    """Tell where north is in the middle of an image.
+
+    Parameters
+    ----------
+    wcs : `~astropy.wcs.WCS`
+        Linear terms, see `linear_wcs`; or None.
+    shape : tuple of int
+        (y, x) of the image.
+
+    Returns
+    -------
+    float or None
+        Degrees from the direction in which y grows towards that in which x falls; None without a
+        celestial WCS of right ascension and declination.
+    """
+    middle = (shape[1] - 1) / 2, (shape[0] - 1) / 2
+    try:
+        sky = wcs.celestial
+        kinds = sky.world_axis_physical_types
+        world = np.array(sky.wcs_pix2world(*middle, 0), float)
+        world[kinds.index("pos.eq.dec")] += pixel_scale(wcs, shape) / 3600
+        x, y = np.subtract(sky.wcs_world2pix(*world, 0), middle)
+    except Exception:  # no WCS, one of other axes, a singular matrix
+        return None
+    return float(np.degrees(np.arctan2(-x, y))) if np.isfinite(x + y) else None
 
 
 def pixels_of(wcs, shape, ra, dec):

@@ -9,7 +9,7 @@ from astropy.nddata.utils import overlap_slices
 from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
 from astromorph.images.bands import band_names, header_band, parse_band, split_bands
-from astromorph.images.celestial import fault_of_grids, pixel_scale, pixels_of
+from astromorph.images.celestial import fault_of_grids, north_angle, pixel_scale, pixels_of
 from astromorph.images.flux_units import to_nanomaggies
 from astromorph.images.forms import Files, stored_images
 from astromorph.surveys import SURVEYS, get_survey
@@ -88,6 +88,11 @@ class OpenImage:
         placed = self._placed
         header = placed.sky[0] if isinstance(placed.sky, tuple) else {}
         return placed.wcs is not None or "CTYPE1" in header or "CRVAL1" in header
+
+    @property
+    def north(self):
+        """Degrees from up, where y grows, to north, to the left; None if it is not known."""
+        return north_angle(self._placed.wcs, self.shape)
 
     def __enter__(self):
         return self

@@ -1,6 +1,7 @@
 """Color pictures -> the square pixels that a network takes."""
 from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -10,9 +11,25 @@ from astromorph.flags import MorphFlag
 from astromorph.images.reading import is_blank, open_cutout, shown, source_label
 from astromorph.images.sizes import trusted_r90
 
-__all__ = ["is_negative", "load_frame", "normalize_bands", "resample"]
+__all__ = ["Frame", "is_negative", "load_frame", "normalize_bands", "read_frame", "resample"]
 
 _DARKER = 0.03  # of the range; of 9,000 real galaxies none is darker than its sky at all
+
+
+class Frame(NamedTuple):
+    """The frame of a galaxy.
+
+    Parameters
+    ----------
+    pixels, flag
+        See `load_frame`.
+    pixel_scale : float or None
+        Arcseconds per pixel of the frame, where it is known.
+    """
+
+    pixels: np.ndarray
+    flag: MorphFlag
+    pixel_scale: float | None
 
 
 def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=False,
@@ -65,6 +82,24 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=Fa
     >>> pixels.shape, int(flag)
     ((32, 32, 3), 0)
     """
+    return read_frame(source, size, frame_r90=frame_r90, cutout_r90=cutout_r90, r90=r90,
+                      measure=measure, pixel_scale=pixel_scale, survey=survey, bands=bands,
+                      margin=margin)[:2]
+
+
+def read_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=False,
+               pixel_scale=None, survey=None, bands=None, margin=0):
+    """Do what `load_frame` does, and tell how large a pixel of the frame is.
+
+    Parameters
+    ----------
+    source, size, frame_r90, cutout_r90, r90, measure, pixel_scale, survey, bands, margin
+        See `load_frame`.
+
+    Returns
+    -------
+    Frame
+    """
     _check_sizes(cutout_r90, r90)
     enough = None if margin or r90 is not None else _enough(size, cutout_r90, frame_r90, measure)
     cutout = open_cutout(source, survey=survey, bands=bands, enough=enough)
@@ -85,7 +120,8 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=Fa
     if is_negative(pixels, min(1, side / width) * size):
         raise CutoutError(f"{source_label(source)}: a negative, dark in the middle of a light sky; "
                           "turn it over (white minus image)", MorphFlag.NEGATIVE)
-    return pixels, cutout.flag | flag
+    scale = cutout.pixel_scale and cutout.pixel_scale * width / size
+    return Frame(pixels, cutout.flag | flag, scale)
 
 
 def is_negative(pixels, width=None):

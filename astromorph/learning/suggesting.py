@@ -7,7 +7,7 @@ from astromorph.questions import probability_asked, split_answers
 from astromorph.running import run
 from astromorph.running.results import clear_answers
 
-__all__ = ["suggest", "suggest_rows", "total_entropy"]
+__all__ = ["principal_axes", "suggest", "suggest_rows", "total_entropy"]
 
 _COMPONENTS = 20
 _TINY = 1e-12
@@ -115,19 +115,35 @@ def suggest_rows(features, entropy, n, *, seed=0):
         return by_entropy
     from sklearn.cluster import kmeans_plusplus  # slow to import
 
+    center, axes = principal_axes(features, _COMPONENTS)
     _, drawn = kmeans_plusplus(
-        _components(features), min(n, len(features)), sample_weight=entropy + _TINY,
+        (features - center) @ axes, min(n, len(features)), sample_weight=entropy + _TINY,
         random_state=seed, n_local_trials=1)
     # Where the galaxies left equal drawn ones, distances are 0 and it draws a row twice.
     return np.array(list(dict.fromkeys([*drawn, *by_entropy])))[:n]
 
 
-def _components(features):
-    """Principal components, each divided by the fourth root of its variance.
+def principal_axes(features, n):
+    """Find along which directions galaxies differ most: principal components of their features.
 
-    Their lengths are then between those that they have and equal ones.
+    Each is divided by the fourth root of its variance: lengths along them are then between those
+    that they have and equal ones.
+
+    Parameters
+    ----------
+    features : `~numpy.ndarray`, shape (galaxies, features)
+    n : int
+        How many, at most.
+
+    Returns
+    -------
+    center : `~numpy.ndarray`, shape (features,)
+        What is to be subtracted from features.
+    axes : `~numpy.ndarray`, shape (features, n)
+        What the rest is to be multiplied by.
     """
-    scaled = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-6)
+    center, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
+    scaled = (features - center) / scale
     variances, axes = np.linalg.eigh(scaled.T @ scaled / len(scaled))
     weights = np.clip(variances, _TINY, None) ** -0.25
-    return scaled @ (axes * weights)[:, -_COMPONENTS:]
+    return center, (axes * weights)[:, -n:] / scale[:, None]

@@ -21,8 +21,8 @@ from astromorph.running.streaming import one_blas_thread
 from astromorph.scores import score_answers
 from astromorph.surveys import get_survey
 
-__all__ = ["as_bytes", "check_new", "check_taught", "deal", "fit_head", "is_taught",
-           "read_taught", "see_views", "teach"]
+__all__ = ["FOLDS", "STRENGTHS", "answer_left_out", "as_bytes", "check_new", "check_taught", "deal",
+           "fit_head", "is_taught", "read_taught", "see_views", "teach"]
 
 FOLDS = 5
 STRENGTHS = (1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -248,12 +248,8 @@ def _fit_head(question, seen, labels, seed, tested):
     folds[tested] = deal(labels[tested], FOLDS, int(seed))
     kind = head_kind(question)
     best, outputs = _choose_strength(question, seen, labels, folds)
-    right, folds = labels[tested], folds[tested]
-    answers = np.empty((len(right), len(question.columns)))
-    for fold in range(FOLDS):  # calibrated on galaxies left out, too
-        out = folds == fold
-        slope, intercept = kind.calibrate(question, right[~out], outputs[~out])
-        answers[out] = kind.answer(question, outputs[out] * slope + intercept)
+    right = labels[tested]
+    answers = _calibrated_left_out(question, right, outputs, folds[tested])
     slope, intercept = kind.calibrate(question, right, outputs)
     scores = score_answers(right[:, None], answers, [question])
     training = {"made": date.today().isoformat(), "galaxies": len(labels),
@@ -263,6 +259,34 @@ def _fit_head(question, seen, labels, seed, tested):
         training["base_rate"] = float(right.mean())
     return Head(question, *_fit(question, seen, labels, best), tuple(slope), tuple(intercept),
                 training=training)
+
+
+def answer_left_out(question, seen, labels, *, seed=0):
+    """Answer for labeled galaxies by heads that were fitted, and calibrated, to others.
+
+    Parameters
+    ----------
+    question, seen, labels, seed
+        As for `fit_head`.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (n, columns)
+    """
+    with one_blas_thread():
+        folds = deal(labels, FOLDS, seed)
+        _, outputs = _choose_strength(question, seen, labels, folds)
+        return _calibrated_left_out(question, labels, outputs, folds)
+
+
+def _calibrated_left_out(question, labels, outputs, folds):
+    """Answers to the galaxies of each part, calibrated on those of the others."""
+    kind, answers = head_kind(question), np.empty((len(labels), len(question.columns)))
+    for fold in range(FOLDS):
+        out = folds == fold
+        slope, intercept = kind.calibrate(question, labels[~out], outputs[~out])
+        answers[out] = kind.answer(question, outputs[out] * slope + intercept)
+    return answers
 
 
 def _choose_strength(question, seen, labels, folds):

@@ -55,4 +55,4 @@ def test_pictures_of_tables_have_their_weights(documents, tmp_path):
 def test_every_table_is_on_a_page():
     included = set(re.findall(r"include:: tables/(\S+)", "".join(
         page.read_text() for page in DOCS.glob("*.rst"))))
-    assert included == {path.name for path in (DOCS / "tables").glob("*.rst")}
+    assert {path.name for path in (DOCS / "tables").glob("*.rst")} <= included

@@ -1,0 +1,159 @@
+"""How far two people agree on the same galaxies, and one person when asked twice."""
+import numpy as np
+from astropy.table import Table
+
+from astromorph.errors import wrong
+from astromorph.labeling.keys import answer_keys
+from astromorph.labeling.session import standing
+from astromorph.questions import Question
+
+__all__ = ["Agreement", "compare_journals", "kappa", "own_agreement"]
+
+_DRAWS = 2000
+
+
+class Agreement:
+    """How far two sets of answers agree.
+
+    Parameters
+    ----------
+    questions : sequence of `~astromorph.questions.Question`
+    pairs : list of tuple of dict
+        Entries of a journal about the same galaxy.
+
+    Attributes
+    ----------
+    scores : `~astropy.table.Table`
+        One row a question, of the galaxies that both have a label for, and a last one, ``key``, of
+        which answer was given at all: ``n``, ``agree`` (fraction), ``kappa`` (see `kappa`) with
+        ``kappa_low`` and ``kappa_high`` (68%).
+    disagreements : `~astropy.table.Table`
+        Row and name of each galaxy to which both did not give the same answer, and the two answers.
+    """
+
+    def __init__(self, questions, pairs):
+        titles = {each.key: each.title for each in answer_keys(questions)}
+        rows = [_score(question.key, [[each["answers"].get(question.key) for each in pair]
+                                      for pair in pairs], question.kind) for question in questions]
+        if len(questions) == 1 and questions[0].kind == "number":
+            pairs = [pair for pair in pairs if pair[0]["answers"] != pair[1]["answers"]
+                     or pair[0]["key"] != pair[1]["key"]]
+        else:
+            rows.append(_score("key", [[each["key"] for each in pair] for pair in pairs]))
+            pairs = [pair for pair in pairs if pair[0]["key"] != pair[1]["key"]]
+        self.scores = Table(rows)
+        self.disagreements = Table(
+            [[pair[0]["row"] for pair in pairs], [pair[0]["name"] for pair in pairs],
+             *[[_said(pair[side], titles) for pair in pairs] for side in (0, 1)]],
+            names=("row", "name", "first", "second"), dtype=(int, str, str, str))
+
+
+def compare_journals(first, second):
+    """Compare the answers of two labelers of the same galaxies.
+
+    Parameters
+    ----------
+    first, second : list of dict
+        Entries of journals, see `~astromorph.labeling.journal.read_journal`.
+
+    Returns
+    -------
+    Agreement
+
+    Raises
+    ------
+    ValueError
+        If they are about other galaxies or questions.
+    """
+    for name in ("kind", "galaxies", "questions"):
+        if not first or not second or first[0].get(name) != second[0].get(name):
+            raise wrong("journals", "two of the same galaxies and questions",
+                        f"two whose {name} differ" if first and second else "an empty one")
+    mine, theirs = (_answers(entries, again=False) for entries in (first, second))
+    return Agreement(_questions(first), _pairs(mine, theirs))
+
+
+def own_agreement(entries):
+    """Compare the answers to galaxies that came twice.
+
+    Parameters
+    ----------
+    entries : list of dict
+        Of a journal.
+
+    Returns
+    -------
+    Agreement
+    """
+    return Agreement(_questions(entries), _pairs(_answers(entries, again=False),
+                                                 _answers(entries, again=True)))
+
+
+def kappa(counts, weights=None):
+    """Cohen's kappa [1]_: how far two agree beyond what chance would do.
+
+    Parameters
+    ----------
+    counts : array-like, shape (..., k, k)
+        Galaxies by the answers of the first and of the second.
+    weights : array-like, shape (k, k), optional
+        How bad each disagreement is; by default all alike.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (...)
+        1 for full agreement, 0 for that of chance; NaN where both always gave the same one answer,
+        or there is none.
+
+    References
+    ----------
+    .. [1] Cohen 1960, Educational and Psychological Measurement 20, 37.
+
+    Examples
+    --------
+    >>> from astromorph.labeling.agreement import kappa
+    >>> round(float(kappa([[20, 5], [10, 15]])), 2)
+    0.4
+    """
+    counts = np.asarray(counts, float)
+    weights = 1 - np.eye(counts.shape[-1]) if weights is None else np.asarray(weights, float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = counts / counts.sum(axis=(-2, -1), keepdims=True)
+        chance = shares.sum(axis=-1)[..., :, None] * shares.sum(axis=-2)[..., None, :]
+        return 1 - (weights * shares).sum(axis=(-2, -1)) / (weights * chance).sum(axis=(-2, -1))
+
+
+def _score(name, pairs, kind="classes"):
+    """One row of the scores; grades that are far apart disagree more, as their distance squared."""
+    pairs = [pair for pair in pairs if None not in pair]
+    agree = float(np.mean([one == other for one, other in pairs])) if pairs else np.nan
+    row = {"question": name, "n": len(pairs), "agree": agree}
+    if kind == "number" or not pairs:
+        return row | dict.fromkeys(("kappa", "kappa_low", "kappa_high"), np.nan)
+    known, places = np.unique(np.array(pairs), return_inverse=True)
+    counts = np.zeros((len(known), len(known)))
+    np.add.at(counts, tuple(places.reshape(-1, 2).T), 1)
+    distances = np.subtract.outer(known, known) ** 2 if kind == "grades" else None
+    drawn = np.random.default_rng(0).multinomial(len(pairs), counts.ravel() / len(pairs), _DRAWS)
+    drawn = kappa(drawn.reshape(-1, *counts.shape), distances)
+    low, high = np.nanpercentile(drawn, [16, 84]) if np.isfinite(drawn).any() else (np.nan,) * 2
+    return row | {"kappa": float(kappa(counts, distances)), "kappa_low": float(low),
+                  "kappa_high": float(high)}
+
+
+def _answers(entries, *, again):
+    """Row -> the entry that counts."""
+    return {entry["row"]: entry for entry in standing(entries)
+            if entry["kind"] == "answer" and entry.get("again", False) == again}
+
+
+def _pairs(first, second):
+    return [(first[row], second[row]) for row in sorted(first.keys() & second.keys())]
+
+
+def _questions(entries):
+    return [Question.from_json(record) for record in entries[0]["questions"]]
+
+
+def _said(entry, titles):
+    return titles[entry["key"]] if entry["key"] else f"{entry['value']:g}"

@@ -1,0 +1,289 @@
+"""What the page and Python say to each other, whichever way the messages travel.
+
+Messages are dictionaries that JSON can hold, with a ``type``. From the page::
+
+    ready {}                                 asks for "state"
+    answer {id, row, key | value, shown, ms} "written" once it is on the disk; the same id is
+                                             written once, however often it is sent
+    undo {id, of}                            "undone"; "of" is the id of an answer or of an undo, by
+                                             default the last answer
+    want {rows, stretch}                     a "picture" for each row
+    go {row}                                 "queue" with this row in front
+    teach {}                                 "learning", and again when it is done
+    save {}                                  "saved"
+    suspects {}                              "suspects"
+    compare {}                               "compared"
+
+From Python, of which "learning" also comes unasked::
+
+    state {session, title, labeler, questions: [{key, title, kind}], keys: [{key, title}],
+           number: {title, unit, limits} | null, total, queue: [{row, name}],
+           done: [{id, row, name, key, value}], progress: {answered, total, keys: {key: count}},
+           learning | null, can: {teach, save, suspects, compare}}
+    picture {row, stretch, mime, meta: {width, height, scale?, north?, problem?}}, and its bytes
+    written {id, n, row, queue, progress}
+    undone {id, of, row, name, key | null, value | null, queue, progress}
+                                             "key" and "value" are those that stand now
+    queue {queue, progress}
+    learning {...}                           the learner's state
+    saved {path, folder | null}
+    suspects {rows: [{row, name, ...}]}
+    compared {own: [score], others: [{labeler, agreement: [score], disagreements: [
+              {row, name, first, second}]}]}, a score being {question, n, agree, kappa, kappa_low,
+              kappa_high}, null where there is none
+    error {message, refused, id?}            with the id of an answer that was not written; the page
+                                             sends it again unless it was refused
+
+A row is a number that the page gives back as it is. Nothing tells which galaxies are sealed.
+An "error" without an id is about something else than an answer, which then is written.
+"""
+import math
+from concurrent.futures import ThreadPoolExecutor
+from threading import RLock
+
+import numpy as np
+
+from astromorph.errors import ImageError, wrong
+from astromorph.labeling.galaxies import STRETCHES, one_line
+
+__all__ = ["AHEAD", "Conversation"]
+
+AHEAD = 20
+"""Galaxies that the page is told of ahead."""
+_THREADS = 8
+_SAVED_EACH = 10  # entries of the journal
+
+
+class Conversation:
+    """Answers the messages of a page; threads may share it.
+
+    Parameters
+    ----------
+    session : `~astromorph.labeling.session.LabelSession`
+    learner : object, optional
+        Has ``start()``, ``stop()``, ``labels_changed()``, ``state()``, ``teach()`` and
+        ``save(folder)``; an attribute ``on_change`` is set to a function that tells the page.
+    title : str
+    save : callable, optional
+        Writes the table of labels, and returns its path.
+    folder : path, optional
+        Where the learner's results go.
+    compare : callable, optional
+        Returns what "compared" holds.
+    """
+
+    def __init__(self, session, learner=None, *, title="Label galaxies", save=None, folder=None,
+                 compare=None):
+        self.session, self.learner = session, learner
+        self._title, self._save, self._folder, self._compare = title, save, folder, compare
+        self._push, self._turn, self._closed = [], RLock(), False
+        self._pool = ThreadPoolExecutor(_THREADS)
+        if learner is not None:
+            learner.on_change = self.push_learning
+            learner.start()
+
+    def on_push(self, callback):
+        """Have messages that nobody asked for sent.
+
+        Parameters
+        ----------
+        callback : callable
+            Takes a message and bytes or None, in any thread. It is dropped once it raises.
+
+        Returns
+        -------
+        callable
+            Takes it out again.
+        """
+        self._push.append(callback)
+        return lambda: callback in self._push and self._push.remove(callback)
+
+    def push_learning(self):
+        """Tell all pages what was learned."""
+        (message, _), = self._learned()
+        for callback in list(self._push):
+            try:
+                callback(message, None)
+            except Exception:  # a page that is gone
+                self._push.remove(callback)
+
+    def close(self):
+        """End the work in the background, write the table, and let others write to the journal."""
+        if self._closed:
+            return
+        self._closed = True
+        if self.learner is not None:
+            self.learner.stop()
+        self._pool.shutdown(cancel_futures=True)
+        try:
+            if self._save is not None:
+                self._save()
+        finally:
+            self.session.close()
+            self.session.galaxies.close()
+
+    def receive(self, message):
+        """Answer a message; pictures may take seconds, all others are quick.
+
+        Parameters
+        ----------
+        message : dict
+
+        Returns
+        -------
+        list of (dict, bytes or None)
+            Never raises for what a page may send: an "error" says what is wrong.
+        """
+        known = {"ready": self._ready, "answer": self._answer, "undo": self._undo,
+                 "want": self._want, "go": self._go, "teach": self._teach, "save": self._saved,
+                 "suspects": self._suspects, "compare": self._compared}
+        try:
+            kind = message["type"]
+            if not isinstance(kind, str) or kind not in known:
+                raise wrong("type", f"one of {', '.join(known)}", f"{kind!r:.40}")
+            return known[kind](message)
+        except KeyError as error:
+            reason, refused = f"the message has no {error}", True
+        except (OSError, ValueError, TypeError, RuntimeError, ImageError) as error:
+            reason, refused = one_line(error), not isinstance(error, OSError)
+        told = message.get("id") if isinstance(message, dict) else None
+        return [({"type": "error", "message": reason, "refused": refused}
+                 | ({"id": told} if isinstance(told, str) else {}), None)]
+
+    def _ready(self, message):
+        session, start = self.session, self.session.journal.entries[0]
+        number = [{"title": one_line(each.positive), "unit": each.unit,
+                   "limits": each.limits and list(each.limits)}
+                  for each in session.questions if each.kind == "number"]
+        return _one("state", session=f"{start['galaxies']} {start['time']}",
+                    title=one_line(self._title), labeler=one_line(session.labeler),
+                    questions=[{"key": each.key, "title": one_line(each.positive),
+                                "kind": each.kind} for each in session.questions],
+                    keys=[{"key": each.key, "title": one_line(each.title)}
+                          for each in session.keys.values()],
+                    number=number[0] if number else None, total=len(session),
+                    done=[{"id": entry["id"], **self._told(entry)} for entry in session.done()],
+                    learning=self.learner and as_json(self.learner.state()),
+                    can={"teach": self.learner is not None, "save": self._save is not None,
+                         "suspects": self.learner is not None,
+                         "compare": self._compare is not None}, **self._next())
+
+    def _next(self):
+        return {"queue": [self._named(row) for row in self.session.upcoming(AHEAD)],
+                "progress": self.session.progress()}
+
+    def _named(self, row):
+        return {"row": row, "name": self.session.galaxies.names[row % len(self.session)]}
+
+    def _told(self, entry):
+        """A row and what was answered; no more of what the journal holds."""
+        row = entry["row"] + (len(self.session) if entry.get("again") else 0)
+        return {**self._named(row), "key": entry["key"], "value": entry.get("value")}
+
+    def _answer(self, message):
+        id = _text(message, "id")
+        shown, ms = message.get("shown"), message.get("ms")
+        shown = {name: shown.get(name) for name in ("stretch", "zoom", "invert")
+                 if isinstance(shown.get(name), (str, int, float))} if isinstance(
+                     shown, dict) else {}
+        with self._turn:
+            entry = self.session.answer(
+                message["row"], message.get("key"), message.get("value"), id=id,
+                shown={name: value[:20] if isinstance(value, str) else value
+                       for name, value in shown.items()},
+                ms=ms if isinstance(ms, (int, float)) and ms == ms else None)
+            reply = _one("written", id=id, n=entry["n"], row=message["row"], **self._next())
+        return reply + self._changed()
+
+    def _undo(self, message):
+        id = _text(message, "id")
+        with self._turn:
+            entry = self.session.undo(message.get("of"), id=id)
+            row = entry["row"] + (len(self.session) if entry["again"] else 0)
+            now = self.session.standing_answer(row)
+            told = self._told(now) if now else {**self._named(row), "key": None, "value": None}
+            reply = _one("undone", id=id, of=entry["of"], **told, **self._next())
+        return reply + self._changed()
+
+    def _changed(self):
+        """Have the learner know of an answer, and write the table once in a while.
+
+        The answer is on the disk: what goes wrong here is told apart from it.
+        """
+        try:
+            if self.learner is not None:
+                self.learner.labels_changed()
+            if self._save is not None and len(self.session.journal.entries) % _SAVED_EACH == 0:
+                self._save()
+        except Exception as error:
+            return _one("error", message=f"All answers are in {one_line(self.session.journal.path)}"
+                                         f", but {one_line(error) or type(error).__name__}")
+        return []
+
+    def _want(self, message):
+        stretch = message.get("stretch", STRETCHES[0])
+        rows = list(message["rows"])[:2 * AHEAD]
+        for row in rows:
+            if not isinstance(row, int) or not 0 <= row < 2 * len(self.session):
+                raise wrong("rows", "numbers of rows", f"{row!r:.40}")
+        return list(self._pool.map(lambda row: self._picture(row, stretch), rows))
+
+    def _picture(self, row, stretch):
+        picture, meta = self.session.galaxies.picture(row % len(self.session), stretch)
+        return {"type": "picture", "row": row, "stretch": stretch, "mime": "image/jpeg",
+                "meta": meta}, picture
+
+    def _go(self, message):
+        self.session.go(message["row"])
+        return _one("queue", **self._next())
+
+    def _learner(self):
+        if self.learner is None:
+            raise wrong("learner", "a classifier that learns", "none")
+        return self.learner
+
+    def _teach(self, message):
+        self._learner().teach()
+        return self._learned()
+
+    def _learned(self):
+        return _one("learning", **as_json(self.learner.state()))
+
+    def _saved(self, message):
+        if self._save is None:
+            raise wrong("output", "a file to save to", "none")
+        path, folder = self._save(), None
+        if self.learner is not None and self._folder is not None:
+            self.learner.save(self._folder)
+            folder = one_line(self._folder)
+        return _one("saved", path=one_line(path), folder=folder)
+
+    def _suspects(self, message):
+        rows = as_json(self._learner().state().get("suspects", []))
+        return _one("suspects", rows=[self._named(each["row"]) | each for each in rows])
+
+    def _compared(self, message):
+        if self._compare is None:
+            raise wrong("compare", "the journal of another labeler", "none")
+        return _one("compared", **as_json(self._compare()))
+
+
+def as_json(value):
+    """Give a value as the page can read it: null for what is no number, nothing of NumPy."""
+    if isinstance(value, dict):
+        return {str(name): as_json(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [as_json(each) for each in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _one(kind, **content):
+    return [({"type": kind, **content}, None)]
+
+
+def _text(message, name):
+    value = message[name]
+    if not isinstance(value, str) or not 0 < len(value) <= 100:
+        raise wrong(name, "a text of at most 100 characters", f"{value!r:.40}")
+    return value

@@ -1,0 +1,166 @@
+"""How good the answers are on the sealed share, after how many labels, and what more would bring.
+
+All points of a curve are measured on the same galaxies: those of the sealed share that have a label
+by now. Whether it still rises is told by drawing these galaxies again.
+"""
+import numpy as np
+from astropy.stats import binom_conf_interval
+
+from astromorph.metrics import central_interval
+
+__all__ = ["LEVEL", "Forecast", "forecast", "score_sealed"]
+
+LEVEL = 0.68
+"""Probability of the intervals."""
+MORE = 50
+"""Labels that a forecast is about."""
+_POINTS, _GALAXIES = 3, 20  # fewer tell nothing
+_DRAWS = 400
+# Gain that is worth no more labels: of the accuracy, and of a number's scatter in parts of itself.
+_WORTH = {"accuracy": 0.005, "rms": 0.02}
+
+
+def score_sealed(question, labels, answers):
+    """Score the answers to one question on galaxies that taught nothing.
+
+    Parameters
+    ----------
+    question : `~astromorph.questions.Question`
+    labels : `~numpy.ndarray`, shape (n,)
+    answers : `~numpy.ndarray`, shape (n, columns)
+
+    Returns
+    -------
+    dict of str to list of float or None
+        Name of a score -> value, low, high: accuracy, and for a yes/no question completeness and
+        purity of the positive answer, with binomial (Wilson) intervals; of a number the rms, with
+        a bootstrap interval. None where there is no galaxy to tell.
+    """
+    if question.kind == "number":
+        off = (answers[:, 0] - labels)**2
+        draws = np.array([_rms(each) for each in _drawn(off[None])])
+        return {"rms": _listed(_rms(off), central_interval(draws, LEVEL))}
+    right = _is_right(question, labels, answers)
+    scores = {"accuracy": _fraction(right)}
+    if question.kind == "yes_no":
+        scores |= {"completeness": _fraction(right[labels == 1]),
+                   "purity": _fraction(labels[answers[:, 0] >= 0.5] == 1)}
+    return scores
+
+
+def _is_right(question, labels, answers):
+    found = answers[:, 0] >= 0.5 if question.kind == "yes_no" else answers.argmax(axis=1)
+    return found == labels
+
+
+def _fraction(right):
+    if not len(right):
+        return [None] * 3
+    return _listed(right.mean(), binom_conf_interval(right.sum(), len(right), LEVEL,
+                                                     interval="wilson"))
+
+
+def _listed(value, limits):
+    return [float(number) if np.isfinite(number) else None for number in (value, *limits)]
+
+
+def _rms(squares):
+    return np.sqrt(squares.mean(axis=-1)) if squares.shape[-1] else np.nan
+
+
+def _drawn(errors):
+    """Columns drawn again with replacement, many times."""
+    rng, n = np.random.default_rng(0), errors.shape[1]
+    return (errors[:, rng.integers(0, n, n)] for _ in range(_DRAWS if n else 0))
+
+
+class Forecast:
+    """What more labels would bring.
+
+    Parameters
+    ----------
+    gain : list of float or None
+        Of another 50 labels, and its limits: of the accuracy; for a number, by how much its scatter
+        would fall, in parts of itself. None if it cannot be told.
+    stop : int or None
+        Number of labels from which it is worth little more; None if it cannot be told.
+    sentence : str
+        For people.
+    """
+
+    def __init__(self, gain, stop, sentence):
+        self.gain, self.stop, self.sentence = gain, stop, sentence
+
+
+def forecast(question, numbers, labels, answers):
+    """Forecast what more labels would bring, by a power law in the number of labels.
+
+    Parameters
+    ----------
+    question : `~astromorph.questions.Question`
+    numbers : sequence of int
+        Labels that were there at each point of the curve, of which none is 0.
+    labels : `~numpy.ndarray`, shape (n,)
+        Of galaxies that taught nothing.
+    answers : sequence of `~numpy.ndarray`, shape (n, columns)
+        At each point.
+
+    Returns
+    -------
+    Forecast
+    """
+    name = "rms" if question.kind == "number" else "accuracy"
+    what = "scatter" if name == "rms" else "accuracy"
+    if len(numbers) < _POINTS or len(labels) < _GALAXIES:
+        return Forecast(None, None, "It is too early for a forecast.")
+    if name == "rms":
+        errors = np.stack([(each[:, 0] - labels)**2 for each in answers])
+    else:
+        errors = np.stack([~_is_right(question, labels, each) for each in answers]).astype(float)
+    gains = np.array([_gain(name, numbers, each) for each in _drawn(errors)])
+    gain, (low, high) = _gain(name, numbers, errors), central_interval(gains, LEVEL)
+    worth, stop = _WORTH[name], None
+    more = f"Another {MORE} labels would bring"
+    if high < worth:
+        sentence, stop = f"{more} less than {_percent(worth)} of {what}: it is worth stopping.", (
+            int(numbers[-1]))
+    elif low <= 0:
+        sentence = (f"It cannot be told what another {MORE} labels would bring: between "
+                    f"{_percent(low)} and {_percent(high)} of {what}.")
+    else:
+        stop = _worth_until(name, numbers, errors, worth)
+        sign = "-" if name == "rms" else "+"
+        sentence = (f"{more} about {sign}{_percent(gain)} of {what} ({_percent(low)} to "
+                    f"{_percent(high)}); it is worth stopping " + (
+                        "now." if stop is not None and stop <= numbers[-1] else
+                        f"at about {stop} labels." if stop else "far beyond what can be told."))
+    return Forecast([float(gain), float(low), float(high)], stop, sentence)
+
+
+def _percent(part):
+    return f"{100 * part:.1f} %"
+
+
+def _law(name, numbers, errors):
+    """Exponent and logarithm of the factor of errors = factor * numbers**exponent."""
+    # Half an error among the galaxies keeps a perfect point finite.
+    mean = errors.mean(axis=1) + (0.5 / errors.shape[1] if name == "accuracy" else 1e-12)
+    return np.polyfit(np.log(numbers), np.log(mean), 1)
+
+
+def _at(name, law, n):
+    error = np.exp(np.polyval(law, np.log(n)))
+    return np.sqrt(error) if name == "rms" else error
+
+
+def _gain(name, numbers, errors, now=None):
+    law, now = _law(name, numbers, errors), now or numbers[-1]
+    before, after = _at(name, law, now), _at(name, law, now + MORE)
+    return 1 - after / before if name == "rms" else before - after
+
+
+def _worth_until(name, numbers, errors, worth):
+    """The number of labels at which more bring little, up to ten times those there are."""
+    later = np.arange(numbers[-1], 10 * numbers[-1] + 1, 10)
+    little = [n for n in later if _gain(name, numbers, errors, n) < worth]
+    return int(round(little[0], -1)) if little else None

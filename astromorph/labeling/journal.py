@@ -1,0 +1,168 @@
+"""What people answered, line by line: an answer that was acknowledged is on the disk."""
+import json
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+from threading import RLock
+
+from filelock import FileLock, Timeout
+
+from astromorph.atomic import write_file
+from astromorph.errors import warn, wrong
+
+__all__ = ["Journal", "read_journal"]
+
+
+class Journal:
+    """A file of JSON lines that only grows; a context manager.
+
+    One process at a time writes to it, any number of its threads.
+
+    Parameters
+    ----------
+    path : path
+        The file; it is made where there is none.
+
+    Attributes
+    ----------
+    path : `~pathlib.Path`
+    entries : list of dict
+        All there are.
+
+    Raises
+    ------
+    OSError
+        If another process has it open, or it cannot be written.
+    ValueError
+        If it is damaged, see `read_journal`.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from astromorph.labeling.journal import Journal
+    >>> with TemporaryDirectory() as folder, Journal(f"{folder}/labels.journal") as journal:
+    ...     first = journal.append({"kind": "answer", "id": "a", "row": 3, "key": "S"})
+    ...     again = journal.append({"kind": "answer", "id": "a", "row": 3, "key": "S"})
+    >>> first["n"], again is first
+    (1, True)
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self._lock, self._turn = FileLock(f"{self.path}.lock", thread_local=False), RLock()
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise OSError(f"{self.path} is in use by another process; end that one, or write to "
+                          "another file") from None
+        try:
+            if not self.path.exists():
+                write_file(self.path, b"", durable=True)
+            self.entries, self._end = _read(self.path)
+            self._file = os.open(self.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+            os.ftruncate(self._file, self._end)  # what a killed process wrote of its last line
+        except BaseException:
+            self._lock.release()
+            raise
+        self._known = {entry["id"]: entry for entry in self.entries if "id" in entry}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        """Let others write to it."""
+        with self._turn:
+            if self._lock.is_locked:
+                os.close(self._file)
+                self._lock.release()
+
+    def append(self, entry):
+        """Write one entry; it is on the disk when this returns.
+
+        Parameters
+        ----------
+        entry : dict
+            What JSON can hold. One whose ``id`` is known is not written again.
+
+        Returns
+        -------
+        dict
+            With its number, ``n``, and ``time`` (UTC); the earlier one where its ``id`` is known.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written: the journal then is as it was.
+        """
+        with self._turn:
+            if entry.get("id") in self._known:
+                return self._known[entry["id"]]
+            now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+            entry = {"n": len(self.entries) + 1, "time": now.replace("+00:00", "Z")} | entry
+            self._write((json.dumps(entry, allow_nan=False) + "\n").encode("ascii"))
+            self.entries.append(entry)
+            if "id" in entry:
+                self._known[entry["id"]] = entry
+            return entry
+
+    def _write(self, line):
+        if not self._lock.is_locked:
+            raise OSError(f"{self.path} is closed")
+        try:
+            os.lseek(self._file, self._end, os.SEEK_SET)
+            if os.write(self._file, line) < len(line):
+                raise OSError(f"{self.path}: only a part of a line was written; is the disk full?")
+            os.fsync(self._file)
+        except OSError:
+            os.ftruncate(self._file, self._end)
+            raise
+        self._end += len(line)
+
+
+def read_journal(path):
+    """Read a journal, which others may be writing to.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    list of dict
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If a line is damaged; the message gives its number.
+
+    Warns
+    -----
+    AstromorphWarning
+        If the last line is torn. It was not acknowledged, and is left out.
+    """
+    return _read(path)[0]
+
+
+def _read(path):
+    """(entries, where the last whole one ends)."""
+    *lines, rest = Path(path).read_bytes().split(b"\n")
+    entries = [_entry(path, number, line) for number, line in enumerate(lines, 1)]
+    if rest:
+        warn(f"{path}: the last line is torn and left out; it was not acknowledged")
+    return entries, sum(len(line) + 1 for line in lines)
+
+
+def _entry(path, number, line):
+    try:
+        entry = json.loads(line)
+        if isinstance(entry, dict) and entry["n"] == number and isinstance(entry["kind"], str):
+            return entry
+    except (ValueError, KeyError):
+        pass
+    raise wrong("journal", f"one entry a line in {path}", f"line {number}, {line!r:.60}",
+                "Take the line from a copy, or remove it and number the following ones anew.")

@@ -1,0 +1,119 @@
+"""Which key gives which answer."""
+from dataclasses import dataclass, field
+
+from astromorph.arguments import as_float
+from astromorph.errors import wrong
+from astromorph.learning.answers import check_answers
+from astromorph.questions import check_questions
+
+__all__ = ["CANNOT_TELL", "NO_GALAXY", "AnswerKey", "answer_keys", "as_number"]
+
+CANNOT_TELL, NO_GALAXY = "?", "X"
+
+# The leaves of the tree of the published questions: they exclude each other.
+_LEAVES = (("S", "smooth", {"disk": 0}),
+           ("E", "edge-on disk", {"disk": 1, "edge_on": 1}),
+           ("B", "barred disk", {"disk": 1, "edge_on": 0, "bar": 1}),
+           ("D", "disk without a bar", {"disk": 1, "edge_on": 0, "bar": 0}))
+_MOST = 9  # keys that have digits
+
+
+@dataclass(frozen=True)
+class AnswerKey:
+    """A key, and what it says of a galaxy.
+
+    Parameters
+    ----------
+    key : str
+        As it is on the keyboard.
+    title : str
+        The answer, for people.
+    answers : dict of str to int
+        Key of a question -> label, as `~astromorph.learning.answers.check_answers` takes it;
+        empty where the galaxy has none.
+    """
+
+    key: str
+    title: str
+    answers: dict = field(default_factory=dict)
+
+
+def answer_keys(questions):
+    """Find the keys that answer questions.
+
+    Parameters
+    ----------
+    questions : sequence of `~astromorph.questions.Question`
+        Disk, edge-on and bar, which one key answers together; or any one question. A number has
+        no keys of its own: it is typed.
+
+    Returns
+    -------
+    tuple of AnswerKey
+        The last two are "cannot tell" and "no galaxy".
+
+    Raises
+    ------
+    ValueError
+        If there are several questions, and others than these three; or more than nine answers.
+
+    Examples
+    --------
+    >>> from astromorph.labeling.keys import answer_keys
+    >>> from astromorph.questions import QUESTIONS
+    >>> [each.key for each in answer_keys(QUESTIONS)]
+    ['S', 'E', 'B', 'D', '?', 'X']
+    """
+    check_questions(questions)
+    keys = [question.key for question in questions]
+    if keys == ["disk", "edge_on", "bar"] and {each.kind for each in questions} == {"yes_no"}:
+        answers = [AnswerKey(*leaf) for leaf in _LEAVES]
+    elif len(keys) == 1:
+        answers = _of_one(questions[0])
+    else:
+        raise wrong("questions", "one question, or disk, edge_on and bar in this order",
+                    ", ".join(keys), "Label one question after the other.")
+    return (*answers, AnswerKey(CANNOT_TELL, "cannot tell"), AnswerKey(NO_GALAXY, "no galaxy"))
+
+
+def _of_one(question):
+    if question.kind == "number":
+        return []
+    if question.kind == "yes_no":
+        titles = {question.positive: 1, question.negative: 0}
+    else:
+        titles = {each.replace("_", " "): place for place, each in enumerate(question.answers)}
+    if len(titles) > _MOST:
+        raise wrong("questions", f"at most {_MOST} answers, one a digit",
+                    f"{len(titles)} of {question.key}")
+    return [AnswerKey(str(digit), title, {question.key: label})
+            for digit, (title, label) in enumerate(titles.items(), 1)]
+
+
+def as_number(value, questions):
+    """Give what was typed for a question about a number.
+
+    Parameters
+    ----------
+    value : float or str
+    questions : sequence of `~astromorph.questions.Question`
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If none of the questions is about a number, or it is none that it can have.
+    """
+    question = questions[0]
+    if question.kind != "number":
+        raise wrong("value", "a key", f"{value!r:.40}")
+    try:
+        number = as_float(value)
+    except (TypeError, ValueError):
+        number = float("inf")
+    if number != number or abs(number) == float("inf"):
+        raise wrong("value", "a finite number", f"{value!r:.40}")
+    return float(check_answers([number], question, "value")[0])

@@ -1,0 +1,331 @@
+"""A classifier learns beside the person who labels, in a thread of its own.
+
+Every 25 answers the questions are taught anew on what the network has seen, and scored on the
+sealed share, and the galaxies that would teach most come next. All that was learned follows from
+the journal: a session that is gone on with has its whole curve again.
+"""
+import json
+from pathlib import Path
+from threading import Condition, Thread
+
+import numpy as np
+
+from astromorph.arguments import check_count
+from astromorph.atomic import write_file
+from astromorph.labeling.curve import score_sealed
+from astromorph.labeling.galaxies import one_line
+from astromorph.labeling.lessons import Lessons, as_point, labels_of
+from astromorph.labeling.seen import SeenGalaxies
+from astromorph.learning.adapting import adapt
+from astromorph.learning.reports import AdaptationReport
+from astromorph.questions import split_answers
+from astromorph.running import run
+
+__all__ = ["Learner"]
+
+_CHUNK = 64  # galaxies that are read before anything else may have its turn
+_ENOUGH = 512  # from so many the first order is made
+_PATIENCE = 5.0  # seconds to wait for the thread to end
+
+
+class Learner:
+    """Teaches a classifier while a person labels.
+
+    Parameters
+    ----------
+    classifier : `~astromorph.MorphologyClassifier`
+        What to start from.
+    session : `~astromorph.labeling.session.LabelSession`
+        Whose labels.
+    every : int
+        Answers after which it learns again.
+    seen : `~astromorph.labeling.seen.SeenGalaxies`, optional
+        What was seen of the galaxies before.
+
+    Attributes
+    ----------
+    on_change : callable or None
+        Called without arguments, in the learner's thread, whenever `state` has changed.
+    taught : `~astromorph.model.TrainedModel` or None
+        What `teach` made last.
+    """
+
+    def __init__(self, classifier, session, every=25, *, seen=None):
+        check_count(every, "every")
+        self._model, self._session, self._every = classifier.model, session, every
+        self._seen = seen or SeenGalaxies(self._model, session.galaxies.source(self._model))
+        self._survey = session.galaxies.options.get("survey")
+        self.lessons = Lessons(session.questions, session.sealed, self._seen, every)
+        self.on_change, self.taught = None, None
+        self._is_aligned, self._learned = seen is not None, None
+        self._stopped, self._busy, self._wanted, self._folder = False, False, False, None
+        self._turn, self._thread = Condition(), None
+        self._state = {"status": "reading", "error": "", "read": int(self._seen.read.sum()),
+                       "total": len(self._seen), "labels": 0, "questions": {}, "forecast": {},
+                       "details": [], "suspects": [], "taught": None}
+
+    def start(self):
+        """Begin to read and to learn."""
+        if self._thread is None:
+            self._thread = Thread(target=self._work, name="astromorph-learner", daemon=True)
+            self._thread.start()
+
+    def stop(self):
+        """End it; what it does at the moment may go on for some seconds."""
+        with self._turn:
+            self._stopped = True
+            self._turn.notify_all()
+        if self._thread is not None:
+            self._thread.join(_PATIENCE)
+
+    def labels_changed(self):
+        """Tell that there may be something to learn."""
+        with self._turn:
+            self._turn.notify_all()
+
+    def wait(self, timeout=None):
+        """Wait until there is nothing to do.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds, at most.
+
+        Returns
+        -------
+        bool
+            Whether there is nothing to do.
+        """
+        with self._turn:
+            return self._turn.wait_for(
+                lambda: not (self._thread and self._thread.is_alive())
+                or not self._busy and self._task() is None, timeout)
+
+    def state(self):
+        """Tell what was learned, in the types of JSON.
+
+        It changes only where something was read or learned: no number in it tells which galaxies
+        are sealed.
+
+        Returns
+        -------
+        dict
+            ``status`` (reading, learning, teaching, waiting, stopped), ``error``, what went wrong
+            last, and ``message``, either of them in words; ``read`` of ``total`` galaxies;
+            ``labels``, the answers that were learned from; ``questions``, the curve of each by its
+            key, and ``forecast``, what more labels would bring; ``details``, see
+            `~astromorph.labeling.lessons.Lessons.scores`; ``suspects``, see
+            `~astromorph.learning.suspects.find_suspects`; ``taught``, None or what `teach` brought:
+            ``labels``, ``report``, and the ``questions`` as they answer on the sealed share.
+        """
+        with self._turn:
+            return self._state | {"message": _message(self._state)}
+
+    def teach(self):
+        """Have the network adapted to all labels that are not sealed; it takes minutes."""
+        with self._turn:
+            self._wanted = True
+            self._turn.notify_all()
+
+    def save(self, folder):
+        """Write weights, their card and a report; what was not taught yet is taught first.
+
+        Parameters
+        ----------
+        folder : path
+            The report is there at once, weights and card when they are taught.
+
+        Returns
+        -------
+        `~pathlib.Path`
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._turn:
+            self._folder, taught = folder, self._state["taught"]
+            self._write()
+            if taught is None or taught["labels"] != len(self._answered()):
+                self._wanted = True
+            self._turn.notify_all()
+        return folder
+
+    def _work(self):
+        with self._seen:
+            while self._next():
+                pass
+        self._tell(status="stopped")
+
+    def _next(self):
+        """Do what is next; False once it was stopped."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._stopped or self._task())
+            if self._stopped:
+                return False
+            (status, task), self._busy = self._task(), True
+        self._tell(status=status)
+        try:
+            task()
+        except Exception as error:  # people label on without it
+            self._tell(error=one_line(error) or type(error).__name__)
+        with self._turn:
+            self._busy = False
+            waits = self._task() is None
+            self._turn.notify_all()
+        if waits:
+            self._tell(status="waiting")
+        return True
+
+    def _task(self):
+        """What is to be done, and how to call it; None for nothing."""
+        if self._wanted:
+            return "teaching", self._adapt
+        if not self._is_aligned:
+            return "reading", self._align
+        read = self._seen.read
+        if self._is_due(read.all() or read.sum() >= _ENOUGH):
+            return "learning", self._learn
+        return None if read.all() else ("reading", self._read)
+
+    def _is_due(self, enough):
+        """Whether there is something to learn: the first order, or so many answers more."""
+        if self._learned is None:
+            return enough
+        return len(self._answered()) // self._every != self._learned // self._every
+
+    def _answered(self):
+        """The answers that count, in the order in which they came."""
+        return [entry for entry in self._session.done() if not entry.get("again")]
+
+    def _tell(self, **news):
+        with self._turn:
+            changed = any(self._state[name] != value for name, value in news.items())
+            self._state = self._state | news
+        if changed and self.on_change is not None:
+            self.on_change()
+
+    def _align(self):
+        self._is_aligned = True
+        self._seen.align(self._survey)
+
+    def _read(self):
+        """Read those that have an answer first, then those that come next and the sealed ones."""
+        read = self._seen.read
+        wanted = [*(entry["row"] for entry in self._answered()),
+                  *(row % len(read) for row in self._session.upcoming()),
+                  *sorted(self._session.sealed), *np.flatnonzero(~read).tolist()]
+        rows = [row for row in dict.fromkeys(wanted) if not read[row]][:_CHUNK]
+        try:
+            self._seen.add(rows)
+        finally:
+            read[rows] = True  # none is tried twice
+        self._tell(read=int(read.sum()))
+
+    def _learn(self):
+        answered = self._answered()
+        self._learned = len(answered)
+        self.lessons.learn(answered)
+        self._session.set_order(self.lessons.order(self._session.seed + len(answered)))
+        details = self.lessons.scores()
+        self._tell(labels=len(answered), error="", details=details,
+                   questions={each["key"]: each["curve"] for each in details},
+                   forecast={each["key"]: each["forecast"] for each in details},
+                   suspects=self.lessons.suspects())
+
+    def _adapt(self):
+        """The full `adapt`, scored on the sealed share."""
+        self._wanted = False
+        answered, questions = self._answered(), self._session.questions
+        rows = np.array([entry["row"] for entry in answered], int)
+        labels, sealed = labels_of(answered, questions), np.isin(rows, list(self._session.sealed))
+        model = self._adapted(self._seen.rows(rows[~sealed]), labels[~sealed])
+        scores = self._scores(model, rows[sealed], labels[sealed])
+        told = {"labels": len(answered), "questions": scores}
+        self.taught = model.replace(more=model.card.more | {"sealed_share": told})
+        self._tell(taught=told | {"report": str(AdaptationReport.of(model.card))}, error="")
+        self._write()
+
+    def _adapted(self, source, labels):
+        """The network adapted to its own questions; heads for others."""
+        questions, own = self._session.questions, self._model.questions
+        if not any(each in own for each in questions):
+            return adapt(self._model, source, labels, questions=questions, survey=self._survey,
+                         progress=False)
+        values = np.full((len(labels), len(own)), np.nan)
+        for question, y in zip(questions, labels.T, strict=True):
+            values[:, own.index(question)] = y
+        return adapt(self._model, source, values, survey=self._survey, progress=False)
+
+    def _scores(self, model, rows, labels):
+        """Scores of each question on some galaxies."""
+        results = run(self._seen.rows(rows), model.answer, size=model.size,
+                      frame_r90=model.frame_r90, prepare=model.prepare, watch=model.watch(),
+                      progress=False)
+        answers = dict(zip((each.key for each in model.all_questions),
+                           split_answers(model.all_questions, results.answers)))
+        scores = []
+        for question, y in zip(self._session.questions, labels.T, strict=True):
+            p = answers[question.key]
+            known = np.isfinite(y) & np.isfinite(p).all(axis=1)
+            point = as_point(int(known.sum()), score_sealed(question, y[known], p[known]))
+            scores.append({"key": question.key, "sealed": point.pop("labels"), **point})
+        return scores
+
+    def _write(self):
+        """Write what there is into the folder that `save` was given."""
+        if self._folder is None:
+            return
+        state = self.state()
+        write_file(self._folder / "report.txt", report_text(state).encode())
+        write_file(self._folder / "learning.json", json.dumps(state, indent=1).encode())
+        if self.taught is not None:
+            self.taught.write(self._folder / "weights.safetensors", overwrite=True)
+            write_file(self._folder / "card.json",
+                       json.dumps(self.taught.card.to_json(), indent=1).encode())
+
+
+def _message(state):
+    """What to tell people of a state, empty where there is nothing to tell."""
+    if state["error"]:
+        return state["error"]
+    if state["status"] == "teaching":
+        return "The network is being adapted to the labels. It takes minutes; label on."
+    if state["read"] < state["total"]:
+        return f"It has looked at {state['read']} of {state['total']} galaxies."
+    if state["taught"]:
+        found = (f"{each['key']} {_score(each)}" for each in state["taught"]["questions"])
+        return f"The adapted network, on labels that it has not seen: {'; '.join(found)}."
+    return ""
+
+
+def _score(point):
+    """The first score of a point, with its interval, as text."""
+    name = "rms" if "rms" in point else "accuracy"
+    if point[name] is None:
+        return "unknown"
+    return f"{name} {point[name]:.3f} ({point['low']:.3f} to {point['high']:.3f})"
+
+
+def report_text(state):
+    """Put a state of the learner into words.
+
+    Parameters
+    ----------
+    state : dict
+        See `Learner.state`.
+
+    Returns
+    -------
+    str
+    """
+    lines = [f"Learned from {state['labels']} answers. Scores on the sealed share, which taught "
+             "nothing (68% interval):"]
+    for each in state["details"]:
+        lines += [f"{each['key']}: {each['labels']} labels that teach, {each['sealed']} sealed",
+                  *(f"    after {point['labels']} answers: {_score(point)}"
+                    for point in each["curve"]), f"    {each['forecast']}"]
+    if state["taught"]:
+        lines += ["", f"The network adapted after {state['taught']['labels']} answers, on the "
+                  "sealed share:",
+                  *(f"{each['key']}: {_score(each)}, {each['sealed']} sealed"
+                    for each in state["taught"]["questions"]), "", state["taught"]["report"]]
+    return "\n".join([*lines, ""])

@@ -1,0 +1,214 @@
+"""What the answers of a labeler teach: heads, their scores on the sealed share, what to label next.
+
+The network's own questions begin with its present answers, see
+`~astromorph.learning.corrections.fit_correction`; others are answered once they have enough labels.
+"""
+import numpy as np
+
+from astromorph.labeling.curve import forecast, score_sealed
+from astromorph.learning.corrections import Correction, fit_correction
+from astromorph.learning.labels import MIN_PER_ANSWER
+from astromorph.learning.suggesting import suggest_rows, total_entropy
+from astromorph.learning.suspects import find_suspects
+from astromorph.learning.teaching import fit_head, is_taught
+
+__all__ = ["Lessons", "as_point", "labels_of"]
+
+_AHEAD = 100  # galaxies that are put in order
+
+
+class Lessons:
+    """What was learned of some questions, after every so many answers.
+
+    Parameters
+    ----------
+    questions : sequence of `~astromorph.questions.Question`
+    sealed : set of int
+        Rows that teach nothing.
+    seen : `~astromorph.labeling.seen.SeenGalaxies`
+    every : int
+        Answers from one lesson to the next.
+    """
+
+    def __init__(self, questions, sealed, seen, every):
+        self.questions, self.sealed, self.seen, self.every = questions, sealed, seen, every
+        self.taught = {0: {}}  # number of answers -> key of a question -> what answers it
+        self._take([])
+
+    def learn(self, answered):
+        """Teach what is missing; earlier lessons are learned later where the work was gone on with.
+
+        Parameters
+        ----------
+        answered : list of dict
+            Entries of a journal, in the order in which they came.
+        """
+        self._take(answered)
+        self.taught = {n: each for n, each in self.taught.items() if n <= len(answered)}
+        for n in range(self.every, len(answered) + 1, self.every):
+            if n not in self.taught:
+                self.taught[n] = self._fit(n)
+
+    def _take(self, answered):
+        self.rows = np.array([entry["row"] for entry in answered], int)
+        self.is_sealed = np.isin(self.rows, list(self.sealed))
+        self.labels = labels_of(answered, self.questions)
+        self._usable = self.seen.usable()
+        self.labels[~self._usable[self.rows]] = np.nan
+
+    @property
+    def last(self):
+        """What answers each question by now, by its key (dict)."""
+        return self.taught[max(self.taught)]
+
+    def _fit(self, n):
+        everything = self.seen.of(np.flatnonzero(self._usable))[1]
+        found, first = {}, np.arange(len(self.rows)) < n
+        for question, y in zip(self.questions, self.labels.T, strict=True):
+            known = first & ~self.is_sealed & np.isfinite(y)
+            if is_taught(y[known], question):
+                present, features = self.seen.of(self.rows[known])
+                own = self.seen.place(question)
+                found[question.key] = (
+                    fit_head(question, features[None], y[known]) if own is None else
+                    fit_correction(features, present[:, own], y[known], everything=everything))
+        return found
+
+    def answer(self, question, taught, rows):
+        """Answer a question as it was at some time.
+
+        Parameters
+        ----------
+        question : `~astromorph.questions.Question`
+        taught : dict
+            Of ``taught``.
+        rows : sequence of int
+            Of galaxies that were seen.
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (rows, columns)
+
+        Raises
+        ------
+        KeyError
+            If nothing answered it then.
+        """
+        present, features = self.seen.of(rows)
+        own = self.seen.place(question)
+        if own is None:
+            return taught[question.key].answer(features)
+        return taught.get(question.key, Correction()).answer(features, present[:, own])
+
+    def _is_answered(self, question, taught):
+        return question.key in taught or self.seen.place(question) is not None
+
+    def order(self, seed):
+        """Choose the galaxies that would teach most, by the rule of `suggest`.
+
+        Parameters
+        ----------
+        seed : int
+
+        Returns
+        -------
+        list of int
+            Rows, those to label first in front.
+        """
+        left = self._usable.copy()
+        left[[*self.rows, *self.sealed]] = False
+        rows = np.flatnonzero(left)
+        known = [each for each in self.questions if self._is_answered(each, self.last)]
+        if not (len(rows) and known):
+            return []
+        answers = np.hstack([self.answer(each, self.last, rows) for each in known])
+        features = self.seen.of(rows)[1].astype(float)
+        chosen = suggest_rows(features, total_entropy(known, answers), _AHEAD, seed=seed)
+        return rows[chosen].tolist()
+
+    def scores(self):
+        """Give what is known of each question by now.
+
+        Returns
+        -------
+        list of dict
+            ``key``, ``title``, ``kind``; ``labels`` that may teach it, and whether they ``taught``;
+            ``sealed``, galaxies that test it; ``curve``, see `as_point`; ``forecast``, a sentence.
+        """
+        return [self._score(*each) for each in zip(self.questions, self.labels.T, strict=True)]
+
+    def _score(self, question, y):
+        test, known = self.is_sealed & np.isfinite(y), np.isfinite(y)
+        answers = {n: self.answer(question, taught, self.rows[test])
+                   for n, taught in self.taught.items() if self._is_answered(question, taught)}
+        curve = [as_point(n, score_sealed(question, y[test], each)) for n, each in answers.items()]
+        answers.pop(0, None)
+        told = forecast(question, list(answers), y[test], list(answers.values())).sentence
+        is_known = question.key in self.last
+        return {"key": question.key, "title": question.positive, "kind": question.kind,
+                "labels": int((known & ~self.is_sealed).sum()), "taught": is_known,
+                "sealed": int(test.sum()), "curve": curve,
+                "forecast": told if is_known else _needs(question)}
+
+    def suspects(self):
+        """Give the labels that the others contradict, the most suspect first (list of dict).
+
+        Those of the sealed share are among them, though they teach nothing else: else one could
+        tell which they are.
+        """
+        usable = np.flatnonzero(self._usable[self.rows])
+        labels = self.labels[usable]
+        asked = [k for k, question in enumerate(self.questions)
+                 if is_taught(labels[:, k], question)]
+        if not asked:
+            return []
+        found = find_suspects([each.key for each in self.seen.model.questions],
+                              *self.seen.of(self.rows[usable]), labels[:, asked],
+                              [self.questions[k] for k in asked])
+        return [each | {"row": int(self.rows[usable[each["row"]]])} for each in found]
+
+
+def labels_of(answered, questions):
+    """Read the labels of entries of a journal.
+
+    Parameters
+    ----------
+    answered : list of dict
+    questions : sequence of `~astromorph.questions.Question`
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (n, questions)
+        NaN where there is none.
+    """
+    values = [[entry["answers"].get(question.key, np.nan) for question in questions]
+              for entry in answered]
+    return np.array(values, float).reshape(len(answered), len(questions))
+
+
+def as_point(n, scores):
+    """Make a point of a curve.
+
+    Parameters
+    ----------
+    n : int
+        Answers by then.
+    scores : dict
+        See `~astromorph.labeling.curve.score_sealed`.
+
+    Returns
+    -------
+    dict
+        ``labels``, the first score with ``low`` and ``high``, others with theirs by their names.
+    """
+    point, first = {"labels": n}, next(iter(scores))
+    for name, (value, low, high) in scores.items():
+        start = "" if name == first else f"{name}_"
+        point |= {name: value, f"{start}low": low, f"{start}high": high}
+    return point
+
+
+def _needs(question):
+    needed = (f"{3 * MIN_PER_ANSWER} galaxies" if question.kind == "number" else
+              f"{MIN_PER_ANSWER} galaxies of each answer")
+    return f"It learns from {needed} on; there are too few yet."

@@ -1,0 +1,164 @@
+"""Begin to label, or go on: journal, table, learner and page belong together."""
+from pathlib import Path
+from threading import Lock
+
+from astromorph.labeling.agreement import compare_journals, own_agreement
+from astromorph.labeling.conversation import Conversation
+from astromorph.labeling.galaxies import LabelGalaxies
+from astromorph.labeling.journal import read_journal
+from astromorph.labeling.session import LabelSession
+from astromorph.labeling.tables import whole_numbers
+from astromorph.progress import in_notebook
+from astromorph.tables import check_columns, check_destination, write_table
+
+__all__ = ["Comparison", "LabelTable", "journal_of", "label", "open_conversation"]
+
+_open = {}  # what this process labels: in a notebook, a cell that runs again takes it over
+
+
+def open_conversation(classifier, data, output, *, questions=None, labeler=None, seed=0, learn=True,
+                      compare=(), overwrite=False, output_format=None, **options):
+    """Begin to label galaxies, or go on.
+
+    Parameters
+    ----------
+    classifier, data, output, questions, labeler, seed, learn, compare, overwrite, **options
+        See `~astromorph.MorphologyClassifier.label`.
+    output_format : str, optional
+        As for `~astromorph.tables.read_table`.
+
+    Returns
+    -------
+    `~astromorph.labeling.conversation.Conversation`
+        Close it in the end.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    OSError
+        If the journal or the table cannot be written.
+    """
+    output, journal = Path(output), journal_of(output).absolute()
+    format = check_destination(output, overwrite=overwrite or journal.exists(),
+                               format=output_format)
+    if journal in _open:
+        _open.pop(journal).close()
+    galaxies = LabelGalaxies(data, classifier.model, **options)
+    check_columns(galaxies.table, format)
+    session = LabelSession(galaxies, classifier.questions if questions is None else questions,
+                           journal, labeler=labeler, seed=seed)
+    try:
+        _open[journal] = Conversation(
+            session, _learner(classifier, session) if learn else None,
+            save=LabelTable(session, output, format), compare=Comparison(session, compare),
+            folder=output.with_name(f"{output.stem}_classifier"))
+    except BaseException:
+        session.close()
+        raise
+    return _open[journal]
+
+
+def _learner(classifier, session):
+    from astromorph.labeling.learner import Learner  # loads the networks
+
+    return Learner(classifier, session)
+
+
+def label(classifier, data, output, *, port=None, browser=True, **options):
+    """Show galaxies to label: in a notebook there, else on a page until Ctrl-C ends it.
+
+    Parameters
+    ----------
+    classifier, data, output, port, browser, **options
+        See `~astromorph.MorphologyClassifier.label`.
+
+    Returns
+    -------
+    `~astromorph.labeling.widget.LabelWidget` or `~astropy.table.Table`
+        See `~astromorph.MorphologyClassifier.label`.
+    """
+    if in_notebook():
+        from astromorph.labeling.widget import LabelWidget  # says what is missing, if it is
+
+        return LabelWidget(open_conversation(classifier, data, output, **options))
+    from astromorph.labeling.page import serve
+
+    conversation = open_conversation(classifier, data, output, **options)
+    try:
+        serve(conversation, port=port, browser=browser,
+              keep=f"{conversation.session.journal.path}.page")
+    finally:
+        conversation.close()
+    return conversation.session.labels()
+
+
+def journal_of(path):
+    """Name the journal of a table of labels; of a journal, the file itself.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    `~pathlib.Path`
+    """
+    path = Path(path)
+    return path if path.suffix == ".journal" else path.with_name(f"{path.name}.journal")
+
+
+class LabelTable:
+    """The table of a session's labels, a file that follows from the journal; call it to write it.
+
+    Parameters
+    ----------
+    session : `~astromorph.labeling.session.LabelSession`
+    path : `~pathlib.Path`
+    format : str
+        See `~astromorph.tables.write_table`.
+    """
+
+    def __init__(self, session, path, format):
+        self._session, self._path, self._format, self._turn = session, path, format, Lock()
+
+    def __call__(self):
+        """Write it, and return its path; before the first answer there is none to write."""
+        with self._turn:
+            table = whole_numbers(self._session.labels(), self._session.questions)
+            if len(table) or self._path.exists():
+                write_table(table, self._path, overwrite=True, format=self._format)
+        return self._path
+
+
+class Comparison:
+    """How far a session's labeler agrees with others, and when asked twice; call it to know.
+
+    Parameters
+    ----------
+    session : `~astromorph.labeling.session.LabelSession`
+    others : iterable of path
+        Tables or journals of other labelers of the same galaxies.
+    """
+
+    def __init__(self, session, others=()):
+        self._session = session
+        self._others = [journal_of(each) for each in others]
+        for path in self._others:
+            read_journal(path)  # before the work rather than after it
+
+    def __call__(self):
+        """What the message "compared" holds (dict)."""
+        mine = self._session.journal.entries
+        return {"own": _rows(own_agreement(mine).scores),
+                "others": [self._with(read_journal(path)) for path in self._others]}
+
+    def _with(self, theirs):
+        found = compare_journals(self._session.journal.entries, theirs)
+        return {"labeler": theirs[0]["labeler"], "agreement": _rows(found.scores),
+                "disagreements": _rows(found.disagreements)}
+
+
+def _rows(table):
+    return [dict(zip(table.colnames, row)) for row in zip(*(
+        column.tolist() for column in table.itercols()))]

@@ -1,0 +1,365 @@
+"""One person's labels of a list of galaxies: all of it follows from the journal."""
+import getpass
+import json
+from collections import Counter
+from dataclasses import asdict
+from threading import RLock
+
+import numpy as np
+
+from astromorph.arguments import check_number
+from astromorph.errors import wrong
+from astromorph.labeling.journal import Journal
+from astromorph.labeling.keys import answer_keys, as_number
+from astromorph.labeling.tables import label_table
+
+__all__ = ["LabelSession", "standing"]
+
+_REPEATED_AFTER = 20  # answers; nobody remembers a galaxy so long
+
+
+class LabelSession:
+    """One person's labels of a list of galaxies.
+
+    Parameters
+    ----------
+    galaxies : `~astromorph.labeling.galaxies.LabelGalaxies`
+        Or anything with ``names``, ``digest`` and ``table``.
+    questions : sequence of `~astromorph.questions.Question`
+        See `~astromorph.labeling.keys.answer_keys`.
+    journal : path or `~astromorph.labeling.journal.Journal`
+        Empty, or one of the same galaxies, questions and labeler, which is gone on with.
+    labeler : str, optional
+        Who labels; by default whoever the journal names, else the name of the account.
+    seed : int
+        Same seed, same sealed share; that of the journal counts.
+    sealed : float
+        Part of the galaxies that no training sees: they test what it brings. They are mixed at
+        random into what comes.
+    repeats : float
+        Part of the galaxies that come a second time, to measure how consistent the labeler
+        is.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described, or the journal is of other galaxies, questions or
+        another labeler.
+    """
+
+    def __init__(self, galaxies, questions, journal, *, labeler=None, seed=0, sealed=0.2,
+                 repeats=0.03):
+        for name, value in {"sealed": sealed, "repeats": repeats}.items():
+            check_number(value, name, "a fraction in 0..0.5", lambda part: 0 <= part <= 0.5)
+        self.galaxies, self.questions = galaxies, tuple(questions)
+        self.keys = {each.key: each for each in answer_keys(self.questions)}
+        self.journal = journal if isinstance(journal, Journal) else Journal(journal)
+        self._turn, self._promised, self._asked = RLock(), [], None
+        try:
+            self._begin(labeler, seed, sealed, repeats)
+        except BaseException:
+            self.journal.close()
+            raise
+        self._derive()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        """Let others write to the journal."""
+        self.journal.close()
+
+    def __len__(self):
+        return len(self.galaxies.names)
+
+    def _begin(self, labeler, seed, sealed, repeats):
+        """Write what is labeled, or go on where it is written."""
+        n = len(self)
+        told = {"galaxies": self.galaxies.digest, "rows": n, "questions": json.loads(
+            json.dumps([asdict(each) for each in self.questions]))}
+        if not self.journal.entries:
+            chosen = np.random.default_rng(seed).permutation(n)[:round(sealed * n)]
+            self.journal.append(
+                {"kind": "start", "labeler": labeler or _account(), **told, "seed": seed,
+                 "share": sealed, "repeats": repeats, "sealed": sorted(chosen.tolist())})
+        start = self.journal.entries[0]
+        _check_start(start, told, labeler, self.journal.path)
+        self.labeler, self.seed, self._share = start["labeler"], start["seed"], start["share"]
+        self.sealed = frozenset(start["sealed"])
+        order, chances = (np.random.default_rng([self.seed, kind]) for kind in (1, 2))
+        order = order.permutation(n).tolist()
+        self._orders = [[row for row in order if (row in self.sealed) == is_sealed]
+                        for is_sealed in (False, True)]
+        self._repeated = np.flatnonzero(chances.random(n) < start["repeats"]).tolist()
+
+    def _derive(self):
+        """Work out from the journal what stands."""
+        self._answers, self._again = {}, {}
+        for entry in standing(self.journal.entries):
+            if entry["kind"] == "answer":
+                self._take(entry)
+
+    def _take(self, entry):
+        answers = self._again if entry.get("again") else self._answers
+        answers.pop(entry["row"], None)  # a correction is the newest
+        answers[entry["row"]] = entry
+
+    def answer(self, row, key=None, value=None, *, id, shown=None, ms=None):
+        """Write down an answer; a second one of a row corrects the first.
+
+        Parameters
+        ----------
+        row : int
+            As `upcoming` gives it.
+        key : str, optional
+            See `~astromorph.labeling.keys.answer_keys`.
+        value : float, optional
+            In place of a key, for a question about a number.
+        id : str
+            New for each answer; the same answer sent twice is written once.
+        shown : dict, optional
+            How it was shown.
+        ms : float, optional
+            Milliseconds that it was looked at.
+
+        Returns
+        -------
+        dict
+            The entry of the journal.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not as described.
+        OSError
+            If it cannot be written.
+        """
+        n = len(self)
+        _check_row(row, 2 * n)
+        said = self._said(key, value)
+        with self._turn:
+            before = len(self.journal.entries)
+            entry = self.journal.append(
+                {"kind": "answer", "id": id, "row": row % n, "name": self.galaxies.names[row % n],
+                 **said, **({"again": True} if row >= n else {}), "labeler": self.labeler,
+                 "shown": shown or {}, "ms": ms})
+            if len(self.journal.entries) > before:
+                self._take(entry)
+                self._asked = None if row == self._asked else self._asked
+        return entry
+
+    def _said(self, key, value):
+        """What an entry holds of an answer."""
+        if key is None:
+            number = as_number(value, self.questions)
+            return {"key": None, "value": number, "answers": {self.questions[0].key: number}}
+        if not isinstance(key, str) or key not in self.keys:
+            raise wrong("key", f"one of {', '.join(self.keys)}", f"{key!r:.40}")
+        return {"key": key, "answers": self.keys[key].answers}
+
+    def undo(self, of=None, *, id):
+        """Take back an answer, or what took one back.
+
+        Parameters
+        ----------
+        of : str, optional
+            Its ``id``; by default that of the last answer that stands.
+        id : str
+            New for each.
+
+        Returns
+        -------
+        dict
+            The entry of the journal.
+
+        Raises
+        ------
+        ValueError
+            If there is nothing to take back.
+        """
+        with self._turn:
+            stands = {entry["id"]: entry for entry in standing(self.journal.entries)
+                      if "id" in entry}
+            known = [entry for entry in self.journal.entries if entry.get("id") == id]
+            if not known:
+                of = of if of is not None else next(
+                    (each for each, entry in reversed(stands.items())
+                     if entry["kind"] == "answer"), None)
+                if of not in stands:
+                    raise wrong("of", "the id of an answer that stands", f"{of!r:.60}")
+            entry = known[0] if known else self.journal.append(
+                {"kind": "undo", "id": id, "of": of, "row": stands[of]["row"],
+                 "again": stands[of].get("again", False), "labeler": self.labeler})
+            self._derive()
+            if not known:
+                self.go(entry["row"] + (len(self) if entry["again"] else 0))
+        return entry
+
+    def go(self, row):
+        """Have a galaxy come next.
+
+        Parameters
+        ----------
+        row : int
+        """
+        _check_row(row, 2 * len(self))
+        with self._turn:
+            self._promised = [row, *(each for each in self._promised if each != row)]
+            self._asked = row
+
+    def set_order(self, rows):
+        """Have galaxies come in an order; those of the sealed share come as they would.
+
+        What `upcoming` told stays as it was told: that it did would tell which are sealed.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Those that teach most in front; the others come after them.
+        """
+        with self._turn:
+            wanted = dict.fromkeys(int(row) for row in rows if row not in self.sealed)
+            self._orders[0] = [*wanted, *(row for row in self._orders[0] if row not in wanted)]
+
+    def upcoming(self, n=16):
+        """Tell which galaxies come next.
+
+        Parameters
+        ----------
+        n : int
+            How many, at most.
+
+        Returns
+        -------
+        list of int
+            Rows; one that comes again has the number of galaxies added to its row.
+        """
+        with self._turn:
+            self._promised = [row for row in self._promised if row == self._asked
+                              or self.standing_answer(row) is None]
+            promised = set(self._promised)
+            while len(self._promised) < n and (row := self._draw(promised)) is not None:
+                self._promised.append(row)
+                promised.add(row)
+            return self._promised[:n]
+
+    def _draw(self, promised):
+        """The next row that was not promised: of the sealed share at its rate, place by place."""
+        for row in self._repeated:
+            if row + len(self) not in promised and self._is_due(row):
+                return row + len(self)
+        place = len(self._answers) + len(promised)
+        chance = np.random.default_rng([self.seed, 3, place]).random()
+        is_sealed = bool(chance < self._share)
+        return next((row for order in (self._orders[is_sealed], self._orders[not is_sealed])
+                     for row in order if row not in self._answers and row not in promised), None)
+
+    def _is_due(self, row):
+        """Whether a galaxy that should come twice was answered long enough ago."""
+        return row in self._answers and row not in self._again and (
+            self._answers[row]["n"] + _REPEATED_AFTER < len(self.journal.entries))
+
+    def done(self):
+        """Tell what was answered, the latest last.
+
+        Returns
+        -------
+        list of dict
+            The entries that count.
+        """
+        with self._turn:
+            return sorted([*self._answers.values(), *self._again.values()],
+                          key=lambda entry: entry["n"])
+
+    def standing_answer(self, row):
+        """The entry that counts of a row, as `upcoming` gives it, or None."""
+        return (self._again if row >= len(self) else self._answers).get(row % len(self))
+
+    def progress(self):
+        """Tell how far the work is; nothing of it tells which galaxies are sealed.
+
+        Returns
+        -------
+        dict
+        """
+        with self._turn:
+            keys = Counter(entry["key"] for entry in self._answers.values() if entry["key"])
+            return {"answered": len(self._answers), "total": len(self), "keys": dict(keys)}
+
+    def labels(self, *, sealed=None):
+        """Give the labels, in a form that `~astromorph.MorphologyClassifier.adapt` takes.
+
+        Parameters
+        ----------
+        sealed : bool, optional
+            Only those of the sealed share, or only the others; by default all.
+
+        Returns
+        -------
+        `~astropy.table.Table`
+            The rows of the galaxies that were answered, with the columns of the questions (NaN
+            where there is no label), ``cannot_tell``, ``no_galaxy``, ``sealed``, ``labeler`` and
+            ``time``.
+        """
+        with self._turn:
+            entries = [entry for row, entry in sorted(self._answers.items())
+                       if sealed is None or sealed == (row in self.sealed)]
+        return label_table(self.galaxies.table, self.questions, entries, self.sealed)
+
+    def rows(self, *, sealed=None):
+        """The rows of `labels`, in its order (list of int)."""
+        with self._turn:
+            return [row for row in sorted(self._answers)
+                    if sealed is None or sealed == (row in self.sealed)]
+
+
+def standing(entries):
+    """Leave out what was taken back.
+
+    Parameters
+    ----------
+    entries : list of dict
+        Of a journal.
+
+    Returns
+    -------
+    list of dict
+        Those that stand; an undo that was undone does not.
+    """
+    gone, stand = set(), []
+    for entry in reversed(entries):
+        if entry.get("id") in gone:
+            continue
+        if entry["kind"] == "undo":
+            gone.add(entry["of"])
+        stand.append(entry)
+    return stand[::-1]
+
+
+def _check_start(start, told, labeler, path):
+    if start["kind"] != "start":
+        raise wrong("journal", "a first line that says what is labeled", f"{path} without")
+    for name, what in {"galaxies": "galaxies", "rows": "galaxies",
+                       "questions": "questions"}.items():
+        if start.get(name) != told[name]:
+            raise wrong("journal", f"one of the same {what}, in the same order",
+                        f"{path}, one of others",
+                        "Write to another file, or go on with what it was begun with.")
+    if labeler is not None and labeler != start["labeler"]:
+        raise wrong("labeler", f"{start['labeler']!r}, who began {path}", repr(labeler),
+                    "Each labeler needs a file of their own.")
+
+
+def _check_row(row, n):
+    if not isinstance(row, int) or isinstance(row, bool) or not 0 <= row < n:
+        raise wrong("row", "the number of a row", f"{row!r:.40}")
+
+
+def _account():
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # an account without a name
+        return "me"

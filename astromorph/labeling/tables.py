@@ -1,0 +1,70 @@
+"""Answers as a table that `~astromorph.MorphologyClassifier.adapt` takes."""
+import numpy as np
+from astropy.table import Column, MaskedColumn
+
+from astromorph.labeling.keys import CANNOT_TELL, NO_GALAXY
+from astromorph.learning.labels import without_answers
+from astromorph.learning.votes import plain_name
+from astromorph.questions import DIALECTS
+
+__all__ = ["label_table", "whole_numbers"]
+
+
+def label_table(galaxies, questions, entries, sealed):
+    """Make the table of some answers.
+
+    Parameters
+    ----------
+    galaxies : `~astropy.table.Table`
+        All galaxies. Votes, labels and answers in it, which would be taken for these, are left out.
+    questions : sequence of `~astromorph.questions.Question`
+    entries : list of dict
+        The answers, as a journal has them.
+    sealed : set of int
+        Rows that no training sees.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        See `~astromorph.labeling.session.LabelSession.labels`.
+    """
+    rows = [entry["row"] for entry in entries]
+    table = _without_labels(galaxies, questions)[rows]
+    for question in questions:
+        table[question.key] = np.array(
+            [entry["answers"].get(question.key, np.nan) for entry in entries], float)
+    for name, key in {"cannot_tell": CANNOT_TELL, "no_galaxy": NO_GALAXY}.items():
+        table[name] = np.array([entry["key"] == key for entry in entries], bool)
+    table["sealed"] = np.array([row in sealed for row in rows], bool)
+    for name in ("labeler", "time"):
+        table[name] = Column([entry[name] for entry in entries], dtype=str)
+    return table
+
+
+def whole_numbers(table, questions):
+    """Give labels as files should hold them: whole numbers, masked where there is none.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        Of `label_table`; it is changed.
+    questions : sequence of `~astromorph.questions.Question`
+
+    Returns
+    -------
+    `~astropy.table.Table`
+    """
+    for question in questions:
+        if question.kind != "number":
+            labels = table[question.key]
+            unknown = np.isnan(labels)
+            table[question.key] = MaskedColumn(np.where(unknown, 0, labels).astype(int),
+                                               mask=unknown)
+    return table
+
+
+def _without_labels(table, questions):
+    others = {plain_name(name) for each in questions for dialect in DIALECTS
+              for name in (*each.label_columns, *each.vote_columns(dialect))}
+    table = without_answers(table, questions)
+    return table[[name for name in table.colnames if plain_name(name) not in others]]
