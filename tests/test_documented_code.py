@@ -48,7 +48,7 @@ def files(tmp_path_factory):
     labeled = Table({"file": [f"cutouts/{name}.jpg" for name in names]})
     for key, column in zip(("disk", "edge_on", "bar"), labels.T):
         labeled[key] = MaskedColumn(np.nan_to_num(column).astype(int), mask=np.isnan(column))
-    for name in ("labeled.csv", "test.csv"):
+    for name in ("labeled.csv", "labels.csv", "test.csv"):
         labeled.write(folder / name)
     Table({"objid": names[:3], "ra": [10, 10.1, 10.2] * u.deg, "dec": np.zeros(3) * u.deg,
            "petroR90_r": [6.0, 7.0, 8.0] * u.arcsec}).write(folder / "cat.fits")

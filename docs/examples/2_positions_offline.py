@@ -1,12 +1,12 @@
 """
-Positions, and images that you hold
+Positions, and images that you have
 ===================================
 
-A catalog with positions and sizes is classified by the images of its survey: from the survey's
-services, or, as here, from a folder.
+Classify a catalog with positions and sizes. astromorph takes the images from the survey's services
+or, as here, from a folder.
 """
 # %%
-# The catalog: names, positions and R90. Column names may be any usual ones.
+# The catalog has names, positions and R90. The columns may have any usual names.
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +29,8 @@ catalog = QTable({
 catalog[:3]
 
 # %%
-# Without ``services`` the images would come from SDSS. The folder has a file for each ``objid``; a
-# missing file costs its own row only.
+# The folder has a file for each ``objid``. A missing file affects only its own row. Without
+# ``services``, astromorph would download the images from SDSS.
 folder = Path(sample["file"][0]).parent
 catalog["objid"][11] = "not_observed"
 clf = MorphologyClassifier.from_pretrained("sdss")
@@ -38,7 +38,7 @@ tbl = clf.classify(catalog, ids="objid", services=LocalFolder(folder), provenanc
 tbl["objid", "P_disk", "P_edge_on", "P_bar", "morph_flag", "cutout_service"]
 
 # %%
-# The most likely bars among the galaxies of which the question makes sense.
+# Show the most likely bars among the disks that are not edge-on.
 face_on = tbl[(tbl["P_disk"] > 0.5) & (tbl["P_edge_on"] < 0.5)]
 face_on.sort("P_bar", reverse=True)
 bars = face_on[:4]

@@ -2,8 +2,9 @@
 Errors, and what to leave out
 =============================
 
-``uncertainty`` adds how much each probability changes when the image is turned and mirrored, or
-when the network drops part of what it sees. Large errors tell which answers not to trust.
+``uncertainty`` adds an error to each probability: how much it changes when astromorph rotates and
+mirrors the image, or when the network drops part of its inputs. Do not trust answers with large
+errors.
 """
 import numpy as np
 from second_survey import WIDTH, galaxies
@@ -17,8 +18,8 @@ tbl = clf.classify(images, cutout_r90=WIDTH, uncertainty="views")
 tbl["P_disk", "P_disk_err", "P_edge_on", "P_edge_on_err"][:5]
 
 # %%
-# If the galaxies with the largest errors are left out, the others are classified more accurately.
-# Errors are worth having where they do better than the distance of the probability from 0 and 1.
+# Leave out the galaxies with the largest errors, and the accuracy of the others rises. The errors
+# are useful if they select better than the distance of the probability from 0 and 1.
 doubt = 0.5 - np.abs(tbl["P_disk"] - 0.5)
 ax = plot_rejection(labels[:, 0], tbl["P_disk"], tbl["P_disk_err"], label="by views")
 ax = plot_rejection(labels[:, 0], tbl["P_disk"], doubt, label="by probability", ax=ax)

@@ -2,12 +2,12 @@
 A new survey is one record
 ==========================
 
-What astromorph needs to know of a survey: its bands, how flux becomes color, how large its pixels
-are, and where its images can be had.
+astromorph needs one record per survey: the bands, the color mapping of flux, the pixel size, and
+the place of the images.
 """
 # %%
-# A survey with deeper images, shown brighter than those of SDSS. With ``hips``, the identifiers of
-# its image surveys at CDS, ``classify`` could get its images by position too.
+# This survey has deeper images than SDSS, and shows them brighter. With ``hips``, the identifiers
+# of its image surveys at CDS, ``classify`` could also download its images by position.
 import numpy as np
 from astropy import units as u
 
@@ -19,8 +19,8 @@ deep = Survey("deep", "A deep survey", bands=("g", "r", "i"), rgb=("i", "r", "g"
               scales={"g": 1.5, "r": 0.9, "i": 0.6}, offset=0.02, softening=20.0)
 
 # %%
-# The same fluxes, as SDSS and as this survey would show them, and what the SDSS weights make of
-# each.
+# Draw the same fluxes as SDSS and as this survey would show them, with the answers of the SDSS
+# weights.
 sample = load_sample()[::3]  # one of each kind
 clf = MorphologyClassifier.from_pretrained("sdss")
 pictures, answers = [], []

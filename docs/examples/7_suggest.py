@@ -2,7 +2,7 @@
 Choose what to label
 ====================
 
-Labels cost time. ``suggest`` gives the galaxies whose labels would teach most: uncertain ones that
+Labels cost time. ``suggest`` selects the galaxies whose labels teach the most: uncertain ones that
 differ from each other.
 """
 import numpy as np
@@ -16,7 +16,7 @@ todo = clf.suggest(images, n=8, cutout_r90=WIDTH)
 todo
 
 # %%
-# ``morph_row`` says which rows of the data these are, those to label first in front.
+# ``morph_row`` is the row of each galaxy in your data. The most useful galaxies come first.
 probabilities = np.ma.stack([todo["P_disk"], todo["P_edge_on"], todo["P_bar"]], axis=1)
 titles = [f"row {row}" for row in todo["morph_row"]]
 axes = plot_mosaic([images[row] for row in todo["morph_row"]], probabilities, titles=titles)

@@ -2,8 +2,8 @@
 A report of a table
 ===================
 
-``write_report`` puts what a table holds on one page: what happened to the rows, how the
-probabilities are distributed, the most and the least certain galaxies, and where it all comes from.
+``write_report`` summarizes a table on one page. The page shows the flags of the rows, the
+distribution of the probabilities, the most and the least certain galaxies, and the provenance.
 """
 import html
 from pathlib import Path
@@ -22,8 +22,8 @@ with TemporaryDirectory() as folder:
 
 
 # %%
-# The page needs nothing but itself; here it is. From a shell, ``astromorph classify --report
-# report.html`` writes it beside the table.
+# The page is one file that needs no other. From a shell, ``astromorph classify --report
+# report.html`` writes it next to the table.
 class Shown:
     def _repr_html_(self):
         return (f'<iframe srcdoc="{html.escape(page)}" title="The report" '
@@ -33,5 +33,5 @@ class Shown:
 Shown()
 
 # %%
-# Its diagrams can be drawn alone.
+# You can also draw its diagrams alone.
 ax = plot_histogram(tbl["P_disk"])

@@ -847,7 +847,8 @@ def _documented():
     actions = cli.build_parser()._subparsers._group_actions[0].choices
     sources |= {name: parser.epilog for name, parser in actions.items()}
     for source, text in sources.items():
-        for match in re.finditer(r"(?:^|`)(?: *\$)? *(?:\S.*&& )?(astromorph [a-z-].*?)(?:`|$)",
+        code = "^ {4,}" if source.endswith(".rst") else "^ *"  # prose may start with astromorph
+        for match in re.finditer(rf"(?:{code}|`)(?:\$ *)?(?:\S.*&& )?(astromorph [a-z-].*?)(?:`|$)",
                                  text.replace("\\\n", " "), re.M):
             yield source, match[1]
 
