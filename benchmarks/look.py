@@ -186,7 +186,7 @@ def scroll(server, address, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("images", help="folder of JPEG images")
-    parser.add_argument("--out", type=Path, help="folder for look_table.rst")
+    parser.add_argument("--out", type=Path, help="folder for tables/look_table.rst")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         frames, sizes = measure(make_table(args.images, folder), f"{folder}/browser")
@@ -198,7 +198,7 @@ def main():
     text = "\n".join(lines)
     print(text)
     if args.out:
-        (args.out / "look_table.rst").write_text(text, encoding="utf-8")
+        (args.out / "tables" / "look_table.rst").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
