@@ -73,6 +73,9 @@ def test_tables_and_figures(transfer, experiments, tmp_path):
     assert "strong" not in text  # no lengths of bars
     shares = transfer.gap_closed(experiments)
     assert ((0 < shares) & (shares < 1)).all()
+    no_gap = {"a": experiments["b"], "a*": experiments["a*"], "b": experiments["b"]}
+    assert np.isnan(transfer.gap_closed(no_gap)).all()
+    assert "gains less than 0.01" in transfer.align_line("t", no_gap)[0]
     transfer.draw_curves({"ds18": experiments}, tmp_path / "curves.png")
     transfer.draw_false_bars(experiments, tmp_path / "bars.png")
     rows, bars = transfer.false_bars(experiments)
