@@ -139,11 +139,10 @@ class PageServer:
         if before is not None:
             await _quietly(before.close(_ELSEWHERE))
         tasks = set()
-        with suppress(WebSocketDisconnect):
-            while True:
-                task = asyncio.create_task(self._reply(websocket, await websocket.receive_text()))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
+        while (received := await websocket.receive())["type"] == "websocket.receive":
+            task = asyncio.create_task(self._reply(websocket, received.get("text") or ""))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
         if self._visitor is websocket:
             self._visitor = None
 

@@ -256,3 +256,11 @@ def test_a_token_that_others_may_know_is_not_used(talk, tmp_path):
 def test_a_port_that_is_taken_raises(server):
     with pytest.raises(OSError):
         PageServer(server.conversation, port=server.port)
+
+
+def test_bytes_end_the_talk_without_a_word_on_the_terminal(server, caplog):
+    with talking(server) as talk:
+        talk.send(b'{"type": "ready"}')
+        with pytest.raises(ConnectionClosed):
+            talk.recv(timeout=10)
+    assert talk.close_code == 1003 and not caplog.records
