@@ -45,7 +45,7 @@ import numpy as np
 
 from astromorph.errors import wrong
 from astromorph.labeling.galaxies import STRETCHES, one_line
-from astromorph.labeling.messages import answer_message, one, text_of
+from astromorph.labeling.messages import answer_message, is_finite, one, text_of
 
 __all__ = ["AHEAD", "Conversation"]
 
@@ -175,15 +175,15 @@ class Conversation:
     def _answer(self, message):
         id = text_of(message, "id")
         shown, ms = message.get("shown"), message.get("ms")
+        shown = shown if isinstance(shown, dict) else {}
         shown = {name: shown.get(name) for name in ("stretch", "zoom", "invert")
-                 if isinstance(shown.get(name), (str, int, float))} if isinstance(
-                     shown, dict) else {}
+                 if isinstance(shown.get(name), (str, bool)) or is_finite(shown.get(name))}
         with self._turn:
             entry = self.session.answer(
                 message["row"], message.get("key"), message.get("value"), id=id,
                 shown={name: value[:20] if isinstance(value, str) else value
                        for name, value in shown.items()},
-                ms=ms if isinstance(ms, (int, float)) and ms == ms else None)
+                ms=ms if is_finite(ms) else None)
             reply = one("written", id=id, n=entry["n"], row=message["row"], **self._next())
         return reply + self._changed()
 

@@ -111,8 +111,8 @@ def as_number(value, questions):
     if question.kind != "number":
         raise wrong("value", "a key", f"{value!r:.40}")
     try:
-        number = as_float(value)
-    except (TypeError, ValueError):
+        number = as_float(None if isinstance(value, bool) else value)
+    except (TypeError, ValueError, OverflowError):
         number = float("inf")
     if number != number or abs(number) == float("inf"):
         raise wrong("value", "a finite number", f"{value!r:.40}")

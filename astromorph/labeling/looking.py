@@ -39,7 +39,7 @@ from astromorph.flags import MorphFlag, flag_meanings
 from astromorph.labeling.galaxies import STRETCHES, one_line
 from astromorph.labeling.gallery import FLAG_CHOICES, Gallery
 from astromorph.labeling.keys import answer_keys
-from astromorph.labeling.messages import answer_message, one, text_of
+from astromorph.labeling.messages import answer_message, is_finite, one, text_of
 from astromorph.labeling.opening import journal_of
 from astromorph.learning.embedding import COLUMN
 from astromorph.tables import table_format, write_table
@@ -247,7 +247,7 @@ class LookConversation:
         entry = self.gallery.session.answer(
             self._row(message["row"]), message.get("key"), message.get("value"), id=id,
             shown={"stretch": stretch} if stretch in STRETCHES else {},
-            ms=ms if isinstance(ms, (int, float)) and ms == ms else None)
+            ms=ms if is_finite(ms) else None)
         return one("written", id=id, **_told(entry))
 
     def _undo(self, message):

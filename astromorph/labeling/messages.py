@@ -2,7 +2,7 @@
 from astromorph.errors import ImageError, wrong
 from astromorph.labeling.galaxies import one_line
 
-__all__ = ["answer_message", "one", "text_of"]
+__all__ = ["answer_message", "is_finite", "one", "text_of"]
 
 
 def answer_message(known, message):
@@ -37,6 +37,11 @@ def answer_message(known, message):
 def one(kind, data=None, **content):
     """Give one reply, with bytes or without (list of one)."""
     return [({"type": kind, **content}, data)]
+
+
+def is_finite(value):
+    """Whether a value of a message is a number that a journal can hold."""
+    return type(value) in (int, float) and abs(value) < 1e300
 
 
 def text_of(message, name):

@@ -262,3 +262,23 @@ def test_after_the_end_nothing_is_written(tmp_path):
 def test_numbers_of_numpy_become_plain_ones():
     assert as_json({"a": (np.float32(0.5), np.inf), "b": np.arange(2), 3: [None, "x", True]}) == {
         "a": [0.5, None], "b": [0, 1], "3": [None, "x", True]}
+
+
+@pytest.mark.parametrize("odd", [float("inf"), float("nan"), "x", True, 10**400],
+                         ids=["infinite", "nan", "text", "bool", "huge"])
+def test_odd_times_take_no_answer_back(tmp_path, odd):
+    conversation = Conversation(
+        LabelSession(Galaxies(list("abcde")), QUESTIONS, tmp_path / "a.journal"))
+    (reply, _), = conversation.receive({"type": "answer", "id": "a", "row": 0, "key": "S",
+                                        "ms": odd, "shown": {"zoom": odd}})
+    conversation.close()
+    assert reply["type"] == "written"
+
+
+@pytest.mark.parametrize("value", [10**400, True], ids=["huge", "bool"])
+def test_what_is_no_number_is_refused(tmp_path, value):
+    conversation = Conversation(LabelSession(
+        Galaxies(list("abcde")), [Question("size", kind="number")], tmp_path / "a.journal"))
+    (reply, _), = conversation.receive({"type": "answer", "id": "a", "row": 0, "value": value})
+    conversation.close()
+    assert reply["type"] == "error" and reply["refused"]
