@@ -145,7 +145,7 @@ class Comparison:
         self._session = session
         self._others = [journal_of(each) for each in others]
         for path in self._others:
-            read_journal(path)  # before the work rather than after it
+            self._with(read_journal(path))  # before the work rather than after it
 
     def __call__(self):
         """What the message "compared" holds (dict)."""

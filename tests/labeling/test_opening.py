@@ -128,6 +128,9 @@ def test_two_people_label_one_list(folder, classifier):
     conversation.close()
     with pytest.raises(FileNotFoundError):
         _begin(classifier, output="ann.csv", labeler="ann", compare=["cy.csv"])
+    (folder / "dan.csv.journal").write_bytes(b"")
+    with pytest.raises(ValueError, match="an empty one"):
+        _begin(classifier, output="ann.csv", labeler="ann", compare=["dan.csv"])
     _begin(classifier, output="ann.csv", labeler="ann").close()  # it was let go
 
 
