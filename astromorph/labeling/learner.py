@@ -5,6 +5,7 @@ sealed share, and the galaxies that would teach most come next. All that was lea
 the journal: a session that is gone on with has its whole curve again.
 """
 import json
+from contextlib import suppress
 from pathlib import Path
 from threading import Condition, Thread
 
@@ -167,6 +168,8 @@ class Learner:
             task()
         except Exception as error:  # people label on without it
             self._tell(error=one_line(error) or type(error).__name__)
+            with suppress(OSError):
+                self._write()  # the report says why there are no weights
         with self._turn:
             self._busy = False
             waits = self._task() is None
@@ -323,6 +326,8 @@ def report_text(state):
         lines += [f"{each['key']}: {each['labels']} labels that teach, {each['sealed']} sealed",
                   *(f"    after {point['labels']} answers: {_score(point)}"
                     for point in each["curve"]), f"    {each['forecast']}"]
+    if state["error"]:
+        lines += ["", f"What went wrong last: {state['error']}"]
     if state["taught"]:
         lines += ["", f"The network adapted after {state['taught']['labels']} answers, on the "
                   "sealed share:",
