@@ -269,7 +269,8 @@ def gap_closed(experiments, q=0, scores=("accuracy", "auc")):
     direct, aligned, adapted = (
         np.array([np.mean([getattr(score(labels, p), key) for p in answers]) for key in scores])
         for labels, answers in (answers_of(experiments[e], q) for e in ("a", "a*", "b")))
-    return np.where(adapted - direct >= GAP, (aligned - direct) / (adapted - direct), np.nan)
+    gap = np.where(adapted - direct >= GAP, adapted - direct, np.nan)
+    return (aligned - direct) / gap
 
 
 def write_tables(name, network, experiments, path):

@@ -15,6 +15,7 @@ from astromorph.errors import wrong
 from astromorph.learning.labels import MIN_PER_ANSWER
 from astromorph.model.head_kinds import head_kind
 from astromorph.model.heads import Head
+from astromorph.questions import check_questions
 from astromorph.running import read_frames
 from astromorph.running.streaming import one_blas_thread
 from astromorph.scores import score_answers
@@ -58,24 +59,27 @@ def teach(model, source, labels, questions, *, survey=None, seed=0, threads=None
     ValueError
         If an argument is not as described, or a question has not enough labels.
     """
-    check_number(seed, "seed", "an integer, 0 or more", lambda n: n == int(n) and n >= 0)
-    frames, labels = read_taught(model, source, labels, questions, threads=threads,
-                                 progress=progress)
+    check_number(seed, "seed", "an integer, 0 or more", lambda n: n >= 0 and n % 1 == 0)
+    kept = without_twins(model.heads, questions)
+    frames, labels = read_taught(model, source, labels, questions, [
+        head.question for head in kept], threads=threads, progress=progress)
     pixels = np.stack(model.prepare(frames))
     seen = see_views(model, pixels)
     heads = [fit_head(question, seen[:, np.isfinite(y)], y[np.isfinite(y)], seed=seed)
              for question, y in zip(questions, labels.T, strict=True)]
     return model.replace(survey=get_survey(survey or model.survey),
-                         heads=(*without_twins(model.heads, questions), *heads))
+                         heads=parents_first([*kept, *heads]))
 
 
-def read_taught(model, source, labels, questions, **options):
+def read_taught(model, source, labels, questions, kept=(), **options):
     """Read the galaxies to teach questions with.
 
     Parameters
     ----------
     model, source, labels, questions
         As for `teach`.
+    kept : sequence of `~astromorph.questions.Question`
+        Of heads that stay.
     **options
         Of `~astromorph.running.read_frames`.
 
@@ -89,9 +93,10 @@ def read_taught(model, source, labels, questions, **options):
     Raises
     ------
     ValueError
-        If a question has not enough labels, or the network answers it itself.
+        If a question has not enough labels, the network answers it itself, or all questions cannot
+        be answered together.
     """
-    check_new(model, questions)
+    check_new(model, questions, kept)
     check_taught(labels, questions)  # before anything is read
     frames = list(read_frames(source, size=model.size, frame_r90=model.frame_r90, **options))
     labels = labels[[frame is not None for frame in frames]]
@@ -107,11 +112,36 @@ def without_twins(heads, questions):
             if head.key not in keys and columns.isdisjoint(head.question.columns)]
 
 
-def check_new(model, questions):
-    """Raise where a head cannot answer: a question of the network's own."""
+def parents_first(asked):
+    """Questions, or heads, in an order in which none comes before its parent (tuple)."""
+    known, found = {each.key: each for each in asked}, {}
+
+    def add(each):
+        parent = getattr(each, "question", each).parent
+        if parent in known and parent not in found:
+            add(known.pop(parent))
+        found[each.key] = each
+
+    while known:
+        add(known.pop(next(iter(known))))
+    return tuple(found.values())
+
+
+def check_new(model, questions, kept=()):
+    """Raise where heads cannot answer: what the network answers itself, or an unknown parent."""
     if own := [each.key for each in questions if each.key in model.card.keys]:
         raise wrong("questions", 'new ones for train="head"', f"{', '.join(own)}, which the "
-                    "network answers itself", 'Teach those with train="all", or by other keys.')
+                    "network answers itself",
+                    "Leave out questions= to teach those, or choose other keys.")
+    keys = [each.key for each in questions]
+    if len(set(keys)) < len(keys):
+        raise wrong("questions", "each key once", keys)
+    together = [*model.questions, *parents_first([*kept, *questions])]
+    check_questions(together)
+    keys = [None, *(each.key for each in together)]
+    if lost := [each for each in together[len(model.questions):] if each.parent not in keys]:
+        raise wrong(f"parent of {lost[0].key!r}", f"one of {', '.join(keys[1:])}, or None",
+                    repr(lost[0].parent))
 
 
 def check_taught(labels, questions):
@@ -132,8 +162,11 @@ def check_taught(labels, questions):
             expected = (f"{3 * MIN_PER_ANSWER} galaxies of different {question.key}"
                         if question.kind == "number" else
                         f"{MIN_PER_ANSWER} galaxies of each answer to {question.key}")
+            counts = _counts(y, question)
             raise wrong("labels", f"at least {expected}, with images that can be used",
-                        ", ".join(f"{n} {name}" for name, n in _counts(y, question).items()))
+                        ", ".join(f"{n} {name}" for name, n in counts.items()),
+                        "Label more galaxies, or leave the question out." if any(counts.values())
+                        else f"Name their column {question.key}, or tell its name by aliases=.")
 
 
 def is_taught(labels, question):
@@ -212,7 +245,7 @@ def fit_head(question, seen, labels, *, seed=0, tested=None):
 
 def _fit_head(question, seen, labels, seed, tested):
     folds = np.full(len(labels), -1)
-    folds[tested] = deal(labels[tested], FOLDS, seed)
+    folds[tested] = deal(labels[tested], FOLDS, int(seed))
     kind = head_kind(question)
     best, outputs = _choose_strength(question, seen, labels, folds)
     right = labels[tested]

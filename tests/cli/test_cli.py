@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from dataclasses import replace
 from glob import glob
 from inspect import signature
@@ -24,6 +25,7 @@ from astromorph.cutouts.sources import image_source
 from astromorph.datasets import load_sample
 from astromorph.flags import MorphFlag
 from astromorph.images import read_cutout
+from astromorph.labeling.opening import open_conversation
 from astromorph.questions import QUESTIONS
 from astromorph.services import IMAGE_SERVICES, CutoutRequest, ImageService
 from astromorph.galaxies.sky import SkyPositions
@@ -885,6 +887,16 @@ COMMANDS = sorted({line for _, line in _documented() if _is_whole(_arguments(lin
                    and not {"--help", "/data/hips/legacy-color"} & set(_arguments(line))})
 
 
+def _visited(conversation, **options):
+    """Stands in for the page and somebody there, who answers once or saves."""
+    (state, _), = conversation.receive({"type": "ready"})
+    message = {"type": "save"} if state["type"] == "look" else {
+        "type": "answer", "id": "1", "row": state["queue"][0]["row"],
+        "key": state["keys"][0]["key"]}
+    (reply, _), *_ = conversation.receive(message)
+    assert reply["type"] in ("saved", "written")
+
+
 @pytest.fixture(scope="module")
 def documented_files(tmp_path_factory, classifier):
     """The files that the documentation speaks of, of simulated galaxies."""
@@ -909,7 +921,13 @@ def documented_files(tmp_path_factory, classifier):
     classifier.write(folder / "mine.safetensors")
     (folder / "coma.reg").write_text(f"{REGION}\n")
     (folder / "my_survey.toml").write_text(KIDS)
-    (folder / "questions.toml").write_text("[ring]\n")
+    for name in ("questions.toml", "ring.toml"):
+        (folder / name).write_text("[ring]\n")
+    with chdir(folder):  # another person's labels
+        conversation = open_conversation(classifier, "cutouts/", "ann.csv", labeler="Ann",
+                                         learn=False)
+        _visited(conversation)
+        conversation.close()
     return folder
 
 
@@ -919,6 +937,9 @@ def test_documented_commands_run(line, documented_files, tmp_path, capsys, loade
     arguments = _arguments(line)
     if "--report" in arguments:
         pytest.importorskip("astromorph.report.page")
+    if arguments[0] in ("label", "look"):
+        pytest.importorskip("starlette")
+        monkeypatch.setattr("astromorph.labeling.page.serve", _visited)
     if any("_hats" in argument for argument in arguments):
         pytest.importorskip("lsdb")
         if not hasattr(MorphologyClassifier, "classify_catalog"):

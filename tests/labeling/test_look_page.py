@@ -222,7 +222,8 @@ def test_a_hundred_thousand_galaxies_are_scrolled_through(page, show):
         cells.append(page.tab.evaluate("document.querySelectorAll('.am-cell').length"))
     galaxies.gate.set()
     page.tab.wait_for_function(THERE)
-    assert max(cells) < 100 and galaxies.asked - before < 100
+    # 30 screens have some 1,200 cells; how many are asked for depends on how quick the machine is.
+    assert max(cells) < 100 and galaxies.asked - before < 400
     page.tab.keyboard.press("Control+a")
     page.wait(lambda: conversation.gallery.chosen.all())
     page.tab.keyboard.press("Home")
