@@ -45,7 +45,7 @@ import numpy as np
 
 from astromorph.errors import wrong
 from astromorph.labeling.galaxies import STRETCHES, one_line
-from astromorph.labeling.messages import answer_message, is_finite, one, text_of
+from astromorph.labeling.messages import Talker, answer_message, is_finite, one, text_of
 
 __all__ = ["AHEAD", "Conversation"]
 
@@ -55,7 +55,7 @@ _THREADS = 8
 _SAVED_EACH = 10  # entries of the journal
 
 
-class Conversation:
+class Conversation(Talker):
     """Answers the messages of a page; threads may share it.
 
     Parameters
@@ -77,38 +77,18 @@ class Conversation:
 
     def __init__(self, session, learner=None, *, title="Label galaxies", save=None, folder=None,
                  compare=None):
+        super().__init__()
         self.session, self.learner = session, learner
         self._title, self._save, self._folder, self._compare = title, save, folder, compare
-        self._push, self._turn, self._closed = [], RLock(), False
+        self._turn, self._closed = RLock(), False
         self._pool = ThreadPoolExecutor(_THREADS)
         if learner is not None:
             learner.on_change = self.push_learning
             learner.start()
 
-    def on_push(self, callback):
-        """Have messages that nobody asked for sent.
-
-        Parameters
-        ----------
-        callback : callable
-            Takes a message and bytes or None, in any thread. It is dropped once it raises.
-
-        Returns
-        -------
-        callable
-            Takes it out again.
-        """
-        self._push.append(callback)
-        return lambda: callback in self._push and self._push.remove(callback)
-
     def push_learning(self):
         """Tell all pages what was learned."""
-        (message, _), = self._learned()
-        for callback in list(self._push):
-            try:
-                callback(message, None)
-            except Exception:  # a page that is gone
-                self._push.remove(callback)
+        self._tell(self._learned())
 
     def close(self):
         """End the work in the background, write the table, and let others write to the journal."""

@@ -39,7 +39,7 @@ from astromorph.flags import MorphFlag, flag_meanings
 from astromorph.labeling.galaxies import STRETCHES, one_line
 from astromorph.labeling.gallery import FLAG_CHOICES, Gallery
 from astromorph.labeling.keys import answer_keys
-from astromorph.labeling.messages import answer_message, is_finite, one, text_of
+from astromorph.labeling.messages import Talker, answer_message, is_finite, one, text_of
 from astromorph.labeling.opening import journal_of
 from astromorph.learning.embedding import COLUMN
 from astromorph.tables import table_format, write_table
@@ -53,7 +53,7 @@ _MOST_RANGES = 20
 _open = {}  # what a notebook shows, by its journal
 
 
-class LookConversation:
+class LookConversation(Talker):
     """Answers the messages of a gallery's page; threads may share it.
 
     Parameters
@@ -69,17 +69,13 @@ class LookConversation:
     page = "look.html"
 
     def __init__(self, gallery, *, title="Galaxies", output=None, labels=None):
+        super().__init__()
         self.gallery, self._title = gallery, title
         self._output, self._labels, self._saved = output, labels, False
-        self._push, self._turn, self._tasks = [], RLock(), {}
+        self._turn, self._tasks = RLock(), {}
         self._pool = ThreadPoolExecutor(_THREADS)
         self._looking = ThreadPoolExecutor(1)
         self._rows, self._n = np.arange(len(gallery)), None
-
-    def on_push(self, callback):
-        """See `~astromorph.labeling.conversation.Conversation.on_push`."""
-        self._push.append(callback)
-        return lambda: callback in self._push and self._push.remove(callback)
 
     def close(self):
         """End the work in the background, and write what was selected and corrected."""
@@ -123,14 +119,6 @@ class LookConversation:
             "ready": self._ready, "view": self._view, "want": self._want, "drop": self._drop,
             "info": self._info, "select": self._select, "answer": self._answer,
             "undo": self._undo, "save": self._save}, message)
-
-    def _tell(self, replies):
-        for callback in list(self._push):
-            for reply, data in replies:
-                try:
-                    callback(reply, data)
-                except Exception:  # a page that is gone
-                    callback in self._push and self._push.remove(callback)
 
     def _ready(self, message):
         gallery = self.gallery

@@ -2,7 +2,38 @@
 from astromorph.errors import ImageError, wrong
 from astromorph.labeling.galaxies import one_line
 
-__all__ = ["answer_message", "is_finite", "one", "text_of"]
+__all__ = ["Talker", "answer_message", "is_finite", "one", "text_of"]
+
+
+class Talker:
+    """Tells pages what they did not ask for; what a conversation is built on."""
+
+    def __init__(self):
+        self._push = []
+
+    def on_push(self, callback):
+        """Have messages that nobody asked for sent.
+
+        Parameters
+        ----------
+        callback : callable
+            Takes a message and bytes or None, in any thread. It is dropped once it raises.
+
+        Returns
+        -------
+        callable
+            Takes it out again.
+        """
+        self._push.append(callback)
+        return lambda: callback in self._push and self._push.remove(callback)
+
+    def _tell(self, replies):
+        for callback in list(self._push):
+            for reply, data in replies:
+                try:
+                    callback(reply, data)
+                except Exception:  # a page that is gone
+                    callback in self._push and self._push.remove(callback)
 
 
 def answer_message(known, message):
