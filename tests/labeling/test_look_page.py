@@ -128,7 +128,7 @@ def test_selection_by_click_shift_and_control(page, show, tmp_path):
     click(".am-cell[data-place='4']", modifiers=["Control"])
     click(".am-cell[data-place='9']", modifiers=["Control"])
     page.wait(lambda: chosen(conversation) == [2, 3, 5, 9])
-    assert page.text(".am-top .am-quiet") == "4 selected"
+    page.wait(lambda: page.text(".am-top .am-quiet") == "4 selected")
     click("text=Save")
     page.tab.wait_for_selector("text=Saved:")
     assert Table.read(tmp_path / "selected.csv")["file"].tolist() == [
