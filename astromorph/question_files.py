@@ -32,15 +32,19 @@ def read_questions(path):
     Examples
     --------
     >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
     >>> from astromorph.question_files import read_questions
-    >>> _ = Path("mine.toml").write_text('''
+    >>> folder = TemporaryDirectory()
+    >>> file = Path(folder.name) / "mine.toml"
+    >>> _ = file.write_text('''
     ... [ring]
     ... kind = "grades"
     ... answers = ["none", "weak", "strong"]
     ... parent = "disk"
     ... ''')
-    >>> read_questions("mine.toml")[0].columns
+    >>> read_questions(file)[0].columns
     ('P_ring_none', 'P_ring_weak', 'P_ring_strong')
+    >>> folder.cleanup()
     """
     try:
         given = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
