@@ -474,7 +474,7 @@ def test_adapt(sample, tmp_path, loaded, capsys, monkeypatch):
 def test_too_few_labels(sample, tmp_path, loaded, capsys):
     output = tmp_path / "mine.safetensors"
     assert cli.main(["adapt", str(sample), *IMAGES, "-o", str(output)]) == 1
-    assert "at least 10 galaxies of either answer" in capsys.readouterr().err
+    assert "at least 10 galaxies of each answer" in capsys.readouterr().err
     assert not output.exists()
 
 

@@ -280,7 +280,7 @@ def test_campaigns_of_one_table_need_a_choice():
 
 
 @pytest.mark.parametrize("columns, options, message", [
-    ({"a": [1], "b": [2]}, {}, r"Received \['a', 'b'\]. Understood: gz2 \(t01_.*disk or P_disk"),
+    ({"a": [1], "b": [2]}, {}, r"Received \['a', 'b'\]. Known columns: gz2 \(t01_.*disk or P_disk"),
     ({"disk": [1]}, {"dialect": "gz2"}, "expected columns of gz2.*Received .'disk'"),
     ({"disk": [1]}, {"dialect": "gz3"}, "dialect: expected one of .*decals-dr5.*'gz3'"),
     ({"disk": [1]}, {"debiased": True}, "debiased: expected votes"),
@@ -376,7 +376,7 @@ def test_files_are_matched_by_a_column_of_choice(labeled, kind):
     labels = labels if kind is Table else labels_of(labels, [DISK], key="galaxy_no")
     files = ["a/5.jpg", "7.fits.fz"]
     assert_array_equal(read_labels(files, labels, [DISK], key="galaxy_no")[:, 0], [0, 1])
-    with pytest.raises(ValueError, match="key: expected .* files, which have names"):
+    with pytest.raises(ValueError, match="key: expected galaxies with names: a table, or files"):
         read_labels([np.zeros((9, 9, 3))], labels, [DISK], key="galaxy_no")
 
 
