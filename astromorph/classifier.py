@@ -732,7 +732,8 @@ class MorphologyClassifier:
         """What `calibrate` changed: a `~astropy.table.Table` with one row per question, or None.
 
         `~astromorph.model.calibration.recalibrate` explains the columns. Questions that were taught
-        to heads have a row without numbers if they were calibrated; `evaluate` scores them. """
+        to heads have a row without numbers if they were calibrated; `evaluate` scores them.
+        """
         done = self.model.card.calibrated
         if not done:
             return None
