@@ -200,7 +200,7 @@ class MorphologyClassifier:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described.
+            If an argument has the wrong type or value.
         `~astromorph.errors.ImageError`
             If an image is missing or cannot be used.
 
@@ -310,8 +310,8 @@ class MorphologyClassifier:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, or ``checkpoint`` belongs to another run. A bad
-            image never raises.
+            If an argument has the wrong type or value, or ``checkpoint`` belongs to another run. A
+            bad image never raises.
         OSError
             If another process uses ``checkpoint``, or it cannot be written.
 
@@ -368,7 +368,7 @@ class MorphologyClassifier:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described.
+            If an argument has the wrong type or value.
         `~astromorph.errors.FetchError`
             If the catalog's service does not answer.
 
@@ -423,7 +423,7 @@ class MorphologyClassifier:
         ImportError
             If LSDB is not installed.
         TypeError, ValueError
-            If an argument is not as described. A bad image never raises.
+            If an argument has the wrong type or value. A bad image never raises.
 
         Examples
         --------
@@ -462,7 +462,7 @@ class MorphologyClassifier:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, the weights have no axes of features
+            If an argument has the wrong type or value, the weights have no axes of features
             (`fit_embedding` adds them), or ``checkpoint`` belongs to another run. A bad image never
             raises.
         OSError
@@ -511,7 +511,7 @@ class MorphologyClassifier:
         ImportError
             If anywidget is not installed.
         TypeError, ValueError
-            If an argument is not as described.
+            If an argument has the wrong type or value.
         """
         from astromorph.labeling import look
 
@@ -541,7 +541,7 @@ class MorphologyClassifier:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, or fewer than 100 images can be used.
+            If an argument has the wrong type or value, or fewer than 100 images can be used.
         """
         from astromorph.learning.embedding import fit_axes
 
@@ -579,7 +579,7 @@ class MorphologyClassifier:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described.
+            If an argument has the wrong type or value.
 
         See Also
         --------
@@ -648,7 +648,8 @@ class MorphologyClassifier:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, or the journal has other galaxies or questions.
+            If an argument has the wrong type or value, or the journal has other galaxies or
+            questions.
         ImportError
             If the extra is not installed.
         OSError
@@ -704,7 +705,7 @@ class MorphologyClassifier:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, or no question can be calibrated.
+            If an argument has the wrong type or value, or no question can be calibrated.
 
         Warns
         -----
@@ -771,8 +772,8 @@ class MorphologyClassifier:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, fewer than 30 images can be used, or the weights do
-            not say how bright their training images were.
+            If an argument has the wrong type or value, fewer than 30 images can be used, or the
+            weights do not say how bright their training images were.
 
         See Also
         --------
@@ -851,7 +852,7 @@ class MorphologyClassifier:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, or no question has enough labels.
+            If an argument has the wrong type or value, or no question has enough labels.
 
         Warns
         -----
@@ -919,7 +920,7 @@ class MorphologyClassifier:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described.
+            If an argument has the wrong type or value.
         """
         from astromorph.learning.suspects import suspects
 

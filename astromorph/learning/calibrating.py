@@ -38,7 +38,7 @@ def calibrate(model, source, labels, *, method="platt", survey=None, **options):
     Raises
     ------
     ValueError
-        If an argument is not as described, or no question can be calibrated.
+        If an argument has the wrong type or value, or no question can be calibrated.
     """
     check_choice(method, "method", (*METHODS, "prior"))
     width, asked = len(model.questions), model.asking().heads

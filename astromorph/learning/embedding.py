@@ -165,7 +165,7 @@ def embed(model, source, *, views=8, batch_size=128, threads=None, progress=None
     Raises
     ------
     ValueError
-        If an argument is not as described, or the card has no axes.
+        If an argument has the wrong type or value, or the card has no axes.
     """
     check_choice(views, "views", VIEWS)
     check_count(batch_size, "batch_size")
@@ -177,8 +177,8 @@ def embed(model, source, *, views=8, batch_size=128, threads=None, progress=None
         results = _run(model, source, axes, views, checkpoint=saved,
                        batch_size=batch_size, threads=threads, progress=progress)
     table = source.table
-    table[COLUMN] = Column(results.answers, description="Direction in which the galaxy looks "
-                           "unlike others; NaN where there is no image",
+    table[COLUMN] = Column(results.answers, description="Direction in which the galaxy differs "
+                           "from others; NaN where there is no image",
                            meta={"ucd": "meta.modelled"})
     results.answers = results.answers[:, :0]
     known = model.asking().provenance

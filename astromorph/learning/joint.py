@@ -54,8 +54,8 @@ def teach_layers(model, source, labels, questions, *, survey=None, seed=0, epoch
     Raises
     ------
     ValueError
-        If an argument is not as described, a question has too few labels, or the network has no
-        last layer that all questions share.
+        If an argument has the wrong type or value, a question has too few labels, or the network
+        has no last layer that all questions share.
     """
     networks.last_arrays(model.network)  # raises an error before any image is read
     frames, labels = read_taught(model, source, labels, questions, margin=round(model.size / 6),

@@ -135,7 +135,7 @@ def make_labels(table, *, questions=QUESTIONS, threshold: float = 0.7, min_votes
         If ``table`` is not a table, or a column does not hold numbers.
     ValueError
         If columns are unknown, incomplete, of several dialects or out of range, or another
-        argument is not as described.
+        argument has the wrong type or value.
 
     See Also
     --------

@@ -45,7 +45,7 @@ def similar(table, like, n=10, *, classifier=None, **options):
     ------
     TypeError, ValueError
         If the table or the galaxy has no features, they are from different classifiers, or another
-        argument is not as described.
+        argument has the wrong type or value.
 
     See Also
     --------

@@ -58,7 +58,7 @@ def teach(model, source, labels, questions, *, survey=None, seed=0, threads=None
     Raises
     ------
     ValueError
-        If an argument is not as described, or a question has too few labels.
+        If an argument has the wrong type or value, or a question has too few labels.
     """
     check_number(seed, "seed", "an integer, 0 or more", lambda n: n >= 0 and n % 1 == 0)
     kept = without_twins(model.heads, questions)
