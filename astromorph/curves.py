@@ -53,7 +53,7 @@ def roc_curve(labels, probabilities):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described, or one of the two answers has no galaxy.
+        If an argument has the wrong type or value, or one of the two answers has no galaxy.
     """
     from sklearn import metrics  # a second to import: only when asked for
 
@@ -82,7 +82,7 @@ def reliability(labels, probabilities, *, n_bins=10):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
     from astropy.stats import binom_conf_interval
 
@@ -123,7 +123,7 @@ def rejection_curve(labels, probabilities, errors, *, threshold=0.5):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described, or a galaxy with label and probability has no error.
+        If an argument has the wrong type or value, or a galaxy with label and probability has no error.
     """
     check_threshold(threshold)
     errors = as_floats(errors, "errors")

@@ -156,7 +156,7 @@ def score(labels, probabilities, *, threshold: float = 0.5, n_bins: int = 10) ->
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
 
     See Also
     --------
@@ -195,7 +195,7 @@ def balanced_threshold(labels, probabilities):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
     labels, probabilities = valid_pairs(labels, probabilities)
     n_positive = int(labels.sum())
@@ -233,7 +233,7 @@ def score_intervals(labels, probabilities, *, threshold=0.5, n_resamples=1000, l
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
     check_threshold(threshold)
     check_count(n_resamples, "n_resamples")
@@ -303,7 +303,7 @@ def score_table(labels, probabilities, questions, *, threshold=0.5, intervals=Tr
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
 
     See Also
     --------

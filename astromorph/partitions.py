@@ -66,7 +66,7 @@ def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described. A bad image never raises.
+        If an argument has the wrong type or value. A bad image never raises.
     """
     table = _table(partition, ra, dec, units or {}, options)
     with _turn:
@@ -148,7 +148,7 @@ def write_extension(result, folder, *, on, name="morphology", **options):
     ImportError
         If LSDB is not installed.
     TypeError, ValueError
-        If an argument is not as described, or there is nothing to write.
+        If an argument has the wrong type or value, or there is nothing to write.
     """
     _check_catalog(result, "result")
     from hats.catalog import ExtensionProperties

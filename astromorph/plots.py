@@ -59,7 +59,7 @@ def plot_roc(labels, probabilities, *, label=None, threshold=0.5, ax=None):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described, or labels do not hold both answers.
+        If an argument has the wrong type or value, or labels do not hold both answers.
     """
     fpr, tpr, _ = roc_curve(labels, probabilities)
     result = score(labels, probabilities, threshold=threshold)
@@ -102,7 +102,7 @@ def plot_reliability(labels, probabilities, *, n_bins=10, label=None, ax=None):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
     bins = reliability(labels, probabilities, n_bins=n_bins)
     error = score(labels, probabilities, n_bins=n_bins).ece
@@ -143,7 +143,7 @@ def plot_rejection(labels, probabilities, errors, *, label=None, threshold=0.5, 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
     rejected, accuracy = rejection_curve(labels, probabilities, errors, threshold=threshold)
     ax = _or_new(ax)
@@ -181,7 +181,7 @@ def plot_histogram(probabilities, *, likely=None, n_bins=20, label=None, ax=None
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
     check_count(n_bins, "n_bins")
     probabilities = as_probabilities(probabilities)
@@ -295,7 +295,7 @@ def plot_mosaic(images, probabilities, *, titles=None, questions=None, n_columns
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described, or lengths do not agree.
+        If an argument has the wrong type or value, or lengths do not agree.
 
     See Also
     --------
@@ -426,7 +426,7 @@ def plot_stretch(image, survey, *, bands=None, ax=None):
     CutoutError
         If the image cannot be used.
     ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
 
     See Also
     --------

@@ -50,7 +50,7 @@ def score_answers(labels, answers, questions, *, threshold=0.5, intervals=True, 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
 
     See Also
     --------
