@@ -350,7 +350,7 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described. A position without an image never raises.
+        If an argument has the wrong type or value. A position without an image never raises.
 
     Warns
     -----

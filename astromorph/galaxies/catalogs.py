@@ -68,7 +68,7 @@ def query_galaxies(region, survey="sdss", *, max_rows: int = 100_000,
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described, or there are more galaxies than ``max_rows``.
+        If an argument has the wrong type or value, or there are more galaxies than ``max_rows``.
     FetchError
         If the service does not answer.
 

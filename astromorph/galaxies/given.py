@@ -36,7 +36,7 @@ class GivenImages:
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
 
     prefetch, chunk, retryable = 256, 16, MorphFlag.READ_ERROR

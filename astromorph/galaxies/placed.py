@@ -57,7 +57,7 @@ class PlacedImages(GivenImages):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
 
     def __init__(self, data, images, ra, dec, *, frame_r90, frames=FrameOptions(),
@@ -211,7 +211,7 @@ def open_images(data, images=None, *, ra=None, dec=None, frame_r90, frames=Frame
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
     if not isinstance(data, (Table, SkyCoord)):
         return GivenImages(data, images, frames=frames, **options)

@@ -55,7 +55,7 @@ class SkyPositions:
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
 
     prefetch, chunk = PREFETCH, 1  # services answer one after the other

@@ -93,7 +93,7 @@ def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=No
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
     data = as_galaxies(data)
     frames = FrameOptions(cutout_r90, r90, width, pixel_scale)

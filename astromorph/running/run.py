@@ -40,7 +40,7 @@ def classify(model, source, *, questions=None, uncertainty=None, joint=False, ba
     Raises
     ------
     ValueError
-        If an argument is not as described, or ``checkpoint`` belongs to another run.
+        If an argument has the wrong type or value, or ``checkpoint`` belongs to another run.
     OSError
         If ``checkpoint`` is in use by another process, or cannot be written to.
     """

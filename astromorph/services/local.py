@@ -50,7 +50,7 @@ class LocalFolder:
     Raises
     ------
     ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
 
     name = "local-folder"

@@ -36,7 +36,7 @@ class LocalHips:
     Raises
     ------
     ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
 
     name = "local-hips"
