@@ -59,7 +59,7 @@ class Card:
     test : list of dict
         Scores on galaxies left out of the training.
     heads : tuple of `~astromorph.model.heads.Head`
-        Heads, each of which answers one more question by a linear map of the features.
+        Heads: each answers one more question by a linear map of the features.
     more : dict
         Everything else: license, citations, dates.
 

@@ -41,11 +41,11 @@ def _zones(size):
 def image_statistics(pixels):
     """Measure the quantities that reveal an unusual image, in the order of `STATISTICS`.
 
-    They are the level, pixel-to-pixel noise and structure of the sky in the corners (structure is
-    the 90th less the 50th percentile); the contrast (95th less 5th percentile) of the image; the
-    level of the core, and the middle's share of it; and the roughness, which is the mean difference
-    of neighbors in standard deviations. Of the bands, they are the lower correlation of the middle
-    band with the others, and the means of the first and the last band above it.
+    The sky in the corners gives its level, its noise from pixel to pixel, and its structure (the
+    90th less the 50th percentile). The contrast is the 95th less the 5th percentile of the image.
+    Then come the level of the core and the middle's share of it. Roughness is the mean difference
+    of neighbors in standard deviations. The agreement of bands is the lower correlation of the
+    middle band with the others. The excesses are the means of the first and the last band above it.
 
     Parameters
     ----------

@@ -1,10 +1,14 @@
 """What a head does for each kind of answer: turn outputs into answers, and fit both.
 
-The outputs of a head are a linear map of the features. `KINDS` has one small class per kind. It
-says how many outputs there are (`outputs`) and turns them into columns (`answer`). It fits the map
-to labels (`fit`), and a straight line in each output to galaxies left out of that fit
-(`calibrate`; classes and numbers have one way, whatever the method). It measures how bad answers
-are (`loss`). Labels are 1 and 0, places of answers, or numbers.
+The outputs of a head are a linear map of the features. `KINDS` has one small class per kind:
+
+- `outputs` says how many outputs there are, and `answer` turns them into columns.
+- `fit` fits the map to labels.
+- `calibrate` fits a straight line in each output to galaxies left out of that fit. Classes and
+  numbers ignore its method.
+- `loss` measures how bad answers are.
+
+Labels are 1 and 0, places of answers, or numbers.
 """
 import numpy as np
 

@@ -74,8 +74,8 @@ def write_report(table, path, *, classifier=None, images=None, labels=None,
     ImportError
         If Jinja2 is not installed: ``pip install "astromorph[report]"``.
     TypeError, ValueError
-        If the table was not classified, or by other weights, or another argument is not as
-        described.
+        If the table was not classified, or by other weights, or another argument has the wrong
+        type or value.
 
     See Also
     --------
