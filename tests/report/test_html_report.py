@@ -245,7 +245,7 @@ def test_wrong_arguments(many, tmp_path):
     many.meta["MORPHMDL"] = "f" * 16
     with pytest.raises(ValueError, match="classifier: expected the one of the table, model ff"):
         written(tmp_path, many, classifier=Classifier())
-    with pytest.raises(ValueError, match="images: expected 200, .* Received 1"):
+    with pytest.raises(ValueError, match="images: expected 200 images, .* Received 1"):
         written(tmp_path, many, images=["a.jpg"])
     with pytest.raises(ValueError, match="images: expected the name of a column.* 'files'"):
         written(tmp_path, many, images="files")
