@@ -512,6 +512,12 @@ class MorphologyClassifier:
             If anywidget is not installed.
         TypeError, ValueError
             If an argument has the wrong type or value.
+
+        Examples
+        --------
+        >>> tbl = clf.classify(galaxies, images="file", r90="measure")  # doctest: +SKIP
+        >>> view = clf.look(tbl, images="file")  # doctest: +SKIP
+        >>> view.selection  # doctest: +SKIP
         """
         from astromorph.labeling import look
 
@@ -643,7 +649,7 @@ class MorphologyClassifier:
         -------
         widget or `~astropy.table.Table`
             In a notebook, the view; close its ``conversation`` at the end. Elsewhere, the labels,
-            which `adapt` takes. Leave out the galaxies with ``sealed`` set, to evaluate on them.
+            which `adapt` takes. Do not train on the galaxies that are ``sealed``: evaluate on them.
 
         Raises
         ------
@@ -659,6 +665,13 @@ class MorphologyClassifier:
         --------
         suggest : Choose the galaxies to label.
         adapt : Teach the classifier with the labels.
+
+        Examples
+        --------
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")  # doctest: +SKIP
+        >>> labels = clf.label("cutouts", "labels.csv", r90="measure")  # doctest: +SKIP
+        >>> training = labels[~labels["sealed"]]  # doctest: +SKIP
+        >>> mine = clf.adapt("cutouts", training, r90="measure")  # doctest: +SKIP
         """
         check_options(options, self.label)
         from astromorph.labeling.opening import label
@@ -921,6 +934,11 @@ class MorphologyClassifier:
         ------
         TypeError, ValueError
             If an argument has the wrong type or value.
+
+        Examples
+        --------
+        >>> found = clf.suspects(labeled, images="file", r90="measure")  # doctest: +SKIP
+        >>> found["name", "question", "label", "P"].pprint()  # doctest: +SKIP
         """
         from astromorph.learning.suspects import suspects
 

@@ -135,7 +135,7 @@ def _read_number(column, name, question):
         return unit.to(own, values)
     except ValueError:  # the unit does not convert, or is unknown
         raise wrong(f"table[{name!r}]", f"numbers in {question.unit or 'no unit'}",
-                    f"some in {unit}") from None
+                    f"numbers in {unit}") from None
 
 
 def _read_places(column, name, question):

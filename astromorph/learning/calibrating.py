@@ -98,7 +98,7 @@ def _say_no_better(report):
 def _base_rates(model, labels):
     """Base rates that the present calibration is fitted to."""
     if labels is not None:
-        raise wrong("labels", 'none with method="prior"', "some",
+        raise wrong("labels", 'none with method="prior"', "labels",
                     f"{' and '.join(map(repr, METHODS))} take labels.")
     if missing := [key for key in model.card.keys if key not in model.card.base_rates]:
         raise wrong("method", " or ".join(map(repr, METHODS)) + ", which take labels", "'prior'",

@@ -97,7 +97,8 @@ class Axes:
             raise wrong("card['embedding']", f"axes of the {n} features of {model.card.network!r}",
                         f"other axes ({error})", "fit_embedding(data) makes them.") from error
         if not np.isfinite(center).all() or not np.isfinite(kernel).all():
-            raise wrong("card['embedding']", "finite numbers", "others", "The file is damaged.")
+            raise wrong("card['embedding']", "finite numbers", "numbers that are not finite",
+                        "The file is damaged: download or copy it again.")
         return axes
 
     def to_json(self):

@@ -131,8 +131,9 @@ def match_labels(galaxies, labeled, values):
         if not exact:
             return _by_content(galaxies, labeled, values)
         mine, theirs = exact[0]
-        raise wrong("labels", f"names that the galaxies have in the column {theirs!r}, as "
-                    f"{_first(galaxies[mine])}", f"none of them, as {_first(labeled[theirs])}")
+        raise wrong("labels", f"names of the galaxies in the column {theirs!r}, such as "
+                    f"{_first(galaxies[mine])}",
+                    f"only other names, such as {_first(labeled[theirs])}")
     rows = found[0]
     for others in found[1:]:
         clash = [n for n, (one, other) in enumerate(zip(rows, others))

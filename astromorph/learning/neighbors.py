@@ -164,7 +164,7 @@ def _find(table, like, classifier, options):
         like = like.index
     if isinstance(like, Integral) and not isinstance(like, bool):
         if not -len(table) <= like < len(table):
-            raise wrong("like", f"a row of the table, which has {len(table)}", like)
+            raise wrong("like", f"the number of a row, in a table of {len(table)} rows", like)
         return like, _known(table, like)
     if not isinstance(like, Row):
         like = _embed(like, classifier, options)[0]
@@ -188,7 +188,7 @@ def _known(table, row):
     """The features of a row; raise an error if it has none."""
     galaxy = np.ma.filled(np.ma.asarray(table[COLUMN][row], np.float32), np.nan)
     if not np.isfinite(galaxy).all():
-        raise wrong("like", "a galaxy with features", "one without",
+        raise wrong("like", "a galaxy with features", "a galaxy without",
                     "Its morph_flag says why.")
     return galaxy
 

@@ -111,8 +111,8 @@ class VoteColumns:
             with np.errstate(divide="ignore", invalid="ignore"):
                 shares = [share / number for share in shares]
         if not debiased and np.any(sum(shares) > 1 + _ROUNDING):
-            raise wrong("table", f"votes that add up in columns {sum(sides, [])}",
-                        "more for the answers than were cast")
+            raise wrong("table", "votes on the answers that add up to the votes cast, or less, in "
+                        f"columns {sum(sides, [])}", "more votes than were cast")
         return VoteFractions(*shares, number, " + ".join(sides[0]))
 
     def _choose(self, name):
@@ -193,7 +193,8 @@ class VoteColumns:
 
     def _read_labels(self, question, debiased):
         if debiased:
-            raise wrong("debiased", "votes, to take the debiased ones", "a table of labels")
+            raise wrong("debiased", "a table of votes", "a table of labels",
+                        "Leave out debiased.")
         columns = self._present(question.label_columns if self._labels() else [question.column])
         if not columns:
             return self._nothing()
@@ -302,5 +303,5 @@ def _from_text(column, name, words):
         own = "".join(f"{word!r}, " for word in words if word not in _WORDS)
         raise wrong(f"table[{name!r}]", "an array of numbers" + (
             f", or of {own}yes, no and unknown" if words else ""),
-            f"{others[0]!r:.40} and the like in {len(others)} rows", error=ArgumentTypeError)
+            f"{others[0]!r:.40} and similar texts in {len(others)} rows", error=ArgumentTypeError)
     return values

@@ -193,7 +193,7 @@ class Card:
         _check(isinstance(record, dict), "card", "a dictionary", record)
         required = {part.name for part in fields(cls)} - _OPTIONAL
         if missing := sorted(required - set(record)):
-            raise wrong("card", f"{', '.join(missing)}", "a card without")
+            raise wrong("card", f"a card with {', '.join(missing)}", "a card without")
         known = {part.name for part in fields(cls)} - {"more"}
         parts = {name: value for name, value in record.items() if name in known}
         more = {name: value for name, value in record.items()

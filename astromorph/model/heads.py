@@ -72,7 +72,7 @@ class Head:
         if values.ndim != len(shape) or values.shape[-1] != shape[-1] or not good.all():
             raise wrong(f"{name} of {self.question.key!r}", f"finite numbers of 32 bits, shape "
                         f"{shape}".replace("None", "features"),
-                        f"{values.shape}, {good.sum()} of them finite")
+                        f"shape {values.shape}, with {good.sum()} such numbers")
         return values
 
     @property

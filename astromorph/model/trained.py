@@ -567,7 +567,8 @@ def _check_heads(heads, network):
     for head in heads:
         if len(head.kernel) != (n := networks.count_features(network)):
             raise wrong(f"heads[{head.key!r}]", f"weights for the {n} features of "
-                        f"{network.name!r}", len(head.kernel), "It belongs to another network.")
+                        f"{network.name!r}", len(head.kernel),
+                        "The head belongs to another network.")
 
 
 def _known_model(card, arrays, precision):

@@ -442,7 +442,7 @@ def test_embed_similar_odd(sample, tmp_path, loaded, capsys):
     assert _json(capsys, ["odd", output, "-n", "2", "-o", tmp_path / "2.fits"])["rows"] == 12
     assert len(read_table(tmp_path / "2.fits")) == 2
     assert cli.main(["similar", str(output), "--like", "12"]) == 1
-    assert "--like: expected a row" in capsys.readouterr().err
+    assert "--like: expected the number of a row" in capsys.readouterr().err
     assert cli.main(["odd", str(output), "-n", "0"]) == 1
     assert "positive integer" in capsys.readouterr().err
 
