@@ -58,8 +58,8 @@ class MorphologyClassifier:
             The survey of your images, in upper or lower case. ``"sdss"`` has weights trained on it.
             ``"legacy"`` and ``"des"`` share weights adapted to DECam images. Any other survey gets
             the weights for a survey of the same camera. If there are none, it gets the weights for
-            the survey with the most similar pixels, in units of the seeing. A warning then says
-            which.
+            the survey with the most similar pixels, in units of the seeing. A warning then names
+            the survey.
         network : str, optional
             ``"pinwheel"`` (the default), the slower and more precise ``"whirlpool"``, or
             ``"ds18"``, the network of the paper.
