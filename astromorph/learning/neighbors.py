@@ -198,7 +198,7 @@ def _products(features, galaxy):
     products = np.empty(len(features), np.float32)
     for start in range(0, len(features), _BLOCK):
         block = np.ma.filled(features[start:start + _BLOCK], np.nan)
-        with np.errstate(over="ignore", invalid="ignore"):  # of infinite ones
+        with np.errstate(over="ignore", invalid="ignore"):  # features may be infinite
             products[start:start + _BLOCK] = np.asarray(block, np.float32) @ galaxy
     return products
 

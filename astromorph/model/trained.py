@@ -66,7 +66,8 @@ class TrainedModel:
             raise wrong("card['sha256']", "the checksum of the weights and of the questions "
                         f"{list(self.card.keys)}, in this order", self.card.sha256[:16],
                         "The file is damaged or was edited: download or copy it again.")
-        self.__dict__["network"] = self._build()  # raises an error if arrays do not fit
+        # Built now, so that arrays which do not fit raise their error here.
+        self.__dict__["network"] = self._build()
 
     @classmethod
     def make(cls, arrays, **card):
