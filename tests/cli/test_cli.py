@@ -90,7 +90,7 @@ def test_version(capsys):
     (["classify", "a.jpg", "--survey", "hubble"], "'sdss'"),
     (["classify", "a.fits", "b.fits", "--images", "file"], "one table, not 2 files"),
     (["classify", "a.jpg", "-o", "no/such/folder/a.fits"], "there is no folder no/such/folder"),
-    (["classify", "a.jpg", "-o", "a.tableau"], "tells no table format"),
+    (["classify", "a.jpg", "-o", "a.tableau"], "which has no such ending"),
 ])
 def test_bad_arguments(capsys, arguments, message):
     status, line = _refused(capsys, arguments)
@@ -259,7 +259,7 @@ def test_a_record_in_a_file(tmp_path, monkeypatch, capsys):
             ('"0.2 arcsec"', "0.2", "pixel_scale in {}: expected a positive angle"),
             ("offset", "ofset", "ofset in {}: .* Did you mean offset"),
             ('["hips2fits"]', '["hips2fit"]', "in {}: services: expected 'skyserver'"),
-            ('["hips2fits"]', '["viewer"]', "in {}: services: .*has the layer")):
+            ('["hips2fits"]', '["viewer"]', "in {}: services: .*whose layer")):
         record.write_text(text.replace(old, new))
         status, line = _refused(capsys, ["classify", "a.jpg", "--survey", str(record)])
         assert status == 2 and re.search(told.format(re.escape(str(record))), line)
@@ -721,9 +721,9 @@ BAD_INPUTS = {
                                 "there is no folder"),
     "read-only output": (["classify", "{t}/a.jpg", "-o", "/proc/out.fits"], 2, "/proc/"),
     "output is a device": (["classify", "{t}/a.jpg", "-o", "/dev/full", "--output-format", "csv",
-                            "--overwrite"], 2, "/dev/full, which is no file"),
+                            "--overwrite"], 2, "/dev/full, which is not a file"),
     "unknown output format": (["classify", "{t}/a.jpg", "-o", "{t}/out.tableau"], 2,
-                              "tells no table format"),
+                              "which has no such ending"),
     "report exists": (["classify", "{t}/a.jpg", "--report", "{t}/old.fits"], 2, "--overwrite"),
     "full disk": (["classify", "{t}/a.jpg", "-o", "{t}/out.fits"], 1, "No space left on device"),
     "unknown survey": (["classify", "{t}/a.jpg", "--survey", "hubble"], 2, "'sdss'"),

@@ -92,8 +92,8 @@ def test_counts_and_outcomes(many, tmp_path):
     page = written(tmp_path, many)
     assert "Morphology of 200 galaxies" in page.text
     assert page.row("good")[1:3] == ["196", "98.0%"]
-    assert page.row("BLANK")[1:] == ["2", "1.0%", "The image holds no signal: every pixel equal, "
-                                     "or none valid.", "none"]
+    assert page.row("BLANK")[1:] == ["2", "1.0%", "The image holds no signal: all pixels are "
+                                     "equal, or none is valid.", "none"]
     assert page.row("UNUSUAL")[-1] == "with care"
     assert [cells[0] for cells in page.rows[1:6]] == ["good", "BLANK", "TIMED_OUT", "MISSING_BAND",
                                                       "UNUSUAL"]
