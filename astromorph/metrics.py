@@ -83,7 +83,7 @@ def valid_pairs(labels, probabilities):
     Raises
     ------
     TypeError
-        If one of them is not numbers.
+        If one of them does not hold numbers.
     ValueError
         If their shapes differ or are not (n,), or a value is out of range.
 
@@ -121,7 +121,7 @@ def ratio(part, whole):
 
 
 def _scores(levels, counts, threshold):
-    """Score samples given as counts (..., k, 2) at the k levels: name -> array of shape (...)."""
+    """Score samples given as counts (..., k, 2) at the k levels; each score has shape (...)."""
     negative, positive = counts[..., 0], counts[..., 1]
     n_negative, n_positive = negative.sum(-1), positive.sum(-1)
     called = levels >= threshold

@@ -311,6 +311,7 @@ DIALECTS = (
               description=f"Galaxy Zoo votes with {campaign} in their names")
       for campaign in ("-dr12", "-dr5", "-dr8", "-gz2")),
 )
+"""How the known Galaxy Zoo catalogs name their columns (`tuple` of `Dialect`)."""
 
 QUESTIONS = (
     Question("disk", "P_disk", "disk or features", "smooth", None,
@@ -334,6 +335,7 @@ QUESTIONS = (
                     Votes("decals", "bar", ("_strong", "_weak"), ("_no",)),
                     Votes("decals", "bar", ("_yes",), ("_no",))), aliases=("q3",)),
 )
+"""The published questions ``disk``, ``edge_on`` and ``bar`` (`tuple` of `Question`)."""
 
 
 def as_questions(given):

@@ -345,6 +345,7 @@ SURVEYS = {survey.name: survey for survey in (
            releases={"viewer": "DR1", "viewer-fits": "DR1"}, moc="CDS/P/DES-DR2/r",
            **_DECAM),
 )}
+"""Name of a survey to its `Survey` (`dict`). You may add records of your own."""
 SURVEYS |= {survey.name: survey for survey in map(Survey.from_toml, sorted(
     Path(str(resources.files("astromorph") / "records")).glob("*.toml")))}
 

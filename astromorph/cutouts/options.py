@@ -44,7 +44,7 @@ class FetchOptions:
 
     See Also
     --------
-    fetch_cutouts : Download images with these options.
+    astromorph.fetch_cutouts : Download images with these options.
     """
 
     bands: str | None = None

@@ -36,7 +36,7 @@ def color_composite(planes, survey, *, pixel_scale=None):
 
     See Also
     --------
-    read_cutout : Read an image and make the color image in one step.
+    astromorph.read_cutout : Read an image and make the color image in one step.
 
     Notes
     -----

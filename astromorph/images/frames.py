@@ -76,7 +76,7 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=Fa
 
     See Also
     --------
-    read_cutout : Read the whole image.
+    astromorph.read_cutout : Read the whole image.
     resample : Resample an array.
 
     Examples

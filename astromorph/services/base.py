@@ -29,7 +29,7 @@ class CutoutRequest:
 
     See Also
     --------
-    ImageService : Takes requests and returns images.
+    astromorph.services.ImageService : Takes requests and returns images.
     """
 
     ra: float

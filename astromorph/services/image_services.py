@@ -67,6 +67,7 @@ IMAGE_SERVICES = {service.name: service for service in (
     ImageService("sia", sia_planes, attrgetter("sia"), requests=4, kilobytes=238),
     ImageService("rubin", rubin_planes, attrgetter("rsp"), requests=10),
 )}
+"""Name of a service to its `ImageService` (`dict`). You may add services of your own."""
 
 
 def get_image_service(service):

@@ -55,7 +55,7 @@ class LocalFolder:
 
     See Also
     --------
-    LocalHips : Read a HiPS on disk.
+    astromorph.services.LocalHips : Read a HiPS on disk.
 
     Examples
     --------

@@ -40,7 +40,7 @@ class LocalHips:
 
     See Also
     --------
-    LocalFolder : Read files named after the galaxies.
+    astromorph.services.LocalFolder : Read files named after the galaxies.
     """
 
     name = "local-hips"
