@@ -389,7 +389,7 @@ class Trainer:
         return {"quantiles": quantiles.tolist(), "n_images": n_images}
 
     def _domain(self):
-        """Ranges of the images' statistics: few images do not fill theirs, the source's help."""
+        """Ranges of the images' statistics, joined with the source's: few images cover little."""
         new = measure_domain(self._pixels(slice(None)))
         old = {} if self.recipe.scratch else self.model.card.domain or {}
         for name in new.keys() & old.keys():
