@@ -263,7 +263,7 @@ class Trainer:
         return min((labels == answer).sum(axis=0).min() for answer in (0, 1)) < _FEW
 
     def train(self, rows, validation, name):
-        """Train a network; keep the last epoch that is about as good as the best one."""
+        """A network of the last epoch that the validation part finds as good as the best."""
         recipe = self.recipe
         epochs = self.epochs or recipe.epochs_for(len(rows))
         tuning = networks.FineTuning(

@@ -270,8 +270,8 @@ def split(network):
 class FineTuning:
     """Train a copy of a network on few galaxies, in memory, epoch by epoch.
 
-    Iterate over it: each epoch yields the answers (m, questions) of the held-out images, or None if
-    there are none. ``network`` is the trained copy.
+    Iterate over it: each epoch yields the answers (m, questions) of the held-out images, None where
+    there are none. The trained copy is its ``network``.
 
     Parameters
     ----------
@@ -292,10 +292,9 @@ class FineTuning:
     views : int
         Number of augmented views, for ``dense``.
     rate : float
-        Highest learning rate: it rises linearly over a tenth of the steps, then falls to zero as a
-        cosine.
+        Highest learning rate: a linear warm-up over a tenth of the steps, then a cosine to zero.
     epochs, batch_size, seed : int
-        Passes over the images, images in a step, seed of all random numbers.
+        As usual.
     options : dict
         Options of the network's function.
 
