@@ -1,4 +1,4 @@
-"""Networks in training: augmentation, loss, training from many galaxies or from few."""
+"""Train networks: augmentation, loss, training on many galaxies or on few."""
 import random
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,28 +19,28 @@ layers, ops = keras.layers, keras.ops
 
 @keras.saving.register_keras_serializable(package="astromorph")
 class Augmentation(layers.Layer):
-    """Crop to the network's frame, in training after one random projective transform.
+    """Crop images to the network's frame; in training, transform them at random first.
 
-    Rotation, flips, zoom and shift are one interpolation; then a random contrast (gamma), and
-    each band divided by its own maximum as always.
+    One interpolation does rotation, flips, zoom and shift. Then the contrast changes at random
+    (gamma). At the end each band is divided by its own maximum, as always.
 
     Parameters
     ----------
     size : int
         Pixels of the network's frame.
     rotation : float
-        Largest rotation, degrees.
+        Largest rotation, in degrees.
     zoom : tuple of float
-        Smallest and largest magnification of the sky; the range is sampled in its logarithm.
+        Smallest and largest magnification of the sky, sampled evenly in its logarithm.
     shift : float
         Largest shift as a fraction of the frame.
     gamma : float
         Largest change of contrast: exponents between 1 / (1 + gamma) and 1 + gamma, per band.
     appearance : float
-        How far to vary what differs between surveys and not between galaxies, 1 for as far as
-        they do: sharpness, noise, level of the sky, saturation of colors.
+        How far to vary what differs between surveys, but not between galaxies: sharpness, noise,
+        level of the sky, saturation of colors. With 1, they vary as far as between surveys.
     seed : int
-        Seed of all of it.
+        Seed of all random numbers.
     """
 
     def __init__(self, size, *, rotation=180, zoom=(0.75, 1.25), shift=0.04, gamma=0.3,
@@ -51,7 +51,7 @@ class Augmentation(layers.Layer):
         self.random = keras.random.SeedGenerator(seed)
 
     def call(self, images, training=False):
-        """Cut network pixels from images, which training changes at random first.
+        """Cut network pixels from images; in training, change the images at random first.
 
         Parameters
         ----------
@@ -107,7 +107,7 @@ class Augmentation(layers.Layer):
         return ops.clip(images, 0, 1)
 
     def _blurred(self, images):
-        """Smoothed by a Gaussian of a 75th of the frame."""
+        """Images smoothed by a Gaussian of a 75th of the frame."""
         sigma = self.size / 75
         x = np.arange(-round(3 * sigma), round(3 * sigma) + 1)
         kernel = np.exp(-0.5 * (x / sigma)**2)
@@ -127,7 +127,9 @@ class Augmentation(layers.Layer):
 
 
 def masked_crossentropy(target_and_weight, answers):
-    """Binary cross-entropy, weighted per galaxy and question; weight 0 masks a missing label.
+    """Compute the binary cross-entropy, weighted per galaxy and question.
+
+    A weight of 0 masks a missing label.
 
     Parameters
     ----------
@@ -147,30 +149,30 @@ def masked_crossentropy(target_and_weight, answers):
 
 def fit(network, images, targets, weights, *, folder, validate, augmentation, epochs, optimizer,
         batch_size=64, seed=0, best=True):
-    """Train a network, resuming from ``folder`` if an earlier call was interrupted.
+    """Train a network; continue from ``folder`` if an earlier call was interrupted.
 
     Parameters
     ----------
     network : `keras.Model`
-        From `build`; trained in place.
+        Result of `build`; it is trained in place.
     images : `~numpy.ndarray`, shape (n, y, x, 3), uint8
-        Color images somewhat larger than the network's frame.
+        Color images a little larger than the network's frame.
     targets, weights : `~numpy.ndarray`, shape (n, questions)
-        Labels (0 to 1) and their weights; weight 0 where there is none.
+        Labels (0 to 1) and their weights; weight 0 where there is no label.
     folder : path
-        Checkpoints and ``log.csv`` (epoch, validation score, training loss, note).
+        Folder for checkpoints and ``log.csv`` (epoch, validation score, training loss, note).
     validate : callable
-        Takes the network, returns a score to minimize and a note.
+        Function that takes the network and returns a score to minimize, and a note.
     augmentation : `Augmentation`
-        Applied in front of the network.
+        Augmentation in front of the network.
     epochs : int
         Passes over the images.
     optimizer : `keras.optimizers.Optimizer`
-        Its state is part of the checkpoint.
+        The optimizer; checkpoints include its state.
     batch_size, seed : int
-        As usual.
+        Images in a step; seed of their order.
     best : bool
-        Leave the weights of the best validation in ``network``, else those of the last epoch.
+        Leave the weights of the best validation in ``network``; else those of the last epoch.
     """
     check_process()
     folder = Path(folder)
@@ -197,7 +199,7 @@ def fit(network, images, targets, weights, *, folder, validate, augmentation, ep
 
 
 def _trainer(network, augmentation, images):
-    """A model from images to answers, with augmentation while it is trained."""
+    """A model from images to answers, with augmentation during the training."""
     pixels = keras.Input(images.shape[1:], dtype="uint8")
     return keras.Model(pixels, network(augmentation(pixels)))
 
@@ -208,7 +210,7 @@ def _compile(trainer, optimizer):
 
 
 def _train_epoch(trainer, inputs, targets, weights, batch_size, seed, on_batch=lambda: None):
-    """Train on every galaxy once, but for an incomplete last batch; the last batch's loss."""
+    """Train on every galaxy once, except for an incomplete last batch; return the last loss."""
     both = np.concatenate([np.where(weights > 0, targets, 0), weights], axis=1).astype(np.float32)
     order = np.random.default_rng(seed).permutation(len(targets))
     batch_size = min(batch_size, len(order))
@@ -221,13 +223,13 @@ def _train_epoch(trainer, inputs, targets, weights, batch_size, seed, on_batch=l
 
 
 def _single(items):
-    """Keras takes one array without a list."""
+    """A single array without the list, as Keras wants it."""
     return items if len(items) > 1 else items[0]
 
 
 @contextmanager
 def _seeded(seed):
-    """Keras draws the seeds of layers from Python's generator; leave that as it was."""
+    """Seed Python's generator, from which Keras draws the seeds of layers; then restore it."""
     state = random.getstate()
     random.seed(seed)
     try:
@@ -242,19 +244,19 @@ def split(network):
     Parameters
     ----------
     network : `keras.Model`
-        From `build`.
+        Result of `build`.
 
     Returns
     -------
     convolutions : `keras.Model`
-        Network pixels -> features: all that the dense layers see.
+        From network pixels to the input of the dense layers.
     dense : `keras.Model`
-        Features -> answers.
+        From there to answers.
 
     Raises
     ------
     ArgumentError
-        If its architecture does not say where the dense layers begin.
+        If the architecture does not say where the dense layers begin.
     """
     start = get_architecture(network.name).cut
     cut = [layer.input for layer in network.layers if start and layer.name.startswith(start)]
@@ -284,22 +286,22 @@ class FineTuning:
     held_out : `~numpy.ndarray`, shape (m, y, x, 3), uint8
         Images to answer after each epoch.
     dense : bool
-        Train the dense layers alone, on features of a few augmented views computed once.
+        Train the dense layers alone, on features of a few augmented views, which are computed once.
     frozen_norms : bool
         Keep the statistics and scales of batch normalization.
     views : int
-        Augmented views, for ``dense``.
+        Number of augmented views, for ``dense``.
     rate : float
         Highest learning rate: a linear warm-up over a tenth of the steps, then a cosine to zero.
     epochs, batch_size, seed : int
         As usual.
     options : dict
-        Of the network's function.
+        Options of the network's function.
 
     Attributes
     ----------
     on_batch : callable
-        Called, without arguments, after each batch: an epoch may be long.
+        Function without arguments, called after each batch, because an epoch may be long.
     """
 
     def __init__(self, name, arrays, images, targets, weights, held_out, *, dense, frozen_norms,
@@ -341,7 +343,7 @@ class FineTuning:
 
 
 def _in_batches(model, inputs, batch_size=64):
-    """Outputs of a model with a list of inputs, as a list."""
+    """Outputs of a model for a list of inputs, as a list."""
     parts = []
     for start in range(0, len(inputs[0]), batch_size):
         with plain_settings():
@@ -353,7 +355,7 @@ def _in_batches(model, inputs, batch_size=64):
 
 
 def _features(convolutions, augmentation, images, views):
-    """Features of augmented views of the images, one view after the other; half precision."""
+    """Features of augmented views of the images, one view after the other, in half precision."""
     parts = []
     for _ in range(views):
         for start in range(0, len(images), 64):
@@ -363,7 +365,7 @@ def _features(convolutions, augmentation, images, views):
 
 
 def crop(images, size):
-    """Cut network pixels from larger images: what `Augmentation` does outside training.
+    """Cut network pixels from larger images, as `Augmentation` does outside of training.
 
     Parameters
     ----------
