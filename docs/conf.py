@@ -3,17 +3,24 @@
 Without a network, build with ``-D disable_intersphinx=1``.
 """
 
+import sys
+from pathlib import Path
+
 from sphinx_astropy.conf.v2 import *  # noqa: F403
 
 import astromorph
+
+sys.path.insert(0, str(Path(__file__).parent))
+from notebooks import mend_all  # noqa: E402
 
 extensions += ["sphinx_gallery.gen_gallery"]  # noqa: F405
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
-    "filename_pattern": r"/\d",  # runs all of them, but not what they share
+    "filename_pattern": r"(?<!_notebook)\.py$",  # runs what does not need a notebook
     "within_subsection_order": "FileNameSortKey",
     "write_computation_times": False,
+    "download_all_examples": False,
     "abort_on_example_error": True,
 }
 
@@ -37,3 +44,8 @@ rst_epilog += ".. _Astropy-affiliated: https://www.astropy.org/affiliated/"  # n
 
 intersphinx_mapping = {name: target for name, target in intersphinx_mapping.items()  # noqa: F405
                        if name in ("python", "numpy", "matplotlib", "astropy")}
+
+
+def setup(app):
+    """Mend the notebooks, once the gallery has written them."""
+    app.connect("builder-inited", mend_all, priority=900)

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.rst", ROOT / "CONTRIBUTING.rst", *sorted((ROOT / "docs").glob("*.rst")),
-         *sorted((ROOT / "docs" / "examples").glob("[0-9G]*"))]
+         *sorted((ROOT / "docs" / "examples").rglob("*.*"))]
 LONGEST = 30
 MENDED = (
     "are got from", "is got from", "in any case", "such a sample is not for", "hardly tell",
