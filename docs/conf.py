@@ -38,6 +38,8 @@ linkcheck_retries = 2
 
 html_title = "astromorph " + release.split("+")[0]
 html_static_path = ["_static"]
+templates_path = ["_templates"]
+html_sidebars = {"index": ["all_pages.html"]}
 html_css_files = ["tables.css"]
 html_theme_options |= {"secondary_sidebar_items": ["page-toc"], "show_toc_level": 2}  # noqa: F405
 rst_epilog += ".. _Astropy-affiliated: https://www.astropy.org/affiliated/"  # noqa: F405

@@ -33,11 +33,16 @@ def empty(tmp_path, monkeypatch):
     return tmp_path
 
 
-# LSDB has no margin to write, and needs none.
-@pytest.mark.filterwarnings("ignore:Margin")
+def left_in(folder):
+    """What an example has left; TensorFlow removes its own files at the end of the session."""
+    return [path.name for path in folder.iterdir() if not path.name.startswith("__autograph")]
+
+
 @pytest.mark.parametrize("name", PASTED)
 def test_example_can_be_pasted(name, empty, monkeypatch):
     """Line by line, as into the prompt, without the modules of the tests."""
+    if name == "whole_catalog":
+        pytest.importorskip("lsdb")
     plt.switch_backend("Agg")
     monkeypatch.setattr(sys, "path", [path for path in sys.path if "tests" not in Path(path).parts])
     session = Session()
@@ -45,7 +50,7 @@ def test_example_can_be_pasted(name, empty, monkeypatch):
         needs_more = session.push(line)
     assert not (needs_more and session.push(""))
     plt.close("all")
-    assert not list(empty.iterdir())
+    assert left_in(empty) == []
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -92,4 +97,4 @@ def test_notebook_runs(name, empty, tmp_path_factory, monkeypatch):
              for kind in output.get("data", ())}
     wanted = "application/vnd.jupyter.widget-view+json" if "label" in name else "text/html"
     assert wanted in shown
-    assert not list(empty.iterdir())
+    assert left_in(empty) == []

@@ -27,6 +27,7 @@ pictures, answers = [], []
 for survey in ("sdss", deep):
     pictures += [read_cutout(path, survey=survey).pixels for path in sample["file"]]
     answers.append(clf.predict(sample["file"], survey=survey, r90="measure"))
+
 titles = [f"{survey}: {name}" for survey in ("sdss", "deep") for name in sample["name"]]
 axes = plot_mosaic(pictures, np.concatenate(answers), titles=titles)
 

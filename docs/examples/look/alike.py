@@ -17,7 +17,7 @@ pictures = [np.rot90(read_cutout(path).pixels, turns)
 crossed = pictures[8].copy()
 rows = np.arange(len(crossed))
 for offset in range(-3, 4):
-    crossed[rows, (rows // 2 + 20 + offset)] = 1
+    crossed[rows, rows // 2 + 20 + offset] = 1
 
 images = [(255 * np.clip(picture, 0, 1)).astype("uint8") for picture in [*pictures, crossed]]
 
@@ -25,6 +25,7 @@ images = [(255 * np.clip(picture, 0, 1)).astype("uint8") for picture in [*pictur
 # ``embed`` describes what the network sees of each galaxy in 16 numbers.
 clf = MorphologyClassifier.from_pretrained("sdss")
 tbl = clf.embed(images, cutout_r90=6.1)
+probabilities = clf.predict(images, cutout_r90=6.1)
 tbl["features"].shape
 
 # %%
@@ -34,13 +35,14 @@ tbl["row"] = np.arange(len(tbl))
 alike = similar(tbl, like=0, n=3)
 rows = [0, *alike["row"]]
 titles = ["this one", *(f"similarity {value:.2f}" for value in alike["similarity"])]
-axes = plot_mosaic([images[row] for row in rows], titles=titles)
+axes = plot_mosaic([images[row] for row in rows], probabilities[rows], titles=titles)
 
 # %%
 # Rank them by how little they look like the others.
 strange = odd(tbl)[:4]
+rows = list(strange["row"])
 titles = [f"oddness {value:.3f}" for value in strange["oddness"]]
-axes = plot_mosaic([images[row] for row in strange["row"]], titles=titles)
+axes = plot_mosaic([images[row] for row in rows], probabilities[rows], titles=titles)
 
 # %%
 # See also

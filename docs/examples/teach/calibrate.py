@@ -9,6 +9,7 @@ for galaxies like those that you pass. It keeps their order.
 # Simulate spirals of a second survey, which the SDSS weights do not know. Half of them are barred.
 import matplotlib.pyplot as plt
 import numpy as np
+from astropy.table import Table
 from scipy.ndimage import gaussian_filter
 
 from astromorph import MorphologyClassifier, read_cutout
@@ -33,7 +34,7 @@ images, test_images = [observe(row) for row in rows], [observe(row) for row in t
 # %%
 # Calibrate with the labels of one question. Test on other galaxies than those that calibrate.
 before = MorphologyClassifier.from_pretrained("sdss")
-labels = {"bar": bar[rows]}
+labels = Table({"bar": bar[rows]})
 after = before.calibrate(images, labels, survey="legacy", cutout_r90=6.1)
 after.calibration_report
 

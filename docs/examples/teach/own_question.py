@@ -9,6 +9,7 @@ spiral arms. It takes a few hundred labeled galaxies, and seconds.
 # Make noisy, rotated copies of the simulated galaxies. Two of each kind teach the question. The
 # third tests it.
 import numpy as np
+from astropy.table import Table
 
 from astromorph import MorphologyClassifier, Question, plot_mosaic, read_cutout
 from astromorph.datasets import load_sample
@@ -31,7 +32,7 @@ images, test_images = [observe(row) for row in rows], [observe(row) for row in t
 # stay the same. Cross-validation tests the new one.
 clf = MorphologyClassifier.from_pretrained("sdss")
 question = Question("arms", positive="spiral arms", negative="no spiral arms")
-labels = {"arms": has_arms[rows]}
+labels = Table({"arms": has_arms[rows]})
 mine = clf.adapt(images, labels, questions=[question], cutout_r90=6.1)
 print(mine.report)
 
@@ -42,11 +43,12 @@ tbl["P_disk", "P_edge_on", "P_bar", "P_arms"][:4]
 
 # %%
 # Score the galaxies that taught nothing, and draw the most likely spirals.
-scores = mine.evaluate(test_images, {"arms": has_arms[test_rows]}, cutout_r90=6.1)
+scores = mine.evaluate(test_images, Table({"arms": has_arms[test_rows]}), cutout_r90=6.1)
 scores["question", "n", "TPR", "precision", "AUC"].pprint()
 best = np.argsort(tbl["P_arms"])[::-1][:4]
 titles = [f"P_arms = {tbl['P_arms'][row]:.2f}" for row in best]
-axes = plot_mosaic([test_images[row] for row in best], titles=titles)
+probabilities = np.ma.stack([tbl["P_disk"], tbl["P_edge_on"], tbl["P_bar"]], axis=1)
+axes = plot_mosaic([test_images[row] for row in best], probabilities[best], titles=titles)
 
 # %%
 # See also
