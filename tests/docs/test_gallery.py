@@ -90,8 +90,8 @@ def test_notebook_runs(name, empty, tmp_path_factory, monkeypatch):
     home = tmp_path_factory.mktemp("home")
     for variable in ("HOME", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
         monkeypatch.setenv(variable, str(home))
-    notebook = nbformat.from_dict(notebook_of(name))
-    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3",
+    notebook = nbformat.reads(json.dumps(notebook_of(name)), as_version=4)
+    nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3",
                             resources={"metadata": {"path": str(empty)}}).execute()
     shown = {kind for cell in notebook.cells for output in cell.get("outputs", ())
              for kind in output.get("data", ())}
