@@ -5,8 +5,8 @@ What looks alike, and what looks odd
 Find the galaxies that look most like one of yours, and those that look like no others.
 """
 # %%
-# Take the simulated galaxies, in two rotations each, and one image that does not belong: a satellite
-# crossed it.
+# Take the simulated galaxies, in two rotations each, and one image that does not belong: a
+# satellite crossed it.
 import numpy as np
 
 from astromorph import MorphologyClassifier, odd, plot_mosaic, read_cutout, similar

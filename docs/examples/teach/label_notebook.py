@@ -31,8 +31,8 @@ view
 view.conversation.session.labels()
 
 # %%
-# Look at the classified table as a gallery. Sort it, filter it, select galaxies, and correct answers
-# with the same keys.
+# Look at the classified table as a gallery. Sort it, filter it, select galaxies, and correct
+# answers with the same keys.
 gallery = clf.look(tbl, images="file", labels=Path(folder.name) / "corrections.csv")
 gallery
 
