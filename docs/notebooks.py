@@ -1,5 +1,4 @@
 """The examples as notebooks: reStructuredText becomes what a notebook can show."""
-import json
 import re
 import tomllib
 from pathlib import Path
@@ -20,10 +19,3 @@ def mend(notebook):
         if cell["cell_type"] == "markdown":
             cell["source"] = [as_markdown(text) for text in cell["source"]]
     return notebook
-
-
-def mend_all(app):
-    """Mend the notebooks that sphinx-gallery has written."""
-    for path in Path(app.srcdir, "gallery").rglob("*.ipynb"):
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        path.write_text(json.dumps(mend(notebook), indent=1), encoding="utf-8")

@@ -7,8 +7,9 @@ mirrors the image, or when the network drops part of its inputs. Do not trust an
 errors.
 """
 # %%
-# Make noisy copies of the simulated galaxies, each with new noise.
+# Make copies of the simulated galaxies in different seeing, with much noise.
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from astromorph import MorphologyClassifier, read_cutout
 from astromorph.datasets import load_sample
@@ -21,8 +22,10 @@ rng = np.random.default_rng(3)
 
 
 def observe(path):
-    pixels = read_cutout(path).pixels
-    return (255 * (pixels + rng.normal(0, 0.2, pixels.shape)).clip(0, 1)).astype("uint8")
+    seeing = rng.uniform(1, 3)
+    pixels = gaussian_filter(read_cutout(path).pixels, (seeing, seeing, 0)).clip(0, 1) ** 0.35
+    pixels = 0.5 + 0.5 * pixels + rng.normal(0, 0.15, pixels.shape)
+    return (255 * pixels.clip(0, 1)).astype("uint8")
 
 
 images = [observe(path) for path in sample["file"][rows]]

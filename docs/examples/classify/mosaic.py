@@ -26,9 +26,9 @@ for k, path in enumerate(load_sample()["file"]):
 mosaic = fits.HDUList([fits.PrimaryHDU(flux, header)])
 
 # %%
-# SEP, which comes with astromorph, detects the galaxies in the r band. The WCS turns pixels into
-# positions.
-found = sep.extract(flux[1], 5, err=0.02, minarea=30)
+# SEP, which comes with astromorph, detects the galaxies in the r band. Objects with fewer than 300
+# pixels are stars here: leave them out. The WCS turns pixels into positions.
+found = sep.extract(flux[1], 5, err=0.02, minarea=300)
 wcs = WCS(header, naxis=2)
 ra, dec = wcs.pixel_to_world_values(found["x"], found["y"])
 catalog = Table({"ra": ra, "dec": dec}, units={"ra": "deg", "dec": "deg"})

@@ -30,7 +30,7 @@ def observe(row):
 answers = {"smooth": (0, np.nan, np.nan), "edge-on": (1, 1, np.nan), "spiral": (1, 0, 0),
            "barred spiral": (1, 0, 1)}
 labels = np.array([answers[name[10:-2]] for name in sample["name"]])
-rows = [0, 1, 3, 4, 6, 7, 9, 10] * 12  # two galaxies of each kind
+rows = [0, 1, 3, 4, 6, 7, 9, 10] * 10  # two galaxies of each kind
 test_rows = [2, 5, 8, 11] * 12  # the third
 images, test_images = [observe(row) for row in rows], [observe(row) for row in test_rows]
 framed = {"cutout_r90": 6.1}

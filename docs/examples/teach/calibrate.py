@@ -6,7 +6,8 @@ Among galaxies with ``P_bar`` near 0.3, three in ten should be barred. ``calibra
 for galaxies like those that you pass. It keeps their order.
 """
 # %%
-# Simulate spirals of a second survey, which the SDSS weights do not know. Half of them are barred.
+# Simulate spirals of a second survey, in different seeing. The SDSS weights do not know this
+# survey. Half of the spirals are barred.
 import matplotlib.pyplot as plt
 import numpy as np
 from astropy.table import Table
@@ -23,8 +24,9 @@ rng = np.random.default_rng(1)
 
 
 def observe(row):
-    pixels = gaussian_filter(read_cutout(spirals["file"][row]).pixels, (2, 2, 0)).clip(0, 1)
-    pixels = 0.5 + 0.5 * np.rot90(pixels ** 0.35, rng.integers(4))
+    seeing = rng.uniform(1, 3)
+    pixels = gaussian_filter(read_cutout(spirals["file"][row]).pixels, (seeing, seeing, 0))
+    pixels = 0.5 + 0.5 * np.rot90(pixels.clip(0, 1) ** 0.35, rng.integers(4))
     return (255 * (pixels + rng.normal(0, 0.15, pixels.shape)).clip(0, 1)).astype("uint8")
 
 

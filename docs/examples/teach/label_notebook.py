@@ -15,7 +15,7 @@ from astromorph import MorphologyClassifier
 from astromorph.datasets import load_sample
 
 # sphinx_gallery_thumbnail_path = "_static/label_page.jpg"
-folder = TemporaryDirectory()  # in place of a folder of yours, as this example leaves no file
+folder = TemporaryDirectory()  # use a folder of yours
 clf = MorphologyClassifier.from_pretrained("sdss")
 tbl = clf.classify(load_sample(), images="file", r90="petroR90")
 

@@ -24,7 +24,7 @@ def observe(row):
     return (255 * (pixels + rng.normal(0, 0.05, pixels.shape)).clip(0, 1)).astype("uint8")
 
 
-rows, test_rows = [0, 1, 3, 4, 6, 7, 9, 10] * 6, [2, 5, 8, 11] * 3
+rows, test_rows = [0, 1, 3, 4, 6, 7, 9, 10] * 5, [2, 5, 8, 11] * 3
 images, test_images = [observe(row) for row in rows], [observe(row) for row in test_rows]
 
 # %%
