@@ -9,7 +9,7 @@ classes. The calibration takes care of the base rates.
 """
 from dataclasses import asdict
 from datetime import date
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from astropy.table import vstack
@@ -246,6 +246,17 @@ class Trainer:
         return self.model.replace(arrays=arrays, survey=survey, weights_of=None,
                                   **self.card(calibrations, report, folds))
 
+    @cached_property
+    def tuning(self):
+        """All networks are trained by it, one after the other."""
+        recipe = self.recipe
+        return networks.FineTuning(
+            self.model.card.network,
+            None if recipe.scratch else networks.export_weights(self.model.network), self.images,
+            self.targets, self.weights, dense=recipe.dense, frozen_norms=recipe.frozen_norms,
+            views=recipe.views, rate=recipe.rate, batch_size=recipe.batch_size, seed=self.seed,
+            options=recipe.options)
+
     def _pixels(self, rows):
         return networks.crop(self.images[rows], self.model.size)
 
@@ -263,19 +274,14 @@ class Trainer:
         return min((labels == answer).sum(axis=0).min() for answer in (0, 1)) < _FEW
 
     def train(self, rows, validation, name):
-        """A network of the last epoch that the validation part finds as good as the best."""
-        recipe = self.recipe
-        epochs = self.epochs or recipe.epochs_for(len(rows))
-        tuning = networks.FineTuning(
-            self.model.card.network,
-            None if recipe.scratch else networks.export_weights(self.model.network),
-            self.images[rows], self.targets[rows], self.weights[rows], self.images[validation],
-            dense=recipe.dense, frozen_norms=recipe.frozen_norms, views=recipe.views,
-            rate=recipe.rate, epochs=epochs, batch_size=recipe.batch_size, seed=self.seed,
-            options=recipe.options)
+        """A network of the last epoch that the validation part finds as good as the best.
+
+        It is the same one each time: use it before the next training.
+        """
+        epochs, tuning = self.epochs or self.recipe.epochs_for(len(rows)), self.tuning
         best, arrays, waited = np.inf, None, 0
-        bar = progress_bar(tuning, progress=self.progress, total=epochs, desc=name, unit=" epochs",
-                           leave=None)
+        bar = progress_bar(tuning.train(rows, validation, epochs), progress=self.progress,
+                           total=epochs, desc=name, unit=" epochs", leave=None)
         tuning.on_batch = partial(bar.update, 0)  # a line is due within a long epoch, too
         try:
             for answers in bar:

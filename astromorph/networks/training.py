@@ -268,10 +268,10 @@ def split(network):
 
 
 class FineTuning:
-    """Train a copy of a network on few galaxies, in memory, epoch by epoch.
+    """Train a network on some of few galaxies, in memory, as often as wanted.
 
-    Iterate over it: each epoch yields the answers (m, questions) of the held-out images, None where
-    there are none. The trained copy is its ``network``.
+    It is built and traced once. Each training begins as if it was the first: with the same weights
+    and the same random numbers.
 
     Parameters
     ----------
@@ -283,8 +283,6 @@ class FineTuning:
         Color images with a margin around the network's frame.
     targets, weights : `~numpy.ndarray`, shape (n, questions)
         As for `fit`.
-    held_out : `~numpy.ndarray`, shape (m, y, x, 3), uint8
-        Images to answer after each epoch.
     dense : bool
         Train the dense layers alone, on features of a few augmented views, which are computed once.
     frozen_norms : bool
@@ -293,19 +291,24 @@ class FineTuning:
         Number of augmented views, for ``dense``.
     rate : float
         Highest learning rate: a linear warm-up over a tenth of the steps, then a cosine to zero.
-    epochs, batch_size, seed : int
+    batch_size, seed : int
         As usual.
     options : dict
         Options of the network's function.
 
     Attributes
     ----------
+    network : `keras.Model`
+        As the last training left it, until the next one begins.
     on_batch : callable
         Function without arguments, called after each batch, because an epoch may be long.
     """
 
-    def __init__(self, name, arrays, images, targets, weights, held_out, *, dense, frozen_norms,
-                 views, rate, epochs, batch_size, seed, options):
+    def __init__(self, name, arrays, images, targets, weights, *, dense, frozen_norms, views, rate,
+                 batch_size, seed, options):
+        self._images, self._labels, self._seed = images, (targets, weights), seed
+        self._views, self._rate, self._batch_size = views if dense else 1, rate, batch_size
+        self.on_batch = lambda: None
         with _seeded(seed), plain_settings():
             self.network = build(name, range(targets.shape[1]), **options)
             if arrays is not None:
@@ -313,33 +316,69 @@ class FineTuning:
             for layer in flat_layers(self.network):
                 if isinstance(layer, layers.BatchNormalization):
                     layer.trainable = not frozen_norms
-            size = self.network.input_shape[1]
-            augmentation = Augmentation(size, seed=seed)
-            self._held_out = [crop(held_out, size)] if len(held_out) else None
-            if dense:
-                convolutions, self._head = split(self.network)
-                inputs = _features(convolutions, augmentation, images, views)
-                if self._held_out:
-                    self._held_out = _in_batches(convolutions, self._held_out)
-                trainer = self._head
-                targets, weights = (np.tile(array, (views, 1)) for array in (targets, weights))
-            else:
-                self._head, inputs = self.network, [images]
-                trainer = _trainer(self.network, augmentation, images)
-            self._data = inputs, targets, weights, min(batch_size, len(targets))
-            steps = epochs * (len(targets) // self._data[-1])
-            warmup = max(steps // 10, 1)
-            _compile(trainer, keras.optimizers.AdamW(
-                keras.optimizers.schedules.CosineDecay(rate / 10, max(steps - warmup, 1),
-                                                       warmup_target=rate, warmup_steps=warmup),
-                weight_decay=0.01, beta_2=0.99, global_clipnorm=5.0))
-        self._trainer, self._epochs, self._seed = trainer, epochs, seed
-        self.on_batch = lambda: None
+            self._augmentation = Augmentation(self.network.input_shape[1], seed=seed)
+            self._convolutions, self._head = split(self.network) if dense else (None, self.network)
+            self._trainer = self._head if dense else _trainer(self.network, self._augmentation,
+                                                              images)
+            self._optimizer = keras.optimizers.AdamW(rate, weight_decay=0.01, beta_2=0.99,
+                                                     global_clipnorm=5.0)
+            _compile(self._trainer, self._optimizer)
+        self._start = [(variable, variable.numpy()) for model in (self.network, self._augmentation)
+                       for variable in model.variables]
+        self._traced = None
 
-    def __iter__(self):
-        for epoch in range(self._epochs):
-            _train_epoch(self._trainer, *self._data, (self._seed, epoch), self.on_batch)
-            yield None if self._held_out is None else _in_batches(self._head, self._held_out)[0]
+    def train(self, rows, held_out, epochs):
+        """Train on some of the images, from the start.
+
+        Parameters
+        ----------
+        rows, held_out : `~numpy.ndarray` of int
+            Numbers of the images to train on, and of m images to answer.
+        epochs : int
+            Passes over the images.
+
+        Yields
+        ------
+        `~numpy.ndarray`, shape (m, questions), or None
+            Answers to ``held_out`` after each epoch; None where there are none.
+        """
+        with plain_settings():
+            batch_size = self._restart(self._views * len(rows), epochs)
+            inputs = [self._images[rows]]
+            seen = [crop(self._images[held_out], self._augmentation.size)]
+            if self._convolutions:
+                inputs = _features(self._convolutions, self._augmentation, *inputs, self._views)
+                seen = _in_batches(self._convolutions, seen)
+        labels = [np.tile(array[rows], (self._views, 1)) for array in self._labels]
+        for epoch in range(epochs):
+            _train_epoch(self._trainer, inputs, *labels, batch_size, (self._seed, epoch),
+                         self._after_batch)
+            yield _in_batches(self._head, seen)[0] if len(held_out) else None
+
+    def _restart(self, n, epochs):
+        """Put back all that a training changes; the size of the batches of n galaxies."""
+        batch_size = min(self._batch_size, n)
+        if batch_size != self._traced:  # one trace for several sizes would not give the same bits
+            self._trainer.make_train_function(force=True)
+            self._traced = batch_size
+        for variable, value in self._start:
+            variable.assign(value)
+        for variable in self._optimizer.variables:
+            variable.assign(ops.zeros_like(variable))
+        steps = epochs * (n // batch_size)
+        warmup = max(steps // 10, 1)
+        self._schedule = keras.optimizers.schedules.CosineDecay(
+            self._rate / 10, max(steps - warmup, 1), warmup_target=self._rate, warmup_steps=warmup)
+        self._set_rate()
+        return batch_size
+
+    def _set_rate(self):
+        """Of the next step; a schedule in the trace would be that of one number of steps."""
+        self._optimizer.learning_rate = self._schedule(self._optimizer.iterations)
+
+    def _after_batch(self):
+        self._set_rate()
+        self.on_batch()
 
 
 def _in_batches(model, inputs, batch_size=64):
