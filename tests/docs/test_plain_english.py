@@ -16,7 +16,8 @@ ROOMS = (
     "answers.py", "arguments.py", "atomic.py", "curves.py", "errors.py", "fits_layout.py",
     "flags.py", "metrics.py", "names.py", "partitions.py", "plots.py", "printing.py",
     "progress.py", "question_files.py", "questions.py", "scores.py", "survey_files.py",
-    "survey_rules.py", "surveys.py",
+    "survey_rules.py", "surveys.py", "__init__.py", "classifier.py", "learning", "report", "cli",
+    "model", "networks",
 )
 """Packages and modules of astromorph that are held to plain English."""
 MODULES = [module for room in ROOMS for module in (

@@ -94,7 +94,7 @@ def test_the_calibration_report_tells_of_heads(taught, sample):
     assert report["question"].tolist() == ["disk", "edge_on", "bar", "ring"]
     assert report["calibrated"].tolist() == [False, False, False, True]
     both[:, 0], both[9:, 3] = labels[:, 0], np.nan
-    with pytest.warns(AstromorphWarning, match="Not calibrated: ring, which have too few labels"):
+    with pytest.warns(AstromorphWarning, match="Not calibrated, because of too few labels: ring"):
         taught.calibrate(images, both, **OPTIONS)
 
 
