@@ -374,7 +374,7 @@ class FineTuning:
         return batch_size
 
     def _set_rate(self):
-        """Of the next step; a schedule in the trace would be that of one number of steps."""
+        """Set the rate of the next step; a schedule in the trace would fix the number of steps."""
         self._optimizer.learning_rate = self._schedule(self._optimizer.iterations)
 
     def _after_batch(self):
