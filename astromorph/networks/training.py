@@ -358,7 +358,7 @@ class FineTuning:
     def _restart(self, n, epochs):
         """Put back all that a training changes; the size of the batches of n galaxies."""
         batch_size = min(self._batch_size, n)
-        if batch_size != self._traced:  # one trace for several sizes would not give the same bits
+        if batch_size != self._traced:  # one for several is another graph: its bits may differ
             self._trainer.make_train_function(force=True)
             self._traced = batch_size
         for variable, value in self._start:
