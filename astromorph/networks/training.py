@@ -359,7 +359,7 @@ class FineTuning:
     def _restart(self, n, epochs):
         """Undo everything that a training changes; return the size of the batches of n galaxies."""
         batch_size = min(self._batch_size, n)
-        if batch_size != self._traced:  # a trace for several sizes would change the last bits
+        if batch_size != self._traced:  # a trace for several sizes could change the last bits
             self._trainer.make_train_function(force=True)
             self._traced = batch_size
         for variable, value in self._start:
