@@ -4,9 +4,10 @@ from astropy.table import Table, vstack
 from astromorph import running
 from astromorph.errors import keeps_result, wrong
 from astromorph.galaxies import open_source
+from astromorph.galaxies.rows import Rows
 from astromorph.galaxies.source import check_options
 from astromorph.galaxies.kinds import as_galaxies
-from astromorph.learning.labels import read_labels
+from astromorph.learning.labels import read_labels, read_test_labels, read_training_labels
 from astromorph.model import TrainedModel
 from astromorph.model.calibration import METHODS
 from astromorph.questions import as_questions
@@ -539,7 +540,8 @@ class MorphologyClassifier:
         -------
         widget or `~astropy.table.Table`
             In a notebook the view, whose ``conversation`` should be closed in the end. Elsewhere
-            the labels, which `adapt` takes; leave out those in the column ``sealed`` to test with.
+            the labels. `adapt` learns from those that are not ``sealed``, `evaluate` scores the
+            others.
 
         Raises
         ------
@@ -666,9 +668,10 @@ class MorphologyClassifier:
         """Return a new classifier, taught by labeled galaxies, for the survey they come from.
 
         The new classifier is calibrated anew, on galaxies that its training did not see; what
-        adapting brought is in its `report`, and a warning says if no question got better. Questions
-        with fewer than 10 galaxies of either answer keep the old answers. Ctrl-C ends the training
-        and keeps the best weights so far.
+        adapting brought is in its `report`, and a warning says if no question got better. A column
+        ``sealed`` of the labels, as `label` writes it, keeps galaxies for a test: they teach
+        nothing, nor do those of ``no_galaxy``. Questions with fewer than 10 galaxies of either
+        answer keep the old answers. Ctrl-C ends the training and keeps the best weights so far.
 
         Parameters
         ----------
@@ -726,9 +729,11 @@ class MorphologyClassifier:
         check_options(options, self.adapt)
         questions = questions if questions is None else as_questions(questions)
         data = as_galaxies(data)
+        labels, rows = read_training_labels(data, labels, questions or self.model.questions,
+                                            key=key)
+        source = open_source(self.model, data, survey=survey, **options)
         return type(self)(adapt(
-            self.model, open_source(self.model, data, survey=survey, **options),
-            read_labels(data, labels, questions or self.model.questions, key=key),
+            self.model, source if rows is None else Rows(source, rows), labels,
             questions=questions, survey=survey, train=train, epochs=epochs,
             validation_fraction=validation_fraction, folds=folds, seed=seed, aligned=align,
             learning_curve=learning_curve, threads=threads, progress=progress))
@@ -788,6 +793,8 @@ class MorphologyClassifier:
                  intervals=True, **options):
         """Score the classifier on galaxies with known answers.
 
+        Where the labels have a column ``sealed``, as `label` writes it, only these galaxies count.
+
         Parameters
         ----------
         data : `~astropy.table.Table` or images
@@ -819,7 +826,7 @@ class MorphologyClassifier:
         """
         check_options(options, self.evaluate, self.classify)
         asked, data = self.model.find_questions(questions), as_galaxies(data)
-        labels = read_labels(data, labels, asked, key=key)
+        labels = read_test_labels(data, labels, asked, key=key)
         done = isinstance(data, Table) and {
             column for question in asked for column in question.columns} <= set(data.colnames)
         if done and self.model.has_made(data) is False:

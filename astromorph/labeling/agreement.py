@@ -3,9 +3,9 @@ import numpy as np
 from astropy.table import Table
 
 from astromorph.errors import wrong
+from astromorph.labeling.entries import questions_of
 from astromorph.labeling.keys import answer_keys
 from astromorph.labeling.session import standing
-from astromorph.questions import Question
 
 __all__ = ["Agreement", "compare_journals", "kappa", "own_agreement"]
 
@@ -70,7 +70,7 @@ def compare_journals(first, second):
             raise wrong("journals", "two of the same galaxies and questions",
                         f"two whose {name} differ" if first and second else "an empty one")
     mine, theirs = (_answers(entries, again=False) for entries in (first, second))
-    return Agreement(_questions(first), _pairs(mine, theirs))
+    return Agreement(questions_of(first), _pairs(mine, theirs))
 
 
 def own_agreement(entries):
@@ -85,7 +85,7 @@ def own_agreement(entries):
     -------
     Agreement
     """
-    return Agreement(_questions(entries), _pairs(_answers(entries, again=False),
+    return Agreement(questions_of(entries), _pairs(_answers(entries, again=False),
                                                  _answers(entries, again=True)))
 
 
@@ -149,10 +149,6 @@ def _answers(entries, *, again):
 
 def _pairs(first, second):
     return [(first[row], second[row]) for row in sorted(first.keys() & second.keys())]
-
-
-def _questions(entries):
-    return [Question.from_json(record) for record in entries[0]["questions"]]
 
 
 def _said(entry, titles):

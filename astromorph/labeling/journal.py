@@ -10,7 +10,10 @@ from filelock import FileLock, Timeout
 from astromorph.atomic import write_file
 from astromorph.errors import warn, wrong
 
-__all__ = ["Journal", "read_journal"]
+__all__ = ["MEND", "Journal", "read_journal"]
+
+MEND = "Take the line from a copy, or remove it and number the following ones anew."
+"""What to do about a damaged line."""
 
 
 class Journal:
@@ -58,9 +61,11 @@ class Journal:
         try:
             if not self.path.exists():
                 write_file(self.path, b"", durable=True)
-            self.entries, self._end = _read(self.path)
+            self.entries, self._end, is_ended = _read(self.path)
             self._file = os.open(self.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
             os.ftruncate(self._file, self._end)  # what a killed process wrote of its last line
+            if not is_ended:
+                self._write(b"\n")  # which an editor left out
         except BaseException:
             self._lock.release()
             raise
@@ -143,26 +148,50 @@ def read_journal(path):
     Warns
     -----
     AstromorphWarning
-        If the last line is torn. It was not acknowledged, and is left out.
+        If the last line is torn. It was not acknowledged, and is left out. A whole last line
+        without a newline, as editors leave it, counts.
     """
     return _read(path)[0]
 
 
 def _read(path):
-    """(entries, where the last whole one ends)."""
-    *lines, rest = Path(path).read_bytes().split(b"\n")
+    """The entries, the bytes that they take, and whether the last line has its end."""
+    content = Path(path).read_bytes()
+    *lines, rest = content.split(b"\n")
     entries = [_entry(path, number, line) for number, line in enumerate(lines, 1)]
+    is_ended = not rest
+    if rest and _parsed(rest, len(lines) + 1) is not None:
+        entries, rest = [*entries, _entry(path, len(lines) + 1, rest)], b""
     if rest:
         warn(f"{path}: the last line is torn and left out; it was not acknowledged")
-    return entries, sum(len(line) + 1 for line in lines)
+    _check_ids(path, entries)
+    return entries, len(content) - len(rest), is_ended or bool(rest)
 
 
 def _entry(path, number, line):
+    entry = _parsed(line, number)
+    if entry is None:
+        raise wrong("journal", f"one entry a line in {path}", f"line {number}, {line!r:.60}",
+                    MEND)
+    return entry
+
+
+def _parsed(line, number):
+    """The entry of a line, or None."""
     try:
         entry = json.loads(line)
-        if isinstance(entry, dict) and entry["n"] == number and isinstance(entry["kind"], str):
+        if (isinstance(entry, dict) and entry["n"] == number and isinstance(entry["kind"], str)
+                and isinstance(entry.get("id", ""), str)):
             return entry
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, RecursionError):
         pass
-    raise wrong("journal", f"one entry a line in {path}", f"line {number}, {line!r:.60}",
-                "Take the line from a copy, or remove it and number the following ones anew.")
+    return None
+
+
+def _check_ids(path, entries):
+    known = set()
+    for entry in entries:
+        if "id" in entry and entry["id"] in known:
+            raise wrong("journal", f"each id once in {path}",
+                        f"line {entry['n']} with that of another, {entry['id']!r:.60}", MEND)
+        known.add(entry.get("id"))

@@ -15,6 +15,7 @@ from astromorph.arguments import check_count
 from astromorph.atomic import write_file
 from astromorph.labeling.curve import score_sealed
 from astromorph.labeling.galaxies import one_line
+from astromorph.labeling.keys import NO_GALAXY
 from astromorph.labeling.lessons import Lessons, as_point, labels_of
 from astromorph.labeling.seen import SeenGalaxies
 from astromorph.learning.adapting import adapt
@@ -58,7 +59,7 @@ class Learner:
         self._survey = session.galaxies.options.get("survey")
         self.lessons = Lessons(session.questions, session.sealed, self._seen, every)
         self.on_change, self.taught = None, None
-        self._is_aligned, self._learned = seen is not None, None
+        self._is_aligned, self._learned, self._keeps_error = seen is not None, None, False
         self._stopped, self._busy, self._wanted, self._folder = False, False, False, None
         self._turn, self._thread = Condition(), None
         self._state = {"status": "reading", "error": "", "read": int(self._seen.read.sum()),
@@ -125,8 +126,13 @@ class Learner:
     def teach(self):
         """Have the network adapted to all labels that are not sealed; it takes minutes."""
         with self._turn:
-            self._wanted = True
+            self._want_teaching()
             self._turn.notify_all()
+
+    def _want_teaching(self):
+        """What went wrong the last time has been read by now."""
+        self._wanted, self._keeps_error = True, False
+        self._state = self._state | {"error": ""}
 
     def save(self, folder):
         """Write weights, their card and a report; what was not taught yet is taught first.
@@ -146,7 +152,7 @@ class Learner:
             self._folder, taught = folder, self._state["taught"]
             self._write()
             if taught is None or taught["labels"] != len(self._answered()):
-                self._wanted = True
+                self._want_teaching()
             self._turn.notify_all()
         return folder
 
@@ -167,6 +173,7 @@ class Learner:
         try:
             task()
         except Exception as error:  # people label on without it
+            self._keeps_error = status == "teaching"  # else the next lesson may do better
             self._tell(error=one_line(error) or type(error).__name__)
             with suppress(OSError):
                 self._write()  # the report says why there are no weights
@@ -193,7 +200,12 @@ class Learner:
         """Whether there is something to learn: the first order, or so many answers more."""
         if self._learned is None:
             return enough
-        return len(self._answered()) // self._every != self._learned // self._every
+        return len(self._to_learn()) != self._learned
+
+    def _to_learn(self):
+        """The answers up to the last lesson that is due: the page shows no numbers between two."""
+        answered = self._answered()
+        return answered[:len(answered) // self._every * self._every]
 
     def _answered(self):
         """The answers that count, in the order in which they came."""
@@ -224,12 +236,13 @@ class Learner:
         self._tell(read=int(read.sum()))
 
     def _learn(self):
-        answered = self._answered()
+        answered = self._to_learn()
         self._learned = len(answered)
         self.lessons.learn(answered)
         self._session.set_order(self.lessons.order(self._session.seed + len(answered)))
         details = self.lessons.scores()
-        self._tell(labels=len(answered), error="", details=details,
+        self._tell(labels=len(answered), details=details,
+                   error=self._state["error"] if self._keeps_error else "",
                    questions={each["key"]: each["curve"] for each in details},
                    forecast={each["key"]: each["forecast"] for each in details},
                    suspects=self.lessons.suspects())
@@ -240,7 +253,8 @@ class Learner:
         answered, questions = self._answered(), self._session.questions
         rows = np.array([entry["row"] for entry in answered], int)
         labels, sealed = labels_of(answered, questions), np.isin(rows, list(self._session.sealed))
-        model = self._adapted(self._seen.rows(rows[~sealed]), labels[~sealed])
+        teaches = ~sealed & [entry["key"] != NO_GALAXY for entry in answered]
+        model = self._adapted(self._seen.rows(rows[teaches]), labels[teaches])
         scores = self._scores(model, rows[sealed], labels[sealed])
         told = {"labels": len(answered), "questions": scores}
         self.taught = model.replace(more=model.card.more | {"sealed_share": told})

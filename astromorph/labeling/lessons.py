@@ -33,6 +33,7 @@ class Lessons:
     def __init__(self, questions, sealed, seen, every):
         self.questions, self.sealed, self.seen, self.every = questions, sealed, seen, every
         self.taught = {0: {}}  # number of answers -> key of a question -> what answers it
+        self._taught_by = {}  # number of answers -> rows and labels
         self._take([])
 
     def learn(self, answered):
@@ -44,10 +45,17 @@ class Lessons:
             Entries of a journal, in the order in which they came.
         """
         self._take(answered)
-        self.taught = {n: each for n, each in self.taught.items() if n <= len(answered)}
+        self.taught = {n: each for n, each in self.taught.items() if self._stands(n)}
         for n in range(self.every, len(answered) + 1, self.every):
             if n not in self.taught:
                 self.taught[n] = self._fit(n)
+                self._taught_by[n] = self.rows[:n], self.labels[:n]
+
+    def _stands(self, n):
+        """Whether the answers that a lesson was taught by are still the first ones."""
+        rows, labels = self._taught_by.get(n, (self.rows[:0], self.labels[:0]))
+        return n <= len(self.rows) and np.array_equal(rows, self.rows[:n]) and np.array_equal(
+            labels, self.labels[:n], equal_nan=True)
 
     def _take(self, answered):
         self.rows = np.array([entry["row"] for entry in answered], int)

@@ -2,16 +2,18 @@
 from pathlib import Path
 from threading import Lock
 
+from astromorph.errors import wrong
 from astromorph.labeling.agreement import compare_journals, own_agreement
 from astromorph.labeling.conversation import Conversation
+from astromorph.labeling.entries import check_entries
 from astromorph.labeling.galaxies import LabelGalaxies
 from astromorph.labeling.journal import read_journal
-from astromorph.labeling.session import LabelSession
+from astromorph.labeling.session import LabelSession, subject
 from astromorph.labeling.tables import whole_numbers
 from astromorph.progress import in_notebook
 from astromorph.tables import check_columns, check_destination, write_table
 
-__all__ = ["Comparison", "LabelTable", "journal_of", "label", "open_conversation"]
+__all__ = ["Comparison", "LabelTable", "check_others", "journal_of", "label", "open_conversation"]
 
 _open = {}  # what this process labels: in a notebook, a cell that runs again takes it over
 
@@ -46,12 +48,13 @@ def open_conversation(classifier, data, output, *, questions=None, labeler=None,
         _open.pop(journal).close()
     galaxies = LabelGalaxies(data, classifier.model, **options)
     check_columns(galaxies.table, format)
-    session = LabelSession(galaxies, classifier.questions if questions is None else questions,
-                           journal, labeler=labeler, seed=seed)
+    questions = classifier.questions if questions is None else questions
+    others = check_others(compare, galaxies, questions)
+    session = LabelSession(galaxies, questions, journal, labeler=labeler, seed=seed)
     try:
         _open[journal] = Conversation(
             session, _learner(classifier, session) if learn else None,
-            save=LabelTable(session, output, format), compare=Comparison(session, compare),
+            save=LabelTable(session, output, format), compare=Comparison(session, others),
             folder=output.with_name(f"{output.stem}_classifier"))
     except BaseException:
         session.close()
@@ -131,6 +134,43 @@ class LabelTable:
         return self._path
 
 
+def check_others(paths, galaxies, questions):
+    """Raise unless journals of other labelers can be compared with labels of some galaxies.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Their tables, or the journals.
+    galaxies, questions
+        As for `~astromorph.labeling.session.LabelSession`.
+
+    Returns
+    -------
+    list of `~pathlib.Path`
+        The journals.
+
+    Raises
+    ------
+    ValueError
+        If there is none, it is damaged, or it is of other galaxies or questions.
+    """
+    journals = [journal_of(path) for path in paths]
+    for path in journals:
+        compare_journals([{"kind": "start"} | subject(galaxies, questions)], _entries(path))
+    return journals
+
+
+def _entries(path):
+    """The entries of another labeler's journal."""
+    if not path.exists():
+        raise wrong("compare", "the labels of somebody else, with their journal",
+                    f"{path.with_suffix('')}, and no journal {path}",
+                    "A journal is beside each table that `label` writes; copy both.")
+    entries = read_journal(path)
+    check_entries(entries, path)
+    return entries
+
+
 class Comparison:
     """How far a session's labeler agrees with others, and when asked twice; call it to know.
 
@@ -138,20 +178,17 @@ class Comparison:
     ----------
     session : `~astromorph.labeling.session.LabelSession`
     others : iterable of path
-        Tables or journals of other labelers of the same galaxies.
+        Journals of other labelers of the same galaxies.
     """
 
     def __init__(self, session, others=()):
-        self._session = session
-        self._others = [journal_of(each) for each in others]
-        for path in self._others:
-            self._with(read_journal(path))  # before the work rather than after it
+        self._session, self._others = session, others
 
     def __call__(self):
         """What the message "compared" holds (dict)."""
         mine = self._session.journal.entries
         return {"own": _rows(own_agreement(mine).scores),
-                "others": [self._with(read_journal(path)) for path in self._others]}
+                "others": [self._with(_entries(path)) for path in self._others]}
 
     def _with(self, theirs):
         found = compare_journals(self._session.journal.entries, theirs)

@@ -213,7 +213,7 @@ class _Guard:
         hosts = [value for name, value in headers if name == b"host"]
         origins = [value for name, value in headers if name == b"origin"]
         if not _may_enter(scope["type"], hosts, origins):
-            await PlainTextResponse("Not from here.", 403)(scope, receive, send)
+            await _refuse(scope, receive, send)
             return
 
         async def strict(message):
@@ -224,6 +224,14 @@ class _Guard:
             await send(message)
 
         await self.application(scope, receive, strict)
+
+
+async def _refuse(scope, receive, send):
+    """Answer with status 403, as a server does that closes a WebSocket before it is open."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close"})
+    else:
+        await PlainTextResponse("Not from here.", 403)(scope, receive, send)
 
 
 def _may_enter(kind, hosts, origins):

@@ -9,11 +9,12 @@ import numpy as np
 
 from astromorph.arguments import check_number
 from astromorph.errors import wrong
+from astromorph.labeling.entries import check_entries, check_start
 from astromorph.labeling.journal import Journal
 from astromorph.labeling.keys import answer_keys, as_number
 from astromorph.labeling.tables import label_table
 
-__all__ = ["LabelSession", "standing"]
+__all__ = ["LabelSession", "standing", "subject"]
 
 _REPEATED_AFTER = 20  # answers; nobody remembers a galaxy so long
 
@@ -77,16 +78,16 @@ class LabelSession:
 
     def _begin(self, labeler, seed, sealed, repeats):
         """Write what is labeled, or go on where it is written."""
-        n = len(self)
-        told = {"galaxies": self.galaxies.digest, "rows": n, "questions": json.loads(
-            json.dumps([asdict(each) for each in self.questions]))}
+        n, told = len(self), subject(self.galaxies, self.questions)
         if not self.journal.entries:
             chosen = np.random.default_rng(seed).permutation(n)[:round(sealed * n)]
             self.journal.append(
                 {"kind": "start", "labeler": labeler or _account(), **told, "seed": seed,
                  "share": sealed, "repeats": repeats, "sealed": sorted(chosen.tolist())})
+        check_start(self.journal.entries, self.journal.path)
         start = self.journal.entries[0]
-        _check_start(start, told, labeler, self.journal.path)
+        _check_same(start, told, labeler, self.journal.path)
+        check_entries(self.journal.entries, self.journal.path, self.galaxies.names)
         self.labeler, self.seed, self._share = start["labeler"], start["seed"], start["share"]
         self.sealed = frozenset(start["sealed"])
         order, chances = (np.random.default_rng([self.seed, kind]) for kind in (1, 2))
@@ -339,9 +340,23 @@ def standing(entries):
     return stand[::-1]
 
 
-def _check_start(start, told, labeler, path):
-    if start["kind"] != "start":
-        raise wrong("journal", "a first line that says what is labeled", f"{path} without")
+def subject(galaxies, questions):
+    """Say what is labeled, as the first entry of a journal does.
+
+    Parameters
+    ----------
+    galaxies, questions
+        As for `LabelSession`.
+
+    Returns
+    -------
+    dict
+    """
+    return {"galaxies": galaxies.digest, "rows": len(galaxies.names), "questions": json.loads(
+        json.dumps([asdict(each) for each in questions]))}
+
+
+def _check_same(start, told, labeler, path):
     for name, what in {"galaxies": "galaxies", "rows": "galaxies",
                        "questions": "questions"}.items():
         if start.get(name) != told[name]:

@@ -3,6 +3,7 @@ import pytest
 from loopback.labeling import answers, entries
 
 from astromorph.labeling.conversation import Conversation
+from astromorph.labeling.lessons import as_point
 from astromorph.questions import Question
 
 pytest.importorskip("starlette")
@@ -313,30 +314,37 @@ class _Learner:
     def teach(self):
         self.taught += 1
 
+    error = ""
+
     def state(self):
         value = 0.8 + 0.1 * self.taught
-        points = [{"labels": 25, "accuracy": [0.7, 0.6, 0.8]},
-                  {"labels": 50, "accuracy": [value, 0.7, 0.95], "completeness": [0.75, 0.6, 0.9],
-                   "purity": [None, None, None]}]
-        sizes = [{"labels": 40, "rms": [2.125, 1.5, 3.0]}]
-        return {"status": "reading", "message": "<b>Go on.</b>", "read": 7, "total": 40,
-                "questions": [
-                    {"key": "disk", "title": "disk or features", "curve": points,
-                     "scores": points[-1], "forecast": "Another 50 labels would bring about 2%."},
-                    {"key": "bar", "title": "barred", "curve": [], "scores": {}, "labels": 3,
+        unknown = [None] * 3
+        points = [as_point(25, {"accuracy": [0.7, 0.6, 0.8], "completeness": [0.5, 0.3, 0.7],
+                                "purity": unknown}),
+                  as_point(50, {"accuracy": [value, 0.7, 0.95], "completeness": [0.75, 0.6, 0.9],
+                                "purity": unknown})]
+        sizes = [as_point(40, {"rms": [2.125, 1.5, 3.0]})]
+        return {"status": "reading", "error": self.error, "message": self.error or "<b>Go on.</b>",
+                "read": 7, "total": 40, "details": [
+                    {"key": "disk", "title": "disk or features", "kind": "yes_no", "curve": points,
+                     "forecast": "Another 50 labels would bring about 2%."},
+                    {"key": "bar", "title": "barred", "kind": "yes_no", "curve": [], "labels": 3,
                      "sealed": 1, "forecast": ""},
-                    {"key": "size", "title": "size", "curve": sizes, "scores": {"rms": None}}],
+                    {"key": "size", "title": "size", "kind": "number", "curve": sizes}],
                 "suspects": [{"row": 5, "question": "disk", "label": 1.0, "P": 0.0123456}],
                 "taught": None}
+
+
+def _curves(page):
+    return [each.get_attribute("aria-label") for each in page.tab.locator(".am-learning svg").all()]
 
 
 def test_what_is_learned_is_drawn(page, talk):
     learner = _Learner()
     with PageServer(talk(kind=lambda session: Conversation(session, learner))) as server:
         page.open(server.address)
-        drawn = [each.get_attribute("aria-label")
-                 for each in page.tab.locator(".am-learning svg").all()]
-        text = page.text(".am-learning")
+        page.tab.wait_for_selector(".am-learning svg")
+        drawn, text = _curves(page), page.text(".am-learning")
         page.tab.click("text=Teach")
         page.tab.wait_for_selector("text=90%")
         learner.taught = 0
@@ -344,10 +352,32 @@ def test_what_is_learned_is_drawn(page, talk):
         page.tab.wait_for_selector(".am-learning >> text=80%")
     assert drawn == ["disk or features: accuracy 80%, between 70% and 95%, after 50 labels",
                      "size: rms 2.13, between 1.5 and 3, after 40 labels"]
-    for words in ("<b>Go on.</b>", "Another 50 labels", "completeness 75%", "7 of 40",
+    for words in ("<b>Go on.</b>", "Another 50 labels", "completeness 75%",
                   "3 labels to learn from, 1 to test it"):
         assert words in text
-    assert "purity" not in text
+    assert "purity" not in page.text(".am-question >> nth=0")
+
+
+def test_another_score_is_drawn(page, talk):
+    learner = _Learner()
+    with PageServer(conversation := talk(kind=lambda session: Conversation(
+            session, learner))) as server:
+        page.open(server.address)
+        page.tab.click(".am-scores >> text=completeness")
+        page.tab.wait_for_selector("svg[aria-label^='disk or features: completeness 75%']")
+        assert _curves(page) == [
+            "disk or features: completeness 75%, between 60% and 90%, after 50 labels",
+            "size: rms 2.13, between 1.5 and 3, after 40 labels"]
+        assert "accuracy 80%" in page.text(".am-question >> nth=0")
+        learner.error = "something went wrong"
+        learner.on_change()  # the choice stays
+        page.tab.wait_for_selector(".am-failed >> text=something went wrong")
+        page.tab.wait_for_selector(".am-scores [aria-pressed=true] >> text=completeness")
+        assert _curves(page)[0].startswith("disk or features: completeness")
+        page.tab.click(".am-scores >> text=purity")  # which is unknown
+        page.tab.wait_for_selector(".am-question >> nth=0 >> text=labels to learn from")
+        page.press("S")
+        page.wait(lambda: len(answers(conversation)) == 1)  # keys still answer
 
 
 def test_a_suspect_label_is_shown_again(page, talk):

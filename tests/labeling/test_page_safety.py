@@ -124,6 +124,14 @@ def test_other_origins_are_refused(server, origin):
     assert upgrade(server, origin=origin) == 403
 
 
+def test_a_refused_talk_says_nothing_on_the_terminal(server, caplog):
+    caplog.set_level("WARNING")
+    assert upgrade(server, host="evil.example", origin="http://evil.example") == 403
+    assert upgrade(server) == 403
+    server.stop()  # all it had to say is said
+    assert not caplog.records
+
+
 def test_who_tells_no_origin_is_refused(server):
     assert upgrade(server) == 403
     assert upgrade(server, origin=f"http://127.0.0.1:{server.port}") == 101

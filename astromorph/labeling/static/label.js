@@ -8,6 +8,7 @@ const STEADY = 4; // galaxies that a new order leaves in front
 const STRIP = 12; // answers that are listed
 const KNOWN = 500; // answers that the arrow goes back to
 const ZOOMS = [1, 1.5, 2, 3, 4, 6, 8];
+const SCORES = ["accuracy", "completeness", "purity"];
 const UNSEEN = ["?", "X"]; // the answers to a picture that could not be read
 
 // ---------------------------------------------------------------- pictures
@@ -145,11 +146,20 @@ const round = (value) => (typeof value === "number" ? +value.toFixed(3) : value)
 const describe = ({ row, name, id, ...rest }) => Object.entries(rest)
   .filter(([, value]) => value !== null && typeof value !== "object")
   .map(([key, value]) => `${key.replaceAll("_", " ")} ${round(value)}`).join(" · ");
-/** How good one question is: [value, low, high] of its score, against the number of labels. */
-function curve({ title, curve: all = [], scores = {}, forecast, sealed = 0, labels = 0 }) {
-  const name = "rms" in scores ? "rms" : "accuracy";
+/** A score of a point, [value, low, high]; null where it is unknown. */
+function scoreOf(point, name) {
+  if (!finite(point?.[name])) return null;
+  const start = ["accuracy", "rms"].includes(name) ? "" : `${name}_`;
+  const limits = [point[`${start}low`], point[`${start}high`]];
+  return [point[name], ...limits.map((each) => (finite(each) ? each : point[name]))];
+}
+
+/** How good one question is, against the number of labels. */
+function curve({ title, kind, curve: all = [], forecast, sealed = 0, labels = 0 }, chosen) {
+  const name = kind === "number" ? "rms" : kind === "yes_no" ? chosen : "accuracy";
   const show = name === "rms" ? (value) => `${+value.toPrecision(3)}` : percent;
-  const points = all.filter((each) => each[name] && finite(each.labels, each[name][0]));
+  const points = all.filter((each) => scoreOf(each, name))
+    .map((each) => ({ labels: each.labels, score: scoreOf(each, name) }));
   const quiet = (text) => make("p", { class: "am-quiet", text });
   const words = forecast ? [make("p", { class: "am-forecast", text: forecast })] : [];
   const head = (...parts) => make("figcaption", {}, make("span", { text: title }), ...parts);
@@ -158,11 +168,12 @@ function curve({ title, curve: all = [], scores = {}, forecast, sealed = 0, labe
     return make("figure", { class: "am-question" }, head(),
       quiet(`${labels} labels to learn from, ${sealed} to test it`), ...words);
   }
-  const [value, low, high] = last[name].map((each) => (finite(each) ? each : last[name][0]));
-  const others = ["completeness", "purity"].filter((each) => last[each] && finite(last[each][0]))
-    .map((each) => `${each} ${percent(last[each][0])}`).join(" · ");
+  const [value, low, high] = last.score;
+  const others = SCORES.filter((each) => each !== name && scoreOf(all.at(-1), each))
+    .map((each) => `${each} ${percent(all.at(-1)[each])}`).join(" · ");
   return make("figure", { class: "am-question" },
-    head(...(name === "rms" ? [make("span", { text: "rms" })] : []), make("b", { text: show(value) }),
+    head(...(name === "accuracy" ? [] : [make("span", { text: name })]),
+      make("b", { text: show(value) }),
       make("span", { class: "am-quiet", text: `${show(low)}–${show(high)}` })),
     chart(points, name, show, `${title}: ${name} ${show(value)}, between ${show(low)} and ` +
       `${show(high)}, after ${last.labels} labels`),
@@ -172,8 +183,7 @@ function curve({ title, curve: all = [], scores = {}, forecast, sealed = 0, labe
 /** The line of a score through its interval. */
 function chart(points, name, show, words) {
   const width = 300, height = 66, [left, right, top, bottom] = [30, 8, 6, 13];
-  const [line, low, high] = [0, 1, 2].map((k) =>
-    points.map((each) => (finite(each[name][k]) ? each[name][k] : each[name][0])));
+  const [line, low, high] = [0, 1, 2].map((k) => points.map((each) => each.score[k]));
   const [floor, ceiling] = name === "rms" ? [0, Math.max(...high) || 1]
     : [Math.min(0.5, Math.floor(10 * Math.min(...low)) / 10), 1];
   const most = Math.max(points.at(-1).labels, 1);
@@ -197,19 +207,13 @@ function chart(points, name, show, words) {
   return picture;
 }
 
-/** What it does at the moment. */
-function doing({ status, message, read = 0, total = 0 }) {
-  const known = { reading: `Looking at the galaxies: ${read} of ${total}`, learning: "Learning …",
-    teaching: "Teaching the whole network; this takes minutes, and you can label on …" };
-  return [message, known[status]].filter(Boolean);
-}
-
 // ---------------------------------------------------------------- the view
 
 class View {
   constructor(model, root) {
     Object.assign(this, { model, root, keys: [], total: 0, typed: "", session: null,
-      stretch: "linear", zoom: 0, invert: false, pan: [0, 0], shownAt: 0, drawn: null, times: [],
+      score: "accuracy", stretch: "linear", zoom: 0, invert: false, pan: [0, 0], shownAt: 0,
+      drawn: null, times: [],
       connected: true, ready: false, count: 0, works: [] });
     const send = (message) => model.send(message);
     this.course = new Course();
@@ -246,8 +250,12 @@ class View {
     this.invertButton = button("Invert", "I", "Invert the picture", this.commands.i);
     this.answers = make("div", { class: "am-answers", role: "group", "aria-label": "Answers" });
     this.strip = make("ol", { class: "am-strip", "aria-label": "Last answers" });
+    this.scoring = make("div", { class: "am-scores", role: "group", "aria-label": "Score" },
+      ...SCORES.map((score) => make("button", { type: "button", class: "am-tool", text: score,
+        on: { click: () => this.setScore(score) } })));
+    this.lessons = make("div");
     this.learning = make("section", { class: "am-learning", "aria-label": "What it has learned",
-      hidden: "" });
+      hidden: "" }, make("h2", { text: "How good it is by now" }), this.scoring, this.lessons);
     this.list = make("section", { class: "am-list", hidden: "" });
     this.note = make("p", { class: "am-note", role: "status", hidden: "" });
     this.live = make("p", { class: "am-live", "aria-live": "polite" });
@@ -359,6 +367,12 @@ class View {
     this.typed = key === "Backspace" ? this.typed.slice(0, -1) : (this.typed + key).replace(",", ".");
     this.showTyped();
     return true;
+  }
+
+  setScore(score) {
+    this.score = score;
+    this.showLearned();
+    this.live.textContent = `Curves of the ${score}`;
   }
 
   showTyped() {
@@ -709,12 +723,22 @@ class View {
 
   on_learning(learning) {
     if (!learning) return;
-    const { questions = [], taught } = learning;
+    this.learned = learning;
     this.learning.hidden = false;
-    this.learning.replaceChildren(make("h2", { text: "How good it is by now" }),
-      ...doing(learning).map((text) => make("p", { class: "am-quiet", text })),
+    this.showLearned();
+  }
+
+  showLearned() {
+    const { details = [], taught, error, message, status } = this.learned;
+    this.scoring.hidden = !details.some((each) => each.kind === "yes_no");
+    for (const button of this.scoring.children) {
+      button.setAttribute("aria-pressed", button.textContent === this.score);
+    }
+    const doing = message || (status === "learning" ? "Learning …" : "");
+    this.lessons.replaceChildren(
+      ...(doing ? [make("p", { class: error ? "am-failed" : "am-quiet", text: doing })] : []),
       ...(taught ? [make("p", { text: `The whole network was taught with ${taught.labels} labels.` })]
-        : []), ...questions.map(curve));
+        : []), ...details.map((each) => curve(each, this.score)));
   }
 
   on_saved({ path, folder }) {
