@@ -307,8 +307,8 @@ def read_test_labels(data, labels, questions, *, key=None):
     labels, marks = _read(data, labels, questions, key)
     if not (sealed := marks[:, 0]).any():
         return labels
-    warn(f"Only the {sealed.sum()} sealed galaxies of {len(labels)} are scored: the others may have "
-         "taught. To score all, remove the column 'sealed'.")
+    warn(f"Only the {sealed.sum()} sealed galaxies of {len(labels)} are scored: the others may "
+         "have taught. To score all, remove the column 'sealed'.")
     return np.where(sealed[:, None], labels, np.nan)
 
 

@@ -95,7 +95,7 @@ def test_adapt_takes_the_labels_as_they_are(folder, classifier):
     with pytest.warns(AstromorphWarning, match="12 of 60 galaxies are sealed and teach nothing"):
         taught = classifier.adapt(labels, images="file", r90="petroR90",
                                   questions=[ring])
-    assert taught.card["heads"][0]["training"]["galaxies"] == 48
+    assert taught.model.heads[-1].training["galaxies"] == 48
     with pytest.warns(AstromorphWarning, match="Only the 12 sealed galaxies"):
         scores = taught.evaluate(labels, images="file", r90="petroR90", questions=["ring"])
     assert scores["n"][0] == 12 and scores["accuracy"][0] == 0

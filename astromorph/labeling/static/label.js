@@ -253,7 +253,7 @@ class View {
     this.scoring = make("div", { class: "am-scores", role: "group", "aria-label": "Score" },
       ...SCORES.map((score) => make("button", { type: "button", class: "am-tool", text: score,
         on: { click: () => this.setScore(score) } })));
-    this.lessons = make("div");
+    this.lessons = make("div", { class: "am-lessons" });
     this.learning = make("section", { class: "am-learning", "aria-label": "What it has learned",
       hidden: "" }, make("h2", { text: "How good it is by now" }), this.scoring, this.lessons);
     this.list = make("section", { class: "am-list", hidden: "" });
