@@ -253,7 +253,7 @@ class Learner:
         answered, questions = self._answered(), self._session.questions
         rows = np.array([entry["row"] for entry in answered], int)
         labels, sealed = labels_of(answered, questions), np.isin(rows, list(self._session.sealed))
-        teaches = ~sealed & [entry["key"] != NO_GALAXY for entry in answered]
+        teaches = ~sealed & np.array([entry["key"] != NO_GALAXY for entry in answered], bool)
         model = self._adapted(self._seen.rows(rows[teaches]), labels[teaches])
         scores = self._scores(model, rows[sealed], labels[sealed])
         told = {"labels": len(answered), "questions": scores}
