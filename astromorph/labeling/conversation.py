@@ -45,7 +45,7 @@ import numpy as np
 
 from astromorph.errors import wrong
 from astromorph.labeling.galaxies import STRETCHES, one_line
-from astromorph.labeling.messages import Talker, answer_message, is_finite, one, text_of
+from astromorph.labeling.messages import Talker, answer_message, as_asked, is_finite, one, text_of
 
 __all__ = ["AHEAD", "Conversation"]
 
@@ -124,16 +124,11 @@ class Conversation(Talker):
 
     def _ready(self, message):
         session, start = self.session, self.session.journal.entries[0]
-        number = [{"title": one_line(each.positive), "unit": each.unit,
-                   "limits": each.limits and list(each.limits)}
-                  for each in session.questions if each.kind == "number"]
         return one("state", session=f"{start['galaxies']} {start['time']}",
                    title=one_line(self._title), labeler=one_line(session.labeler),
                    questions=[{"key": each.key, "title": one_line(each.positive),
                                "kind": each.kind} for each in session.questions],
-                   keys=[{"key": each.key, "title": one_line(each.title)}
-                         for each in session.keys.values()],
-                   number=number[0] if number else None, total=len(session),
+                   **as_asked(session.questions, session.keys.values()), total=len(session),
                    done=[{"id": entry["id"], **self._told(entry)} for entry in session.done()],
                    learning=self.learner and as_json(self.learner.state()),
                    can={"teach": self.learner is not None, "save": self._save is not None,

@@ -7,8 +7,10 @@ from astropy.table import Table
 
 from astromorph.arguments import check_choice
 from astromorph.errors import wrong
-from astromorph.flags import MorphFlag, decode_flags, flag_meanings
-from astromorph.labeling.galaxies import LabelGalaxies, one_line
+from astromorph.flags import MorphFlag, flag_meanings
+from astromorph.galaxies.kinds import as_galaxies
+from astromorph.labeling.columns import describe_row, find_answers, read_flags, read_numbers
+from astromorph.labeling.galaxies import LabelGalaxies
 from astromorph.labeling.keys import answer_keys
 from astromorph.labeling.session import LabelSession
 from astromorph.learning.embedding import COLUMN
@@ -24,9 +26,7 @@ AT_ONCE = 2000
 FLAG_CHOICES = ("none", "any", "unclassified")
 """What a filter may ask of flags besides the name of one."""
 _FRAME_R90 = 4.24  # of pictures, where no weights are at hand; half as much again is shown
-_FLAG = "morph_flag"
 _IMAGES = ("file", "filename", "path", "image")
-_NOT_ANSWERS = ("_err", "_joint")
 
 
 class Gallery:
@@ -68,16 +68,16 @@ class Gallery:
 
     def __init__(self, table, classifier=None, *, questions=None, journal=None, labeler=None,
                  images=None, **options):
+        table = as_galaxies(table) if hasattr(table, "columns") else table
         if not isinstance(table, Table) or not len(table):
             raise wrong("table", "a table with galaxies", _kind(table))
         self.table, self.classifier, self.labeler = table, classifier, labeler
         self.options = {**options, "images": images or _image_column(table, options)}
         self.galaxies = LabelGalaxies(table, _frame(table, classifier, options), **self.options)
-        self.questions, self.why_no_answers = _asked(table, questions, journal)
-        self.answer_names = _answers(table, classifier)
-        self.numbers = _numbers(table, self.answer_names)
-        self.flags = (np.ma.filled(np.ma.asarray(table[_FLAG]), 0).astype(int)
-                      if _FLAG in table.colnames else np.zeros(len(table), int))
+        known = QUESTIONS if classifier is None else classifier.all_questions
+        self.questions, self.why_no_answers = _asked(table, questions, known, journal)
+        self.answer_names = find_answers(table, (*known, *self.questions))
+        self.numbers, self.flags = read_numbers(table, self.answer_names), read_flags(table)
         self.chosen = np.zeros(len(table), bool)
         self._journal, self._session, self._seen = journal, None, None
         if not self.why_no_answers and Path(journal).exists():
@@ -214,7 +214,7 @@ class Gallery:
         return seen
 
     def describe(self, row):
-        """Say all that the table has of a galaxy.
+        """Say all that the table has of a galaxy, see `~astromorph.labeling.columns.describe_row`.
 
         Parameters
         ----------
@@ -223,40 +223,9 @@ class Gallery:
         Returns
         -------
         dict
-            ``answers``, ``flags`` and ``others``, each a list of dictionaries of texts.
         """
-        answers = [{"name": one_line(name), "text": self._text(name, row),
-                    "value": _finite(self.numbers[name][row]),
-                    "error": self._text(f"{name}_err", row),
-                    "about": one_line(self.table[name].info.description or "")}
-                   for name in self.answer_names]
-        meanings = flag_meanings()
-        flags = [{"name": name, "about": meanings[name],
-                  "failed": bool(MorphFlag[name] & MorphFlag.UNCLASSIFIED)}
-                 for name in decode_flags(int(self.flags[row]))]
-        others = [{"name": one_line(name), "text": self._text(name, row)}
-                  for name in self.table.colnames
-                  if name not in (*self.answer_names, _FLAG, COLUMN)][:_MOST_COLUMNS]
-        return {"answers": answers, "flags": flags, "others": others}
-
-    def _text(self, name, row):
-        if name not in self.table.colnames:
-            return ""
-        column = self.table[name]
-        value = column[row]
-        if value is np.ma.masked or getattr(value, "ndim", 0):
-            return ""
-        if isinstance(value, (float, np.floating)):
-            text = format(value, ".4g" if name not in self.answer_names else ".3f")
-        else:
-            text = str(value)
-        unit = getattr(column, "unit", None)
-        text = text if unit is None or not isinstance(value, (float, np.floating)) else \
-            f"{text} {unit}"
-        return one_line(text)[:_LONGEST]
-
-
-_MOST_COLUMNS, _LONGEST = 80, 200
+        return describe_row(self.table, row, self.answer_names, self.numbers,
+                            int(self.flags[row]))
 
 
 def _kind(table):
@@ -281,43 +250,20 @@ def _frame(table, classifier, options):
     return SimpleNamespace(survey=get_survey(survey), frame_r90=_FRAME_R90)
 
 
-def _asked(table, questions, journal):
+def _asked(table, questions, known, journal):
     """The questions that corrections answer, and why there are none."""
     if journal is None:
         return (), "no journal"
     if questions is None:
-        there = [each for each in QUESTIONS if set(each.columns) <= set(table.colnames)]
-        questions = there if len(there) == len(QUESTIONS) else there[:1]
-    questions = as_questions(questions) if questions else ()
+        there = [each for each in known if set(each.columns) <= set(table.colnames)]
+        published = [each for each in there if each in QUESTIONS]
+        questions = published if len(published) == len(QUESTIONS) else there[:1]
     if not questions:
-        return (), "a table of unknown questions; pass questions="
+        return (), ("the table answers no question that is known here; give yours by questions= "
+                    "(--questions)")
+    questions = as_questions(questions)
     answer_keys(questions)
-    return tuple(questions), None
-
-
-def _answers(table, classifier):
-    """Names of the columns that hold answers."""
-    asked = classifier.all_questions if classifier is not None else QUESTIONS
-    known = {column for question in asked for column in question.columns}
-    return [name for name in table.colnames
-            if name in known or (name.startswith("P_") and not name.endswith(_NOT_ANSWERS))
-            if _is_number(table[name])]
-
-
-def _is_number(column):
-    return getattr(column, "ndim", 0) == 1 and getattr(
-        getattr(column, "dtype", None), "kind", "O") in "iuf"
-
-
-def _numbers(table, first):
-    names = [*first, *(name for name in table.colnames if name not in first and name != _FLAG)]
-    return {name: np.ma.filled(np.ma.asarray(_plain(table[name])).astype(float), np.nan)
-            for name in names if _is_number(table[name])}
-
-
-def _plain(column):
-    """The numbers of a column, without a unit."""
-    return getattr(column, "value", column) if not np.ma.isMaskedArray(column) else column
+    return questions, None
 
 
 def _with_flag(flags, flag):
@@ -328,7 +274,3 @@ def _with_flag(flags, flag):
         return {"none": flags == 0, "any": flags != 0, "unclassified": failed != 0}[flag]
     check_choice(flag, "flag", (*FLAG_CHOICES, *flag_meanings()))
     return flags & MorphFlag[flag].value != 0
-
-
-def _finite(value):
-    return float(value) if np.isfinite(value) else None

@@ -2,7 +2,7 @@
 from astromorph.errors import ImageError, wrong
 from astromorph.labeling.galaxies import one_line
 
-__all__ = ["Talker", "answer_message", "is_finite", "one", "text_of"]
+__all__ = ["Talker", "answer_message", "as_asked", "is_finite", "one", "text_of"]
 
 
 class Talker:
@@ -68,6 +68,27 @@ def answer_message(known, message):
 def one(kind, data=None, **content):
     """Give one reply, with bytes or without (list of one)."""
     return [({"type": kind, **content}, data)]
+
+
+def as_asked(questions, keys):
+    """Say how questions are answered: by keys, or by a number that is typed.
+
+    Parameters
+    ----------
+    questions : sequence of `~astromorph.questions.Question`
+    keys : iterable of `~astromorph.labeling.keys.AnswerKey`
+
+    Returns
+    -------
+    dict
+        Parts of a message: ``keys``, each with its title, and ``number``, None or a title, a unit
+        and the limits.
+    """
+    numbers = [{"title": one_line(each.positive), "unit": each.unit,
+                "limits": each.limits and list(each.limits)}
+               for each in questions if each.kind == "number"]
+    return {"keys": [{"key": each.key, "title": one_line(each.title)} for each in keys],
+            "number": numbers[0] if numbers else None}
 
 
 def is_finite(value):
