@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.resources import files
 
+from astromorph.arguments import check_number
 from astromorph.atomic import is_plain_file, read_plain_file, written_whole
 from astromorph.errors import warn
 
@@ -74,6 +75,9 @@ class PageServer:
     """
 
     def __init__(self, conversation, *, port=None, token=None, keep=None):
+        if port is not None:
+            check_number(port, "port", "a whole number from 0 to 65535",
+                         lambda number: 0 <= number <= 65535 and number == int(number))
         self.conversation = conversation
         kept_port, kept_token = _kept(keep)
         self._socket = _listen(port if port is not None else kept_port, port is None)
@@ -148,7 +152,7 @@ class PageServer:
 
     async def _reply(self, websocket, text):
         try:
-            message = json.loads(text)
+            message = json.loads(text, parse_constant=_refuse_constant)
             if not isinstance(message, dict):
                 raise ValueError("no object")
         except (ValueError, RecursionError):
@@ -240,6 +244,10 @@ def _may_enter(kind, hosts, origins):
     return origins == [f"http://{hosts[0]}"] or (kind == "http" and not origins)
 
 
+def _refuse_constant(name):
+    raise ValueError(f"{name} is no JSON")
+
+
 def _static(request):
     name = request.path_params["name"]
     if name not in STATIC:
@@ -274,10 +282,11 @@ def _listen(port, may_differ):
     try:
         listener.bind(("127.0.0.1", port or 0))
         listener.listen(100)  # who comes before the server has begun waits
-    except OSError:
+    except OSError as error:
         listener.close()
         if not (port and may_differ):
-            raise
+            raise OSError(f"port {port} cannot be used ({error.strerror}); choose another port, or "
+                          "none") from error
         return _listen(0, False)
     return listener
 

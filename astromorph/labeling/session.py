@@ -52,12 +52,14 @@ class LabelSession:
                  repeats=0.03):
         for name, value in {"sealed": sealed, "repeats": repeats}.items():
             check_number(value, name, "a fraction in 0..0.5", lambda part: 0 <= part <= 0.5)
+        check_number(seed, "seed", "a whole number, 0 or more",
+                     lambda number: 0 <= number < 2**53 and number == int(number))
         self.galaxies, self.questions = galaxies, tuple(questions)
         self.keys = {each.key: each for each in answer_keys(self.questions)}
         self.journal = journal if isinstance(journal, Journal) else Journal(journal)
         self._turn, self._promised, self._asked = RLock(), [], None
         try:
-            self._begin(labeler, seed, sealed, repeats)
+            self._begin(labeler, int(seed), sealed, repeats)
         except BaseException:
             self.journal.close()
             raise

@@ -1,6 +1,6 @@
 """The page in a real browser: each key answers what was seen, and nothing is lost."""
 import pytest
-from loopback.labeling import answers, entries
+from loopback.labeling import Page, answers, entries
 
 from astromorph.labeling.conversation import Conversation
 from astromorph.labeling.lessons import as_point
@@ -108,7 +108,7 @@ def test_a_list_is_gone_on_with_and_ends(page, talk):
         page.tab.wait_for_selector("text=All galaxies are labeled.")
         page.wait(lambda: len(answers(conversation)) == 5)
         assert page.text(".am-count") == "5 of 5"
-        assert page.tab.locator(".am-strip li").count() == 5
+        page.wait(lambda: page.tab.locator(".am-strip li").count() == 5)
     assert sorted(rows) == list(range(5))
 
 
@@ -116,10 +116,15 @@ def test_a_galaxy_that_comes_twice_is_not_one_more(page, talk):
     with PageServer(conversation := talk(40, repeats=0.5)) as server:
         page.open(server.address)
         n = 0
-        while not page.tab.is_visible("text=All galaxies are labeled."):
+
+        def is_at_end():
+            return page.tab.is_visible("text=All galaxies are labeled.")
+
+        while not is_at_end():
             page.press("S")
             n += 1
             page.wait(lambda: len(answers(conversation)) == n)
+            page.wait(lambda: page.tab.get_attribute(".am-root", "data-row") or is_at_end())
         assert page.text(".am-count") == "40 of 40"
     assert n > 40
 
@@ -200,8 +205,7 @@ def test_what_is_refused_is_asked_anew(page, talk):
         page.wait(lambda: page.text(".am-count") == "0 of 40")
         seen = []
         for _ in range(8):
-            seen.append(page.seen())
-            page.tab.keyboard.press("ArrowRight")
+            seen += page.press("ArrowRight")
     assert answers(conversation) == [] and row in seen
 
 
@@ -262,6 +266,7 @@ def test_mouse_and_touch_answer_too(browser, talk):
             tab.tap(f".am-answer[data-key='{key}']")
         tab.tap("button[aria-label^='Take the last']")
         tab.wait_for_selector(".am-count >> text='2 of 40'")
+        Page(tab).wait(lambda: len(answers(conversation)) == 4)
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
     assert [key for _, key in answers(conversation)] == ["S", "B", "?", "undo"]
@@ -283,6 +288,7 @@ def test_screen_readers_and_keyboards_reach_everything(page, talk):
         nameless = page.tab.evaluate("""[...document.querySelectorAll("button")].filter(each =>
             !(each.getAttribute("aria-label") || each.textContent).trim()).length""")
         page.press("S")
+        page.wait(lambda: "smooth" in page.tab.text_content("[aria-live=polite]"))
         said = page.tab.text_content("[aria-live=polite]")
         focused = set()
         for _ in range(30):
@@ -297,7 +303,7 @@ def test_screen_readers_and_keyboards_reach_everything(page, talk):
         page.press("B")
         page.wait(lambda: page.text(".am-count") == "3 of 40")
     assert nameless == 0
-    assert "smooth" in said and "galaxy0" in said
+    assert "galaxy0" in said
     assert {"smooth, key S", "no galaxy, key X", "Help and keys", "Invert the picture"} <= focused
 
 

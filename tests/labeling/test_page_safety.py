@@ -144,7 +144,8 @@ def test_a_tunnel_may_have_another_port(server):
         assert '"state"' in talk.recv(timeout=10)
 
 
-@pytest.mark.parametrize("text", ["[]", "1", "no JSON", "[" * 8000, '{"a":' * 3000, ""])
+@pytest.mark.parametrize("text", ["[]", "1", "no JSON", '{"a": NaN}', "[" * 8000,
+                                   '{"a":' * 3000, ""])
 def test_what_is_no_message_ends_the_talk(server, text):
     with talking(server) as talk, pytest.raises(ConnectionClosed) as closed:
         talk.send(text)
@@ -261,9 +262,12 @@ def test_a_token_that_others_may_know_is_not_used(talk, tmp_path):
         assert TOKEN not in server.address and TOKEN in elsewhere.read_text()
 
 
-def test_a_port_that_is_taken_raises(server):
-    with pytest.raises(OSError):
+def test_a_port_that_cannot_be_used_raises(server):
+    with pytest.raises(OSError, match=f"port {server.port} cannot be used"):
         PageServer(server.conversation, port=server.port)
+    for port in (-1, 65536, 80.5):
+        with pytest.raises(ValueError, match="port: expected a whole number from 0 to 65535"):
+            PageServer(server.conversation, port=port)
 
 
 def test_bytes_end_the_talk_without_a_word_on_the_terminal(server, caplog):

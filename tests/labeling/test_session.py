@@ -285,3 +285,10 @@ def test_an_answer_may_be_corrected_by_hand(tmp_path):
     (tmp_path / "j").write_text(text.replace("2.5", "44"))
     with pytest.raises(ValueError, match="a number that is the answer, in line 2"):
         _session(tmp_path / "j", questions=[T_TYPE])
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, float("nan"), 2**60, "1"])
+def test_a_seed_that_is_none_leaves_no_journal(tmp_path, seed):
+    with pytest.raises(ValueError, match="seed"):
+        _session(tmp_path / "j", seed=seed)
+    assert not list(tmp_path.iterdir())
