@@ -405,26 +405,21 @@ class MorphologyClassifier:
                      checkpoint=checkpoint)
 
     def look(self, table, **options):
-        """Look at a classified table in a notebook: sort, filter, select, correct answers.
+        """Look at a classified table in a notebook: `astromorph.labeling.look` with this classifier.
 
         Parameters
         ----------
-        table : `~astropy.table.Table`
-            What `classify` returned.
-        **options
-            See `~astromorph.labeling.look`, and those of `classify` that say which images.
+        table, **options
+            As there.
 
         Returns
         -------
         `~astromorph.labeling.widget.GalleryWidget`
-            Its ``selection`` is a table of the selected galaxies.
 
         Raises
         ------
-        ImportError
-            If anywidget is not installed.
-        TypeError, ValueError
-            If an argument is not as described.
+        ImportError, OSError, TypeError, ValueError
+            As there.
         """
         from astromorph.labeling import look
 

@@ -72,7 +72,7 @@ def answer_keys(questions):
         answers = _of_one(questions[0])
     else:
         raise wrong("questions", "one question, or disk, edge_on and bar in this order",
-                    ", ".join(keys), "Label one question after the other.")
+                    ", ".join(keys), "Label one question at a time, each into a table of its own.")
     return (*answers, AnswerKey(CANNOT_TELL, "cannot tell"), AnswerKey(NO_GALAXY, "no galaxy"))
 
 

@@ -283,7 +283,8 @@ def look(table, classifier=None, *, labels=None, labeler=None, questions=None, t
     labeler : str, optional
         Who corrects; by default the name of the account.
     questions : sequence of `~astromorph.Question`, optional
-        What is corrected: disk, edge-on and bar, or one other; by default those of the table.
+        What is corrected: disk, edge-on and bar, or one other. By default, those that the table
+        answers.
     title : str, optional
         What stands above it.
     **options
@@ -300,6 +301,8 @@ def look(table, classifier=None, *, labels=None, labeler=None, questions=None, t
     ------
     ImportError
         If anywidget is not installed.
+    OSError
+        If the journal is in use by another process, or there is a table without its journal.
     TypeError, ValueError
         If an argument is not as described.
 

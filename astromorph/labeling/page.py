@@ -36,9 +36,9 @@ except ImportError as error:
 
 __all__ = ["PageServer", "serve"]
 
-STATIC = {"label.css": "text/css", "look.css": "text/css", "common.js": "text/javascript",
-          "label.js": "text/javascript", "look.js": "text/javascript", "page.js": "text/javascript",
-          "icon.svg": "image/svg+xml"}
+STATIC = {"icon.svg": "image/svg+xml", **dict.fromkeys(("label.css", "look.css"), "text/css"),
+          **dict.fromkeys(("common.js", "curves.js", "grid.js", "label.js", "look.js", "page.js"),
+                          "text/javascript")}
 """Files that are given out, and what they are."""
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,200}", re.ASCII)

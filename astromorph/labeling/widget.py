@@ -10,7 +10,7 @@ except ImportError as error:
 
 __all__ = ["GalleryWidget", "LabelWidget"]
 
-_SHARED = re.compile(r"^(import .* from \"./common.js\"|export \{.*\});\n", re.MULTILINE)
+_SHARED = re.compile(r"^(import .* from \"./[a-z]+.js\"|export \{.*\});\n", re.MULTILINE)
 
 
 def _static(*names):
@@ -31,7 +31,7 @@ class LabelWidget(anywidget.AnyWidget):
         Who answers the browser.
     """
 
-    _esm, _css = _static("common.js", "label.js"), _static("label.css")
+    _esm, _css = _static("common.js", "curves.js", "label.js"), _static("label.css")
 
     def __init__(self, conversation):
         super().__init__()
@@ -61,7 +61,7 @@ class GalleryWidget(LabelWidget):
         Who answers the browser.
     """
 
-    _esm, _css = _static("common.js", "look.js"), _static("label.css", "look.css")
+    _esm, _css = _static("common.js", "grid.js", "look.js"), _static("label.css", "look.css")
 
     @property
     def selection(self):

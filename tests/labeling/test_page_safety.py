@@ -78,7 +78,8 @@ def test_static_files_are_given_out(server, name):
 
 def test_all_static_files_are_known(server):
     assert {path.name for path in STATIC.iterdir()} == {
-        "page.js", "label.js", "look.js", "common.js", "label.css", "look.css", "icon.svg",
+        "page.js", "label.js", "look.js", "common.js", "curves.js", "grid.js", "label.css",
+        "look.css", "icon.svg",
         "page.html", "look.html"}
 
 
