@@ -405,7 +405,7 @@ class MorphologyClassifier:
                      checkpoint=checkpoint)
 
     def look(self, table, **options):
-        """Look at a classified table in a notebook: `astromorph.labeling.look` with this classifier.
+        """Look at a classified table in a notebook, see `astromorph.labeling.look`.
 
         Parameters
         ----------

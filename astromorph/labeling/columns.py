@@ -1,4 +1,4 @@
-"""What the columns of a classified table hold: answers, numbers, flags, and the text of a cell."""
+"""Read the columns of a classified table: answers, numbers, flags, and the text of a cell."""
 import numpy as np
 
 from astromorph.arguments import as_floats
@@ -22,7 +22,7 @@ def find_answers(table, questions):
     ----------
     table : `~astropy.table.Table`
     questions : sequence of `~astromorph.questions.Question`
-        Those that are known; all columns whose names begin with ``P_`` are answers, too.
+        The known questions. Other columns whose names begin with ``P_`` are answers, too.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def read_numbers(table, first):
     ----------
     table : `~astropy.table.Table`
     first : list of str
-        Columns to put in front.
+        Columns that come first.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def read_flags(table):
     Returns
     -------
     `~numpy.ndarray` of int
-        0 where there is none.
+        0 without such a column, and where it is masked.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def read_flags(table):
 
 
 def describe_row(table, row, answers, numbers, flag):
-    """Say all that a table has of a galaxy.
+    """Give all columns of a galaxy as text.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def describe_row(table, row, answers, numbers, flag):
     numbers : dict
         Of `read_numbers`.
     flag : int
-        The galaxy's.
+        The flags of the galaxy.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def describe_row(table, row, answers, numbers, flag):
 
 
 def _text(table, name, row, form=".4g"):
-    """What is in a cell, empty where it is masked, an array, or no column."""
+    """The text of a cell. Empty if it is masked, an array, or there is no such column."""
     if name not in table.colnames:
         return ""
     column = table[name]

@@ -1,4 +1,4 @@
-"""What the lines of a journal must say: people may have edited them."""
+"""Checks of the entries of a journal, which people may have edited."""
 import json
 
 from astromorph.errors import wrong
@@ -12,21 +12,21 @@ _TEXTS = ("id", "name", "labeler", "time")
 
 
 def check_entries(entries, path, names=None):
-    """Raise unless entries are what a `~astromorph.labeling.session.LabelSession` writes.
+    """Raise unless a `~astromorph.labeling.session.LabelSession` could have written the entries.
 
     Parameters
     ----------
     entries : list of dict
         Of a journal, see `~astromorph.labeling.journal.read_journal`.
     path : path
-        The journal's, for the error.
+        Path of the journal, for the error.
     names : list of str, optional
-        What the galaxies are called.
+        Names of the galaxies.
 
     Raises
     ------
     ValueError
-        If one is not; the message gives its line.
+        If an entry is wrong. The message gives its line.
     """
     check_start(entries, path)
     n, questions = entries[0]["rows"], questions_of(entries)
@@ -40,7 +40,7 @@ def check_entries(entries, path, names=None):
 
 
 def check_start(entries, path):
-    """Raise unless the first entry says what is labeled.
+    """Raise unless the first entry describes the galaxies and questions.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def check_start(entries, path):
     Raises
     ------
     ValueError
-        If it does not.
+        If it does not describe them.
     """
     if not entries or entries[0]["kind"] != "start":
         raise wrong("journal", "a first line that says what is labeled", f"{path} without")
@@ -99,7 +99,7 @@ def _fault_of_answer(entry, n, names):
 
 
 def _fault_of_key(entry, keys, questions):
-    """What is wrong with the answer itself: key and answers must say the same."""
+    """What is wrong with the answer: key and answers must agree."""
     key, answers = entry.get("key"), entry.get("answers")
     if isinstance(key, str) and key in keys:
         return None if answers == keys[key] else f"the answers {json.dumps(keys[key])} of key {key}"

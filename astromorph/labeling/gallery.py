@@ -1,4 +1,4 @@
-"""A classified table to look at: its order, what is left out of it, what is chosen."""
+"""The gallery of a classified table: order, filters, selection, corrections."""
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,10 +22,10 @@ from astromorph.tables.positions import find_positions
 __all__ = ["AT_ONCE", "FLAG_CHOICES", "Gallery"]
 
 AT_ONCE = 2000
-"""Galaxies that the network looks at, at most, to find those that look alike."""
+"""Largest number of galaxies that the network looks at to find similar ones."""
 FLAG_CHOICES = ("none", "any", "unclassified")
-"""What a filter may ask of flags besides the name of one."""
-_FRAME_R90 = 4.24  # of pictures, where no weights are at hand; half as much again is shown
+"""Values of the filter by flag, besides the names of flags."""
+_FRAME_R90 = 4.24  # width of the frame without weights
 _IMAGES = ("file", "filename", "path", "image")
 
 
@@ -35,27 +35,29 @@ class Gallery:
     Parameters
     ----------
     table : `~astropy.table.Table`
-        What `~astromorph.MorphologyClassifier.classify` returned.
+        A table that `~astromorph.MorphologyClassifier.classify` returned.
     classifier : `~astromorph.MorphologyClassifier`, optional
-        Tells the survey and, for a table without ``features``, which galaxies look alike.
+        Gives the survey and the questions. For a table without ``features``, it also finds
+        similar galaxies.
     questions : sequence of `~astromorph.questions.Question`, optional
-        Those that a correction answers, see `~astromorph.labeling.keys.answer_keys`; by default
-        those of the table.
+        Questions that a correction answers, see `~astromorph.labeling.keys.answer_keys`. By
+        default those of the table.
     journal : path, optional
-        Where corrections go, see `~astromorph.labeling.journal.Journal`; without it there are none.
+        File for corrections, see `~astromorph.labeling.journal.Journal`. Without it, nothing can
+        be corrected.
     labeler : str, optional
-        Who corrects.
+        Name of the person who corrects.
     images : str, optional
-        The column of images; by default ``file``, where there is one and there are no positions.
+        The column of images. By default ``file``, if the table has no positions.
     **options
-        Of `~astromorph.MorphologyClassifier.classify` that say which images.
+        Options of `~astromorph.MorphologyClassifier.classify` that select images.
 
     Attributes
     ----------
     table : `~astropy.table.Table`
     galaxies : `~astromorph.labeling.galaxies.LabelGalaxies`
     numbers : dict of str to `~numpy.ndarray`
-        The columns of numbers, those of answers in front; NaN where masked.
+        The columns of numbers, answers first. NaN where masked.
     flags : `~numpy.ndarray`
     chosen : `~numpy.ndarray` of bool
         Which rows are selected.
@@ -95,7 +97,7 @@ class Gallery:
     def session(self):
         """The `~astromorph.labeling.session.LabelSession` of corrections.
 
-        Its journal is made with the first one.
+        The first correction makes the journal.
         """
         if self._session is None:
             if self.why_no_answers:
@@ -115,24 +117,26 @@ class Gallery:
         return self._session.progress()["answered"] if self.has_answers else 0
 
     def close(self):
-        """Give up what is being downloaded, and let others write to the journal."""
+        """Stop all downloads, and close the journal."""
         self.galaxies.close()
         if self.has_answers:
             self._session.journal.close()
 
     def rows(self, sort=None, descending=False, flag=None, ranges=()):
-        """Say which galaxies to show, in their order.
+        """Select and sort galaxies.
 
         Parameters
         ----------
         sort : str, optional
-            One of `numbers`; by default the order of the table. Rows without this number come last.
+            A name in `numbers`. By default the order of the table. Rows without this number come
+            last.
         descending : bool
-            The largest in front.
+            Whether the largest comes first.
         flag : str, optional
-            One of `FLAG_CHOICES`, or a name of `~astromorph.flags.MorphFlag`: only its rows.
+            Select only rows with a flag: a name in `~astromorph.flags.MorphFlag`, or one of
+            `FLAG_CHOICES`.
         ranges : sequence of (str, float or None, float or None)
-            Columns, and between what they must be.
+            Columns with their lower and upper limit.
 
         Returns
         -------
@@ -170,13 +174,12 @@ class Gallery:
         ----------
         row : int
         among : sequence of int
-            Rows to look among; at most `AT_ONCE` where the table has no ``features``, which are
-            then computed.
+            Rows to search. Without a column ``features``, the network looks at the first `AT_ONCE`.
 
         Returns
         -------
         rows : `~numpy.ndarray` of int
-            The galaxy itself in front.
+            The galaxy itself comes first.
         similarity : `~numpy.ndarray`
 
         Raises
@@ -198,7 +201,7 @@ class Gallery:
         return (np.array([row, *found["row"]]), np.array([1.0, *found["similarity"]]))
 
     def _look_at(self, rows):
-        """A table with the features of these rows, and of those of earlier calls."""
+        """A table with the features of these rows and of earlier calls."""
         if self._seen is None:
             self._seen = Table({COLUMN: np.full((len(self), 1), np.nan, np.float32),
                                 "known": np.zeros(len(self), bool)})
@@ -233,7 +236,7 @@ def _kind(table):
 
 
 def _image_column(table, options):
-    """The column of files, where that is the only way to pictures."""
+    """The column of files, if the table has no positions."""
     try:
         find_positions(table, ra=options.get("ra"), dec=options.get("dec"))
         return None
@@ -242,7 +245,7 @@ def _image_column(table, options):
 
 
 def _frame(table, classifier, options):
-    """Which survey, and how wide; no network is loaded for it."""
+    """The survey and the width of the frame, without loading a network."""
     if classifier is not None:
         return classifier.model
     survey = str(options.get("survey") or table.meta.get("MORPHSRV", "sdss"))
@@ -251,7 +254,7 @@ def _frame(table, classifier, options):
 
 
 def _asked(table, questions, known, journal):
-    """The questions that corrections answer, and why there are none."""
+    """The questions that corrections answer, or why nothing can be corrected."""
     if journal is None:
         return (), "no journal"
     if questions is None:

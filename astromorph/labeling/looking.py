@@ -1,4 +1,4 @@
-"""What the gallery's page and Python say to each other; how a notebook shows it.
+"""The messages between the gallery's page and Python, and `look` for a notebook.
 
 Messages are those of `astromorph.labeling.conversation` in form. From the page::
 
@@ -49,11 +49,11 @@ SIZES = {"small": 160, "large": 480}
 """Pixels of a picture on a side."""
 _THREADS = 8
 _MOST_RANGES = 20
-_open = {}  # what a notebook shows, by its journal
+_open = {}  # galleries of a notebook, by their journals
 
 
 class LookConversation(Talker):
-    """Answers the messages of a gallery's page; threads may share it.
+    """Answers the messages of a gallery's page. Threads can share it.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class LookConversation(Talker):
         self._rows, self._n, self._latest = np.arange(len(gallery)), None, None
 
     def close(self):
-        """End the work in the background, and write what was selected and corrected."""
+        """Stop the background work, write selection and corrections, and close the journal."""
         for pool in (self._pool, self._looking):
             pool.shutdown(cancel_futures=True)
         try:
@@ -86,7 +86,7 @@ class LookConversation(Talker):
             self.gallery.close()
 
     def receive(self, message):
-        """Answer a message at once; pictures are pushed when they are there.
+        """Answer a message at once. Pictures follow when they are ready.
 
         Parameters
         ----------
@@ -95,7 +95,7 @@ class LookConversation(Talker):
         Returns
         -------
         list of (dict, bytes or None)
-            Never raises for what a page may send: an "error" says what is wrong.
+            No message raises an error here: the reply "error" says what is wrong.
         """
         return answer_message({
             "ready": self._ready, "view": self._view, "want": self._want, "drop": self._drop,
@@ -147,9 +147,9 @@ class LookConversation(Talker):
         return []
 
     def _find_similar(self, n, row, rows):
-        """In the background, as a network may have to look at the galaxies first."""
+        """Runs in the background, because a network may look at the galaxies first."""
         def find(message):
-            if n != self._latest:  # the page wants another view by now
+            if n != self._latest:  # the page asked for another view since
                 return []
             found, likeness = self.gallery.similar(row, rows)
             known = len(found) - (row not in rows)
@@ -159,7 +159,7 @@ class LookConversation(Talker):
         message = {"type": "view", "id": f"view {n}"}
         try:
             self._tell(answer_message({"view": find}, message))
-        except Exception as error:  # nobody else would hear of it
+        except Exception as error:  # else nobody would learn of it
             self._tell(one("error", id=message["id"], refused=True,
                            message=one_line(error) or type(error).__name__))
 
@@ -273,29 +273,30 @@ def look(table, classifier=None, *, labels=None, labeler=None, questions=None, t
     Parameters
     ----------
     table : `~astropy.table.Table`
-        What `~astromorph.MorphologyClassifier.classify` returned. Its images are those of the
-        column ``images``, of a column ``file``, or of its positions.
+        A table that `~astromorph.MorphologyClassifier.classify` returned. Images come from the
+        column ``images``, from a column ``file``, or from the positions.
     classifier : `~astromorph.MorphologyClassifier`, optional
-        Tells the survey; finds galaxies that look alike in a table without ``features``.
+        Gives the survey and the questions. It finds similar galaxies in a table without
+        ``features``.
     labels : path, optional
-        Table of corrections to write. Its journal is beside it, with ``.journal`` after its name,
-        and is gone on with where it exists. By default nothing can be corrected.
+        Table of corrections to write. Its journal is the file next to it with ``.journal`` after
+        the name. An existing journal continues. By default nothing can be corrected.
     labeler : str, optional
-        Who corrects; by default the name of the account.
+        Name of the person who corrects. By default the name of the account.
     questions : sequence of `~astromorph.Question`, optional
         What is corrected: disk, edge-on and bar, or one other. By default, those that the table
         answers.
     title : str, optional
-        What stands above it.
+        Title of the gallery.
     **options
-        Of `~astromorph.MorphologyClassifier.classify` that say which images, such as ``images``,
-        ``cutout_r90``, ``r90``, ``survey``.
+        Options of `~astromorph.MorphologyClassifier.classify` that select images, such as
+        ``images``, ``cutout_r90``, ``r90``, ``survey``.
 
     Returns
     -------
     `~astromorph.labeling.widget.GalleryWidget`
-        Shows itself at the end of a cell. Its ``selection`` is a table of the selected galaxies,
-        its ``labels`` one of the corrections, which `~astromorph.MorphologyClassifier.adapt` takes.
+        Show it at the end of a cell. ``selection`` is the table of the selected galaxies.
+        ``labels`` is the table of the corrections for `~astromorph.MorphologyClassifier.adapt`.
 
     Raises
     ------

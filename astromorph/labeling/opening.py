@@ -1,4 +1,4 @@
-"""Begin to label, or go on: journal, table, learner and page belong together."""
+"""Begin or continue to label, with a journal, a table, a learner and a page."""
 from pathlib import Path
 from threading import Lock
 
@@ -15,12 +15,12 @@ from astromorph.tables import check_columns, check_destination, write_table
 
 __all__ = ["Comparison", "LabelTable", "check_others", "journal_of", "label", "open_conversation"]
 
-_open = {}  # what this process labels: in a notebook, a cell that runs again takes it over
+_open = {}  # journals in use here: in a notebook, a cell may run again
 
 
 def open_conversation(classifier, data, output, *, questions=None, labeler=None, seed=0, learn=True,
                       compare=(), overwrite=False, output_format=None, **options):
-    """Begin to label galaxies, or go on.
+    """Begin or continue to label galaxies.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def open_conversation(classifier, data, output, *, questions=None, labeler=None,
     Returns
     -------
     `~astromorph.labeling.conversation.Conversation`
-        Close it in the end.
+        Close it at the end.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def _learner(classifier, session):
 
 
 def label(classifier, data, output, *, port=None, browser=True, **options):
-    """Show galaxies to label: in a notebook there, else on a page until Ctrl-C ends it.
+    """Show galaxies to label, in a notebook or on a page that Ctrl-C ends.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def label(classifier, data, output, *, port=None, browser=True, **options):
 
 
 def journal_of(path):
-    """Name the journal of a table of labels; of a journal, the file itself.
+    """Give the name of the journal of a table. The name of a journal stays as it is.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def journal_of(path):
 
 
 class LabelTable:
-    """The table of a session's labels, a file that follows from the journal; call it to write it.
+    """The file of a session's labels. Call it to write the file.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class LabelTable:
         self._session, self._path, self._format, self._turn = session, path, format, Lock()
 
     def __call__(self):
-        """Write it, and return its path; before the first answer there is none to write."""
+        """Write the table and return its path. Without an answer, no new file is written."""
         with self._turn:
             table = whole_numbers(self._session.labels(), self._session.questions)
             if len(table) or self._path.exists():
@@ -172,7 +172,7 @@ def _entries(path):
 
 
 class Comparison:
-    """How far a session's labeler agrees with others, and when asked twice; call it to know.
+    """How well a labeler agrees with others and with themselves. Call it to compare.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class Comparison:
         self._session, self._others = session, others
 
     def __call__(self):
-        """What the message "compared" holds (dict)."""
+        """The content of the message "compared" (dict)."""
         mine = self._session.journal.entries
         return {"own": _rows(own_agreement(mine).scores),
                 "others": [self._with(_entries(path)) for path in self._others]}

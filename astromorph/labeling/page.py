@@ -1,8 +1,7 @@
-"""A page in the browser: a server on the loopback of this machine, and whom it answers.
+"""The server of a page in the browser, on the loopback of this machine.
 
-It answers those who know the token in the address, and no page from elsewhere: the host must be the
-loopback, the origin the page itself. It gives out some files and the pictures of the listed
-galaxies, and runs nothing.
+It answers only requests with the token in the address, the loopback as host, and the page itself as
+origin. It sends its own files and the pictures of the listed galaxies, and runs nothing.
 """
 import asyncio
 import hmac
@@ -39,7 +38,7 @@ __all__ = ["PageServer", "serve"]
 STATIC = {"icon.svg": "image/svg+xml", **dict.fromkeys(("label.css", "look.css"), "text/css"),
           **dict.fromkeys(("common.js", "curves.js", "grid.js", "label.js", "look.js", "page.js"),
                           "text/javascript")}
-"""Files that are given out, and what they are."""
+"""Files that the server sends, and their types."""
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,200}", re.ASCII)
 _LONGEST = 16384  # bytes of a message of the browser
@@ -54,18 +53,19 @@ _log = logging.getLogger(__name__)
 
 
 class PageServer:
-    """The server of a page; a context manager, in which it runs in a thread.
+    """The server of a page. As a context manager, it runs in a thread.
 
     Parameters
     ----------
     conversation : `~astromorph.labeling.conversation.Conversation`
         Who answers the browser.
     port : int, optional
-        Of the loopback. By default that of ``keep``, or a free one.
+        Port of the loopback. By default that of ``keep``, or a free one.
     token : str, optional
-        What the address must hold. By default that of ``keep``, or a random one.
+        Secret part of the address. By default that of ``keep``, or a random one.
     keep : path, optional
-        File of port and token, which only its owner can read: an open page finds the next server.
+        File with port and token, so that an open page finds the next server. Only its owner can
+        read it.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class PageServer:
         if keep is not None:
             _keep(keep, self.port, self._token)
         self.address = f"http://127.0.0.1:{self.port}/?token={self._token}"
-        # Answers are taken one after the other; pictures need not wait for them.
+        # Answers are processed in order. Pictures need not wait for them.
         self._answering, self._drawing = ThreadPoolExecutor(1), ThreadPoolExecutor(4)
         self._visitor = self._loop = self._thread = None
         self._server = uvicorn.Server(uvicorn.Config(
@@ -104,7 +104,7 @@ class PageServer:
         self.stop()
 
     def run(self):
-        """Serve until `stop` is called or, in the main thread, the process is interrupted."""
+        """Serve until `stop`, or in the main thread until Ctrl-C."""
         try:
             self._server.run(sockets=[self._socket])
         finally:
@@ -114,7 +114,7 @@ class PageServer:
             self._drawing.shutdown(cancel_futures=True)
 
     def stop(self):
-        """End serving; what was received is still written."""
+        """Stop the server. Answers that have arrived are still written."""
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join()
@@ -169,13 +169,13 @@ class PageServer:
     def _ask(self, message):
         try:
             return self.conversation.receive(message)
-        except Exception as error:  # the page goes on, and its answers are kept there
+        except Exception as error:  # the page continues and keeps its answers
             _log.exception("a message of the page")
             return [({"type": "error", "message": f"astromorph: {error}",
                       "refused": False, "id": message.get("id")}, None)]
 
     def _push(self, message, data=None):
-        """Send what the page did not ask for; from any thread."""
+        """Send a message that the page did not ask for, from any thread."""
         if self._visitor is not None:
             with suppress(RuntimeError):  # the server ended
                 asyncio.run_coroutine_threadsafe(
@@ -183,7 +183,7 @@ class PageServer:
 
 
 def serve(conversation, *, port=None, token=None, keep=None, browser=True):
-    """Show the page until the process is interrupted.
+    """Show the page until Ctrl-C.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def serve(conversation, *, port=None, token=None, keep=None, browser=True):
 
 
 class _Guard:
-    """Lets in who comes to the loopback from the page itself; each answer has strict headers."""
+    """Refuses requests for other hosts and from other pages, and adds strict headers."""
 
     def __init__(self, application):
         self.application = application
@@ -231,7 +231,7 @@ class _Guard:
 
 
 async def _refuse(scope, receive, send):
-    """Answer with status 403, as a server does that closes a WebSocket before it is open."""
+    """Answer with status 403. A WebSocket that closes before it opens gives this status."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close"})
     else:
@@ -269,19 +269,19 @@ async def _send(websocket, message, data):
 
 
 async def _quietly(sending):
-    """Send to a browser that may have gone."""
+    """Send to a browser that may have closed."""
     with suppress(WebSocketDisconnect, RuntimeError):
         await sending
 
 
 def _listen(port, may_differ):
-    """A socket on the loopback, of this port, or of another one if it may differ."""
+    """A socket on the loopback with this port, or with a free one if ``may_differ``."""
     listener = socket.socket()
     if os.name == "posix":  # on Windows this would let two servers have one port
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port or 0))
-        listener.listen(100)  # who comes before the server has begun waits
+        listener.listen(100)  # connections wait until the server has begun
     except OSError as error:
         listener.close()
         if not (port and may_differ):
@@ -292,7 +292,7 @@ def _listen(port, may_differ):
 
 
 def _kept(path):
-    """(port, token) of a file that only its owner, the user, knows; None for what it lacks."""
+    """(port, token) from a file that only the user can read, else (None, None)."""
     if path is None or not is_plain_file(path, 1000) or not _is_private(path):
         return None, None
     try:

@@ -1,4 +1,4 @@
-"""What a gallery leaves behind: the selected galaxies, and the corrections."""
+"""The files of a gallery: the selected galaxies, and the corrections."""
 from pathlib import Path
 
 from astromorph.errors import warn, wrong
@@ -10,7 +10,7 @@ __all__ = ["LookOutput", "corrections_journal"]
 
 
 class LookOutput:
-    """The files of a gallery; call it to write them.
+    """The files of a gallery. Call it to write them.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class LookOutput:
 
     @property
     def is_due(self):
-        """Whether there is something to write in the end."""
+        """Whether there is something to write at the end."""
         gallery = self._gallery
         return self._was_written or bool(gallery.chosen.any()) or gallery.has_answers
 
@@ -50,7 +50,7 @@ class LookOutput:
         Returns
         -------
         list of str
-            What was written.
+            Paths of the files.
         """
         gallery, paths = self._gallery, []
         if self._labels and gallery.has_answers:
@@ -62,7 +62,7 @@ class LookOutput:
 
 
 def _write(table, path, format):
-    """Write what a format can hold of a table: a gallery shows tables of all kinds."""
+    """Write the columns that a format can hold."""
     held = table.colnames if _can_hold(format, table) else [
         name for name in table.colnames if _can_hold(format, table[[name]])]
     if lost := [repr(one_line(name)) for name in table.colnames if name not in held]:
@@ -80,7 +80,7 @@ def _can_hold(format, table):
 
 
 def corrections_journal(labels):
-    """Name the journal of a table of corrections.
+    """Give the name of the journal of a table of corrections.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def corrections_journal(labels):
     Raises
     ------
     FileExistsError
-        If there is a table, but no journal from which it can be made anew.
+        If the table exists without its journal.
     """
     if labels is None:
         return None

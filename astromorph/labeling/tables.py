@@ -1,4 +1,4 @@
-"""Answers as a table that `~astromorph.MorphologyClassifier.adapt` takes."""
+"""Tables of labels for `~astromorph.MorphologyClassifier.adapt`."""
 import numpy as np
 from astropy.table import Column, MaskedColumn
 
@@ -16,12 +16,12 @@ def label_table(galaxies, questions, entries, sealed):
     Parameters
     ----------
     galaxies : `~astropy.table.Table`
-        All galaxies. Votes, labels and answers in it, which would be taken for these, are left out.
+        All galaxies. Columns of other votes, labels and answers are left out.
     questions : sequence of `~astromorph.questions.Question`
     entries : list of dict
-        The answers, as a journal has them.
+        The answers, entries of a journal.
     sealed : set of int
-        Rows that no training sees.
+        Rows that never train.
 
     Returns
     -------
@@ -42,12 +42,12 @@ def label_table(galaxies, questions, entries, sealed):
 
 
 def whole_numbers(table, questions):
-    """Give labels as files should hold them: whole numbers, masked where there is none.
+    """Turn labels into whole numbers for a file. Missing labels are masked.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        Of `label_table`; it is changed.
+        A table that `label_table` made. It is changed.
     questions : sequence of `~astromorph.questions.Question`
 
     Returns

@@ -1,9 +1,8 @@
-"""The network's own answer to a question, corrected by labeled galaxies: a few change little.
+"""Correct the network's own answer to a question by labeled galaxies. A few labels change little.
 
-A correction is a straight line in the network's logit plus a linear map of what the network sees,
-along the directions in which all the galaxies differ most, labeled or not. It is a logistic
-regression that begins at no change. How far it goes from there is chosen by galaxies left out of
-the fit: no farther than they are clearly better for.
+A correction is a straight line in the network's logit plus a linear map of the features. The map
+uses the principal axes of all galaxies, labeled or not. It is a logistic regression that starts
+from no change. Cross-validation chooses how far it goes: no farther than clearly helps.
 """
 from dataclasses import dataclass
 
@@ -21,21 +20,21 @@ _AXES, _PER_AXIS, _MOST = 30, 5, 5000
 _STEPS = 30
 # How far slope and intercept are expected to be from 1 and 0 (variance).
 _LINE = 0.3
-# Standard errors that a farther correction must be better by.
+# A stronger correction must be better by so many standard errors.
 _CLEARLY = 1.0
-_DEALS = 4  # whose losses are averaged: one may be lucky
+_DEALS = 4  # splits whose losses are averaged, as one may be lucky
 
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """What to do to the logit of the network's answer; by default nothing.
+    """A correction of the logit of the network's answer. By default it changes nothing.
 
     Parameters
     ----------
     slope, intercept : float
         Of a straight line in the logit.
     kernel : `~numpy.ndarray`, shape (features,)
-        Of a linear map of what the network sees, which is added.
+        Linear map of the features, which is added.
     """
 
     slope: float = 1.0
@@ -48,9 +47,9 @@ class Correction:
         Parameters
         ----------
         features : `~numpy.ndarray`, shape (n, features)
-            What the network sees.
+            Features of the galaxies.
         present : `~numpy.ndarray`, shape (n,)
-            Probabilities that it gives.
+            The network's probabilities.
 
         Returns
         -------
@@ -67,24 +66,24 @@ def _logit(probabilities):
 
 
 def _sigmoid(logits):
-    return (1 + np.tanh(logits / 2)) / 2  # exp(-logits) would overflow
+    return (1 + np.tanh(logits / 2)) / 2  # exp(-logits) can overflow
 
 
 def fit_correction(features, present, labels, *, everything=None, seed=0):
-    """Fit a correction, and choose how far it goes.
+    """Fit a correction, and choose its strength.
 
     Parameters
     ----------
     features : `~numpy.ndarray`, shape (n, features)
-        What the network sees of labeled galaxies.
+        Features of the labeled galaxies.
     present : `~numpy.ndarray`, shape (n,)
-        Probabilities that it gives.
+        The network's probabilities.
     labels : `~numpy.ndarray`, shape (n,)
         1 and 0.
     everything : `~numpy.ndarray`, shape (galaxies, features), optional
-        What the network sees of all galaxies, by default of the labeled ones.
+        Features of all galaxies. By default those of the labeled ones.
     seed : int
-        Deals the galaxies to parts.
+        Seed of the parts of the cross-validation.
 
     Returns
     -------
@@ -100,7 +99,7 @@ def fit_correction(features, present, labels, *, everything=None, seed=0):
 
 
 def correct_left_out(features, present, labels, *, seed=0):
-    """Answer for labeled galaxies by corrections that were fitted to others.
+    """Answer for each labeled galaxy by a correction that was fitted to others.
 
     Parameters
     ----------
@@ -123,7 +122,7 @@ def _axes(features):
 
 
 def _choose(features, present, labels, seed):
-    """How far to go, and the answers of fits of that kind to galaxies left out of them."""
+    """The strength, and the answers of its fits to galaxies that were left out."""
     deals = [deal(labels, FOLDS, (seed, k)) for k in range(_DEALS)]
     tried = []
     for strength in (None, 0, *STRENGTHS):  # the farther the later

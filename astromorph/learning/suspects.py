@@ -1,7 +1,7 @@
-"""Which labels may be wrong: those that answers of galaxies left out contradict confidently.
+"""Find labels that may be wrong, because an independent answer contradicts them.
 
-The answers come from heads that were not taught with the label in question; for questions of the
-network from its own answer, corrected by the other labels. No label is changed.
+The answer comes from heads that did not learn from this label. For questions of the network, it
+is the network's own answer, corrected by the other labels. No label is changed.
 """
 import numpy as np
 from astropy.table import Table
@@ -26,7 +26,7 @@ def suspects(model, source, labels, questions, *, share=0.08, seed=0, **options)
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        Whose network sees.
+        The model whose network looks at the galaxies.
     source : `~astromorph.galaxies.GalaxySource`
         Labeled galaxies.
     labels : `~numpy.ndarray`, shape (n, questions)
