@@ -1,8 +1,9 @@
-"""Correct the network's own answer to a question by labeled galaxies. A few labels change little.
+"""Correct the network's own answer to a question, by labeled galaxies; a few of them change little.
 
-A correction is a straight line in the network's logit plus a linear map of the features. The map
-uses the principal axes of all galaxies, labeled or not. It is a logistic regression that starts
-from no change. Cross-validation chooses how far it goes: no farther than clearly helps.
+A correction is a logistic regression. It adds two parts: a straight line in the network's logit,
+and a linear map of the features, along the directions in which all galaxies differ most. The
+regression starts from no change. Galaxies left out of the fit choose how far it goes: no farther
+than what makes their answers clearly better.
 """
 from dataclasses import dataclass
 
@@ -15,24 +16,24 @@ from astromorph.running.streaming import one_blas_thread
 __all__ = ["Correction", "correct_left_out", "fit_correction"]
 
 _CLIP = 1e-4
-# Directions; galaxies to a direction, at least; galaxies that tell them, at most.
+# Most directions; fewest galaxies per direction; most galaxies that determine the directions.
 _AXES, _PER_AXIS, _MOST = 30, 5, 5000
 _STEPS = 30
-# How far slope and intercept are expected to be from 1 and 0 (variance).
+# Prior variance of the slope around 1, and of the intercept around 0.
 _LINE = 0.3
-# A stronger correction must be better by so many standard errors.
+# A stronger correction must be better by this many standard errors.
 _CLEARLY = 1.0
-_DEALS = 4  # splits whose losses are averaged, as one may be lucky
+_DEALS = 4  # random splits whose losses are averaged: a single split may be lucky
 
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """A correction of the logit of the network's answer. By default it changes nothing.
+    """A change of the logit of the network's answer; by default none.
 
     Parameters
     ----------
     slope, intercept : float
-        Of a straight line in the logit.
+        Straight line in the logit.
     kernel : `~numpy.ndarray`, shape (features,)
         Linear map of the features, which is added.
     """
@@ -49,11 +50,12 @@ class Correction:
         features : `~numpy.ndarray`, shape (n, features)
             Features of the galaxies.
         present : `~numpy.ndarray`, shape (n,)
-            The network's probabilities.
+            Probabilities that the network gives.
 
         Returns
         -------
         `~numpy.ndarray`, shape (n, 1)
+            The corrected probabilities.
         """
         logits = (self.slope * _logit(present) + self.intercept
                   + (np.asarray(features, float) * self.kernel).sum(axis=1))
@@ -66,24 +68,24 @@ def _logit(probabilities):
 
 
 def _sigmoid(logits):
-    return (1 + np.tanh(logits / 2)) / 2  # exp(-logits) can overflow
+    return (1 + np.tanh(logits / 2)) / 2  # exp(-logits) would overflow
 
 
 def fit_correction(features, present, labels, *, everything=None, seed=0):
-    """Fit a correction, and choose its strength.
+    """Fit a correction, and choose how strong it is.
 
     Parameters
     ----------
     features : `~numpy.ndarray`, shape (n, features)
         Features of the labeled galaxies.
     present : `~numpy.ndarray`, shape (n,)
-        The network's probabilities.
+        Probabilities that the network gives.
     labels : `~numpy.ndarray`, shape (n,)
         1 and 0.
     everything : `~numpy.ndarray`, shape (galaxies, features), optional
-        Features of all galaxies. By default those of the labeled ones.
+        Features of all galaxies; by default of the labeled ones.
     seed : int
-        Seed of the parts of the cross-validation.
+        Seed of the split into parts.
 
     Returns
     -------
@@ -99,7 +101,7 @@ def fit_correction(features, present, labels, *, everything=None, seed=0):
 
 
 def correct_left_out(features, present, labels, *, seed=0):
-    """Answer for each labeled galaxy by a correction that was fitted to others.
+    """Answer for labeled galaxies, each by a correction that was fitted to others.
 
     Parameters
     ----------
@@ -122,10 +124,10 @@ def _axes(features):
 
 
 def _choose(features, present, labels, seed):
-    """The strength, and the answers of its fits to galaxies that were left out."""
+    """The best strength, and the answers of corrections of that strength to galaxies left out."""
     deals = [deal(labels, FOLDS, (seed, k)) for k in range(_DEALS)]
     tried = []
-    for strength in (None, 0, *STRENGTHS):  # the farther the later
+    for strength in (None, 0, *STRENGTHS):  # from the weakest to the strongest
         answers = [_left_out(features, present, labels, strength, folds) for folds in deals]
         losses = np.mean([_losses(labels, each[:, 0]) for each in answers], axis=0)
         tried.append((losses, strength, np.mean(answers, axis=0)))
@@ -151,7 +153,7 @@ def _losses(labels, p):
 
 
 def _fit(features, present, labels, strength):
-    """A correction of one strength: None for no change, 0 for a straight line only."""
+    """A correction of one strength. None makes no change, 0 fits a straight line only."""
     if strength is None:
         return Correction()
     center, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
@@ -167,7 +169,7 @@ def _fit(features, present, labels, strength):
 
 
 def _solve(x, labels, expected, penalty):
-    """Coefficients of a logistic regression that are drawn to expected ones (Newton's method)."""
+    """Coefficients of a logistic regression that is drawn to expected ones (Newton's method)."""
     def loss(b):
         z = x @ b
         return (np.logaddexp(0, z) - labels * z).sum() + penalty @ (b - expected)**2 / 2
