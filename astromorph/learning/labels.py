@@ -279,8 +279,8 @@ def read_training_labels(data, labels, questions, *, key=None):
     if not marks.any():
         return labels, None
     if n := marks[:, 0].sum():
-        warn(f"{n} of {len(labels)} galaxies are sealed and teach nothing: evaluate scores them. To "
-             "train on them, too, remove the column 'sealed'.")
+        warn(f"{n} of {len(labels)} galaxies are sealed and teach nothing: evaluate scores them. "
+             "To train on them, too, remove the column 'sealed'.")
     rows = np.flatnonzero(~marks.any(axis=1))
     return labels[rows], rows
 
