@@ -12,7 +12,7 @@ from astromorph.errors import wrong
 from astromorph.labeling.entries import check_entries, check_start
 from astromorph.labeling.journal import Journal
 from astromorph.labeling.keys import answer_keys, as_number
-from astromorph.labeling.tables import label_table
+from astromorph.labeling.tables import check_label_columns, label_table
 
 __all__ = ["LabelSession", "standing", "subject"]
 
@@ -55,6 +55,7 @@ class LabelSession:
                      lambda number: 0 <= number < 2**53 and number == int(number))
         self.galaxies, self.questions = galaxies, tuple(questions)
         self.keys = {each.key: each for each in answer_keys(self.questions)}
+        check_label_columns(galaxies.table, self.questions)
         self.journal = journal if isinstance(journal, Journal) else Journal(journal)
         self._turn, self._promised, self._asked = RLock(), [], None
         try:

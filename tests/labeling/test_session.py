@@ -76,6 +76,25 @@ def test_labels_and_votes_of_others_are_left_out(tmp_path):
     np.testing.assert_array_equal(read_labels(table, None, QUESTIONS), [[1, 0, 1]])
 
 
+@pytest.mark.parametrize("key", ["sealed", "no_galaxy", "Cannot_Tell", "time", "labeler", "file",
+                                 "FILE"])
+def test_labels_have_columns_of_their_own(tmp_path, key):
+    for question in (Question(key), Question("ring", aliases=(key,))):
+        with pytest.raises(ValueError, match="questions: expected keys and aliases other than"):
+            _session(tmp_path / "j", questions=[question])
+    assert not list(tmp_path.iterdir())
+
+
+def test_columns_of_labels_replace_those_of_the_galaxies(tmp_path):
+    galaxies = Galaxies(3)
+    for name in ("Sealed", "NO_GALAXY", "time", "mag"):
+        galaxies.table[name] = [1, 1, 1]
+    with LabelSession(galaxies, QUESTIONS, tmp_path / "j", labeler="me") as session:
+        session.answer(1, "B", id="a")
+        assert session.labels().colnames == ["file", "mag", "disk", "edge_on", "bar", "cannot_tell",
+                                             "no_galaxy", "sealed", "labeler", "time"]
+
+
 @pytest.mark.parametrize("row", [-1, 80, 1.0, "1", True, None])
 def test_rows_are_checked(tmp_path, row):
     with _session(tmp_path / "j") as session:
