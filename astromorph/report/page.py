@@ -9,7 +9,7 @@ from astromorph.atomic import check_writable, written_whole
 from astromorph.errors import wrong
 from astromorph.flags import MorphFlag, flag_meanings
 from astromorph.learning.embedding import COLUMN
-from astromorph.learning.labels import read_labels
+from astromorph.learning.labels import read_test_labels
 from astromorph.learning.neighbors import similar
 from astromorph.learning.votes import has_votes
 from astromorph.names import as_names, is_missing
@@ -184,7 +184,7 @@ def _find_labels(table, labels, questions):
     if labels is None and not has_votes(table, questions):
         return None, None
     try:
-        return read_labels(table, labels, questions), None
+        return read_test_labels(table, labels, questions), None
     except (TypeError, ValueError) as error:
         if labels is not None:
             raise
