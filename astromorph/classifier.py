@@ -316,7 +316,7 @@ class MorphologyClassifier:
         """Classify a HATS catalog of LSDB, partition by partition, on all workers of Dask.
 
         Nothing is computed before the result is: write it by its ``write_catalog``, or by
-        `~astromorph.partitions.write_extension`. Needs the extra ``astromorph[lsdb]``.
+        `~astromorph.partitions.write_extension`. Needs the extra ``[lsdb]``.
 
         Parameters
         ----------
@@ -506,8 +506,8 @@ class MorphologyClassifier:
         In a notebook a view of the galaxies is shown; elsewhere a page in the browser, until Ctrl-C
         ends it. Each answer is written to a journal, the file ``output`` with ``.journal`` added,
         before the page says so; the same call goes on from there. One galaxy in five is never
-        trained on, and tells how good the classifier is. Needs the extra ``astromorph[label]``, in
-        a notebook ``astromorph[notebook]``.
+        trained on, and tells how good the classifier is. Needs the extra ``[label]``, in
+        a notebook ``[notebook]``.
 
         Parameters
         ----------

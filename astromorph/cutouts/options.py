@@ -36,7 +36,7 @@ class FetchOptions:
         kilobytes come per second.
     footprint : bool
         Ask for nothing that lies surely outside of the survey's coverage map, which is asked for
-        once at the CDS and kept in the cache; needs ``pip install "astromorph[footprints]"``.
+        once at the CDS and kept in the cache; needs the extra ``[footprints]``.
     retries : int
         Most attempts after a first one that failed and may succeed later.
     """

@@ -6,6 +6,7 @@ import numpy as np
 from astropy.table import Column, Table
 
 from astromorph.atomic import check_writable, written_whole
+from astromorph.distribution import missing
 from astromorph.errors import wrong
 from astromorph.flags import MorphFlag, flag_meanings
 from astromorph.learning.embedding import COLUMN
@@ -71,7 +72,7 @@ def write_report(table, path, *, classifier=None, images=None, labels=None,
     OSError
         If it cannot be written there.
     ImportError
-        If Jinja2 is not installed: ``pip install "astromorph[report]"``.
+        If Jinja2 is not installed: ``pip install "astromorph-galaxies[report]"``.
     TypeError, ValueError
         If the table has not been classified, was classified by other weights, or another argument
         is not as described.
@@ -147,8 +148,7 @@ def _template():
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError as error:
-        raise ImportError("the HTML report needs Jinja2, which is not installed; "
-                          'pip install "astromorph[report]" brings it.') from error
+        raise missing("The HTML report", "Jinja2", "report") from error
     # Escapes all that the table says, so that a name cannot break the page.
     return Environment(
         loader=PackageLoader("astromorph.report", ""), autoescape=True, trim_blocks=True,
