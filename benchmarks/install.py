@@ -3,10 +3,10 @@
     pip install uv
     python benchmarks/install.py dist/*.whl --out docs
 
-Installs each into a fresh virtual environment of this Python, with bytecode as pip compiles it, and
-removes the environment. Seconds are the least of the processor in some fresh processes, less those
-of bare Python; the files are in the memory of the machine by then. Where an install or an import fails, the table
-says so. Needs the network for the package index only.
+It installs each into a fresh virtual environment of this Python, with bytecode as pip compiles it,
+and removes the environment. Seconds are those of the processor, the least of some fresh processes,
+less those of bare Python. The files are in the memory of the machine by then. Where an install or
+an import fails, the table says so. The script needs the network for the package index only.
 """
 import argparse
 import resource

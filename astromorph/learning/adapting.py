@@ -91,7 +91,7 @@ def adapt(model, source, labels, *, questions=None, survey=None, train=None, see
     Raises
     ------
     ValueError
-        If an argument is not as described, or no question has enough labels.
+        If an argument has the wrong type or value, or no question has enough labels.
     """
     recipes = networks.get_architecture(model.card.network).recipes
     check_choice(train, "train", (None, *recipes, "head"))
@@ -138,7 +138,7 @@ def adapt_network(model, source, labels, *, survey=None, train="all", epochs=Non
     Raises
     ------
     ValueError
-        If an argument is not as described, or no question has enough labels.
+        If an argument has the wrong type or value, or no question has enough labels.
     """
     check_plan(model.card.network, train, epochs, validation_fraction, folds, seed, learning_curve)
     find_trained(labels, model.questions)  # before anything is read

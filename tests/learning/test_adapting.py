@@ -296,7 +296,7 @@ def test_table_of_votes_and_bad_rows(classifier, sample, tmp_path):
 
 
 @pytest.mark.parametrize("labels, message", [
-    (np.ones((96, 3)), "at least 10 galaxies of either answer.*disk 96 positive and 0 negative"),
+    (np.ones((96, 3)), "at least 10 galaxies of each answer.*disk 96 positive and 0 negative"),
     (np.full((96, 3), np.nan), "disk 0 positive and 0 negative"),
     (np.full((96, 3), 0.4), "labels: expected 1, 0, or NaN"),
     (np.full((96, 3), 2), "labels: expected 1, 0, or NaN"),
