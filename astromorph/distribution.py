@@ -1,8 +1,8 @@
 """The distribution that brings this package, its extras, and the other one of the same folder.
 
-The package is ``astromorph``; on the package index that name belongs to another project, whose
-files go into the same folder. Importing this module fails where both are installed. It imports
-little, for it is part of ``import astromorph``.
+The package is ``astromorph``. On the package index that name belongs to another project, whose
+files go into the same folder. Importing this module fails where both are installed. The module
+imports little, because ``import astromorph`` imports it.
 """
 import os
 from contextlib import suppress
