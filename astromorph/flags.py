@@ -37,7 +37,7 @@ _BITS = (
     (13, "OUTSIDE_FOOTPRINT", _FAILED, "The survey, or the image, does not show this position."),
     (14, "SERVER_ERROR", _FAILED,
      "At every attempt the image service refused or answered with an error."),
-    (15, "TIMED_OUT", _FAILED, "At every attempt the image service answered too late."),
+    (15, "TIMED_OUT", _FAILED, "At every attempt the image service did not answer in time."),
     (16, "BAD_COORDINATE", _FAILED,
      "The position is missing, not a number, or not on the sphere."),
     (17, "BAD_SIZE", _FAILED,

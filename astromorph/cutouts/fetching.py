@@ -361,8 +361,8 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
     survey : str or `~astromorph.surveys.Survey`
         Survey of the images.
     ids : sequence of str, optional
-        Identifiers of the galaxies. They name the files in ``folder`` and in a local source; a row
-        without identifier uses its number.
+        Identifiers of the galaxies. They name the files in ``folder`` and find those in a local
+        source. In ``folder``, the row's number names the file of a row without identifier.
     folder : path, optional
         Copy the images to this folder; each row needs a file name of its own. By default the result
         lists the files in the cache.

@@ -92,11 +92,12 @@ def _train(model, images, labels, questions, seed, epochs, progress):
         arrays[name] = np.concatenate([arrays[name], np.zeros(shape, np.float32)], axis=-1)
     epochs = epochs or recipe.epochs_for(len(images))
     tuning = networks.FineTuning(
-        model.card.network, arrays, images, targets, weights, images[:0], dense=False,
-        frozen_norms=recipe.frozen_norms, views=recipe.views, rate=recipe.rate, epochs=epochs,
+        model.card.network, arrays, images, targets, weights, dense=False,
+        frozen_norms=recipe.frozen_norms, views=recipe.views, rate=recipe.rate,
         batch_size=recipe.batch_size, seed=seed, options=recipe.options)
-    for _ in progress_bar(tuning, progress=progress, total=epochs, desc="teaching",
-                          unit=" epochs", leave=None):
+    everything = np.arange(len(images))
+    for _ in progress_bar(tuning.train(everything, everything[:0], epochs), progress=progress,
+                          total=epochs, desc="teaching", unit=" epochs", leave=None):
         pass
     taught = networks.export_weights(tuning.network)
     return taught | {name: taught[name][..., :old.shape[1]] for name in names}

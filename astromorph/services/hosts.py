@@ -120,8 +120,8 @@ class Host:
             raise FetchError("stopped before an answer came", MorphFlag.SERVER_ERROR)
         rest = self._rest_until - self._clock()
         if self._rest and (rest > 0 or self._probing):
-            raise FetchError(f"{self.name} gets a pause of {max(rest, 0.0):.0f} s more (failed "
-                             f"attempts in a row: {self._failures}; the last: "
+            raise FetchError(f"requests to {self.name} pause for {max(rest, 0.0):.0f} s more "
+                             f"(failed attempts in a row: {self._failures}; the last: "
                              f"{self._last_failure})", MorphFlag.SERVER_ERROR)
 
     def _leave(self, ticket, error):

@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.rst", ROOT / "CONTRIBUTING.rst", *sorted((ROOT / "docs").glob("*.rst")),
-         *sorted((ROOT / "docs" / "examples").glob("[0-9G]*"))]
+         *sorted((ROOT / "docs" / "examples").rglob("*.py")),
+         *sorted((ROOT / "docs" / "examples").rglob("*.rst"))]
 ROOMS = (
     "images", "tables", "galaxies", "cutouts", "services", "running", "datasets",
     "answers.py", "arguments.py", "atomic.py", "curves.py", "errors.py", "fits_layout.py",

@@ -182,10 +182,10 @@ def test_galaxies_without_a_label_keep_the_old_answer(classifier, sample):
 
 def _interrupted_after(monkeypatch, epochs):
     """Ctrl-C during the training of the epoch after this many."""
-    train, done = networks.FineTuning.__iter__, []
+    train, done = networks.FineTuning.train, []
 
-    def interrupted(tuning):
-        epoch = train(tuning)
+    def interrupted(*args):
+        epoch = train(*args)
         while len(done) < epochs:
             try:
                 answers = next(epoch)
@@ -195,7 +195,7 @@ def _interrupted_after(monkeypatch, epochs):
             yield answers
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(networks.FineTuning, "__iter__", interrupted)
+    monkeypatch.setattr(networks.FineTuning, "train", interrupted)
 
 
 def test_interrupted_returns_the_best_so_far(classifier, sample, monkeypatch):

@@ -283,7 +283,7 @@ def test_campaigns_of_one_table_need_a_choice():
     ({"a": [1], "b": [2]}, {}, r"Received \['a', 'b'\]. Known columns: gz2 \(t01_.*disk or P_disk"),
     ({"disk": [1]}, {"dialect": "gz2"}, "expected columns of gz2.*Received .'disk'"),
     ({"disk": [1]}, {"dialect": "gz3"}, "dialect: expected one of .*decals-dr5.*'gz3'"),
-    ({"disk": [1]}, {"debiased": True}, "debiased: expected votes"),
+    ({"disk": [1]}, {"debiased": True}, "debiased: expected a table of votes"),
     ({"disk": [2]}, {}, "0..1, or missing, in column 'disk'. Received 1 others, first 2"),
     ({"disk": [[1, 0]]}, {}, r"one number per row in column 'disk'.*\(1, 2\)"),
     ({"bar_yes": [3]}, {},
@@ -489,7 +489,7 @@ def test_labels_are_joined_by_what_the_columns_hold(column):
 def test_the_order_of_the_rows_is_said():
     galaxies = Table({"ra": [1.0, 2.0, 3.0, 4.0]})
     labels = reversed_labels([11, 22, 33, 44], "specobj")
-    with pytest.warns(AstromorphWarning, match="in the order of the rows.*by key="):
+    with pytest.warns(AstromorphWarning, match="in the order of the rows.*with key="):
         assert read_labels(galaxies, labels, QUESTIONS)[:, 0].tolist() == [1, 0, 1, 0]
 
 
