@@ -397,7 +397,7 @@ class MorphologyClassifier:
 
         Nothing is computed until you compute or write the result. Write it with its
         ``write_catalog``, or with `~astromorph.partitions.write_extension`. This needs the extra
-        ``astromorph[lsdb]``.
+        ``[lsdb]``.
 
         Parameters
         ----------
@@ -612,8 +612,8 @@ class MorphologyClassifier:
         until you press Ctrl-C. astromorph writes each answer to a journal, the file ``output`` with
         ``.journal`` added, before the page confirms it. The same call continues where you stopped.
         One galaxy in five is sealed: the classifier never trains on it, and its answer measures how
-        good the classifier is. This needs the extra ``astromorph[label]``, in a notebook
-        ``astromorph[notebook]``.
+        good the classifier is. This needs the extra ``[label]``, in a notebook
+        ``[notebook]``.
 
         Parameters
         ----------
