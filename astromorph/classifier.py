@@ -9,6 +9,7 @@ from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels
 from astromorph.model import TrainedModel
 from astromorph.model.calibration import METHODS
+from astromorph.model.remote import is_address
 from astromorph.questions import as_questions
 from astromorph.scores import score_answers
 from astromorph.surveys import get_survey
@@ -48,8 +49,8 @@ class MorphologyClassifier:
         self.model = model
 
     @classmethod
-    def from_pretrained(cls, survey="sdss", *, network=None):
-        """Load bundled weights.
+    def from_pretrained(cls, survey="sdss", *, network=None, sha256=None):
+        """Load bundled weights, or weights that others published.
 
         Parameters
         ----------
@@ -58,9 +59,18 @@ class MorphologyClassifier:
             ``"legacy"`` and ``"des"``, which share weights adapted to DECam images. Any other
             survey gets the weights for one of the same camera, else for the one whose pixels are
             the nearest in units of its seeing, with a warning that says which.
+
+            Or the address of a weights file: ``"hf://OWNER/NAME@COMMIT"`` on the Hugging Face Hub
+            (``"hf://OWNER/NAME/FILE.safetensors@COMMIT"`` where the repository has several), or any
+            that begins with ``https://``. The file is downloaded once, checked before it is
+            opened, and kept.
         network : str, optional
             ``"pinwheel"`` (the default), the slower and more precise ``"whirlpool"``, or
-            ``"ds18"``, the network of the paper.
+            ``"ds18"``, the network of the paper. Not for an address.
+        sha256 : str, optional
+            Checksum of the file at an address, 64 hexadecimal digits; it may also stand at the end
+            of the address, after ``#sha256=``. It is needed unless a commit (40 hexadecimal
+            digits) pins the file.
 
         Returns
         -------
@@ -69,7 +79,10 @@ class MorphologyClassifier:
         Raises
         ------
         ValueError
-            If there is no such survey or network; the message lists the weights that there are.
+            If there is no such survey or network (the message lists the weights that there are), or
+            the file at the address has another checksum or is not a weights file.
+        `~astromorph.errors.FetchError`
+            If the file at the address cannot be downloaded.
 
         Warns
         -----
@@ -77,7 +90,13 @@ class MorphologyClassifier:
             If the weights are those for another survey: `adapt`, or the check of the domain, must
             confirm them.
         """
-        return cls(TrainedModel.bundled(survey, network))
+        if not is_address(survey):
+            if sha256 is not None:
+                raise wrong("sha256", "an address that it belongs to", repr(survey))
+            return cls(TrainedModel.bundled(survey, network))
+        if network is not None:
+            raise wrong("network", "none with an address, which names one file", repr(network))
+        return cls(TrainedModel.downloaded(survey, sha256))
 
     @classmethod
     def read(cls, path):
