@@ -9,6 +9,7 @@ from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels
 from astromorph.model import TrainedModel
 from astromorph.model.calibration import METHODS
+from astromorph.model.model_card import write_model_card
 from astromorph.model.remote import is_address
 from astromorph.questions import as_questions
 from astromorph.scores import score_answers
@@ -118,8 +119,8 @@ class MorphologyClassifier:
         """
         return cls(TrainedModel.read(path))
 
-    def write(self, path, *, overwrite=False):
-        """Write weights and card to one file.
+    def write(self, path, *, overwrite=False, model_card=True):
+        """Write weights and card to one file, and a page about them beside it.
 
         Parameters
         ----------
@@ -127,6 +128,10 @@ class MorphologyClassifier:
             ``*.safetensors``.
         overwrite : bool
             Replace an existing file.
+        model_card : bool
+            Write the page, the same name with ``.md``: a model card as the Hugging Face Hub reads
+            it, with what the weights answer, what taught them, their scores and how to load them.
+            A page there that astromorph did not write stays, with a warning.
 
         Raises
         ------
@@ -136,6 +141,8 @@ class MorphologyClassifier:
             If its name does not end in ``.safetensors``.
         """
         self.model.write(path, overwrite=overwrite)
+        if model_card:
+            write_model_card(path, self.model.card)
 
     @property
     def questions(self):

@@ -114,8 +114,8 @@ def add_network(parser):
                          help="pinwheel, the default; whirlpool, slower and more precise; or ds18, "
                               "the published network")
     weights.add_argument("--weights", metavar="FILE",
-                         help="a weights file, such as 'astromorph adapt' writes, or the address of "
-                              "one: hf://OWNER/NAME@COMMIT, or https://HOST/FILE#sha256=CHECKSUM")
+                         help="a weights file, such as 'astromorph adapt' writes, or its address: "
+                              "hf://OWNER/NAME@COMMIT, or https://HOST/FILE#sha256=CHECKSUM")
 
 
 def add_questions(add):

@@ -22,8 +22,8 @@ def add_parser(commands):
     parser = add_command(commands, "info", run, "Tell what surveys and weights there are, or what "
                                                 "a weights file is.", _EXAMPLES)
     parser.add_argument("what", nargs="?", metavar="FILE|SURVEY",
-                        help="a weights file or its address, a survey or the TOML file of one's record, or "
-                             "'surveys' for all of them; default: an overview")
+                        help="a weights file or its address, a survey or the TOML file of one's "
+                             "record, or 'surveys' for all of them; default: an overview")
     parser.add_argument("--network", metavar="NAME", help="network of the survey's weights")
 
 
@@ -133,7 +133,8 @@ def _card(path, survey=None, name=None):
 
     card, _ = weights.read_weights(path)
     card |= {"survey": survey} if survey else {}
-    _show({"weights": name or Path(path).name, "network": card["network"], "for survey": card["survey"],
+    _show({"weights": name or Path(path).name,
+           "network": card["network"], "for survey": card["survey"],
            "sha256": card["sha256"], "questions": ", ".join(card["questions"]),
            **_heads(card.get("heads", ())),
            "images": f"{card['size']} pixels, {card['frame_r90']} R90 wide",

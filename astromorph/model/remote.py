@@ -29,6 +29,7 @@ _ON_HUB = re.compile(r"hf://(?P<owner>\w[\w.-]*)/(?P<name>\w[\w.-]*)"
                      r"(@(?P<revision>\w[\w./-]*))?", re.ASCII)
 _COMMIT, _SHA256 = (re.compile(rf"[0-9a-f]{{{digits}}}") for digits in (40, 64))
 _EXPECTED = "https://HOST/FILE.safetensors, or hf://OWNER/NAME@COMMIT"
+_OTHERWISE = "download it by other means and read it from its path (MorphologyClassifier.read)"
 _SECONDS = 120.0  # up to four times as many, while the file comes
 
 
@@ -262,7 +263,6 @@ def _check_secure(address, argument):
 def _advice(error):
     status = getattr(error, "status", None)
     if status in (401, 403, 404):
-        return ("Is the address right, and may everybody read the file? One that needs a login can "
-                "be downloaded by other means, and read from its path (MorphologyClassifier.read).")
-    return ("The file was not downloaded before; try again later, or download it by other means and "
-            "read it from its path (MorphologyClassifier.read).")
+        return ("Is the address right, and may everybody read the file? If it needs a login, "
+                f"{_OTHERWISE}.")
+    return f"There is no copy of an earlier download. Try again later, or {_OTHERWISE}."
