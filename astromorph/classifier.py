@@ -144,6 +144,35 @@ class MorphologyClassifier:
         if model_card:
             write_model_card(path, self.model.card)
 
+    def export(self, path, *, overwrite=False):
+        """Write the network as an ONNX file, to classify where there is no astromorph.
+
+        The file takes ``pixels``, what `prepare` gives. It gives the columns that `classify` fills
+        for the questions ``"all"``, each by its name, calibrated, and within 1e-5 of them. Its
+        metadata has the card. Flags, errors and joint probabilities are not in it. Needs the extra
+        ``astromorph[onnx]``.
+
+        Parameters
+        ----------
+        path : path
+            ``*.onnx``.
+        overwrite : bool
+            Replace an existing file.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and ``overwrite`` is not set.
+        ImportError
+            If the package onnx is not installed.
+        ValueError
+            If the name ends otherwise, or the network, one of your own, has layers that cannot be
+            exported.
+        """
+        from astromorph.model.onnx_export import export_onnx
+
+        export_onnx(self.model, path, overwrite=overwrite)
+
     @property
     def questions(self):
         """What it answers where none are named, in the order of `predict` (tuple of Question)."""
@@ -197,6 +226,31 @@ class MorphologyClassifier:
             If an image is not to be had, or cannot be used.
         """
         return running.predict(self.model, open_source(self.model, data, **options))
+
+    def prepare(self, data, **options):
+        """Give what the network sees of images that must all be good.
+
+        It is the input of a file that `export` wrote.
+
+        Parameters
+        ----------
+        data, **options
+            As for `classify`.
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (n, y, x, 3), float32
+            The frames: row 0 at the top, bands in the order red, green, blue, each divided by its
+            own maximum.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described.
+        `~astromorph.errors.ImageError`
+            If an image is not to be had, or cannot be used.
+        """
+        return running.prepare(self.model, open_source(self.model, data, **options))
 
     @keeps_result
     def classify(self, data, *, questions=None, images=None, cutout_r90=None, r90=None, width=None,
