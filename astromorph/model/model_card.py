@@ -108,7 +108,7 @@ def _loading(name, sha256):
 def _training(card):
     known, lines = card.training or {}, []
     if known.get("sets"):
-        lines.append(f"- Sets of labeled galaxies: {', '.join(known['sets'])}.")
+        lines.append(f"- Sets of labeled galaxies: {', '.join(map(str, known['sets']))}.")
     if known.get("recipe"):
         lines.append(f"- Recipe: {known['recipe']}.")
     if card.adapted:

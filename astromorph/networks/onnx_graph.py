@@ -135,7 +135,7 @@ def _add_model(graph, model, inputs):
         given = arguments[0] if isinstance(arguments[0], (list, tuple)) else arguments[:1]
         into = [names[id(tensor)] for tensor in given]
         own = model.get_layer(layer.name)  # the layer of the clone has other weights
-        made = (_add_model(graph, own, into) if isinstance(own, keras.Model)
+        made = (_add_model(graph, own, into) if isinstance(own, keras.Model) and _is_own(own)
                 else [_function(own)(graph, own, into, given)])
         names.update(zip(map(id, _as_list(outputs)), made, strict=True))
         alive.append(outputs)  # so that no other tensor gets its id
@@ -153,13 +153,19 @@ def _as_list(tensors):
     return tensors if isinstance(tensors, (list, tuple)) else [tensors]
 
 
+def _is_own(layer):
+    """Whether a layer is one of Keras itself: a subclass of it may do anything."""
+    return type(layer).__module__.startswith("keras.")
+
+
 def _function(layer):
-    for kind in type(layer).__mro__:
-        if kind.__name__ in LAYERS and kind.__module__.startswith("keras."):
-            return LAYERS[kind.__name__]
-    raise wrong("network", f"one made of the layers {', '.join(LAYERS)}, for ONNX",
-                f"{layer.name!r}, a {type(layer).__name__}",
-                "Put a function for it into astromorph.networks.onnx_graph.LAYERS.")
+    known = LAYERS.get(type(layer)) or (LAYERS.get(type(layer).__name__) if _is_own(layer)
+                                        else None)
+    if known is None:
+        raise wrong("network", f"one made of the layers {', '.join(map(str, LAYERS))}, for ONNX",
+                    f"{layer.name!r}, a {type(layer).__name__}",
+                    "Put a function for the class into astromorph.networks.onnx_graph.LAYERS.")
+    return known
 
 
 def _same(graph, layer, inputs, tensors):
@@ -211,6 +217,8 @@ def _pads(layer, tensor, width, dilation):
 
 
 def _normalization(graph, layer, inputs, tensors):
+    if layer.axis not in (-1, len(tensors[0].shape) - 1):
+        raise wrong("network", "channels that are normalized, for ONNX", repr(layer.name))
     mean = layer.moving_mean.numpy()
     return graph.add("BatchNormalization", *inputs,
                      layer.gamma.numpy() if layer.scale else np.ones_like(mean),
@@ -253,7 +261,7 @@ ACTIVATIONS = {"linear": lambda graph, name: name, "sigmoid": _sigmoid,
 
 def _activated(graph, activation, name):
     known = getattr(activation, "__name__", repr(activation))
-    if known not in ACTIVATIONS:
+    if known not in ACTIVATIONS or getattr(keras.activations, known, None) is not activation:
         raise wrong("network", f"activations among {', '.join(ACTIVATIONS)}, for ONNX", known)
     return ACTIVATIONS[known](graph, name)
 
@@ -288,5 +296,8 @@ LAYERS = {
     "Concatenate": _concatenated, "Dropout": _same,
     "Add": lambda graph, layer, inputs, tensors: graph.add("Sum", *inputs),
 }
-"""Name of a Keras layer -> function of the `Graph`, the layer, the names of its inputs, and their
-Keras tensors, which gives the name of its output (`dict`)."""
+"""Name of a Keras layer, or a class of your own -> what adds it to a graph (`dict`).
+
+It takes the `Graph`, the layer, the names of its inputs and their Keras tensors, and gives the name of
+its output.
+"""

@@ -14,6 +14,7 @@ from astromorph.model.files import bundled
 from astromorph.model.heads import Head
 from astromorph.model.onnx_export import export_onnx
 from astromorph.networks import ARCHITECTURES, Architecture, build, export_weights
+from astromorph.networks.onnx_graph import LAYERS
 from astromorph.surveys import BUNDLED
 
 onnx = pytest.importorskip("onnx")
@@ -128,10 +129,25 @@ def toy(questions):
     return keras.Model(inputs, layers.Concatenate()(outputs))
 
 
-def odd(questions):
-    inputs = keras.Input((17, 17, 3))
-    x = keras.layers.GlobalMaxPooling2D()(inputs)
-    return keras.Model(inputs, keras.layers.Dense(len(questions), activation="sigmoid")(x))
+class Doubled(keras.layers.ReLU):
+    """Not what its parent does: to export it as that would be wrong."""
+
+    def call(self, inputs):
+        return 2 * super().call(inputs)
+
+
+def relu(x):
+    return x + 1
+
+
+def network_with(layer):
+    """A builder of networks that have a layer for images in them."""
+    def build_it(questions):
+        inputs = keras.Input((17, 17, 3))
+        x = keras.layers.Flatten()(layer()(inputs))
+        return keras.Model(inputs, keras.layers.Dense(len(questions), activation="sigmoid")(x))
+
+    return build_it
 
 
 def model_of(monkeypatch, function):
@@ -153,11 +169,26 @@ def test_a_network_of_ones_own(monkeypatch, tmp_path):
     check_equal(model, tmp_path / "x.onnx", random_pixels(17))
 
 
-def test_a_layer_that_is_not_known(monkeypatch, tmp_path):
-    with pytest.raises(ValueError, match="network: expected one made of the layers Conv2D.*"
-                                         "GlobalMaxPooling2D.*onnx_graph.LAYERS"):
-        export_onnx(model_of(monkeypatch, odd), tmp_path / "x.onnx")
+@pytest.mark.parametrize("layer, message", [
+    (keras.layers.GlobalMaxPooling2D, "the layers Conv2D.*a GlobalMaxPooling2D.*LAYERS"),
+    (Doubled, "the layers Conv2D.*a Doubled.*onnx_graph.LAYERS"),
+    (lambda: keras.layers.Activation(relu), "network: expected activations among linear.*relu"),
+    (lambda: keras.layers.ReLU(negative_slope=0.1), "neither threshold nor slope"),
+    (lambda: keras.layers.BatchNormalization(axis=1), "channels that are normalized"),
+    (lambda: keras.layers.Dense(2), "dense layers of vectors")])
+def test_a_layer_that_is_not_known(layer, message, monkeypatch, tmp_path):
+    model = model_of(monkeypatch, network_with(layer))
+    with pytest.raises(ValueError, match=message):
+        export_onnx(model, tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_layer_of_ones_own(monkeypatch, tmp_path):
+    monkeypatch.setitem(LAYERS, Doubled, lambda graph, layer, inputs, tensors: graph.add(
+        "Mul", graph.add("Relu", *inputs), np.float32(2)))
+    model = model_of(monkeypatch, network_with(Doubled))
+    export_onnx(model, tmp_path / "x.onnx")
+    check_equal(model, tmp_path / "x.onnx", random_pixels(17))
 
 
 def test_names_and_existing_files(classifier, tmp_path):
