@@ -298,6 +298,6 @@ LAYERS = {
 }
 """Name of a Keras layer, or a class of your own -> what adds it to a graph (`dict`).
 
-It takes the `Graph`, the layer, the names of its inputs and their Keras tensors, and gives the name of
-its output.
+It takes the `Graph`, the layer, the names of its inputs and their Keras tensors, and gives the name
+of its output.
 """
