@@ -19,8 +19,8 @@ def send(table, *, client=None, name="astromorph", on_highlight=None, on_select=
     """Send a table to TOPCAT, Aladin, or another program on this machine that speaks SAMP.
 
     Rows that are highlighted or selected there come back. TOPCAT sends a row that you click on
-    where the activation action "Send Row Index" is on, and a subset by "Broadcast Subset" in its
-    window of subsets.
+    where the activation action "Send row index" is on, and a subset by "Transmit Subset" or
+    "Broadcast Subset".
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def send(table, *, client=None, name="astromorph", on_highlight=None, on_select=
     name : str
         What the table is called there.
     on_highlight : callable, optional
-        Called with the number of each row that is highlighted there.
+        Called with the number of each row that is highlighted there. TOPCAT may tell it twice.
     on_select : callable, optional
         Called with the list of numbers of the rows that are selected there.
 
@@ -56,7 +56,7 @@ def send(table, *, client=None, name="astromorph", on_highlight=None, on_select=
 
         link = send(tbl, client="topcat")  # now click on a row in TOPCAT
         tbl[link.row]
-        link.selection                     # the rows of the subset that TOPCAT broadcast
+        link.selection                     # the rows of the subset that TOPCAT sent
         link.close()
     """
     link = SampLink(table, name=name, on_highlight=on_highlight, on_select=on_select)
