@@ -1,7 +1,7 @@
 """Galaxy morphology for survey catalogs.
 
-The names below are imported when first used: ``import astromorph`` alone loads no deep-learning
-library.
+Python imports each name below when you first use it. ``import astromorph`` alone loads no
+deep-learning library.
 """
 from importlib import import_module
 
@@ -44,7 +44,7 @@ def __getattr__(name):
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value  # found directly from now on
+    globals()[name] = value  # from now on Python finds it without this function
     return value
 
 

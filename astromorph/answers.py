@@ -1,7 +1,7 @@
-"""Kinds of answers that a question may have: one small class each, and its entry in `KINDS`.
+"""Kinds of answers that a question may have: one small class each, listed in `KINDS`.
 
-What depends on the kind is looked up here, and by the same names where a head is taught
-(`astromorph.model.head_kinds`) and where answers are scored (`astromorph.scores`).
+Two other modules have a `KINDS` with the same names: `astromorph.model.head_kinds` trains heads,
+`astromorph.scores` scores answers.
 """
 from numbers import Real
 
@@ -13,7 +13,7 @@ from astromorph.errors import wrong
 __all__ = ["KINDS", "LARGEST", "AnswerColumn", "get_kind"]
 
 LARGEST = float(np.finfo(np.float32).max)
-"""The greatest number that a column of answers, of 32 bits, can hold."""
+"""The largest number that a column of answers can hold, with 32 bits (float)."""
 
 _PROBABILITY = "stat.probability;src.morph"
 
@@ -24,15 +24,15 @@ class AnswerColumn:
     Parameters
     ----------
     name, description, ucd : str
-        Of the table's column.
+        Name, description and UCD of the table's column.
     title : str
-        What the number stands for, for people.
+        What the number means, in words for people.
     unit : str
-        Of the column; empty for none.
+        Unit of the column; empty if it has none.
     is_probability : bool
         Whether the numbers are probabilities.
     of : str
-        For the error of another column, its name.
+        Name of the column whose error this column holds; empty if it holds no error.
     """
 
     def __init__(self, name, description, ucd, title, unit="", is_probability=True, of=""):
@@ -41,7 +41,7 @@ class AnswerColumn:
 
 
 class _YesNo:
-    """One probability, of the positive answer."""
+    """One probability: that of the positive answer."""
 
     ucd = _PROBABILITY
 
@@ -60,7 +60,7 @@ class _YesNo:
 
 
 class _Exclusive:
-    """A probability for each of some answers, which add up to 1."""
+    """One probability per answer; they add up to 1."""
 
     ucd = _PROBABILITY
 
@@ -71,7 +71,7 @@ class _Exclusive:
         if not named or len({each.lower() for each in answers}) < max(len(answers), 2):
             raise wrong("answers", "two or more different names of letters, digits and "
                         "underscores, as ('none', 'weak', 'strong')", repr(answers),
-                        "Digits alone would be taken for the places of answers, from 0.")
+                        "A name of digits alone would be read as the position of an answer.")
 
     def column(self, question):
         return f"P_{question.key}"
@@ -119,26 +119,28 @@ class _Number:
 
 
 KINDS = {"yes_no": _YesNo(), "grades": _Exclusive(), "classes": _Exclusive(), "number": _Number()}
-"""Name of a kind of answer -> what is particular to it."""
+"""Name of a kind of answer to the object that handles it (dict)."""
 
 
 def get_kind(question, kinds=KINDS):
-    """Find what is particular to a question's kind of answer.
+    """Find the object that handles a question's kind of answer.
 
     Parameters
     ----------
     question : `~astromorph.questions.Question`
+        The question.
     kinds : dict
-        By the names of `KINDS`.
+        Name of a kind to its object, as in `KINDS`.
 
     Returns
     -------
     object
+        The entry of ``kinds``.
 
     Raises
     ------
-    ValueError
-        If there is no such kind.
+    ArgumentError
+        If ``kinds`` does not have the question's kind.
     """
     try:
         return kinds[question.kind]

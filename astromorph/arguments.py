@@ -1,4 +1,4 @@
-"""Checks of arguments: what they give is what the code goes on with."""
+"""Check arguments, and convert them to what the code works with."""
 from difflib import get_close_matches
 from numbers import Integral, Real
 
@@ -11,7 +11,7 @@ __all__ = ["as_float", "as_floats", "as_labels", "as_probabilities", "check_choi
 
 
 def as_float(text):
-    """Give the number that a cell holds.
+    """Convert the cell of a table to a number.
 
     Parameters
     ----------
@@ -25,31 +25,32 @@ def as_float(text):
     Raises
     ------
     TypeError, ValueError
-        If it holds none; "1_000" is one in Python's code only.
+        If the cell holds no number. ``"1_000"`` is a number in Python's code, but not here.
     """
     if isinstance(text, (str, bytes)) and ("_" if isinstance(text, str) else b"_") in text:
-        raise ValueError(f"{text!r} is no number")
+        raise ValueError(f"{text!r} is not a number")
     return float(text)
 
 
 def as_floats(values, argument):
-    """Give numbers as a float array, NaN where masked.
+    """Convert numbers to a float array, NaN where masked.
 
     Parameters
     ----------
     values : array-like
         Numbers.
     argument : str
-        What to call them in an error.
+        Name of the argument, for the error.
 
     Returns
     -------
-    `~numpy.ndarray`
+    `~numpy.ndarray` of float
+        Same shape as ``values``.
 
     Raises
     ------
     ArgumentTypeError
-        If they are no numbers.
+        If the values cannot be converted to numbers.
     """
     try:
         return np.asarray(np.ma.masked_array(values, dtype=float).filled(np.nan))
@@ -59,23 +60,24 @@ def as_floats(values, argument):
 
 
 def as_probabilities(values, argument="probabilities"):
-    """Give probabilities as a float array, NaN where masked; all must lie in 0..1.
+    """Convert probabilities to a float array, NaN where masked.
 
     Parameters
     ----------
     values : array-like
-        Probabilities.
+        Probabilities in 0..1, NaN or masked where there is none.
     argument : str
-        What to call them in an error.
+        Name of the argument, for the error.
 
     Returns
     -------
-    `~numpy.ndarray`
+    `~numpy.ndarray` of float
+        Same shape as ``values``.
 
     Raises
     ------
     ArgumentError
-        If they are no numbers, or outside 0..1.
+        If a value lies outside 0..1, or cannot be converted to a number.
     """
     values = as_floats(values, argument)
     outside = values[(values < 0) | (values > 1)]
@@ -87,23 +89,24 @@ def as_probabilities(values, argument="probabilities"):
 
 
 def as_labels(values, argument="labels"):
-    """Give labels as a float array, NaN where masked; all must be 1, 0 or NaN.
+    """Convert labels to a float array, NaN where masked.
 
     Parameters
     ----------
     values : array-like
-        Labels.
+        Labels: 1, 0, or NaN where unknown.
     argument : str
-        What to call them in an error.
+        Name of the argument, for the error.
 
     Returns
     -------
-    `~numpy.ndarray`
+    `~numpy.ndarray` of float
+        Same shape as ``values``.
 
     Raises
     ------
     ArgumentError
-        If they are no numbers, or others.
+        If a value is anything else.
     """
     values = as_floats(values, argument)
     others = values[~(np.isnan(values) | (values == 0) | (values == 1))]
@@ -127,7 +130,7 @@ def check_count(value, argument):
     Raises
     ------
     ArgumentError
-        If it is not.
+        If it is anything else.
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise wrong(argument, "a positive integer", repr(value))
@@ -145,19 +148,19 @@ def check_number(value, argument, expected, accept):
     expected : str
         The condition in words, as "a number in 0..1".
     accept : callable
-        Takes the number, returns whether it is accepted.
+        Takes the number and returns whether it is accepted.
 
     Raises
     ------
     ArgumentError
-        If it is not.
+        If it is not a real number, or not accepted.
     """
     if not isinstance(value, Real) or isinstance(value, bool) or not accept(value):
         raise wrong(argument, expected, repr(value))
 
 
 def check_choice(value, argument, choices):
-    """Raise unless an argument is one of some choices.
+    """Raise unless an argument is one of the choices.
 
     Parameters
     ----------
@@ -166,12 +169,12 @@ def check_choice(value, argument, choices):
     argument : str
         Its name.
     choices : iterable
-        What it may be.
+        The allowed values.
 
     Raises
     ------
     ArgumentError
-        If it is none of them.
+        If it is none of the choices.
     """
     choices = list(choices)
     if not any(value is choice or value == choice for choice in choices):
@@ -179,19 +182,19 @@ def check_choice(value, argument, choices):
 
 
 def check_names(given, known):
-    """Raise unless all options are known ones.
+    """Raise unless all options are known.
 
     Parameters
     ----------
     given : iterable of str
-        Names of the options.
+        Names of the options that the user gave.
     known : iterable of str
-        Those that there are.
+        Names of the options that exist.
 
     Raises
     ------
     ArgumentTypeError
-        If there is another one; the message names the nearest that there is.
+        If an option does not exist. The message suggests the most similar name.
     """
     known = list(known)
     for name in given:

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all."""
+"""Write files and folders completely or not at all."""
 import os
 import shutil
 import stat
@@ -12,39 +12,40 @@ __all__ = ["REPLACE_HINT", "UNFINISHED", "check_writable", "is_plain_file", "rea
            "remove_files", "write_file", "written_whole"]
 
 REPLACE_HINT = "Pass overwrite=True to replace it."
-"""Hint of the error for a destination that exists."""
+"""Hint of the error for a destination that exists (str)."""
 UNFINISHED = ".????????.part-*"
-"""Pattern of the names of unfinished files, which a killed process leaves."""
+"""Pattern that matches the names of unfinished files, which a killed process leaves (str)."""
 
 
 @contextmanager
 def written_whole(path, *, overwrite=False, part=None, durable=False):
-    """Give a name beside a destination to write to, which takes its place once all is written.
+    """Write to a temporary path, which replaces the destination when the block ends.
 
-    An error, such as a full disk, leaves the destination as it was, and nothing else.
+    If an error ends the block, such as a full disk, the destination stays as it was and the
+    temporary path is removed.
 
     Parameters
     ----------
     path : path
-        The file or folder that should be there in the end.
+        The destination, a file or folder.
     overwrite : bool
-        Replace an existing one.
+        Replace an existing destination.
     part : path, optional
-        Write here, and leave what is there if an error comes: a later run may go on from it.
+        Temporary path to use. An error does not remove it, so a later run may continue from it.
     durable : bool
-        Have the file on the disk before it takes its place, so that it outlives a power cut.
+        Flush the file to disk before it replaces the destination, so that it survives a power cut.
 
     Yields
     ------
     `~pathlib.Path`
-        Where to write.
+        The temporary path to write to.
 
     Raises
     ------
     DestinationError
-        If it exists and ``overwrite`` is not set.
+        If the destination exists and ``overwrite`` is False.
     OSError
-        If it cannot be written there.
+        If the folder of the destination is missing or cannot be written to.
     """
     path = Path(path)
     _check_free(path, overwrite)
@@ -63,35 +64,37 @@ def written_whole(path, *, overwrite=False, part=None, durable=False):
 
 
 def write_file(path, data, *, durable=False):
-    """Write a file, in place of an existing one.
+    """Write a file, or replace an existing one.
 
     Parameters
     ----------
     path : path
         The file.
     data : bytes
-        What it should hold.
+        Its new contents.
     durable : bool
         See `written_whole`.
 
     Raises
     ------
     OSError
-        If it cannot be written; what was there is still there.
+        If the file cannot be written. An existing file then stays as it was.
     """
     with written_whole(path, overwrite=True, durable=durable) as part:
         part.write_bytes(data)
 
 
 def is_plain_file(path, largest):
-    """Tell whether there is a file that can be read without waiting, and is not too large.
+    """Tell whether a path is a regular file that is not too large.
+
+    Reading anything else, such as a pipe, may wait forever.
 
     Parameters
     ----------
     path : path
-        Where others may have put anything: a link, a pipe, a device.
+        The path. Other programs may have put anything there, even a link or a device.
     largest : int
-        Bytes.
+        Largest allowed size in bytes.
 
     Returns
     -------
@@ -104,7 +107,7 @@ def is_plain_file(path, largest):
 
 
 def read_plain_file(path, largest):
-    """Give the contents of a file.
+    """Read a file.
 
     Parameters
     ----------
@@ -114,18 +117,18 @@ def read_plain_file(path, largest):
     Returns
     -------
     bytes
-        None of what `is_plain_file` does not take for a file.
+        The contents; empty where `is_plain_file` returns False.
 
     Raises
     ------
     OSError
-        If there is nothing, or it cannot be read.
+        If the path does not exist or cannot be read.
     """
     return Path(path).read_bytes() if _is_plain(os.lstat(path), largest) else b""
 
 
 def remove_files(*paths):
-    """Remove files, as far as they are there and the system allows it.
+    """Remove files. Files that are missing or cannot be removed are skipped.
 
     Parameters
     ----------
@@ -138,7 +141,7 @@ def remove_files(*paths):
 
 
 def check_writable(path, *, overwrite=False):
-    """Raise what `written_whole` would, before the work rather than after it.
+    """Check a destination before the work starts, so that the work is not lost.
 
     Parameters
     ----------
@@ -148,12 +151,12 @@ def check_writable(path, *, overwrite=False):
     Raises
     ------
     DestinationError, OSError
-        As `written_whole`.
+        See `written_whole`.
     """
     path = Path(path)
     _check_free(path, overwrite)
     part = _beside(path)
-    part.touch()  # permissions do not tell: a file system may be read-only
+    part.touch()  # permissions are not enough: the file system may be read-only
     part.unlink()
 
 
@@ -162,7 +165,7 @@ def _is_plain(status, largest):
 
 
 def _beside(path):
-    return path.with_name(f".{uuid.uuid4().hex[:8]}.part-{path.name}")  # the same suffix
+    return path.with_name(f".{uuid.uuid4().hex[:8]}.part-{path.name}")  # keeps the suffix
 
 
 def _check_free(path, overwrite):
@@ -171,7 +174,7 @@ def _check_free(path, overwrite):
             raise wrong("path", "the name of a new file", f"{path}, which exists", REPLACE_HINT,
                         error=DestinationError)
         if not (path.is_file() or path.is_dir()):
-            raise wrong("path", "a file, or a new name", f"{path}, which is no file",
+            raise wrong("path", "a file, or a new name", f"{path}, which is not a file",
                         error=DestinationError)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} to")
@@ -181,7 +184,7 @@ def _replace(part, path):
     if not path.is_dir():
         part.replace(path)
         return
-    old = part.with_name(f"{part.name}.old")  # a folder with files takes no other's place
+    old = part.with_name(f"{part.name}.old")  # a rename cannot replace a folder with files
     path.rename(old)
     try:
         part.rename(path)
@@ -199,7 +202,7 @@ def _remove(path):
 
 
 def _sync(path, flags):
-    """Have a file, or the names in a folder, on the disk."""
+    """Flush a file, or the names in a folder, to disk."""
     descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)

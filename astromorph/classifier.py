@@ -1,4 +1,4 @@
-"""`MorphologyClassifier`: galaxies in, a table with probabilities out."""
+"""`MorphologyClassifier` takes galaxies and returns a table with probabilities."""
 from astropy.table import Table, vstack
 
 from astromorph import running
@@ -19,22 +19,23 @@ __all__ = ["MorphologyClassifier"]
 
 
 class MorphologyClassifier:
-    """Answer questions about the shapes of galaxies, with weights that know the survey.
+    """Answer questions about the shapes of galaxies, with weights trained for a survey.
 
     The bundled weights answer the three questions of Dominguez Sanchez et al. (2019, MNRAS 484,
-    93): disk or features, edge-on, barred. Make a classifier with `from_pretrained` or `read`. It
-    does not change: `adapt`, `align` and `calibrate` return new ones.
+    93): is there a disk (or features), is it edge-on, is there a bar? Make a classifier with
+    `from_pretrained` or `read`. A classifier never changes: `adapt`, `align` and `calibrate`
+    return new ones.
 
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        What one weights file holds.
+        The content of a weights file.
 
     See Also
     --------
-    astromorph.datasets.load_sample : Simulated galaxies to try it on.
-    astromorph.read_cutout : What is read of one image.
-    astromorph.decode_flags : What ``morph_flag`` says.
+    astromorph.datasets.load_sample : Simulated galaxies to try the classifier on.
+    astromorph.read_cutout : What astromorph reads of an image.
+    astromorph.decode_flags : The meaning of ``morph_flag``.
 
     Examples
     --------
@@ -51,20 +52,21 @@ class MorphologyClassifier:
 
     @classmethod
     def from_pretrained(cls, survey="sdss", *, network=None, sha256=None):
-        """Load bundled weights, or weights that others published.
+        """Load weights that come with the package, or weights that others published.
 
         Parameters
         ----------
         survey : str or `~astromorph.surveys.Survey`
-            The survey whose images will be classified, in upper or lower case: ``"sdss"``, or
-            ``"legacy"`` and ``"des"``, which share weights adapted to DECam images. Any other
-            survey gets the weights for one of the same camera, else for the one whose pixels are
-            the nearest in units of its seeing, with a warning that says which.
+            The survey of your images, in upper or lower case. ``"sdss"`` has weights trained on it.
+            ``"legacy"`` and ``"des"`` share weights adapted to DECam images. Any other survey gets
+            the weights for a survey of the same camera. If there are none, it gets the weights for
+            the survey with the most similar pixels, in units of the seeing. A warning then names
+            the survey.
 
-            Or the address of a weights file: ``"hf://OWNER/NAME@COMMIT"`` on the Hugging Face Hub
-            (``"hf://OWNER/NAME/FILE.safetensors@COMMIT"`` where the repository has several), or any
-            that begins with ``https://``. The file is downloaded once, checked before it is
-            opened, and kept.
+            Or the address of a weights file: ``"hf://OWNER/NAME@COMMIT"`` on the Hugging Face Hub,
+            or an address that begins with ``https://``. If the repository has several weights
+            files, write ``"hf://OWNER/NAME/FILE.safetensors@COMMIT"``. The file is downloaded
+            once, checked before it is opened, and kept.
         network : str, optional
             ``"pinwheel"`` (the default), the slower and more precise ``"whirlpool"``, or
             ``"ds18"``, the network of the paper. Not for an address.
@@ -80,16 +82,27 @@ class MorphologyClassifier:
         Raises
         ------
         ValueError
-            If there is no such survey or network (the message lists the weights that there are), or
-            the file at the address has another checksum or is not a weights file.
+            If there is no such survey or network; the message lists the bundled weights. Or if the
+            file at the address has another checksum, or is not a weights file.
         `~astromorph.errors.FetchError`
             If the file at the address cannot be downloaded.
 
         Warns
         -----
         AstromorphWarning
-            If the weights are those for another survey: `adapt`, or the check of the domain, must
-            confirm them.
+            If the weights are for another survey than yours. Adapt or evaluate them before you
+            trust their answers.
+
+        See Also
+        --------
+        read : Read weights from a file.
+
+        Examples
+        --------
+        >>> from astromorph import MorphologyClassifier
+        >>> clf = MorphologyClassifier.from_pretrained("legacy")
+        >>> [question.key for question in clf.questions]
+        ['disk', 'edge_on', 'bar']
         """
         if not is_address(survey):
             if sha256 is not None:
@@ -101,7 +114,7 @@ class MorphologyClassifier:
 
     @classmethod
     def read(cls, path):
-        """Read a classifier that `write` wrote.
+        """Read a classifier from a file that `write` wrote.
 
         Parameters
         ----------
@@ -115,12 +128,16 @@ class MorphologyClassifier:
         Raises
         ------
         FileNotFoundError, ValueError
-            If the file is missing, damaged, or not a weights file.
+            If the file is missing or damaged, or is not a weights file.
+
+        See Also
+        --------
+        from_pretrained : Load weights that come with the package.
         """
         return cls(TrainedModel.read(path))
 
     def write(self, path, *, overwrite=False, model_card=True):
-        """Write weights and card to one file, and a page about them beside it.
+        """Write the classifier to one file, its weights and its card, and a page about it.
 
         Parameters
         ----------
@@ -136,9 +153,26 @@ class MorphologyClassifier:
         Raises
         ------
         FileExistsError
-            If the file exists and ``overwrite`` is not set.
+            If the file exists and ``overwrite`` is False.
         ValueError
-            If its name does not end in ``.safetensors``.
+            If the name does not end in ``.safetensors``.
+
+        See Also
+        --------
+        read : Read the file again.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from astromorph import MorphologyClassifier
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "mine.safetensors")
+        ...     clf.write(path)
+        ...     same = MorphologyClassifier.read(path)
+        >>> same.card["sha256"] == clf.card["sha256"]
+        True
         """
         self.model.write(path, overwrite=overwrite)
         if model_card:
@@ -175,17 +209,17 @@ class MorphologyClassifier:
 
     @property
     def questions(self):
-        """What it answers where none are named, in the order of `predict` (tuple of Question)."""
+        """Questions that it answers by default, in the order of `predict` (tuple of Question)."""
         return self.model.find_questions()
 
     @property
     def all_questions(self):
-        """What it answers if asked ``"all"`` (tuple of Question)."""
+        """Questions that it answers with ``questions="all"`` (tuple of Question)."""
         return self.model.all_questions
 
     @property
     def survey(self):
-        """Whose images the weights are for (`~astromorph.surveys.Survey`)."""
+        """Survey whose images the weights are for (`~astromorph.surveys.Survey`)."""
         return self.model.survey
 
     @property
@@ -195,18 +229,18 @@ class MorphologyClassifier:
 
     @property
     def card(self):
-        """What the weights are and how they came about (dict, a copy)."""
+        """Description of the weights: survey, training, calibration, scores (dict, a copy)."""
         return self.model.card.to_json()
 
     def __repr__(self):
         return repr(self.model).replace("TrainedModel", type(self).__name__, 1)
 
     def __dask_tokenize__(self):
-        """Give the same for classifiers that give the same answers."""
+        """Return the same token for classifiers that give the same answers."""
         return type(self).__name__, self.model.identity, self.model.precision
 
     def predict(self, data, **options):
-        """Give probabilities of images that must all be good.
+        """Return probabilities as an array; raise an error if any image cannot be used.
 
         Parameters
         ----------
@@ -216,14 +250,26 @@ class MorphologyClassifier:
         Returns
         -------
         `~numpy.ndarray`, shape (n, columns)
-            In the order of `questions`; one column for a yes/no question.
+            The columns of the `questions`, in their order. A yes/no question has one column.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described.
+            If an argument has the wrong type or value.
         `~astromorph.errors.ImageError`
-            If an image is not to be had, or cannot be used.
+            If an image is missing or cannot be used.
+
+        See Also
+        --------
+        classify : Flag a bad image instead, and go on.
+
+        Examples
+        --------
+        >>> from astromorph import MorphologyClassifier
+        >>> from astromorph.datasets import load_sample
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
+        >>> clf.predict(load_sample()["file"], r90="measure").shape
+        (12, 3)
         """
         return running.predict(self.model, open_source(self.model, data, **options))
 
@@ -257,96 +303,117 @@ class MorphologyClassifier:
                  pixel_scale=None, survey=None, bands=None, ids=None, provenance=False,
                  uncertainty=None, joint=False, batch_size=128, precision=None, threads=None,
                  progress=None, checkpoint=None, **fetch):
-        """Add probability columns to a table of positions or images, or make a table for a list.
+        """Classify galaxies: return a table with their probabilities and a flag.
 
         Parameters
         ----------
         data : `~astropy.table.Table`, `~astropy.coordinates.SkyCoord`, iterable or path
-            A table (also of pandas) with positions (a SkyCoord column, or right ascension and
-            declination in any usual spelling), a SkyCoord, a table with a column of images
-            (usually file names), a folder of images, a pattern such as ``"cutouts/*.fits"``,
-            or the images themselves: paths, bytes, HDULists, NDData, CCDData, Cutout2D, pictures
-            of Pillow, dictionaries of one file per band, or arrays (y, x, 3). Images of positions
-            are downloaded from the survey's services, see `~astromorph.cutouts.fetch_cutouts`.
+            Positions or images. Positions are a SkyCoord, or a table (also of pandas) that has a
+            SkyCoord column, or right ascension and declination in any usual spelling. Images are a
+            table with a column of images (usually file names), a folder, a pattern such as
+            ``"cutouts/*.fits"``, or a list. An item of the list is a path, an array (y, x, 3), or
+            any other form that `~astromorph.read_cutout` takes. For positions, astromorph downloads
+            the images from the survey's services; see `~astromorph.cutouts.fetch_cutouts`.
         questions : str or sequence of str, optional
-            Keys or columns of the questions to answer, or ``"all"``; by default `questions`. All
-            are answered in one pass of the network.
+            Keys or columns of the questions to answer, or ``"all"``; by default `questions`. The
+            network answers all of them in one pass.
         images : object, optional
-            For a table, the column that holds the images, or one image that shows all galaxies.
-            Cutouts are made at the positions of the table, where it has some and an image a WCS.
-            Without ``images``, those of the positions are downloaded.
+            For a table, the column that holds the images, or one image that shows all galaxies. If
+            the table has positions and an image has a WCS, astromorph cuts out each galaxy at its
+            position. Without ``images``, astromorph downloads them.
         cutout_r90 : float, array-like or str, optional
             Width of the cutouts in Petrosian R90 of their galaxies: a number, one per row, or the
-            name of a column; `frame_r90` takes them as they are. By default according to ``r90``.
-            For positions, the width to download.
+            name of a column. Pass `frame_r90` for cutouts that are framed already. By default it
+            follows from ``r90``. For positions, it is the width to download.
         r90 : `~astropy.units.Quantity` or str, optional
-            Petrosian R90 as an angle, one or one per row, or the name of a column with an angular
-            unit; by default the column with one of the usual names, as ``petroR90_r`` or
-            ``petro_th90``. Images need a celestial WCS for it, or ``pixel_scale``. Where that
-            lacks, or there is no size, R90 is measured on the image (flag ``MEASURED_SIZE``), and
-            where that cannot be trusted, the image is framed as given (``NO_SIZE``).
+            Petrosian R90 of the galaxies: an angle, one per row, or the name of a column with an
+            angular unit. By default, it is the column with a usual name, such as ``petroR90_r`` or
+            ``petro_th90``. The images then need a celestial WCS, or ``pixel_scale``. If the scale
+            or the size is missing, astromorph measures R90 on the image (flag ``MEASURED_SIZE``).
+            If the measurement cannot be trusted, the whole image is the frame (``NO_SIZE``).
             ``"measure"`` measures R90 on every image.
         width : `~astropy.units.Quantity` or str, optional
-            For positions, the width of the cutouts to make as an angle, one or one per row, or the
-            name of a column; without ``r90``, also that of the frame to classify.
+            For positions, the width of the cutouts: an angle, one per row, or the name of a column.
+            Without ``r90``, it is also the width of the frame.
         pixel_scale : `~astropy.units.Quantity` or str, optional
-            For images without a celestial WCS, the angle of a pixel, as ``0.262 * u.arcsec``, one
-            or one per row, or the name of a column.
+            For images without a celestial WCS, the angle of a pixel, such as ``0.262 * u.arcsec``:
+            one for all, one per row, or the name of a column.
         survey : str or `~astromorph.surveys.Survey`, optional
-            For positions, the survey whose images are downloaded, by default that of the weights.
-            For images, the survey whose color mapping FITS fluxes go through, by default guessed
-            from the bands.
+            For positions, the survey whose images astromorph downloads; by default that of the
+            weights. For images, the survey whose color mapping FITS fluxes go through; by default
+            astromorph guesses it from the bands.
         bands : str, optional
-            Bands of FITS planes in their order, as ``"grz"``; by default from the headers.
+            Bands of FITS planes in their order, such as ``"grz"``; by default from the headers.
         ids : str, optional
-            For positions, the column of identifiers that a local folder of images goes by.
+            For positions, the column of identifiers that name the files in a local folder of
+            images.
         provenance : bool
             For positions, add columns that say where each image came from:
             `~astromorph.cutouts.PROVENANCE`.
         uncertainty : str, optional
-            Add columns ``P_disk_err`` and so on: the standard deviation of the calibrated
-            probability over the eight rotations and reflections of the image (``"views"``,
-            eight passes of the network), or with parts of the last layer's inputs dropped at
-            random (``"dropout"``: Monte-Carlo dropout, two passes).
+            Add columns ``P_disk_err`` and so on: standard deviations of the calibrated probability.
+            ``"views"`` takes them over the eight rotations and reflections of the image, in eight
+            passes of the network. ``"dropout"`` drops inputs of the last layer at random
+            (Monte-Carlo dropout), in two passes.
         joint : bool
-            ``P_edge_on`` and ``P_bar`` hold for galaxies of which the question is asked. Add
-            columns ``P_edge_on_joint`` and ``P_bar_joint``: the probabilities of a disk that is
-            edge-on, and of a disk that is not edge-on and has a bar.
+            Add columns ``P_edge_on_joint`` and ``P_bar_joint``: the probability of a disk that is
+            edge-on, and of a disk that is not edge-on and has a bar. ``P_edge_on`` and ``P_bar``
+            are conditional: they hold for galaxies of which the question is asked.
         batch_size : int
             Galaxies in one pass of the network.
         precision : str, optional
-            ``"float32"``, or ``"bfloat16"``, faster on processors that have it. By default the one
-            that `~astromorph.model.TrainedModel.in_precision` chooses.
+            ``"float32"``, or ``"bfloat16"``, which is faster on processors that have it. By default
+            `~astromorph.model.TrainedModel.in_precision` chooses.
         threads : int, optional
-            Threads that download and read images; by default one per core for images, and twice
-            the requests that are allowed at a time for positions.
+            Threads that download and read images. By default one per core for images, and twice the
+            number of requests allowed at a time for positions.
         progress : bool, optional
-            Show a progress bar; by default on a terminal and in a notebook. Elsewhere, unless it is
-            False, a line goes to stderr every half minute or so.
+            Show a progress bar; by default on a terminal and in a notebook. Elsewhere, a line goes
+            to stderr about every half minute, unless ``progress`` is False.
         checkpoint : path, optional
-            A folder that keeps what is done, 1,024 rows at a time. However the run ends, the same
-            call goes on from there. See `~astromorph.running.checkpoint.Checkpoint`.
+            A folder that keeps finished rows, 1,024 at a time. However the run ends, the same call
+            continues it. See `~astromorph.running.checkpoint.Checkpoint`.
         **fetch
-            For positions, ``ra`` and ``dec``, the names of their columns where they cannot be told,
-            and the options of `~astromorph.cutouts.FetchOptions`: ``services``, ``cache``,
-            ``offline`` and more.
+            For positions: ``ra`` and ``dec``, the names of their columns, if astromorph does not
+            recognize them; and the options of `~astromorph.cutouts.FetchOptions`, such as
+            ``services``, ``cache`` and ``offline``.
 
         Returns
         -------
         `~astropy.table.Table`
-            A copy with the same rows in the same order, the columns of the questions (``P_disk``,
-            ``P_edge_on``, ``P_bar``; masked where an image is not to be had or used) and
-            ``morph_flag`` (see `~astromorph.flags.MorphFlag`). Of a table that was classified
-            before, the answers to other questions stay where they are of this classifier, and are
-            left out where they are of another one.
+            A copy of the table, or a new one for a list, with the same rows in the same order. It
+            has the columns of the questions (``P_disk``, ``P_edge_on``, ``P_bar``) and
+            ``morph_flag`` (`~astromorph.flags.MorphFlag`). Probabilities are masked where an image
+            is missing or cannot be used. If the table was classified before, it keeps this
+            classifier's answers to other questions, and loses those of another classifier.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, or ``checkpoint`` belongs to another run. A bad
-            image never raises.
+            If an argument has the wrong type or value, or ``checkpoint`` belongs to another run. A
+            bad image never raises.
         OSError
-            If ``checkpoint`` is in use by another process, or cannot be written to.
+            If another process uses ``checkpoint``, or it cannot be written.
+
+        See Also
+        --------
+        predict : Return an array, and raise an error for a bad image.
+        classify_region : Classify the galaxies in a region of the sky.
+        classify_catalog : Classify a whole survey.
+        astromorph.write_report : Show the result on a page.
+
+        Examples
+        --------
+        A bad image costs its own row only:
+
+        >>> from astromorph import MorphologyClassifier, decode_flags
+        >>> from astromorph.datasets import load_sample
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
+        >>> tbl = clf.classify([load_sample()["file"][0], "no_such_file.fits"], r90="measure")
+        >>> tbl["P_disk"].mask
+        array([False,  True])
+        >>> decode_flags(tbl["morph_flag"])[1]
+        ['MISSING_FILE']
         """
         check_options(fetch, self.classify)
         source = open_source(
@@ -360,31 +427,43 @@ class MorphologyClassifier:
 
     def classify_region(self, region, *, survey=None, max_rows=100_000, faint_limit=None,
                         **options):
-        """Classify the galaxies of a survey's catalog that lie in a region of the sky.
+        """Classify the galaxies that a survey's catalog has in a region of the sky.
 
         Parameters
         ----------
         region : `~regions.SkyRegion`
             A circle, ellipse, polygon or rectangle.
         survey : str or `~astromorph.surveys.Survey`, optional
-            The survey whose catalog and images are used; by default that of the weights.
+            The survey that provides the catalog and the images; by default that of the weights.
         max_rows, faint_limit
             See `~astromorph.query_galaxies`.
         **options
-            Passed to `classify`.
+            Options of `classify`.
 
         Returns
         -------
         `~astropy.table.Table`
-            The catalog's galaxies, with the columns that `classify` adds. See
-            `~astromorph.to_regions` to mark them on an image.
+            The galaxies of the catalog, with the columns that `classify` adds.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described.
+            If an argument has the wrong type or value.
         `~astromorph.errors.FetchError`
             If the catalog's service does not answer.
+
+        See Also
+        --------
+        astromorph.query_galaxies : Query the catalog only.
+        astromorph.to_regions : Mark the galaxies on an image.
+
+        Examples
+        --------
+        >>> from astropy import units as u
+        >>> from astropy.coordinates import SkyCoord
+        >>> from regions import CircleSkyRegion
+        >>> coma = CircleSkyRegion(SkyCoord(194.95, 27.98, unit="deg"), 10 * u.arcmin)
+        >>> tbl = clf.classify_region(coma, max_rows=1000)  # doctest: +SKIP
         """
         from astromorph.galaxies.catalogs import query_galaxies
 
@@ -395,35 +474,43 @@ class MorphologyClassifier:
     def classify_catalog(self, catalog, *, ra=None, dec=None, workers=None, **options):
         """Classify a HATS catalog of LSDB, partition by partition, on all workers of Dask.
 
-        Nothing is computed before the result is: write it by its ``write_catalog``, or by
-        `~astromorph.partitions.write_extension`. Needs the extra ``astromorph[lsdb]``.
+        Nothing is computed until you compute or write the result. Write it with its
+        ``write_catalog``, or with `~astromorph.partitions.write_extension`. This needs the extra
+        ``astromorph[lsdb]``.
 
         Parameters
         ----------
         catalog : `lsdb.catalog.Catalog`
-            Its margin is left out: the galaxies there would be classified twice.
+            The galaxies. Its margin is left out, because its galaxies would be classified twice.
         ra, dec : str, optional
             Columns of the positions (ICRS); by default those that the catalog's properties name.
         workers : int, optional
             Worker processes that share ``per_host``, the limit on requests to image services; by
             default those that Dask has now.
         **options
-            Of `classify`, with columns given by their names, and of
+            Options of `classify`, with columns given by their names, and of
             `~astromorph.partitions.classify_partition`, such as the ``units`` of columns. A column
-            of ``images`` holds paths, the bytes of image files, or arrays.
+            of ``images`` holds paths, bytes of image files, or arrays.
 
         Returns
         -------
         `lsdb.catalog.Catalog`
-            The same rows and columns with those that `classify` adds. Probabilities are null where
-            an image is not to be had or used.
+            The same rows and columns, with the columns that `classify` adds. Probabilities are null
+            where an image is missing or cannot be used.
 
         Raises
         ------
         ImportError
             If LSDB is not installed.
         TypeError, ValueError
-            If an argument is not as described. A bad image never raises.
+            If an argument has the wrong type or value. A bad image never raises.
+
+        Examples
+        --------
+        >>> import lsdb  # doctest: +SKIP
+        >>> catalog = lsdb.open_catalog("survey_hats")  # doctest: +SKIP
+        >>> result = clf.classify_catalog(catalog, survey="legacy")  # doctest: +SKIP
+        >>> result.write_catalog("morphology_hats")  # doctest: +SKIP
         """
         from astromorph.partitions import classify_catalog
 
@@ -432,38 +519,39 @@ class MorphologyClassifier:
     @keeps_result
     def embed(self, data, *, views=8, batch_size=128, threads=None, progress=None,
               checkpoint=None, **options):
-        """Describe the looks of galaxies by a few numbers, for `~astromorph.similar` and `odd`.
+        """Describe each galaxy by 16 numbers, so that `~astromorph.similar` can compare galaxies.
 
         Parameters
         ----------
         data : as for `classify`
             The galaxies.
         views : int
-            What the network sees is averaged over so many rotations and reflections of the image,
-            1, 2, 4 or 8, at the cost of as many passes.
+            Number of rotations and reflections of each image: 1, 2, 4 or 8. The features are
+            averaged over them. Each view takes a pass of the network.
         batch_size, threads, progress, checkpoint, **options
             As for `classify`.
 
         Returns
         -------
         `~astropy.table.Table`
-            A copy with the same rows in the same order, a column ``features`` (16 numbers of 32
-            bits, of unit length as a vector; NaN where an image is not to be had or used) and
-            ``morph_flag``. The features of two tables can be compared where ``MORPHEMB`` in their
-            ``meta`` is the same.
+            A copy with the same rows in the same order, and with the columns ``features`` and
+            ``morph_flag``. ``features`` is a vector of 16 float32 numbers of unit length; it is NaN
+            where an image is missing or cannot be used. Compare two tables only if ``MORPHEMB`` in
+            their ``meta`` is the same.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, the weights do not know the axes (`fit_embedding`),
-            or ``checkpoint`` belongs to another run. A bad image never raises.
+            If an argument has the wrong type or value, the weights have no axes of features
+            (`fit_embedding` adds them), or ``checkpoint`` belongs to another run. A bad image never
+            raises.
         OSError
-            If ``checkpoint`` is in use by another process, or cannot be written to.
+            If another process uses ``checkpoint``, or it cannot be written.
 
         See Also
         --------
-        astromorph.similar : The galaxies that look most like one.
-        astromorph.odd : The galaxies that look like few others.
+        astromorph.similar : Find the galaxies that look most like one galaxy.
+        astromorph.odd : Find the galaxies that look like few others.
 
         Examples
         --------
@@ -489,21 +577,27 @@ class MorphologyClassifier:
         Parameters
         ----------
         table : `~astropy.table.Table`
-            What `classify` returned.
+            The result of `classify`.
         **options
-            See `~astromorph.labeling.look`, and those of `classify` that say which images.
+            Options of `~astromorph.labeling.look`, and those of `classify` that say which images.
 
         Returns
         -------
         `~astromorph.labeling.widget.GalleryWidget`
-            Its ``selection`` is a table of the selected galaxies.
+            The view. Its ``selection`` is a table of the selected galaxies.
 
         Raises
         ------
         ImportError
             If anywidget is not installed.
         TypeError, ValueError
-            If an argument is not as described.
+            If an argument has the wrong type or value.
+
+        Examples
+        --------
+        >>> tbl = clf.classify(galaxies, images="file", r90="measure")  # doctest: +SKIP
+        >>> view = clf.look(tbl, images="file")  # doctest: +SKIP
+        >>> view.selection  # doctest: +SKIP
         """
         from astromorph.labeling import look
 
@@ -512,17 +606,17 @@ class MorphologyClassifier:
     @keeps_result
     def fit_embedding(self, data, *, views=8, batch_size=128, threads=None, progress=None,
                       **options):
-        """Return a new classifier whose `embed` compares galaxies along the axes of these.
+        """Return a new classifier whose `embed` compares galaxies along axes fitted to these.
 
-        The axes are principal components of what the network sees. Bundled weights of the default
-        network bring those of their training galaxies, which weights adapted from them keep.
-        Probabilities stay as they are.
+        The axes are principal components of the network's features. Probabilities stay as they are.
+        Bundled weights of the default network have axes already, fitted to their training galaxies.
+        Weights adapted from them keep these axes.
 
         Parameters
         ----------
         data : as for `classify`
-            Galaxies of all kinds, without labels; at least 100, better thousands. What the network
-            sees of every one is kept in memory.
+            Galaxies of all kinds, without labels: at least 100, better thousands. The features of
+            all of them stay in memory.
         views, batch_size, threads, progress, **options
             As for `embed`.
 
@@ -533,7 +627,7 @@ class MorphologyClassifier:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, or fewer than 100 images can be used.
+            If an argument has the wrong type or value, or fewer than 100 images can be used.
         """
         from astromorph.learning.embedding import fit_axes
 
@@ -547,31 +641,45 @@ class MorphologyClassifier:
                 **options):
         """Suggest galaxies to label: those whose labels would teach this classifier most.
 
-        They are uncertain, and differ from each other; see
-        `~astromorph.learning.suggesting.suggest_rows`. What the network sees of every galaxy is
-        kept in memory: 0.9 GB for a million.
+        The classifier is uncertain of them, and they differ from each other; see
+        `~astromorph.learning.suggesting.suggest_rows`. The features of all galaxies stay in memory:
+        0.9 GB for a million.
 
         Parameters
         ----------
         data : as for `classify`
             The galaxies to choose from.
         n : int
-            Number of galaxies; all that can be classified, where there are fewer.
+            Number of galaxies to suggest. If fewer can be classified, all of them are suggested.
         seed : int
-            Same seed, same galaxies.
+            Seed of the random draw: the same seed suggests the same galaxies.
         batch_size, threads, progress, **options
-            As for `classify`, and as the galaxies will be classified.
+            As for `classify`. Use those that you will classify the galaxies with.
 
         Returns
         -------
         `~astropy.table.Table`
-            What `classify` gives, of these galaxies only; those to label first are in front. The
+            The suggested galaxies with the columns of `classify`; label the first ones first. The
             first column, ``morph_row``, is the row in ``data``.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described.
+            If an argument has the wrong type or value.
+
+        See Also
+        --------
+        label : Label the galaxies.
+        adapt : Teach the classifier with the labels.
+
+        Examples
+        --------
+        >>> from astromorph import MorphologyClassifier
+        >>> from astromorph.datasets import load_sample
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
+        >>> suggested = clf.suggest(load_sample(), n=3, images="file", r90="petroR90")
+        >>> len(suggested), suggested.colnames[:2]
+        (3, ['morph_row', 'name'])
         """
         from astromorph.learning.suggesting import suggest
 
@@ -581,54 +689,69 @@ class MorphologyClassifier:
 
     def label(self, data, output="labels.csv", *, questions=None, labeler=None, seed=0, learn=True,
               compare=(), overwrite=False, port=None, browser=True, **options):
-        """Label galaxies, one key an answer, while a copy of this classifier learns from them.
+        """Label galaxies with one key per answer, while a copy of this classifier learns from them.
 
-        In a notebook a view of the galaxies is shown; elsewhere a page in the browser, until Ctrl-C
-        ends it. Each answer is written to a journal, the file ``output`` with ``.journal`` added,
-        before the page says so; the same call goes on from there. One galaxy in five is never
-        trained on, and tells how good the classifier is. Needs the extra ``astromorph[label]``, in
-        a notebook ``astromorph[notebook]``.
+        A notebook shows the galaxies in the notebook. Elsewhere, a page in the browser shows them
+        until you press Ctrl-C. astromorph writes each answer to a journal, the file ``output`` with
+        ``.journal`` added, before the page confirms it. The same call continues where you stopped.
+        One galaxy in five is sealed: the classifier never trains on it, and its answer measures how
+        good the classifier is. This needs the extra ``astromorph[label]``, in a notebook
+        ``astromorph[notebook]``.
 
         Parameters
         ----------
         data : as for `classify`
             The galaxies.
         output : path
-            The table of labels, in the format that its name says. It is written every few answers,
-            and in the end.
+            The table of labels; the name says its format. astromorph writes it every few answers
+            and at the end.
         questions : sequence of `~astromorph.Question`, optional
             One question of your own; by default disk, edge-on and bar.
         labeler : str, optional
-            Who labels, by default the name of the account. Each needs an ``output`` of their own.
+            Who labels; by default the name of the account. Each labeler needs an ``output`` of
+            their own.
         seed : int
-            Same seed, same sealed share: two labelers then can be compared.
+            Seed that draws the sealed galaxies. Labelers with the same seed can be compared.
         learn : bool
             Train while you label, and show the galaxies first that teach most.
         compare : sequence of path
-            Tables of other labelers of the same galaxies, to show how far you agree.
+            Tables of other labelers of the same galaxies. The page shows how far you agree.
         overwrite : bool
             Replace an existing ``output`` that has no journal.
         port : int, optional
-            Of the page, which only this machine can open; by default a free one.
+            Port of the page, which only this machine can open; by default a free one.
         browser : bool
             Open the page in the browser.
         **options
-            As for `classify`, and as the galaxies will be classified.
+            As for `classify`. Use those that you will classify the galaxies with.
 
         Returns
         -------
         widget or `~astropy.table.Table`
-            In a notebook the view, whose ``conversation`` should be closed in the end. Elsewhere
-            the labels, which `adapt` takes; leave out those in the column ``sealed`` to test with.
+            In a notebook, the view; close its ``conversation`` at the end. Elsewhere, the labels,
+            which `adapt` takes. Do not train on the galaxies that are ``sealed``: evaluate on them.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, or the journal is of other galaxies or questions.
+            If an argument has the wrong type or value, or the journal has other galaxies or
+            questions.
         ImportError
             If the extra is not installed.
         OSError
-            If the journal is in use by another process, or cannot be written.
+            If another process uses the journal, or it cannot be written.
+
+        See Also
+        --------
+        suggest : Choose the galaxies to label.
+        adapt : Teach the classifier with the labels.
+
+        Examples
+        --------
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")  # doctest: +SKIP
+        >>> labels = clf.label("cutouts", "labels.csv", r90="measure")  # doctest: +SKIP
+        >>> training = labels[~labels["sealed"]]  # doctest: +SKIP
+        >>> mine = clf.adapt("cutouts", training, r90="measure")  # doctest: +SKIP
         """
         check_options(options, self.label)
         from astromorph.labeling.opening import label
@@ -640,47 +763,59 @@ class MorphologyClassifier:
     @keeps_result
     def calibrate(self, data, labels=None, *, key=None, method="platt", survey=None,
                   batch_size=128, threads=None, progress=None, **options):
-        """Return a new classifier whose probabilities are right for galaxies like these.
+        """Return a new classifier whose probabilities come true for galaxies like these.
 
-        The galaxies must not have trained the weights: a network is surer of those it has seen.
-        The order of galaxies in probability, and the area under the ROC curve, stay as they are.
+        Of galaxies with ``P_disk`` = 0.3, three in ten then have a disk. Do not use galaxies that
+        trained the weights: the network is more certain of them. The order of galaxies by
+        probability stays as it is, and so does the ROC area.
 
-        With labels, ``"platt"`` (slope and intercept) or ``"temperature"`` (slope only) is fitted
-        to what the network says before any calibration. Without labels, ``"prior"`` corrects for
-        another fraction of positives, estimated from the probabilities themselves; see
-        `~astromorph.model.calibration.estimate_base_rate`. Use it where galaxies look the same and
-        only their mix differs. It is no remedy for another survey: deeper images make smooth
-        galaxies look featured, which this takes for more disks; see `align`.
+        With labels, ``"platt"`` fits slope and intercept, and ``"temperature"`` fits the slope
+        only, to the network's answers before any calibration. Without labels, ``"prior"`` corrects
+        for another base rate, which it estimates from the probabilities; see
+        `~astromorph.model.calibration.estimate_base_rate`. Use ``"prior"`` if the galaxies look the
+        same and only their mix differs. Do not use it for another survey: deeper images make smooth
+        galaxies look featured, and ``"prior"`` takes that for more disks. Use `align` there.
 
         Parameters
         ----------
         data : as for `classify`
             The galaxies.
         labels, key
-            As for `adapt`; by default from the columns of the table. Not for ``"prior"``.
+            As for `adapt`; by default from the columns of the table. ``"prior"`` takes none.
         method : str
             ``"platt"``, ``"temperature"`` or ``"prior"``.
         survey : str or `~astromorph.surveys.Survey`, optional
-            Whose images they are, by default the survey of the weights.
+            Survey of the images; by default that of the weights.
         batch_size, threads, progress, **options
             As for `classify`.
 
         Returns
         -------
         MorphologyClassifier
-            Its `calibration_report` tells what changed. Questions with too few galaxies keep
-            their calibration, with a warning; another one names those whose error did not fall.
+            The calibrated classifier; its `calibration_report` says what changed. Questions with
+            too few galaxies keep their calibration.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, or no question can be calibrated.
+            If an argument has the wrong type or value, or no question can be calibrated.
+
+        Warns
+        -----
+        AstromorphWarning
+            If a question has too few galaxies, or its calibration error did not fall.
+
+        Examples
+        --------
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")  # doctest: +SKIP
+        >>> mine = clf.calibrate(labeled, images="file", r90="measure")  # doctest: +SKIP
+        >>> print(mine.calibration_report)  # doctest: +SKIP
         """
         from astromorph.learning.calibrating import calibrate
 
         check_options(options, self.calibrate)
         data = as_galaxies(data)
-        if method in METHODS:  # those that take labels
+        if method in METHODS:  # "prior" takes no labels
             labels = read_labels(data, labels, self.questions, key=key)
         source = open_source(self.model, data, survey=survey, **options)
         return type(self)(calibrate(self.model, source, labels, method=method, survey=survey,
@@ -688,10 +823,10 @@ class MorphologyClassifier:
 
     @property
     def calibration_report(self):
-        """What `calibrate` changed, a `~astropy.table.Table` of one row per question; else None.
+        """What `calibrate` changed: a `~astropy.table.Table` with one row per question, or None.
 
-        Its columns are those of `~astromorph.model.calibration.recalibrate`. Of questions that were
-        taught to heads it has those that were calibrated, and no numbers: `evaluate` has them.
+        `~astromorph.model.calibration.recalibrate` explains the columns. Questions that were taught
+        to heads have a row without numbers if they were calibrated; `evaluate` scores them.
         """
         done = self.model.card.calibrated
         if not done:
@@ -704,33 +839,43 @@ class MorphologyClassifier:
     def align(self, data, *, survey=None, blur=None, threads=None, progress=None, **options):
         """Return a new classifier for images of another survey, from images without labels.
 
-        The brightness of the pixels of all images together is compared with that of the images the
-        weights were trained on: deeper images show more of the faint parts. The new classifier
-        corrects every image accordingly, then blurs it a little. See
+        Deeper images show more of the faint parts of a galaxy. `align` compares the brightness of
+        the pixels in all images with that in the training images. The new classifier corrects every
+        image by the difference, then blurs it a little. See
         `~astromorph.model.alignment.Alignment`.
 
         Parameters
         ----------
         data : as for `classify`
-            Galaxies as they will be classified, of all kinds; at least 30, better hundreds.
+            Galaxies of all kinds, at least 30, better hundreds. Frame them as you will to classify.
         survey : str or `~astromorph.surveys.Survey`, optional
-            Whose images they are, by default the survey of the weights.
+            Survey of the images; by default that of the weights.
         blur : float, optional
-            Standard deviation of the Gaussian blur as a fraction of the frame, by default
-            `~astromorph.model.alignment.BLUR`; 0 for images that are no sharper.
+            Standard deviation of the Gaussian blur as a fraction of the frame; by default
+            `~astromorph.model.alignment.BLUR`. Use 0 if the images are no sharper than those of the
+            training.
         threads, progress, **options
             As for `classify`.
 
         Returns
         -------
         MorphologyClassifier
-            The curves are in ``card["alignment"]``.
+            The aligned classifier. ``card["alignment"]`` has the curves.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, fewer than 30 images can be used, or the weights
-            do not say how bright their training images were.
+            If an argument has the wrong type or value, fewer than 30 images can be used, or the
+            weights do not say how bright their training images were.
+
+        See Also
+        --------
+        adapt : Use labels, too.
+
+        Examples
+        --------
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")  # doctest: +SKIP
+        >>> aligned = clf.align("cutouts", survey="legacy", r90="measure")  # doctest: +SKIP
         """
         from astromorph.learning.aligning import align
 
@@ -743,50 +888,51 @@ class MorphologyClassifier:
     def adapt(self, data, labels=None, *, questions=None, key=None, survey=None, train=None,
               epochs=None, validation_fraction=0.2, folds=None, seed=0, align=True,
               learning_curve=(), threads=None, progress=None, **options):
-        """Return a new classifier, taught by labeled galaxies, for the survey they come from.
+        """Return a new classifier, trained further on labeled galaxies of your survey.
 
-        The new classifier is calibrated anew, on galaxies that its training did not see; what
-        adapting brought is in its `report`, and a warning says if no question got better. Questions
-        with fewer than 10 galaxies of either answer keep the old answers. Ctrl-C ends the training
-        and keeps the best weights so far.
+        `adapt` calibrates the new classifier on galaxies that its training did not see. Its
+        `report` compares the scores before and after; a warning says if no question got better. A
+        question keeps its old answers if one of its answers has fewer than 10 galaxies. Ctrl-C ends
+        the training and keeps the best weights so far.
 
         Parameters
         ----------
         data : as for `classify`
-            Galaxies framed as they will be classified. For positions, somewhat wider cutouts
-            (``cutout_r90``) than needed leave fewer edges in images that are turned.
+            Galaxies. Frame them as you will to classify. For positions, cutouts a little wider than
+            needed (``cutout_r90``) leave fewer edges when training rotates them.
         labels : array-like, Table or `~astromorph.learning.labels.Labels`, optional
-            An array (n, questions) of 1, 0 and NaN (unknown), of one question also a list of words;
-            or a table of labels or votes, or what `~astromorph.make_labels` made of one. Tables are
-            matched by the names of the galaxies, else by the order of the rows. By default, the
-            columns of ``data``.
+            An array (n, questions) of 1, 0 and NaN (unknown); for one question also a list of
+            words. Or a table of labels or votes, or the result of `~astromorph.make_labels`. Tables
+            are matched by the names of the galaxies. If there are no names, they are matched by the
+            order of the rows. By default, the labels are columns of ``data``.
         questions : sequence of `~astromorph.Question`, optional
-            Questions of one's own, of any kind, to teach; their labels are in columns named like
-            their keys. By default those that the network answers.
+            Questions of your own to teach, of any kind. Columns named like their keys hold the
+            labels. By default, the questions that the network answers.
         key : str, optional
-            The column of names in ``data`` and ``labels``, by default one that both have and that
+            The column of names in ``data`` and ``labels``. By default, one that both have and that
             has a usual name: ``file``, ``name``, ``id``, ``objid`` or similar.
         survey : str or `~astromorph.surveys.Survey`, optional
-            Whose images they are, by default the survey of the weights.
+            Survey of the images; by default that of the weights.
         train : str, optional
-            ``"all"`` layers; ``"dense"`` layers only, on the old features; or all layers from
-            ``"scratch"``: experiments b, c and d of Dominguez Sanchez et al. (2019). Or a
-            ``"head"`` for each of ``questions``, the default for these: a linear map of what the
-            network sees. It takes seconds, and the old answers stay as they are.
+            Layers to train: ``"all"``; ``"dense"``, the dense layers only, on the old features; or
+            ``"scratch"``, all layers from random weights. These are experiments (b), (c) and (d) of
+            Dominguez Sanchez et al. (2019). ``"head"`` instead adds a linear head on the network's
+            features for each of ``questions``. It takes seconds, keeps the old answers as they are,
+            and is the default for ``questions``.
         epochs : int, optional
             Passes over the galaxies; by default those of the network's recipe.
         validation_fraction : float
-            Part of the galaxies, at most 0.5, that chooses the epoch: the last one that is about
-            as good as the best. With 0, the last one.
+            Part of the galaxies, at most 0.5, that chooses the epoch: the last one that is about as
+            good as the best. With 0, `adapt` takes the last epoch.
         folds : int, optional
-            Parts of a cross-validation that scores and calibrates; 0 for the validation part
-            alone. By default 3 where the validation part has fewer than 10 galaxies of either
-            answer to a question that is taught.
+            Parts of a cross-validation that scores and calibrates. With 0, the validation part
+            alone does so. By default 3 if, for a question to teach, one of the answers has fewer
+            than 10 galaxies in the validation part.
         seed : int
-            Same seed, same classifier.
+            Seed of the training: the same seed gives the same classifier.
         align : bool
-            First `align` the images, which must be at least 30. Otherwise an earlier `align`
-            remains in force.
+            First `align` with the images, of which there must be at least 30. If False, an earlier
+            `align` remains in force.
         learning_curve : sequence of int
             Also train on these numbers of galaxies, for the report.
         threads, progress, **options
@@ -799,7 +945,27 @@ class MorphologyClassifier:
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described, or no question has enough labels.
+            If an argument has the wrong type or value, or no question has enough labels.
+
+        Warns
+        -----
+        AstromorphWarning
+            If no question got better.
+
+        See Also
+        --------
+        suggest : Choose the galaxies to label.
+        calibrate : Correct the probabilities only.
+        align : Adapt to another survey without labels.
+
+        Examples
+        --------
+        >>> from astropy.table import Table
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")  # doctest: +SKIP
+        >>> labeled = Table.read("labeled.csv")  # doctest: +SKIP
+        >>> mine = clf.adapt(labeled, images="file", r90="measure")  # doctest: +SKIP
+        >>> print(mine.report)  # doctest: +SKIP
+        >>> mine.write("mine.safetensors")  # doctest: +SKIP
         """
         from astromorph.learning.adapting import adapt
 
@@ -816,12 +982,12 @@ class MorphologyClassifier:
     @keeps_result
     def suspects(self, data, labels=None, *, questions=None, key=None, share=0.08, seed=0,
                  batch_size=128, threads=None, progress=None, **options):
-        """Find labels that may be wrong, to look at again; none is changed.
+        """Find labels that may be wrong, so that you can check them. It changes no label.
 
-        A fifth of the labels after the other is compared with answers that the other four fifths
-        taught: heads on what the network sees, which for its own questions begin with its own
-        answers. Where weights have learned from these very labels, they know them: take weights
-        that have not.
+        `suspects` trains heads on four fifths of the labels, and compares their answers with the
+        other fifth; it does so for each fifth. For the network's own questions the heads start from
+        its answers. Use weights that did not train on these labels: such weights repeat the labels'
+        errors.
 
         Parameters
         ----------
@@ -830,23 +996,29 @@ class MorphologyClassifier:
         share : float
             Largest part of the labels of each question to list, the most suspect ones.
         seed : int
-            Same seed, same table.
+            Seed of the split: the same seed gives the same table.
         batch_size, threads, progress, **options
             As for `classify`.
 
         Returns
         -------
         `~astropy.table.Table`
-            A row a suspect label, the most suspect first: ``row`` in ``data``, ``name`` of the
-            galaxy, ``question``, ``label``; ``P``, how probable the answers make the label; and
-            ``suspicion``, how much more probable they make another answer. For numbers ``P`` is how
-            often a right label would be as far off, and ``suspicion`` is 1 - P of those that are
-            more than two standard errors off. Labels that are not contradicted are not listed.
+            One row per suspect label, the most suspect first: ``row`` in ``data``, ``name`` of the
+            galaxy, ``question``, ``label``, ``P`` and ``suspicion``. ``P`` is the probability of
+            the label according to the heads. ``suspicion`` is how much more probable another answer
+            is. For numbers, ``P`` is how often a right label would be as far off; ``suspicion`` is
+            1 - P, for labels more than two standard errors off. Labels that the heads agree with
+            are not listed.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described.
+            If an argument has the wrong type or value.
+
+        Examples
+        --------
+        >>> found = clf.suspects(labeled, images="file", r90="measure")  # doctest: +SKIP
+        >>> found["name", "question", "label", "P"].pprint()  # doctest: +SKIP
         """
         from astromorph.learning.suspects import suspects
 
@@ -858,7 +1030,7 @@ class MorphologyClassifier:
 
     @property
     def report(self):
-        """What adapting brought, an `~astromorph.learning.reports.AdaptationReport`; else None."""
+        """What adapting changed: an `~astromorph.learning.reports.AdaptationReport`, or None."""
         from astromorph.learning.reports import AdaptationReport
 
         return AdaptationReport.of(self.model.card)
@@ -868,11 +1040,14 @@ class MorphologyClassifier:
                  intervals=True, **options):
         """Score the classifier on galaxies with known answers.
 
+        Draw these galaxies at random from those that you will classify. Do not use galaxies that
+        trained, adapted or calibrated the classifier.
+
         Parameters
         ----------
         data : `~astropy.table.Table` or images
-            As for `classify`; a table that already has the probability columns is not classified
-            again. They must not be of another classifier, as far as the table says.
+            As for `classify`. A table that already has the probability columns is not classified
+            again. Its probabilities must be from this classifier.
         labels
             As for `adapt`; by default from the columns of the table.
         questions
@@ -880,22 +1055,34 @@ class MorphologyClassifier:
         key
             As for `adapt`.
         threshold : float
-            Probability from which the answer counts as positive.
+            A galaxy counts as positive from this probability on.
         intervals : bool
             Add bootstrap intervals (68%).
         **options
-            Passed to `classify`.
+            Options of `classify`.
 
         Returns
         -------
         `~astropy.table.Table`
-            One row per question; see `~astromorph.score_table`, and
-            `~astromorph.scores.score_answers` for questions that are no yes/no questions.
+            One row per question; see `~astromorph.score_table`. For questions of other kinds than
+            yes/no, see `~astromorph.scores.score_answers`.
 
         Raises
         ------
         ValueError
-            If there are no labels, or not one row of them for each galaxy.
+            If there are no labels, their number differs from that of the galaxies, or the
+            probabilities are from another classifier.
+
+        Examples
+        --------
+        >>> from astromorph import MorphologyClassifier
+        >>> from astromorph.datasets import load_sample
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
+        >>> sample = load_sample()
+        >>> sample["disk"] = ["smooth" not in name for name in sample["name"]]
+        >>> scores = clf.evaluate(sample, images="file", r90="petroR90", questions="disk")
+        >>> scores.colnames[:4]
+        ['question', 'n', 'n_positive', 'TPR']
         """
         check_options(options, self.evaluate, self.classify)
         asked, data = self.model.find_questions(questions), as_galaxies(data)
@@ -904,8 +1091,8 @@ class MorphologyClassifier:
             column for question in asked for column in question.columns} <= set(data.colnames)
         if done and self.model.has_made(data) is False:
             raise wrong("data", f"galaxies, or the answers of this classifier, {self!r}",
-                        f"those of another one, model {data.meta['MORPHMDL']}",
-                        "Evaluate with that one, or remove its columns: then they are classified.")
+                        f"the answers of another one, model {data.meta['MORPHMDL']}",
+                        "Evaluate that classifier, or remove its columns to classify again.")
         table = data if done else self.classify(data, questions=questions, **options)
         return score_answers(labels, running.probabilities(table, asked), asked,
                              threshold=threshold, intervals=intervals)

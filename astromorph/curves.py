@@ -1,6 +1,6 @@
-"""Curves of labels against probabilities: ROC, reliability, rejection.
+"""Compute the curves that compare probabilities with labels: ROC, reliability, rejection.
 
-Labels and probabilities are those of `astromorph.metrics`.
+`astromorph.metrics` says what labels and probabilities may hold.
 """
 from dataclasses import dataclass
 
@@ -15,18 +15,23 @@ __all__ = ["Reliability", "rejection_curve", "reliability", "roc_curve"]
 
 @dataclass(frozen=True)
 class Reliability:
-    """Observed against predicted fractions of positives, in equal-width bins of probability.
+    """Fraction of positives against probability, in bins of equal width.
 
     Parameters
     ----------
     edges : `~numpy.ndarray`, shape (n_bins + 1,)
-        Limits of the bins, from 0 to 1.
+        Edges of the bins, from 0 to 1.
     count : `~numpy.ndarray` of int, shape (n_bins,)
-        Galaxies in each bin.
+        Number of galaxies per bin.
     probability, fraction : `~numpy.ndarray`, shape (n_bins,)
-        Mean probability and fraction of positives; NaN in an empty bin.
+        Mean probability and fraction of positives per bin; NaN in an empty bin.
     low, high : `~numpy.ndarray`, shape (n_bins,)
-        Limits of the binomial (Wilson) 68% interval of the fraction.
+        Limits of the fraction's 68% interval (binomial, Wilson); NaN in an empty bin.
+
+    See Also
+    --------
+    reliability : Compute it.
+    astromorph.plots.plot_reliability : Draw it.
     """
 
     edges: np.ndarray
@@ -38,42 +43,59 @@ class Reliability:
 
 
 def roc_curve(labels, probabilities):
-    """False and true positive rates at every threshold, as scikit-learn's function does.
+    """Compute the ROC curve: false and true positive rates at every threshold.
 
     Parameters
     ----------
-    labels, probabilities : array-like, shape (n,)
-        See `valid_pairs`.
+    labels : array-like, shape (n,)
+        1, 0, or NaN (or masked) where unknown.
+    probabilities : array-like, shape (n,)
+        In 0..1; NaN or masked where there is none.
 
     Returns
     -------
-    fpr, tpr, thresholds : `~numpy.ndarray`
-        From the highest threshold (nothing called positive) down.
+    fpr, tpr, thresholds : `~numpy.ndarray`, shape (k,)
+        As `sklearn.metrics.roc_curve` returns them: from the highest threshold, where no galaxy
+        counts as positive, to the lowest.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described, or one of the two answers has no galaxy.
+        If an argument has the wrong type or value, or the labels do not hold both answers.
+
+    See Also
+    --------
+    astromorph.plots.plot_roc : Draw the curve.
+    astromorph.metrics.score : Compute the area below it.
+
+    Examples
+    --------
+    >>> from astromorph.curves import roc_curve
+    >>> fpr, tpr, thresholds = roc_curve([1, 1, 0, 0], [0.9, 0.4, 0.2, 0.6])
+    >>> print(fpr, tpr)
+    [0.  0.  0.5 0.5 1. ] [0.  0.5 0.5 1.  1. ]
     """
-    from sklearn import metrics  # a second to import: only when asked for
+    from sklearn import metrics  # takes a second to import, so only here
 
     labels, probabilities = valid_pairs(labels, probabilities)
     n_positive = int(labels.sum())
     if n_positive in (0, labels.size):
-        raise wrong("labels", "both answers, without which there is no ROC curve",
+        raise wrong("labels", "both answers, which a ROC curve needs",
                     f"{n_positive} positive of {labels.size} with a probability")
     return metrics.roc_curve(labels, probabilities)
 
 
 def reliability(labels, probabilities, *, n_bins=10):
-    """Compare the probabilities with the fractions of positives, bin by bin.
+    """Compare probabilities with fractions of positives, bin by bin.
 
     Parameters
     ----------
-    labels, probabilities : array-like, shape (n,)
-        See `valid_pairs`.
+    labels : array-like, shape (n,)
+        1, 0, or NaN (or masked) where unknown.
+    probabilities : array-like, shape (n,)
+        In 0..1; NaN or masked where there is none.
     n_bins : int
-        Number of equal-width bins from 0 to 1.
+        Number of bins of equal width from 0 to 1.
 
     Returns
     -------
@@ -82,7 +104,18 @@ def reliability(labels, probabilities, *, n_bins=10):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
+
+    See Also
+    --------
+    astromorph.plots.plot_reliability : Draw the result.
+
+    Examples
+    --------
+    >>> from astromorph.curves import reliability
+    >>> bins = reliability([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.6], n_bins=2)
+    >>> bins.count.tolist(), bins.fraction.round(2).tolist()
+    ([1, 3], [0.0, 0.67])
     """
     from astropy.stats import binom_conf_interval
 
@@ -101,29 +134,43 @@ def reliability(labels, probabilities, *, n_bins=10):
 
 
 def rejection_curve(labels, probabilities, errors, *, threshold=0.5):
-    """Accuracy of the galaxies that are left when those with the largest errors are rejected.
+    """Compute the accuracy that remains when the galaxies with the largest errors are rejected.
 
-    It rises where the errors tell which answers are wrong.
+    The curve rises if large errors mark wrong answers.
 
     Parameters
     ----------
-    labels, probabilities : array-like, shape (n,)
-        See `valid_pairs`.
+    labels : array-like, shape (n,)
+        1, 0, or NaN (or masked) where unknown.
+    probabilities : array-like, shape (n,)
+        In 0..1; NaN or masked where there is none.
     errors : array-like, shape (n,)
-        Of the probabilities, or anything that is larger where they are less certain.
+        Errors of the probabilities, or any number that grows with their uncertainty.
     threshold : float
-        Probability from which a galaxy is called positive.
+        A galaxy counts as positive from this probability on.
 
     Returns
     -------
-    rejected, accuracy : `~numpy.ndarray`
-        Fraction rejected, from 0 up, at every distinct error (equal ones go together), and the
-        accuracy of the others.
+    rejected, accuracy : `~numpy.ndarray`, shape (k,)
+        Fraction of galaxies rejected, from 0 up, and accuracy of the remaining ones. There is one
+        point per distinct error.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described, or a galaxy with label and probability has no error.
+        If an argument has the wrong type or value, or a galaxy with a label and a probability has
+        no error.
+
+    See Also
+    --------
+    astromorph.plots.plot_rejection : Draw the curve.
+
+    Examples
+    --------
+    >>> from astromorph.curves import rejection_curve
+    >>> rejected, accuracy = rejection_curve([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.6], [1, 2, 3, 4])
+    >>> rejected.tolist(), accuracy.tolist()
+    ([0.0, 0.25, 0.5, 0.75], [0.75, 1.0, 1.0, 1.0])
     """
     check_threshold(threshold)
     errors = as_floats(errors, "errors")
@@ -134,7 +181,7 @@ def rejection_curve(labels, probabilities, errors, *, threshold=0.5):
     labels, probabilities = valid_pairs(labels, probabilities)
     errors = errors[known]
     if not errors.size or np.isnan(errors).any():
-        raise wrong("errors", "one for every galaxy with a label and a probability, at least one",
+        raise wrong("errors", "one per galaxy with a label and a probability, and at least one",
                     f"{np.isnan(errors).sum()} missing of {errors.size}")
     order = np.argsort(errors)
     right = np.cumsum(((probabilities >= threshold) == labels)[order])

@@ -1,21 +1,21 @@
-"""What astromorph raises and warns of.
+"""Errors and warnings of astromorph.
 
 ::
 
     Exception
-     ├── ImageError                   an image is not to be had; its ``flag`` says why
-     │    ├── CutoutError             an image that is there cannot be used
-     │    └── FetchError              an image service does not give an image
+     ├── ImageError                   there is no usable image; its ``flag`` says why
+     │    ├── CutoutError             an image exists but cannot be used
+     │    └── FetchError              an image service did not deliver an image
      │         └── StatusError        it answered with an HTTP status of 400 or more
      └── ValueError
-          └── ArgumentError           an argument is not what it should be
-               ├── ArgumentTypeError  its type is wrong (a TypeError, too)
-               └── DestinationError   there is a file already (a FileExistsError, too)
+          └── ArgumentError           an argument has the wrong value
+               ├── ArgumentTypeError  an argument has the wrong type (also a TypeError)
+               └── DestinationError   the file exists already (also a FileExistsError)
     Warning
      └── AstropyUserWarning
           └── AstromorphWarning       a result deserves a second look
 
-A bad row of a table raises none of these: its flag says what is wrong.
+A bad row of a table raises none of these. Its ``morph_flag`` says what is wrong.
 """
 import copyreg
 import os
@@ -33,11 +33,11 @@ __all__ = ["ArgumentError", "ArgumentTypeError", "AstromorphWarning", "CutoutErr
            "DestinationError", "FetchError", "ImageError", "keeps_result", "warn", "wrong"]
 
 _HOME = os.path.dirname(__file__) + os.sep
-_late = ContextVar("late", default=None)  # what will be said once the work is done
+_late = ContextVar("late", default=None)  # messages to warn with once the work is done
 
 
 class ImageError(Exception):
-    """An image is not to be had.
+    """There is no usable image.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ class ImageError(Exception):
         self.flag = flag
 
     def __reduce__(self):
-        """Reach other processes whole, whatever the arguments of the subclass."""
+        """Pickle all attributes, whatever arguments the subclass takes."""
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__
 
 
 class CutoutError(ImageError):
-    """An image that is there cannot be used.
+    """An image exists but cannot be used.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class CutoutError(ImageError):
 
 
 class FetchError(ImageError):
-    """An image service does not give an image.
+    """An image service did not deliver an image.
 
     Parameters
     ----------
@@ -82,9 +82,9 @@ class FetchError(ImageError):
     retry_after : float, optional
         Seconds that the service asks to wait.
     final : bool
-        Whether no other service can do better: the position is outside the survey's footprint.
+        Whether no other service can help, because the survey has no image of the position.
     unreachable : bool
-        Whether nobody answered: there may be no network.
+        Whether no answer came at all. There may be no network.
     """
 
     def __init__(self, message, flag, *, retry=False, retry_after=None, final=False,
@@ -95,16 +95,16 @@ class FetchError(ImageError):
 
 
 class ArgumentError(ValueError):
-    """An argument is not what it should be; `wrong` makes one.
+    """An argument has the wrong value. Use `wrong` to create this error.
 
     Parameters
     ----------
     argument : str
-        Its name; several are separated by commas.
+        Name of the argument; several names are separated by commas.
     expected, received : str
-        What it should be, and what it is.
+        What the function expects, and what it received.
     hint : str, optional
-        What to do, a sentence.
+        A sentence that says what to do.
     """
 
     def __init__(self, argument, expected, received, hint=None):
@@ -118,7 +118,7 @@ class ArgumentError(ValueError):
 
 
 class ArgumentTypeError(ArgumentError, TypeError):
-    """The type of an argument is wrong.
+    """An argument has the wrong type.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ class ArgumentTypeError(ArgumentError, TypeError):
 
 
 class DestinationError(FileExistsError, ArgumentError):
-    """There is a file already where one should be written.
+    """The file to write exists already.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class DestinationError(FileExistsError, ArgumentError):
         As for `ArgumentError`.
     """
 
-    # Not those of an error of the operating system, which is first to be of the same layout.
+    # FileExistsError must come first for the layout in memory, but its methods do not fit.
     __init__, __str__ = ArgumentError.__init__, ArgumentError.__str__
 
 
@@ -146,32 +146,33 @@ class AstromorphWarning(AstropyUserWarning):
     Attributes
     ----------
     result : object
-        Where warnings are errors, what the work gave that had ended when this one was raised, such
-        as the table of ``classify``; else None.
+        The finished result, such as the table of ``classify``, if a warning filter turned this
+        warning into an error. Otherwise None.
     """
 
     result = None
 
 
 def wrong(argument, expected, received, hint=None, *, error=ArgumentError):
-    """Make the error that says what is wrong with an argument: ``raise wrong(...)``.
+    """Create the error for a wrong argument: ``raise wrong(...)``.
 
     Parameters
     ----------
     argument : str
-        Its name; several are separated by commas.
+        Name of the argument; several names are separated by commas.
     expected : str
-        What it should be, without a period.
+        What the function expects, without a period.
     received : object
-        What it is. Text is shown as it is; use ``repr`` for the value of an argument.
+        What it received. Text is shown as it is; use ``repr`` for the value of an argument.
     hint : str, optional
-        What to do, a sentence.
+        A sentence that says what to do.
     error : type
         `ArgumentError` or one of its subclasses.
 
     Returns
     -------
     ArgumentError
+        An error of the type ``error``.
 
     Examples
     --------
@@ -185,14 +186,14 @@ def wrong(argument, expected, received, hint=None, *, error=ArgumentError):
 
 
 def warn(message, *, late=False):
-    """Warn the user, at the line of the user's code that called astromorph.
+    """Issue an `AstromorphWarning` that points at the line of the user's code.
 
     Parameters
     ----------
     message : str
         What deserves a second look, and what to do.
     late : bool
-        Whether it comes so late that the work should be ended first, see `keeps_result`.
+        Wait until the function decorated by `keeps_result` has its result.
     """
     if late and _late.get() is not None:
         _late.get().append(message)
@@ -204,18 +205,20 @@ def warn(message, *, late=False):
 
 
 def keeps_result(function):
-    """Decorate a function: its late warnings wait until it has its result.
+    """Decorate a function so that its late warnings wait until it has its result.
 
-    Where warnings are errors, the one that is raised has it as ``result``, so that hours of work
-    are not lost.
+    If a warning filter turns a late warning into an error, the error holds the result in its
+    attribute ``result``. So hours of work are not lost.
 
     Parameters
     ----------
     function : callable
+        The function to decorate.
 
     Returns
     -------
     callable
+        The decorated function.
     """
     @wraps(function)
     def kept(*args, **options):
@@ -223,7 +226,7 @@ def keeps_result(function):
             result = function(*args, **options)
         try:
             for message in messages:
-                warn(message, late=True)  # in another such function it waits for that one
+                warn(message, late=True)  # waits again inside another decorated function
         except AstromorphWarning as warning:
             warning.result = result
             raise
@@ -234,7 +237,7 @@ def keeps_result(function):
 
 @contextmanager
 def _waiting():
-    """A list of the late warnings, which are said at once where an error ends the work."""
+    """Collect late warnings in a list; if an error ends the work, issue them at once."""
     messages = []
     before = _late.set(messages)
     try:

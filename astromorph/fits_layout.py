@@ -1,4 +1,4 @@
-"""How a FITS file is laid out: told from its headers, before anything else trusts them."""
+"""Check the layout of a FITS file from its headers, before other code trusts them."""
 import bz2
 import gzip
 import io
@@ -9,12 +9,12 @@ import re
 __all__ = ["PACKED", "layout_fault", "promised_size"]
 
 PACKED = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
-"""What opens a compressed file, by its first two bytes (dict)."""
+"""First two bytes of a compressed file to the function that opens it (dict)."""
 
 _BLOCK, _CARD, _MAX_HEADER = 2880, 80, 2**21
 _SIZES = re.compile("Z?BITPIX|Z?NAXIS[0-9]*|ZTILE[0-9]+|PCOUNT|GCOUNT|TFIELDS")
 _DEPTHS = (8, 16, 32, 64, -32, -64)
-# Cards that change what pixels, or columns, mean: they must be plain text.
+# Cards that change the meaning of pixels or columns must be plain text.
 _MEANING = re.compile(
     "BSCALE|BZERO|BLANK|BUNIT|BAND(S|[0-9]+)?|FILTER|EXTNAME|EXTTYPE|IMAGETYP|MAGZERO|FLUXMAG0|"
     "BSOFTEN|BOFFSET|SOFTBIAS|EXPTIME|INHERIT|C(TYPE|DELT|UNIT|RVAL|ROTA)[12]|(CD|PC)[12]_[12]|"
@@ -22,20 +22,21 @@ _MEANING = re.compile(
 
 
 def layout_fault(file):
-    """Tell what is wrong with the layout of a FITS file.
+    """Find what is wrong with the layout of a FITS file.
 
-    Every header must have its END, names of cards in plain text and sizes that can be; what follows
-    its data must be another header, or the end. The last padding may be missing, or longer.
+    Every header must have an END card, card names in plain text, and possible sizes. Its data
+    must be followed by another header or by the end of the file. The last padding may be missing
+    or too long.
 
     Parameters
     ----------
     file : binary file
-        Uncompressed; it is left at its start.
+        Not compressed. The function leaves it at its start.
 
     Returns
     -------
     str or None
-        What is wrong, if anything.
+        What is wrong; None if the layout is sound.
     """
     size, at = file.seek(0, os.SEEK_END), 0
     try:
@@ -50,7 +51,7 @@ def layout_fault(file):
 
 
 def promised_size(data):
-    """Give the bytes that the first HDU of a FITS file has, without its padding.
+    """Compute the size of the first HDU of a FITS file from its header.
 
     Parameters
     ----------
@@ -60,11 +61,12 @@ def promised_size(data):
     Returns
     -------
     int
+        Size in bytes, without the padding at the end.
 
     Raises
     ------
     ValueError
-        If its header is damaged.
+        If the header is damaged.
     """
     cards = _header(io.BytesIO(data))
     if cards is None:
@@ -73,7 +75,7 @@ def promised_size(data):
 
 
 def _next_header(file, at, size):
-    """Where the next HDU begins, or the end of the file."""
+    """Position of the next HDU, or of the end of the file."""
     cards = _header(file)
     if cards is None:
         raise ValueError("it is truncated or damaged: a header has no END")
@@ -92,7 +94,7 @@ def _next_header(file, at, size):
 
 
 def _header(file):
-    """Cards up to END; None if there is none."""
+    """The cards before END; None if there is no END."""
     cards = []
     while len(cards) * _CARD < _MAX_HEADER and (block := file.read(_BLOCK)):
         for place in range(0, len(block), _CARD):
@@ -104,7 +106,7 @@ def _header(file):
 
 
 def _sizes(cards):
-    """The cards that say how large the data is; all others are only looked at."""
+    """Values of the cards that set the size of the data; the names of all cards are checked."""
     sizes = {}
     for card in cards:
         name = card[:8].decode("latin-1").rstrip()
@@ -112,11 +114,11 @@ def _sizes(cards):
         text = card.decode("latin-1") if means else name
         if not (text.isascii() and text.isprintable()) or b"\0" in card or (
                 means and card[8:10] != b"= "):
-            raise ValueError(f"it is damaged: a card {name!r} is no plain text")
+            raise ValueError(f"it is damaged: a card {name!r} is not plain text")
         if _SIZES.fullmatch(name):
             value = re.fullmatch(rb"= *([-+]?[0-9]+) *(/.*)?", card[8:], re.DOTALL)
             if value is None or sizes.setdefault(name, int(value[1])) != int(value[1]):
-                raise ValueError(f"it is damaged: a card {name} is no number, or not the only one")
+                raise ValueError(f"it is damaged: a card {name} is not a number, or stands twice")
         elif name in ("SIMPLE", "GROUPS"):
             value = re.match(rb"= *([TF]) *(/|$)", card[8:])
             if value is None:
@@ -126,14 +128,14 @@ def _sizes(cards):
 
 
 def _data_size(sizes):
-    """Bytes of the data without padding."""
+    """Size of the data in bytes, without padding."""
     sides = [sizes.get(f"NAXIS{n}", -1) for n in range(1, min(sizes.get("NAXIS", -1), 999) + 1)]
     extra, groups = sizes.get("PCOUNT", 0), sizes.get("GCOUNT", 1)
     signed = ("BITPIX", "ZBITPIX")
     if (sizes.get("BITPIX") not in _DEPTHS or "NAXIS" not in sizes or min([0, *sides]) < 0
             or any(value < 0 for key, value in sizes.items() if key not in signed)
             or max(sizes.get(key, 0) for key in ("NAXIS", "ZNAXIS", "TFIELDS")) > 999):
-        raise ValueError("it is damaged: BITPIX, NAXIS or another size cannot be")
+        raise ValueError("it is damaged: BITPIX, NAXIS or another size is impossible")
     if sizes.get("GROUPS") and sides and not sides[0]:
         sides = sides[1:]
     return abs(sizes["BITPIX"]) // 8 * groups * (extra + math.prod(sides)) if sides else 0

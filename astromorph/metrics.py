@@ -1,9 +1,9 @@
-"""Labels and probabilities in, numbers out: scores and bootstrap intervals.
+"""Score probabilities against labels, with bootstrap intervals.
 
-Labels are 1 (the positive answer), 0, or NaN where nobody knows; probabilities lie in 0..1, NaN
-where there is none. In every function both may be masked arrays, and a galaxy whose label *or*
-probability is NaN or masked is ignored. A galaxy is called positive when its probability is
-at least the threshold. A score that the data leave undefined is NaN, without a warning.
+Labels are 1 (positive), 0, or NaN where unknown. Probabilities lie in 0..1, NaN where there is
+none. Both may be masked arrays. All functions ignore a galaxy whose label *or* probability is NaN
+or masked. A galaxy counts as positive if its probability is at least the threshold. A score that
+the data do not define is NaN, without a warning.
 """
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from astromorph.errors import wrong
 __all__ = ["Score", "balanced_threshold", "bin_numbers", "central_interval", "check_threshold",
            "ratio", "score", "score_intervals", "score_row", "score_table", "valid_pairs"]
 
-# Random numbers drawn at once: bounds the memory of a bootstrap, whatever the sample's size.
+# Random numbers drawn at once. This limits the memory of a bootstrap, whatever the sample's size.
 _BLOCK = 1_000_000
 
 
@@ -26,7 +26,7 @@ class Score:
     Parameters
     ----------
     n, n_positive : int
-        Galaxies with both a label and a probability, and those labeled 1.
+        Number of galaxies with both a label and a probability, and of those with label 1.
     tpr : float
         True positive rate (completeness), TP / (TP + FN).
     fpr : float
@@ -36,10 +36,14 @@ class Score:
     accuracy : float
         (TP + TN) / (TP + TN + FP + FN).
     auc : float
-        Area under the ROC curve.
+        ROC area, the area under the ROC curve.
     ece : float
-        Expected calibration error: the mean, over galaxies, of the distance between the mean
-        probability of their bin and the fraction of positives in it.
+        Expected calibration error: the distance between the mean probability and the fraction of
+        positives in a bin, averaged over galaxies.
+
+    See Also
+    --------
+    score : Compute the scores.
 
     Notes
     -----
@@ -79,7 +83,7 @@ def valid_pairs(labels, probabilities):
     Raises
     ------
     TypeError
-        If one of them is not numbers.
+        If one of them does not hold numbers.
     ValueError
         If their shapes differ or are not (n,), or a value is out of range.
 
@@ -107,22 +111,22 @@ def _tally(labels, probabilities):
 
 
 def bin_numbers(levels, n_bins):
-    """Tell which of the equal-width bins of 0..1 each level is in; 1 belongs to the last."""
+    """Number of each level's bin, of ``n_bins`` equal bins in 0..1; 1 belongs to the last bin."""
     return np.minimum((levels * n_bins).astype(int), n_bins - 1)
 
 
 def ratio(part, whole):
-    """Divide, NaN where the whole is 0."""
+    """Divide; the result is NaN where the whole is 0."""
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
 
 
 def _scores(levels, counts, threshold):
-    """Score samples given as counts (..., k, 2) at the k levels: name -> array of shape (...)."""
+    """Score samples given as counts (..., k, 2) at the k levels; each score has shape (...)."""
     negative, positive = counts[..., 0], counts[..., 1]
     n_negative, n_positive = negative.sum(-1), positive.sum(-1)
     called = levels >= threshold
     tp, fp = positive[..., called].sum(-1), negative[..., called].sum(-1)
-    # The area is the chance that a positive outranks a negative, ties counting one half.
+    # The area is the chance that a positive outranks a negative; ties count one half.
     outranked = (positive * (np.cumsum(negative, -1) - negative / 2)).sum(-1)
     return {"tpr": ratio(tp, n_positive), "fpr": ratio(fp, n_negative),
             "precision": ratio(tp, tp + fp),
@@ -131,7 +135,7 @@ def _scores(levels, counts, threshold):
 
 
 def _calibration_error(levels, counts, n_bins):
-    """Sum over the bins of |expected - observed positives|, per galaxy."""
+    """Sum over the bins of abs(expected - observed positives), divided by the galaxies."""
     n = counts.sum(-1)
     excess = np.bincount(bin_numbers(levels, n_bins), n * levels - counts[:, 1], n_bins)
     return ratio(np.abs(excess).sum(), n.sum())
@@ -142,12 +146,14 @@ def score(labels, probabilities, *, threshold: float = 0.5, n_bins: int = 10) ->
 
     Parameters
     ----------
-    labels, probabilities : array-like, shape (n,)
-        See `valid_pairs`.
+    labels : array-like, shape (n,)
+        1, 0, or NaN (or masked) where unknown.
+    probabilities : array-like, shape (n,)
+        In 0..1; NaN or masked where there is none.
     threshold : float
-        Probability, in 0..1, from which a galaxy is called positive.
+        A galaxy counts as positive from this probability on, in 0..1.
     n_bins : int
-        Number of equal-width bins of the expected calibration error.
+        Number of bins of equal width for the expected calibration error.
 
     Returns
     -------
@@ -156,12 +162,13 @@ def score(labels, probabilities, *, threshold: float = 0.5, n_bins: int = 10) ->
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
 
     See Also
     --------
     score_table : Score several questions, with intervals.
     score_intervals : Bootstrap the scores.
+    balanced_threshold : Find the threshold where completeness equals purity.
 
     Examples
     --------
@@ -180,22 +187,32 @@ def score(labels, probabilities, *, threshold: float = 0.5, n_bins: int = 10) ->
 
 
 def balanced_threshold(labels, probabilities):
-    """Threshold that calls as many galaxies positive as are: completeness equals purity.
+    """Find the threshold where completeness equals purity.
+
+    With this threshold as many galaxies count as positive as have label 1.
 
     Parameters
     ----------
-    labels, probabilities : array-like, shape (n,)
-        See `valid_pairs`.
+    labels : array-like, shape (n,)
+        1, 0, or NaN (or masked) where unknown.
+    probabilities : array-like, shape (n,)
+        In 0..1; NaN or masked where there is none.
 
     Returns
     -------
     float
-        Halfway between the two galaxies that it parts; NaN where one of the answers has no galaxy.
+        Halfway between the two probabilities that it separates. NaN if all labels are equal.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
+
+    Examples
+    --------
+    >>> from astromorph.metrics import balanced_threshold
+    >>> print(f"{balanced_threshold([1, 1, 0, 0], [0.9, 0.4, 0.2, 0.6]):.2f}")
+    0.50
     """
     labels, probabilities = valid_pairs(labels, probabilities)
     n_positive = int(labels.sum())
@@ -206,24 +223,21 @@ def balanced_threshold(labels, probabilities):
 
 def score_intervals(labels, probabilities, *, threshold=0.5, n_resamples=1000, level=0.68,
                     seed=0):
-    """Bootstrap the scores: percentile intervals over galaxies drawn again with replacement.
+    """Compute bootstrap intervals of the scores: percentiles over resampled galaxies.
 
-    Galaxies are drawn whatever their label (no stratification): the balance of the answers is
-    itself uncertain, and precision and accuracy depend on it. Resamples that leave a score
-    undefined do not count for it. A score at its limit (no false positive, say) has an interval
-    of no width: the resamples cannot know what the sample does not show. The calibration error
-    gets none: noise only ever adds to it, so that resamples lie above the sample's own.
+    Galaxies are drawn with replacement and without stratification by label. The base rate is
+    itself uncertain, and precision and accuracy depend on it.
 
     Parameters
     ----------
     labels, probabilities, threshold
-        As for `score`.
+        See `score`.
     n_resamples : int
         Number of resamples.
     level : float
         Central probability of the intervals, for example 0.68 or 0.95.
     seed : int, `~numpy.random.Generator` or None
-        Same seed, same intervals; None draws anew each time.
+        The same seed gives the same intervals; None draws differently each time.
 
     Returns
     -------
@@ -233,7 +247,24 @@ def score_intervals(labels, probabilities, *, threshold=0.5, n_resamples=1000, l
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
+
+    See Also
+    --------
+    score : Compute the scores themselves.
+
+    Notes
+    -----
+    Resamples in which a score is undefined do not count for that score. A perfect score, such as
+    no false positives, has an interval of zero width, because every resample is perfect too. The
+    calibration error has no interval: noise only increases it, so resamples would be biased high.
+
+    Examples
+    --------
+    >>> from astromorph.metrics import score_intervals
+    >>> low, high = score_intervals([1, 1, 0, 0] * 25, [0.9, 0.4, 0.2, 0.6] * 25)["accuracy"]
+    >>> print(f"{low:.2f} to {high:.2f}")
+    0.45 to 0.55
     """
     check_threshold(threshold)
     check_count(n_resamples, "n_resamples")
@@ -248,7 +279,7 @@ def score_intervals(labels, probabilities, *, threshold=0.5, n_resamples=1000, l
 
 
 def _resample(counts, size, rng):
-    """Draw the counts again: drawing n galaxies with replacement is one multinomial draw."""
+    """Resample the counts: drawing n galaxies with replacement is one multinomial draw."""
     n = counts.sum()
     if n == 0:
         return np.zeros((size, *counts.shape), int)
@@ -256,7 +287,7 @@ def _resample(counts, size, rng):
 
 
 def central_interval(values, level):
-    """Find the central interval of the values that are defined.
+    """Compute the central interval of the values that are not NaN.
 
     Parameters
     ----------
@@ -288,9 +319,9 @@ def score_table(labels, probabilities, questions, *, threshold=0.5, intervals=Tr
     questions : sequence of `~astromorph.questions.Question` or str, length q
         The questions, in the order of the columns.
     threshold : float or sequence of float, length q
-        Probability, in 0..1, from which a galaxy is called positive.
+        A galaxy counts as positive from this probability on, in 0..1.
     intervals : bool
-        Whether to bootstrap intervals.
+        Whether to compute bootstrap intervals.
     level, n_resamples, seed
         See `score_intervals`.
 
@@ -298,12 +329,12 @@ def score_table(labels, probabilities, questions, *, threshold=0.5, intervals=Tr
     -------
     `~astropy.table.Table`
         One row per question: question, n, n_positive, then TPR, precision, accuracy and AUC, each
-        followed by its _low and _high, and ECE.
+        followed by its _low and _high, and ECE. `Score` defines the scores.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
 
     See Also
     --------
@@ -342,7 +373,7 @@ def score_table(labels, probabilities, questions, *, threshold=0.5, intervals=Tr
 
 
 def _thresholds(threshold, n_questions):
-    """One threshold per question, from one for all or a sequence."""
+    """One threshold per question, from a number for all or a sequence."""
     if np.ndim(threshold) == 0:
         return [threshold] * n_questions
     if np.shape(threshold) != (n_questions,):
@@ -357,15 +388,16 @@ def score_row(key, labels, probabilities, threshold, options):
     Parameters
     ----------
     key : str
-        Of the question.
+        Key of the question.
     labels, probabilities, threshold
-        As for `score`.
+        See `score`.
     options : dict or None
-        Of `score_intervals`; None for no intervals.
+        Options of `score_intervals`; None for no intervals.
 
     Returns
     -------
     dict
+        Name of a column to its value.
     """
     result = score(labels, probabilities, threshold=threshold)
     limits = options and score_intervals(labels, probabilities, threshold=threshold, **options)

@@ -8,13 +8,13 @@ __all__ = ["IMAGE_ENDINGS", "as_names", "file_stem", "is_image_name", "is_missin
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", *(
     f".{fits}{packed}" for fits in ("fits", "fit", "fts") for packed in ("", ".gz", ".fz", ".bz2")))
-"""How the names of image files end, in lower case (tuple of str)."""
+"""Endings of the names of image files, in lower case (tuple of str)."""
 
 _UNSAFE = re.compile(r"[/\\\0-\x1f]")
 
 
 def is_image_name(name):
-    """Tell whether a file's name ends as those of images do.
+    """Tell whether a file name has one of the `IMAGE_ENDINGS`, in upper or lower case.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def is_image_name(name):
 
 
 def is_missing(value):
-    """Tell whether an entry of a column stands for nothing: masked, None, NaN, NA or blank.
+    """Tell whether an entry of a column is missing: masked, None, NaN, NA or blank text.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ def is_missing(value):
 
 
 def as_names(values):
-    """Give identifiers as text, None where they are missing.
+    """Convert identifiers to text, None where they are missing.
 
     Parameters
     ----------
     values : iterable
-        Text, bytes or numbers, of which any may be masked.
+        Text, bytes or numbers, some of them perhaps masked.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def as_names(values):
 
 
 def file_stem(name):
-    """Give the name of a galaxy as part of a file's name: without slashes and control characters.
+    """Make the name of a galaxy fit for a file name.
 
     Parameters
     ----------
@@ -74,6 +74,6 @@ def file_stem(name):
     Returns
     -------
     str
-        With ``_`` in place of these.
+        The name, with ``_`` in place of slashes and control characters.
     """
     return _UNSAFE.sub("_", name)

@@ -1,4 +1,4 @@
-"""HATS catalogs of LSDB on Dask: classify one partition, a whole catalog, write an extension."""
+"""Classify HATS catalogs, partition by partition, with LSDB and Dask."""
 import copy
 import os
 from collections import deque
@@ -16,63 +16,68 @@ from astromorph.tables.positions import has_positions, position_columns, size_co
 __all__ = ["KEEP_MEMORY", "classify_catalog", "classify_partition", "write_extension"]
 
 KEEP_MEMORY = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**27}
-"""Configuration of Dask with which new workers use the memory of images again (`dict`).
+"""Configuration of Dask that makes new workers reuse the memory of images (`dict`).
 
-By default they return it to the system at once, which takes time for every image.
+By default workers return memory to the system at once, which costs time for every image.
 """
 
 # Arguments that may name a column.
 _COLUMNS = ("images", "ids", "r90", "width", "cutout_r90", "pixel_scale")
 _KEPT = 3
-_models = deque(maxlen=_KEPT)  # models of this process, whose networks stay built
-# Classifying a partition takes threads of its own, and what an image service is asked at a time is
-# limited for a process: so one partition after the other.
+_models = deque(maxlen=_KEPT)  # the last models of this process, so that their networks stay built
+# A process classifies one partition at a time: each partition uses several threads, and the limit
+# of requests to an image service holds per process.
 _turn = Lock()
 
 
 def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, threads=None,
                        progress=False, **options):
-    """Classify the galaxies of a partition: the function for ``Catalog.map_partitions`` of LSDB.
+    """Classify the galaxies of one partition; a function for LSDB's ``Catalog.map_partitions``.
 
-    Use it where `classify_catalog` does not fit, on catalogs without a margin: of a margin the
-    images would be got twice. A process classifies one partition at a time, with as many threads
-    as Dask gave its worker.
+    Use it where `classify_catalog` does not fit. The catalog must have no margin cache; otherwise
+    astromorph downloads the images of the margin twice. A process classifies one partition at a
+    time, with the threads that Dask gave its worker.
 
     Parameters
     ----------
     partition : `~pandas.DataFrame`
-        The galaxies. For none at all, neither network nor image service is touched.
+        The galaxies. An empty partition uses neither the network nor an image service.
     classifier : `~astromorph.classifier.MorphologyClassifier`
-        Its network is built once per process.
+        The classifier. A process builds its network once.
     ra, dec : str, optional
-        Columns of the positions (ICRS); by default those with usual names.
+        Columns of the positions (ICRS). By default astromorph finds them by their names.
     units : dict of str to str or `~astropy.units.Unit`, optional
-        Units of columns, as those of pandas have none: ``{"radius": "arcmin"}``. Positions are in
-        degrees where nothing else is said.
+        Units of columns, such as ``{"radius": "arcmin"}``, because columns of pandas have none.
+        By default positions are in degrees.
     threads : int, optional
-        Threads that get and read images; by default, for images, those of the worker.
+        Threads that download and read images. By default, for images that you hold, the threads
+        of the worker.
     progress : bool
-        Show a progress bar, of this partition.
+        Show a progress bar for this partition.
     **options
-        Of `~astromorph.classifier.MorphologyClassifier.classify`. Columns are given by their names;
-        that of ``images`` holds paths, the bytes of image files, or arrays as nested lists.
+        Options of `~astromorph.classifier.MorphologyClassifier.classify`. Give columns by their
+        names. The column of ``images`` may hold paths, bytes of image files, or nested lists.
 
     Returns
     -------
     `~pandas.DataFrame`
-        The same rows and columns with those that ``classify`` adds, in types of Arrow:
-        probabilities are null where there are none.
+        The same rows and columns, and the new columns of ``classify`` in types of Arrow.
+        Probabilities are null where there are none.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described. A bad image never raises.
+        If an argument has the wrong type or value. A bad image never raises.
+
+    See Also
+    --------
+    classify_catalog : Classify a whole catalog.
     """
     table = _table(partition, ra, dec, units or {}, options)
     with _turn:
         if len(partition):
             cores = _own_cores()
-            if classifier.model not in _models:  # equal ones were unpickled as one
+            if classifier.model not in _models:  # unpickling gives one object for equal models
                 _models.append(classifier.model)
             if options.get("images") is not None:
                 threads = threads or cores
@@ -84,27 +89,33 @@ def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, 
 
 
 def classify_catalog(classifier, catalog, *, ra=None, dec=None, workers=None, **options):
-    """Classify a HATS catalog, partition by partition, when it is computed or written.
+    """Plan the classification of a HATS catalog, which runs when you compute or write the result.
 
     Parameters
     ----------
     classifier : `~astromorph.classifier.MorphologyClassifier`
+        The classifier.
     catalog, ra, dec, workers, **options
         See `~astromorph.classifier.MorphologyClassifier.classify_catalog`.
 
     Returns
     -------
     `lsdb.catalog.Catalog`
+        The catalog with the new columns of ``classify``.
 
     Raises
     ------
     ImportError, TypeError, ValueError
         See `~astromorph.classifier.MorphologyClassifier.classify_catalog`.
+
+    See Also
+    --------
+    write_extension : Write only the new columns, beside the catalog.
     """
     _check_catalog(catalog, "catalog")
     if options.pop("checkpoint", None) is not None:
         raise wrong("checkpoint", "none for a catalog", "some",
-                    "write_catalog(..., resume=True) goes on after an interruption.")
+                    "write_catalog(..., resume=True) continues after an interruption.")
     info = catalog.hc_structure.catalog_info
     options |= {"ra": ra or info.ra_column, "dec": dec or info.dec_column}
     if options.get("images") is None:
@@ -119,36 +130,37 @@ def classify_catalog(classifier, catalog, *, ra=None, dec=None, workers=None, **
 
 
 def write_extension(result, folder, *, on, name="morphology", **options):
-    """Write what `classify_catalog` added as a HATS extension of the catalog it was given.
+    """Write the new columns of `classify_catalog` as a HATS extension of the original catalog.
 
     Anyone who has the catalog can then join the columns: ``catalog.load_extension(path)``.
 
     Parameters
     ----------
     result : `lsdb.catalog.Catalog`
-        From `classify_catalog`, of a catalog that was read from disk or a network.
+        The result of `classify_catalog`, for a catalog that was read from disk or the network.
     folder : path
-        Where to write the folder ``name`` with the columns, and ``name.properties``, the path for
-        ``load_extension``. In the catalog's own folder, if that is a HATS collection, the
-        extension is also listed, and ``load_extension(name)`` finds it.
+        Where to write: the subfolder ``name`` gets the columns, and the file ``name.properties``
+        describes the extension. If the folder is the catalog's own HATS collection, the collection
+        also lists the extension, and ``load_extension(name)`` finds it.
     on : str
-        Column that identifies a galaxy; its values must differ within a partition.
+        Column that identifies a galaxy. Its values must be unique within a partition.
     name : str
         Name of the extension.
     **options
-        Of ``Catalog.write_catalog``, as ``resume=True`` to go on after an interruption.
+        Options of ``Catalog.write_catalog``, such as ``resume=True`` to continue after an
+        interruption.
 
     Returns
     -------
     `~pathlib.Path`
-        The file ``name.properties``.
+        The file ``name.properties``, the path for ``load_extension``.
 
     Raises
     ------
     ImportError
         If LSDB is not installed.
     TypeError, ValueError
-        If an argument is not as described, or there is nothing to write.
+        If an argument has the wrong type or value, or the result has no new columns.
     """
     _check_catalog(result, "result")
     from hats.catalog import ExtensionProperties
@@ -184,7 +196,7 @@ def _check_catalog(catalog, argument):
 
 
 def _share(workers, *, per_host=None, services=None, offline=False, **others):
-    """Requests at a time for each of the worker processes, so that the limit holds for all."""
+    """Simultaneous requests per worker process, so that all together keep the limit."""
     from astromorph.cutouts import PER_HOST
     from astromorph.services.base import is_local
 
@@ -196,14 +208,14 @@ def _share(workers, *, per_host=None, services=None, offline=False, **others):
     if offline or all(map(is_local, services)):
         return per_host
     if workers > per_host:
-        raise wrong("per_host, workers", "at least one request at a time for each worker process",
+        raise wrong("per_host, workers", "at least one request at a time per worker process",
                     f"{per_host} requests and {workers} workers",
-                    "Use fewer workers, or images that are already there (services, images).")
+                    "Use fewer workers, or images that you already have (services, images).")
     return per_host // workers
 
 
 def _count_workers():
-    """Worker processes that Dask would use now."""
+    """Number of worker processes that Dask would use now."""
     import dask
     from distributed import get_client
 
@@ -215,9 +227,9 @@ def _count_workers():
 
 
 def _own_cores():
-    """Threads that Dask gave this worker, of which TensorFlow is told; None outside of a worker.
+    """Number of threads of this Dask worker; None outside a worker.
 
-    TensorFlow reads it when it starts.
+    It also sets the variables that limit TensorFlow's threads, which TensorFlow reads at its start.
     """
     try:
         from distributed import get_worker
@@ -231,7 +243,7 @@ def _own_cores():
 
 
 def _table(partition, ra, dec, units, options):
-    """The columns that the options speak of, and the positions as ``ra`` and ``dec``."""
+    """The columns that the options name, and the positions as ``ra`` and ``dec``."""
     names = {options.get(argument): argument for argument in _COLUMNS
              if isinstance(options.get(argument), str) and options[argument] != MEASURE}
     columns = {name: _column(partition, name, argument) for name, argument in names.items()}
@@ -251,7 +263,7 @@ def _table(partition, ra, dec, units, options):
 
 
 def _column(partition, name, argument):
-    """A column as Astropy has it: numbers, or objects with an empty string where there is none."""
+    """A column of Astropy: numbers, or objects with an empty string for a missing value."""
     if name not in partition.columns:
         raise wrong(argument, f"one of the catalog's columns, {list(partition.columns)}",
                     repr(name))
@@ -264,7 +276,7 @@ def _column(partition, name, argument):
 
 
 def _plain(value):
-    """An object of a column: nested lists are images."""
+    """A value of a column; nested lists are images and become arrays."""
     if isinstance(value, (list, np.ndarray)):
         return np.array(value)
     import pandas as pd
@@ -273,7 +285,7 @@ def _plain(value):
 
 
 def _as_arrow(column):
-    """An Astropy column for pandas, null where masked or NaN."""
+    """Convert a column for pandas; masked values and NaN become null."""
     import pandas as pd
     import pyarrow as pa
 
@@ -282,7 +294,7 @@ def _as_arrow(column):
 
 
 def _unique(partition, on):
-    """The partition, if its identifiers are good ones to join on."""
+    """The partition, if its identifiers are unique and complete, so that one can join on them."""
     if not partition[on].is_unique or partition[on].isna().any():
         raise wrong("on", "a column that identifies each galaxy",
                     f"{on!r}, which has missing or repeated values in a partition")
@@ -290,20 +302,20 @@ def _unique(partition, on):
 
 
 def _primary(result):
-    """Path of the catalog that a result was made from, or of its collection, and its columns."""
+    """Path of the original catalog, or of its collection, and the names of its columns."""
     import hats
 
     path = result.hc_structure.catalog_path
     if path is None:
-        raise wrong("result", "the result of a catalog that was read, which the extension can "
-                    "refer to", "one made in memory", "Write it and open it first.")
+        raise wrong("result", "the result of a catalog that was read from disk or the network",
+                    "one made in memory", "Write the catalog and open it first.")
     known = hats.read_hats(path).schema.names
     primary = str(path if result.hc_collection is None else result.hc_collection.collection_path)
     return (primary if "://" in primary else str(Path(primary).resolve())), known
 
 
 def _list_extension(folder, name):
-    """Name an extension in the properties of its collection."""
+    """Add an extension to the properties of its collection."""
     from hats.catalog import CollectionProperties
 
     properties = CollectionProperties.read_from_dir(folder)

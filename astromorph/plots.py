@@ -1,4 +1,4 @@
-"""Metrics and images drawn on Matplotlib Axes."""
+"""Draw scores, probabilities and images on Matplotlib Axes."""
 import numpy as np
 
 from astromorph.arguments import as_floats, as_probabilities, check_count
@@ -11,17 +11,17 @@ from astromorph.surveys import get_survey
 __all__ = ["plot_confusion", "plot_histogram", "plot_mosaic", "plot_numbers", "plot_rejection",
            "plot_reliability", "plot_roc", "plot_stretch"]
 
-# Told apart with any color vision (Paul Tol's bright scheme).
+# Colors that people with any color vision can tell apart (Paul Tol's bright scheme).
 _COLORS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#AA3377")
 _RGB = ("#EE6677", "#228833", "#4477AA")
 _TRACK = "#E8E8E8"
 _MUTED = "#777777"
-# Tallest bar of the bin counts, as a fraction of the reliability plot's height.
+# Height of the tallest bar of the bin counts, as a fraction of the reliability plot's height.
 _COUNT_HEIGHT = 0.15
 
 
 def _or_new(ax):
-    """The Axes, or those of a new square figure."""
+    """The Axes, or the Axes of a new square figure."""
     if ax is None:
         import matplotlib.pyplot as plt
 
@@ -30,7 +30,7 @@ def _or_new(ax):
 
 
 def _unit_axes(ax, xlabel, ylabel):
-    """Prepare a square of 0..1 with its diagonal; an Axes already drawn on gets no second one."""
+    """Prepare Axes from 0 to 1 with a diagonal; used Axes get no second diagonal."""
     ax = _or_new(ax)
     if not ax.lines:
         ax.plot([0, 1], [0, 1], color=_MUTED, linestyle=":", linewidth=1, zorder=1)
@@ -39,18 +39,20 @@ def _unit_axes(ax, xlabel, ylabel):
 
 
 def plot_roc(labels, probabilities, *, label=None, threshold=0.5, ax=None):
-    """Draw the ROC curve of one question, its area, and the place of the threshold.
+    """Draw the ROC curve of one question, with its area and a dot at the threshold.
 
     Parameters
     ----------
-    labels, probabilities : array-like, shape (n,)
-        1, 0 or NaN, and 0..1 or NaN; pairs with NaN or masked values are ignored.
+    labels : array-like, shape (n,)
+        1, 0, or NaN (or masked) where unknown.
+    probabilities : array-like, shape (n,)
+        In 0..1; NaN or masked where there is none.
     label : str, optional
         Name of the curve in the legend, before its area.
     threshold : float
-        Probability from which a galaxy is called positive: a dot on the curve.
+        A galaxy counts as positive from this probability on.
     ax : `~matplotlib.axes.Axes`, optional
-        Where to draw; several curves may share one. By default a new figure.
+        Where to draw; several curves may share it. By default a new figure.
 
     Returns
     -------
@@ -59,7 +61,18 @@ def plot_roc(labels, probabilities, *, label=None, threshold=0.5, ax=None):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described, or labels do not hold both answers.
+        If an argument has the wrong type or value, or the labels do not hold both answers.
+
+    See Also
+    --------
+    astromorph.curves.roc_curve : Compute the curve.
+
+    Examples
+    --------
+    >>> from astromorph.plots import plot_roc
+    >>> ax = plot_roc([1, 1, 0, 0], [0.9, 0.4, 0.2, 0.6], label="disk")
+    >>> print(ax.get_legend_handles_labels()[1])
+    ['disk: area 0.750']
     """
     fpr, tpr, _ = roc_curve(labels, probabilities)
     result = score(labels, probabilities, threshold=threshold)
@@ -74,26 +87,28 @@ def plot_roc(labels, probabilities, *, label=None, threshold=0.5, ax=None):
 
 
 def _next_color(ax):
-    """Color of the next curve: as many are drawn as the legend has entries."""
+    """Color of the next curve: the legend has one entry per curve."""
     return _COLORS[len(ax.get_legend_handles_labels()[0]) % len(_COLORS)]
 
 
 def plot_reliability(labels, probabilities, *, n_bins=10, label=None, ax=None):
-    """Draw the fraction of positives against the probability, and the galaxies in each bin.
+    """Draw a reliability diagram: the fraction of positives against the probability.
 
-    Calibrated probabilities lie on the diagonal. Error bars are binomial (Wilson, 68%); the bars
-    at the bottom and the numbers on them are the galaxies in each bin.
+    Calibrated probabilities lie on the diagonal. Error bars show the 68% interval (binomial,
+    Wilson). The bars at the bottom show the number of galaxies per bin.
 
     Parameters
     ----------
-    labels, probabilities : array-like, shape (n,)
-        1, 0 or NaN, and 0..1 or NaN; pairs with NaN or masked values are ignored.
+    labels : array-like, shape (n,)
+        1, 0, or NaN (or masked) where unknown.
+    probabilities : array-like, shape (n,)
+        In 0..1; NaN or masked where there is none.
     n_bins : int
-        Number of equal-width bins.
+        Number of bins of equal width.
     label : str, optional
         Name in the legend, before the expected calibration error.
     ax : `~matplotlib.axes.Axes`, optional
-        Where to draw; best one question each, for their counts overlap. By default a new figure.
+        Where to draw; the bars of several questions would overlap. By default a new figure.
 
     Returns
     -------
@@ -102,7 +117,18 @@ def plot_reliability(labels, probabilities, *, n_bins=10, label=None, ax=None):
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
+
+    See Also
+    --------
+    astromorph.curves.reliability : Compute the numbers.
+
+    Examples
+    --------
+    >>> from astromorph.plots import plot_reliability
+    >>> ax = plot_reliability([1, 1, 0, 0], [0.9, 0.4, 0.2, 0.6], n_bins=2)
+    >>> print(ax.get_legend_handles_labels()[1])
+    ['calibration error 0.225']
     """
     bins = reliability(labels, probabilities, n_bins=n_bins)
     error = score(labels, probabilities, n_bins=n_bins).ece
@@ -113,28 +139,28 @@ def plot_reliability(labels, probabilities, *, n_bins=10, label=None, ax=None):
     x, y, low, high = (values[known] for values in
                        (bins.probability, bins.fraction, bins.low, bins.high))
     name = f"{label}: " if label else ""
-    # The interval may miss the fraction by rounding where that is 0 or 1.
+    # Rounding may put a fraction of 0 or 1 just outside its interval.
     ax.errorbar(x, y, yerr=np.clip([y - low, high - y], 0, None), color=color, marker="o",
                 markersize=5, linewidth=1.2, capsize=2,
                 label=f"{name}calibration error {error:.3f}")
-    # Above the plot: inside, the curve may be anywhere.
+    # The legend stands above the plot, because the curve may be anywhere inside.
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
     return ax
 
 
 def plot_rejection(labels, probabilities, errors, *, label=None, threshold=0.5, ax=None):
-    """Draw the accuracy against the fraction of galaxies rejected for their large errors.
+    """Draw the accuracy that remains when the galaxies with the largest errors are rejected.
 
     Parameters
     ----------
-    labels, probabilities, errors
+    labels, probabilities, errors : array-like, shape (n,)
         See `~astromorph.curves.rejection_curve`.
     label : str, optional
         Name of the curve in the legend.
     threshold : float
-        Probability from which a galaxy is called positive.
+        A galaxy counts as positive from this probability on.
     ax : `~matplotlib.axes.Axes`, optional
-        Where to draw; several curves may share one. By default a new figure.
+        Where to draw; several curves may share it. By default a new figure.
 
     Returns
     -------
@@ -143,11 +169,11 @@ def plot_rejection(labels, probabilities, errors, *, label=None, threshold=0.5, 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
     rejected, accuracy = rejection_curve(labels, probabilities, errors, threshold=threshold)
     ax = _or_new(ax)
-    # Of the last few galaxies left, the accuracy is noise.
+    # The accuracy of the last few galaxies is noise, so the curve ends at 0.9.
     ax.plot(rejected[rejected <= 0.9], accuracy[rejected <= 0.9], linewidth=1.8, label=label,
             color=_COLORS[len(ax.lines) % len(_COLORS)])
     ax.set(xlabel="Fraction rejected", ylabel="Accuracy of the others", xlim=(-0.01, 0.91))
@@ -157,20 +183,20 @@ def plot_rejection(labels, probabilities, errors, *, label=None, threshold=0.5, 
 
 
 def plot_histogram(probabilities, *, likely=None, n_bins=20, label=None, ax=None):
-    """Draw how many galaxies have which probability.
+    """Draw the histogram of probabilities.
 
     Parameters
     ----------
     probabilities : array-like, shape (n,)
-        0..1; NaN or masked values are ignored.
+        In 0..1; NaN or masked where there is none.
     likely : array-like of bool, shape (n,), optional
-        Galaxies to fill in: those of which the question is likely to be asked, see
-        `~astromorph.questions.probability_asked`. Of the others only the outline is drawn,
-        upon these.
+        Galaxies to draw as filled bars, such as those for which the question probably applies
+        (see `~astromorph.questions.probability_asked`). An outline then shows all galaxies. By
+        default all are filled.
     n_bins : int
-        Number of equal-width bins.
+        Number of bins of equal width.
     label : str, optional
-        Name of the filled galaxies in a legend; without it there is none.
+        Name of the filled bars in a legend. By default there is no legend.
     ax : `~matplotlib.axes.Axes`, optional
         Where to draw. By default a new figure.
 
@@ -181,7 +207,7 @@ def plot_histogram(probabilities, *, likely=None, n_bins=20, label=None, ax=None
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
     check_count(n_bins, "n_bins")
     probabilities = as_probabilities(probabilities)
@@ -198,16 +224,16 @@ def plot_histogram(probabilities, *, likely=None, n_bins=20, label=None, ax=None
 
 
 def plot_numbers(labels, answers, *, unit="", ax=None):
-    """Draw numbers against the right ones, with their errors.
+    """Draw the answers to a question for a number against the true numbers, with error bars.
 
     Parameters
     ----------
     labels : array-like, shape (n,)
-        The right numbers; NaN or masked where unknown.
+        True numbers; NaN or masked where unknown.
     answers : array-like, shape (n, 2)
-        Numbers and their standard deviations; NaN or masked where there is none.
+        Answers and their standard deviations; NaN or masked where there is none.
     unit : str
-        For the axes.
+        Unit to show on the axes.
     ax : `~matplotlib.axes.Axes`, optional
         Where to draw. By default a new figure.
 
@@ -227,14 +253,14 @@ def plot_numbers(labels, answers, *, unit="", ax=None):
 
 
 def plot_confusion(counts, names, *, ax=None):
-    """Draw how many galaxies of each answer got which answer.
+    """Draw a confusion matrix: labels against the most probable answers.
 
     Parameters
     ----------
     counts : array-like of int, shape (answers, answers)
-        From `~astromorph.scores.confusion`.
+        The result of `~astromorph.scores.confusion`.
     names : sequence of str
-        Of the answers.
+        Names of the answers.
     ax : `~matplotlib.axes.Axes`, optional
         Where to draw. By default a new figure.
 
@@ -255,7 +281,7 @@ def plot_confusion(counts, names, *, ax=None):
 
 
 def _draw_counts(ax, bins, color):
-    """Histogram along the bottom, each bar with its number."""
+    """Draw a histogram along the bottom, with a number on each bar."""
     heights = _COUNT_HEIGHT * bins.count / max(bins.count.max(), 1)
     ax.bar(bins.edges[:-1], heights, np.diff(bins.edges), align="edge", color=color, alpha=0.2,
            edgecolor="white", zorder=0)
@@ -267,7 +293,7 @@ def _draw_counts(ax, bins, color):
 
 def plot_mosaic(images, probabilities, *, titles=None, questions=None, n_columns: int = 4,
                 figure=None) -> np.ndarray:
-    """Draw galaxies, each over bars of its probabilities.
+    """Draw a mosaic of galaxies, each above bars of its probabilities.
 
     Parameters
     ----------
@@ -275,27 +301,27 @@ def plot_mosaic(images, probabilities, *, titles=None, questions=None, n_columns
         Color images, uint8 or float in 0..1, row 0 at the top; None where there is no image.
         Sizes may differ.
     probabilities : array-like, shape (n, columns)
-        The columns of the questions, one for a yes/no question; NaN or masked where not classified,
-        and drawn so. Numbers are only written.
+        Columns of the questions, one for a yes/no question. NaN or masked values are shown as
+        "not classified". Answers that are not probabilities are written without a bar.
     titles : sequence of n str, optional
         A title above each image.
     questions : sequence of `~astromorph.questions.Question`, length q, optional
-        Their positive answers name the bars. By default the published ones,
+        Questions whose positive answers name the bars. By default the published ones,
         `~astromorph.questions.QUESTIONS`; for other columns pass ``clf.questions``.
     n_columns : int
-        Galaxies in a row.
+        Galaxies per row.
     figure : `~matplotlib.figure.Figure` or `~matplotlib.figure.SubFigure`, optional
-        Where to draw; by default a new figure, as large as needed.
+        Where to draw. By default a new figure of the right size.
 
     Returns
     -------
     `~numpy.ndarray` of `~matplotlib.axes.Axes`, shape (n, 2)
-        For each galaxy the Axes of the image and that of the bars.
+        Per galaxy, the Axes of the image and the Axes of the bars.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described, or lengths do not agree.
+        If an argument has the wrong type or value, or the lengths differ.
 
     See Also
     --------
@@ -322,7 +348,7 @@ def plot_mosaic(images, probabilities, *, titles=None, questions=None, n_columns
 
 
 def _named_bars(probabilities, questions):
-    """The questions given, or the published ones if they can be those of the columns."""
+    """The given questions; else the published ones, if their number fits the columns."""
     if questions is not None:
         return questions
     if probabilities.ndim == 2 and probabilities.shape[1] != len(QUESTIONS):
@@ -344,7 +370,7 @@ def _check_mosaic(images, probabilities, titles, columns, n_columns):
 
 
 def _mosaic_grid(n, n_questions, n_columns, titled, figure):
-    """Axes (n, 2), image above bars, in rows of n_columns; sizes in inches."""
+    """Create the Axes (n, 2), images above bars, in rows of n_columns; sizes in inches."""
     n_columns = min(n_columns, n)
     n_rows = -(-n // n_columns)
     side, bars, gap = 2.0, 0.17 * n_questions + 0.06, 0.12 + 0.2 * titled
@@ -376,12 +402,12 @@ def _draw_galaxy(ax, image, title):
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3:
         raise wrong("images", "color images of shape (y, x, 3)", f"shape {image.shape}")
-    # Floats a little above 1 would make Matplotlib warn.
+    # Matplotlib warns of floats a little above 1.
     ax.imshow(image if image.dtype == np.uint8 else np.clip(image, 0, 1))
 
 
 def _draw_bars(ax, probabilities, columns):
-    """One bar per column, 0 to 1 in x: its name on the left, the number on the right."""
+    """Draw one bar per column from 0 to 1, its name on the left and its number on the right."""
     y = np.arange(len(columns))
     known = np.isfinite(probabilities)
     drawn = known & [column.is_probability for column in columns]
@@ -401,21 +427,21 @@ def _draw_bars(ax, probabilities, columns):
 
 
 def plot_stretch(image, survey, *, bands=None, ax=None):
-    """Draw what the stretch of a survey's record does to an image.
+    """Draw the color mapping of a survey's record, as applied to an image.
 
-    The brightness that a gray pixel is shown with, against its flux in each of the bands shown, as
-    far as the image has it; the noise of the sky as a band, and the picture in a corner.
+    The curves show the brightness of a gray pixel against its flux in each band, over the range of
+    flux in the image. The strip around 0 is the noise of the sky. The corner shows the picture.
 
     Parameters
     ----------
     image : object
         Flux, in any form that `~astromorph.read_cutout` takes.
     survey : str or `~astromorph.surveys.Survey`
-        The record.
+        The survey, or its name.
     bands : sequence of str, optional
-        Names of the image's planes in their order, in place of those in the headers.
+        Names of the image's planes in their order. By default the headers name them.
     ax : `~matplotlib.axes.Axes`, optional
-        Where to draw; by default a new figure.
+        Where to draw. By default a new figure.
 
     Returns
     -------
@@ -426,11 +452,12 @@ def plot_stretch(image, survey, *, bands=None, ax=None):
     CutoutError
         If the image cannot be used.
     ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
 
     See Also
     --------
-    astromorph.images.fit_stretch : Find the stretch from some images.
+    astromorph.images.fit_stretch : Fit the color mapping to some images.
+    astromorph.Survey.preview : The same, as a method, with an example.
     """
     from astromorph.images import read_cutout
     from astromorph.images.fits_planes import read_planes

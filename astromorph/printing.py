@@ -1,20 +1,20 @@
-"""Text of others, made fit for a terminal."""
+"""Make text from other sources safe to print on a terminal."""
 
 __all__ = ["printable"]
 
 
 def printable(text):
-    r"""Give a text without the characters that a terminal would obey, or could not encode.
+    r"""Escape the characters that a terminal would interpret or could not encode.
 
     Parameters
     ----------
     text : str
-        Of names, of services, of anybody.
+        Text from any source, such as a table or a service.
 
     Returns
     -------
     str
-        They stand there as escapes, ``\x1b``.
+        The text, with escapes such as ``\x1b`` in place of these characters.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How far a long step is: a bar on a terminal or in a notebook, else lines for a log."""
+"""Show the progress of a long step: a bar on a terminal or in a notebook, else log lines."""
 import math
 import sys
 import time
@@ -9,27 +9,27 @@ from tqdm.std import tqdm
 __all__ = ["PAUSE", "LogLines", "in_notebook", "progress_bar"]
 
 PAUSE = 30.0
-"""Seconds between two lines in a log; a twentieth of what has passed, once that is more."""
+"""Least time in seconds between two log lines; later a twentieth of the time so far (float)."""
 _LINE = "{desc}{n_fmt} of {total_fmt}{unit}, {elapsed} gone, {remaining} to go{postfix}"
 
 
 def progress_bar(items=None, *, progress=None, **options):
-    """Show how far a step is.
+    """Create a progress bar, or log lines where there is no terminal.
 
     Parameters
     ----------
     items : iterable, optional
-        What is counted when it is iterated over; else by ``update``.
+        Iterate over the result to count these items. Without items, call ``update``.
     progress : bool, optional
-        Whether to show a bar. By default on a terminal and in a notebook, there by the widget if
-        ``ipywidgets`` is installed; elsewhere lines go to stderr, see `LogLines`.
+        True shows a bar, False shows nothing. By default a terminal and a notebook show a bar, and
+        other places get log lines on stderr, see `LogLines`.
     **options
-        Of tqdm: ``total``, ``desc``, ``unit`` and more.
+        Options of tqdm: ``total``, ``desc``, ``unit`` and more.
 
     Returns
     -------
     object
-        With the methods of tqdm's bars.
+        A bar with the methods of tqdm's bars.
     """
     if progress is False:
         return tqdm(items, disable=True, **options)
@@ -41,20 +41,21 @@ def progress_bar(items=None, *, progress=None, **options):
 
 
 class LogLines:
-    """Stands in for a progress bar where there is none: a line on stderr now and then.
+    """Print a line on stderr now and then, in place of a progress bar.
 
-    Short steps that follow one another share the silence that a line ends.
+    Short steps in a row count as one, so that they do not print a line each.
 
     Parameters
     ----------
     items : iterable, optional
+        Items to count.
     total, desc, unit, initial
-        As for a bar of tqdm.
+        See `tqdm.tqdm`.
     **ignored
-        Its other options.
+        Other options of tqdm, without effect.
     """
 
-    _alive = _said = -math.inf  # of any of them: seconds of the clock
+    _alive = _said = -math.inf  # times of the last sign of life and the last line, of all objects
 
     def __init__(self, items=None, *, total=None, desc=None, unit="", initial=0, **ignored):
         self._items, self._line = items, {
@@ -72,7 +73,7 @@ class LogLines:
             self.update()
 
     def update(self, n=1):
-        """Count, if only 0, and say so if the last line is long ago."""
+        """Count ``n`` items, and print a line if the last one is long ago."""
         self.n += n
         LogLines._alive = now = time.monotonic()
         if now - LogLines._said >= max(PAUSE, (now - self._began) / 20):
@@ -82,21 +83,21 @@ class LogLines:
                       file=sys.stderr, flush=True)
 
     def set_postfix(self, counts, refresh=True):
-        """Say these too from now on."""
+        """Add these counts to the lines from now on."""
         self._line["postfix"] = ", ".join(f"{name}={n}" for name, n in counts.items())
 
     def close(self):
-        """Say no more."""
+        """Do nothing; bars of tqdm have this method."""
 
 
 def in_notebook():
-    """Tell whether a kernel of Jupyter runs this (bool)."""
+    """Tell whether a Jupyter kernel runs this code (bool)."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return "IPKernelApp" in getattr(shell, "config", ())
 
 
 def _notebook_bar():
-    """The bar of notebooks; the plain one where it would not do."""
+    """The bar for notebooks, or the plain one if ipywidgets is not installed."""
     from tqdm import notebook
 
     return tqdm if notebook.IProgress is None else notebook.tqdm

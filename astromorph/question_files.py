@@ -1,4 +1,4 @@
-"""Questions in TOML files."""
+"""Read questions from TOML files."""
 import tomllib
 from dataclasses import fields
 from difflib import get_close_matches
@@ -18,7 +18,8 @@ def read_questions(path):
     Parameters
     ----------
     path : path
-        Holds a table for each question, named by its key, with the parameters of `Question`.
+        A TOML file with one table per question. The name of the table is the question's key; its
+        entries are the other parameters of `Question`.
 
     Returns
     -------
@@ -26,8 +27,14 @@ def read_questions(path):
 
     Raises
     ------
-    OSError, ValueError
-        If the file cannot be read, or a question is not as it should be; the message names both.
+    OSError
+        If the file cannot be read.
+    ArgumentError
+        If the file is not TOML, or a question is invalid. The message names the file and the field.
+
+    See Also
+    --------
+    astromorph.Question : Describe a question in Python.
 
     Examples
     --------
@@ -48,7 +55,7 @@ def read_questions(path):
     """
     try:
         given = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except ValueError as error:  # no TOML, no UTF-8
+    except ValueError as error:  # not TOML, or not UTF-8
         raise wrong("questions", "a TOML file with a table for each question",
                     f"{path}, which is not one ({error})") from error
     try:

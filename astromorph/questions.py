@@ -1,4 +1,4 @@
-"""The questions a classifier answers, one record each, and the columns of their votes."""
+"""Questions that a classifier answers, and the columns that hold their votes."""
 from dataclasses import dataclass, replace
 from collections import Counter
 from collections.abc import Iterable
@@ -17,26 +17,30 @@ __all__ = ["DIALECTS", "ENDS", "QUESTIONS", "Dialect", "Question", "Votes", "as_
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a Galaxy Zoo catalog spells its columns: task, campaign, answer, then a suffix.
+    """How a Galaxy Zoo catalog names its columns: task, campaign, answer, then a suffix.
 
     Parameters
     ----------
     name : str
         Short name.
     family : str
-        Names the `Votes` of each question that this dialect uses.
+        Family of dialects. It selects the `Votes` of a question.
     description : str
-        Whose catalogs speak it.
+        Which catalogs use it.
     fractions : tuple of tuple of str
-        Suffixes of vote fractions, the best kind first; within a kind, its spellings.
+        Suffixes of vote fractions, the best kind first. Each kind lists its spellings.
     debiased : str
-        Suffix of fractions that were corrected for redshift bias.
+        Suffix of fractions corrected for redshift bias.
     count : str
         Suffix of the number of votes for an answer.
     totals : tuple of str
-        What follows the task in the name of its number of votes; spellings.
+        Spellings of what follows the task in the column of its total number of votes.
     campaign : str
         What follows the task in all names.
+
+    See Also
+    --------
+    astromorph.make_labels : Make labels from votes.
     """
 
     name: str
@@ -54,15 +58,16 @@ class Dialect:
         Parameters
         ----------
         votes : Votes
-            Whose task it is.
+            The task and its answers.
         answers : iterable of str
-            Some of its answers.
+            Some of these answers.
         suffix : str
-            What follows them: of fractions or of counts.
+            Suffix of fractions or of counts.
 
         Returns
         -------
         list of str
+            One name per answer.
         """
         return [votes.task + self.campaign + answer + suffix for answer in answers]
 
@@ -76,11 +81,11 @@ class Votes:
     family : str
         See `Dialect`.
     task : str
-        The question's name in columns.
+        Name of the question in columns.
     positive, negative : tuple of str
-        Answers that count as the positive and as the negative one.
+        Answers that count as positive and as negative.
     other : tuple of str
-        Further answers that volunteers could give.
+        Other answers that volunteers could give.
     """
 
     family: str
@@ -91,15 +96,15 @@ class Votes:
 
 
 ENDS = ("_err", "_joint")
-"""What follows the column of an answer in those of its spread, and of its joint probability."""
+"""Suffixes of the columns with the spread and the joint probability of an answer (tuple of str)."""
 
 _PLAIN = "a name of at most 60 letters (A-Z, a-z), digits and underscores"
-# Columns that tables of results have beside the answers.
+# Columns of results beside the answers.
 _TAKEN = ("morph_flag", "morph_row", "features", "similarity", "oddness")
 
 
 def _is_plain(name):
-    """Whether columns of every format of files can be called so, with ``_joint`` after it."""
+    """Whether every file format allows this name for a column, also with ``_joint`` after it."""
     return isinstance(name, str) and name.isascii() and name.isidentifier() and len(name) <= 60
 
 
@@ -110,42 +115,45 @@ class Question:
     Parameters
     ----------
     key : str
-        Short name, also the label column of a labeled table.
+        Short name. A labeled table has its labels in a column of this name.
     column : str, optional
-        Name of the probability column; by default ``P_`` and the key. Those of the published
-        questions are the columns of the SDSS catalog (Dominguez Sanchez et al. 2018, MNRAS 476,
-        3661). Columns of grades and classes have the answer after it; that of a number begins
-        with ``V_`` by default.
+        Name of the answer's column; by default ``P_`` and the key, or ``V_`` and the key for a
+        number. Columns of grades and classes append the answer. The published questions use the
+        names of the SDSS catalog (Dominguez Sanchez et al. 2018, MNRAS 476, 3661).
     positive, negative : str, optional
-        The two answers, for people; by default the key, and "not" before it. Of other kinds,
-        ``positive`` is what is asked for.
+        The two answers in words; by default the key, and the key after "not". For other kinds,
+        ``positive`` says what the question asks for.
     parent : str, optional
-        Key of the question whose answer makes this one meaningful.
+        Key of the question that must be answered first.
     description : str, optional
-        One line for table columns.
+        One line that describes the column.
     votes : tuple of Votes
-        Its answers in each family of dialects; of one family, the preferred ones first.
+        Its answers in each family of dialects, the preferred ones of a family first.
     asked_if : int
-        The answer to the parent, 1 or 0, that makes this question meaningful.
+        The answer to the parent, 1 or 0, for which this question applies.
     ucd : str
-        IVOA unified content descriptor of the column; by default that of its kind.
+        Unified content descriptor (IVOA) of the column; by default that of its kind.
     aliases : tuple of str
         Other names of its label column.
     kind : str
-        How it is answered: ``"yes_no"``; ordered ``"grades"``; exclusive ``"classes"``; or a
+        Kind of answer: ``"yes_no"``, ordered ``"grades"``, exclusive ``"classes"`` or a
         ``"number"``.
     answers : tuple of str
-        The names of grades, the lowest first, or of classes.
+        Names of the grades, the lowest first, or of the classes.
     limits : tuple of float, optional
-        Least and greatest number that there can be.
+        Smallest and largest possible number.
     unit : str or `~astropy.units.Unit`
-        Of a number; kept as text.
+        Unit of a number; stored as text.
 
     Raises
     ------
-    ValueError
-        If the key or a column is no plain name, a parameter is not as described or does not go
-        with the kind, or answers would be in the column of the labels.
+    ArgumentError
+        If a parameter has a wrong value or does not go with the kind. Also if a column of answers
+        would have the name of the label column or of another column of results.
+
+    See Also
+    --------
+    astromorph.question_files.read_questions : Read questions from a TOML file.
 
     Examples
     --------
@@ -190,15 +198,15 @@ class Question:
             self._fill(name, getattr(kind, name)(self))
         self._fill("ucd", kind.ucd)
         if strange := [name for name in self.columns if not _is_plain(name)]:
-            raise wrong("column", _PLAIN, repr(strange[0]), "Files hold no others.")
+            raise wrong("column", _PLAIN, repr(strange[0]), "Not all file formats allow others.")
         labels = {name.lower() for name in (*self.label_columns, *_TAKEN)}
         if taken := [name for name in self.columns if name.lower() in labels]:
-            raise wrong("column", f"a column that is none of the labels' ({self.key}) and none of "
-                        f"those of all results ({', '.join(_TAKEN)})", taken[0],
-                        "Answers would take the place of those.")
+            raise wrong("column", f"another name than the label column ({self.key}) and the other "
+                        f"columns of results ({', '.join(_TAKEN)})", taken[0],
+                        "The answers would overwrite that column.")
 
     def _tidy(self):
-        """Turn what JSON, TOML and astropy bring into what the fields hold."""
+        """Convert values from JSON, TOML and astropy to the types of the fields."""
         for name in ("answers", "aliases"):
             names = getattr(self, name)
             if not (isinstance(names, (list, tuple))
@@ -213,14 +221,14 @@ class Question:
         self._fill("unit", "")
 
     def _fill(self, name, value):
-        """Set a text that was not given."""
+        """Set a text field that the user left empty."""
         if not isinstance(getattr(self, name), str):
             raise wrong(name, "text", repr(getattr(self, name)))
         object.__setattr__(self, name, getattr(self, name) or value)
 
     @property
     def answer_columns(self):
-        """How tables show its answer (tuple of `~astromorph.answers.AnswerColumn`)."""
+        """Columns of its answer in tables (tuple of `~astromorph.answers.AnswerColumn`)."""
         return get_kind(self).columns(self)
 
     @property
@@ -230,21 +238,26 @@ class Question:
 
     @property
     def label_columns(self):
-        """Names of the label column: the key and its aliases (tuple of str)."""
+        """Names that the label column may have: the key and its aliases (tuple of str)."""
         return self.key, *self.aliases
 
     @classmethod
     def from_json(cls, record):
-        """Build from the record that `dataclasses.asdict` gives, as JSON brings it back.
+        """Build a question from the record of `dataclasses.asdict`, perhaps read from JSON.
 
         Parameters
         ----------
         record : dict
-            Of the parameters of this class.
+            Name of a parameter of this class to its value.
 
         Returns
         -------
         Question
+
+        Raises
+        ------
+        ArgumentError
+            If a parameter has a wrong value.
         """
         votes = tuple(Votes(**{name: tuple(value) if isinstance(value, list) else value
                                for name, value in each.items()})
@@ -252,12 +265,12 @@ class Question:
         return cls(**record | {"votes": votes})
 
     def votes_in(self, dialect):
-        """Find the votes that a dialect may use, the preferred ones first.
+        """Find the votes for this question in a dialect, the preferred ones first.
 
         Parameters
         ----------
         dialect : Dialect
-            How the catalog spells its columns.
+            How the catalog names its columns.
 
         Returns
         -------
@@ -266,12 +279,12 @@ class Question:
         return [votes for votes in self.votes if votes.family == dialect.family]
 
     def vote_columns(self, dialect):
-        """Name all columns of a dialect that hold votes for one of the two answers.
+        """Name all columns of a dialect with votes for the positive or the negative answer.
 
         Parameters
         ----------
         dialect : Dialect
-            How the catalog spells its columns.
+            How the catalog names its columns.
 
         Returns
         -------
@@ -298,6 +311,7 @@ DIALECTS = (
               description=f"Galaxy Zoo votes with {campaign} in their names")
       for campaign in ("-dr12", "-dr5", "-dr8", "-gz2")),
 )
+"""How the known Galaxy Zoo catalogs name their columns (`tuple` of `Dialect`)."""
 
 QUESTIONS = (
     Question("disk", "P_disk", "disk or features", "smooth", None,
@@ -321,15 +335,16 @@ QUESTIONS = (
                     Votes("decals", "bar", ("_strong", "_weak"), ("_no",)),
                     Votes("decals", "bar", ("_yes",), ("_no",))), aliases=("q3",)),
 )
+"""The published questions ``disk``, ``edge_on`` and ``bar`` (`tuple` of `Question`)."""
 
 
 def as_questions(given):
-    """Give questions as a tuple.
+    """Convert one question or several to a tuple.
 
     Parameters
     ----------
     given : Question or iterable of Question
-        One or more.
+        One question or more.
 
     Returns
     -------
@@ -337,8 +352,8 @@ def as_questions(given):
 
     Raises
     ------
-    ValueError
-        If they are none, or something else.
+    ArgumentError
+        If there is no question, or something that is not a question.
     """
     questions = (given,) if isinstance(given, Question) or not isinstance(
         given, Iterable) else tuple(given)
@@ -348,7 +363,7 @@ def as_questions(given):
 
 
 def check_questions(questions):
-    """Raise unless questions can be answered together.
+    """Raise unless one classifier can answer these questions.
 
     Parameters
     ----------
@@ -357,9 +372,10 @@ def check_questions(questions):
 
     Raises
     ------
-    ValueError
-        If there are none, two share a key or a column, that of labels or ``_err`` and ``_joint``
-        after it included, a child comes before its parent, or the parent is no yes/no question.
+    ArgumentError
+        If there is no question. If two questions share a key or a column, also one of labels or one
+        that ends with ``_err`` or ``_joint``. If a child comes before its parent, or if the parent
+        is not a yes/no question.
     """
     questions = as_questions(questions)
     keys = [question.key for question in questions]
@@ -380,36 +396,38 @@ def check_questions(questions):
 
 
 def split_answers(questions, answers):
-    """Take the columns of answers apart.
+    """Split an array of answers by question.
 
     Parameters
     ----------
     questions : sequence of Question
+        The questions.
     answers : `~numpy.ndarray`, shape (..., columns)
-        The columns of one question after those of the other.
+        The columns of all questions, in their order.
 
     Returns
     -------
     list of `~numpy.ndarray`, shape (..., columns of the question)
+        One array per question.
     """
     ends = list(accumulate(len(question.columns) for question in questions))
     return np.split(answers, ends, axis=-1)[:-1]
 
 
 def probability_asked(questions, probabilities):
-    """Tell how likely each question is to be asked of each galaxy, given the answers before it.
+    """Compute the probability that each question applies, given the answers to its parents.
 
     Parameters
     ----------
     questions : sequence of Question
-        Parents before their children; a parent that is not among them counts as answered.
+        Parents before their children. A parent that is missing counts as answered.
     probabilities : iterable of array-like of any shape, one per question
-        Of the positive answers; those to questions that are not yes/no ones do not matter.
+        Probabilities of the positive answers. Only those of yes/no questions matter.
 
     Returns
     -------
     list of array-like
-        One per question; 1 for the first.
+        One per question; 1 for a question without a parent.
     """
     keys = [question.key for question in questions]
     reached, answers = {}, dict(zip(keys, probabilities, strict=True))

@@ -1,7 +1,7 @@
-"""Scores of answers of every kind, one small class each, in one table.
+"""Score the answers to questions of every kind in one table.
 
-The rules of `astromorph.metrics` hold: labels are NaN where nobody knows, a galaxy without label or
-answer is ignored, and what the data leave undefined is NaN, without a warning.
+The rules of `astromorph.metrics` hold. Labels are NaN where unknown, galaxies without a label or
+an answer are ignored, and a score that the data do not define is NaN, without a warning.
 """
 import numpy as np
 
@@ -13,10 +13,10 @@ from astromorph.questions import split_answers
 
 __all__ = ["KINDS", "confusion", "score_answers", "score_rows"]
 
-# Numbers drawn for a bootstrap in all: fewer resamples of many galaxies tell as much.
+# Total of random numbers for a bootstrap: for many galaxies, fewer resamples are enough.
 _DRAWS = 3_000_000
 _FEWEST = 100
-# From this many robust standard deviations a number is an outlier.
+# An answer farther than this from the median is an outlier, in robust standard deviations.
 _FAR = 3
 
 
@@ -27,34 +27,54 @@ def score_answers(labels, answers, questions, *, threshold=0.5, intervals=True, 
     Parameters
     ----------
     labels : array-like, shape (n, questions)
-        1 and 0 of a yes/no question, the place of the answer of grades and classes, numbers; NaN or
-        masked where unknown.
+        1 and 0 for yes/no questions, the position of the answer (from 0) for grades and classes, or
+        the number; NaN or masked where unknown.
     answers : array-like, shape (n, columns)
-        The columns of the questions.
+        The columns of all questions, in their order.
     questions : sequence of `~astromorph.questions.Question`
+        The questions.
     threshold, intervals, level, n_resamples, seed
-        As for `~astromorph.metrics.score_table`. Of many galaxies fewer resamples are drawn for
-        questions that are no yes/no questions.
+        See `~astromorph.metrics.score_table`. For kinds other than yes/no, many galaxies get fewer
+        resamples.
 
     Returns
     -------
     `~astropy.table.Table`
-        A row a question as in `~astromorph.metrics.score_table`, with its scores. Grades have the
-        fraction that is right (accuracy) and the rank correlation, and another row for "at least"
-        each grade, ``key>=grade``. Classes have the accuracy and the mean area of all rows
-        ``key=class``, one class against the others. Numbers have the bias (mean of answer minus
-        label), sigma (1.4826 times the median absolute deviation), rms, the fraction of outliers
-        (farther than 3 sigma from the median), and the fraction within one standard deviation of
-        the label. What a kind has not is masked.
+        One row per question, as in `~astromorph.metrics.score_table`; scores that a kind does not
+        have are masked:
+
+        - Grades have the accuracy and the rank correlation. More rows, ``key>=grade``, score "at
+          least this grade".
+        - Classes have the accuracy and the mean ROC area. More rows, ``key=class``, score one class
+          against the others.
+        - Numbers have the bias (mean of answer minus label), sigma (1.4826 times the median
+          absolute deviation) and rms. ``outliers`` is the fraction farther than 3 sigma from the
+          median, ``within_error`` the fraction within one standard deviation of the label.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
 
     See Also
     --------
-    confusion : How many galaxies of each answer get which one.
+    confusion : Count which answers the galaxies of each label got.
+    astromorph.metrics.score_table : Score yes/no questions only.
+
+    Examples
+    --------
+    >>> from astromorph import Question
+    >>> from astromorph.scores import score_answers
+    >>> ring = Question("ring", kind="classes", answers=("none", "inner", "outer"))
+    >>> answers = [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.5, 0.3, 0.2]]
+    >>> table = score_answers([[0], [1], [2]], answers, [ring], intervals=False)
+    >>> print(table["question", "n", "accuracy"])
+     question   n  accuracy
+    ---------- --- --------
+          ring   3    0.667
+     ring=none   3    0.667
+    ring=inner   3    1.000
+    ring=outer   3    0.667
     """
     labels, answers = as_floats(labels, "labels"), as_floats(answers, "answers")
     width = sum(len(question.columns) for question in questions)
@@ -73,19 +93,19 @@ def score_answers(labels, answers, questions, *, threshold=0.5, intervals=True, 
 
 
 def score_rows(rows, meta=None):
-    """Make a table of rows that have not the same scores.
+    """Make a table of rows that may have different scores.
 
     Parameters
     ----------
     rows : list of dict
-        Name of a score -> number.
+        Name of a score to its value.
     meta : dict, optional
-        Of the table.
+        Metadata of the table.
 
     Returns
     -------
     `~astropy.table.Table`
-        What a row has not is masked.
+        Scores that a row does not have are masked.
     """
     from astropy.table import Table
 
@@ -107,21 +127,41 @@ _ORDER = (*_COUNTS,
 
 
 def confusion(labels, answers, question):
-    """Count the galaxies of each answer that get each answer.
+    """Compute the confusion matrix of a question with grades or classes.
 
     Parameters
     ----------
     labels : array-like, shape (n,)
-        Places of the answers; NaN or masked where unknown.
+        Positions of the true answers, from 0; NaN or masked where unknown.
     answers : array-like, shape (n, answers)
-        Probabilities.
+        Probabilities of the answers.
     question : `~astromorph.questions.Question`
-        Of grades or classes.
+        A question with grades or classes.
 
     Returns
     -------
     `~numpy.ndarray` of int, shape (answers, answers)
-        A row for each label, a column for each answer that is the most probable one.
+        Number of galaxies; one row per label, one column per most probable answer.
+
+    Raises
+    ------
+    ArgumentError
+        If a label is not the position of an answer.
+
+    See Also
+    --------
+    astromorph.plots.plot_confusion : Draw the matrix.
+
+    Examples
+    --------
+    >>> from astromorph import Question
+    >>> from astromorph.scores import confusion
+    >>> ring = Question("ring", kind="classes", answers=("none", "inner", "outer"))
+    >>> answers = [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.5, 0.3, 0.2]]
+    >>> print(confusion([0, 1, 2], answers, ring))
+    [[1 0 0]
+     [0 1 0]
+     [1 0 0]]
     """
     labels = as_floats(labels, "labels")
     _check_places(labels, question)
@@ -132,10 +172,10 @@ def confusion(labels, answers, question):
 
 
 def _check_places(labels, question):
-    """Where labels are known; raise unless all of them are places of answers."""
+    """Tell where labels are known; raise unless they are positions of answers."""
     known = np.isfinite(labels)
     if others := set(labels[known]) - set(range(len(question.answers))):
-        raise wrong("labels", f"places of the answers to {question.key}, 0 to "
+        raise wrong("labels", f"positions of the answers to {question.key}, 0 to "
                     f"{len(question.answers) - 1}", f"others, such as {min(others):g}")
     return known
 
@@ -146,7 +186,7 @@ def _known(labels, answers):
 
 
 def _whole(question, labels, answers, measure, options):
-    """The row of all of a question: what ``measure`` gives, by name, with bootstrap intervals."""
+    """The row of a whole question: the scores of ``measure``, with bootstrap intervals."""
     labels, answers = _known(labels, answers)
     row = {"question": question.key, "n": len(labels)}
     for name, value in measure(labels, answers).items():
@@ -204,7 +244,7 @@ class _Classes:
 
 
 def _area(positive, p):
-    """Area under the ROC curve, from the ranks of the positives."""
+    """ROC area, from the ranks of the positives."""
     from scipy.stats import rankdata
 
     n = positive.sum()
@@ -230,4 +270,4 @@ class _Number:
 
 
 KINDS = {"yes_no": _YesNo(), "grades": _Grades(), "classes": _Classes(), "number": _Number()}
-"""Name of a kind of answer -> how it is scored."""
+"""Name of a kind of answer to the object that scores it (dict)."""

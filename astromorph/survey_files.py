@@ -1,4 +1,4 @@
-"""Records of surveys in TOML files."""
+"""Read and write records of surveys as TOML."""
 import json
 import tomllib
 from dataclasses import MISSING
@@ -13,33 +13,35 @@ __all__ = ["default_of", "read_toml", "toml_text"]
 
 
 def default_of(each):
-    """Give the default of a field of a dataclass, MISSING if it has none."""
+    """The default of a field of a dataclass; MISSING if it has none."""
     return each.default if each.default_factory is MISSING else each.default_factory()
 
 
 def read_toml(path, fields):
-    """Read the fields of a record.
+    """Read the fields of a record from a TOML file.
 
     Parameters
     ----------
     path : path
-        Of a TOML file.
+        The TOML file.
     fields : sequence of `dataclasses.Field`
-        Those that there are.
+        The known fields.
 
     Returns
     -------
     dict
-        Name -> value; a quantity is made of its text, if it is one.
+        Name of a field to its value. Text becomes a quantity where the field is one.
 
     Raises
     ------
-    OSError, ValueError
-        If the file cannot be read, has other fields, or lacks one that has no default.
+    OSError
+        If the file cannot be read.
+    ArgumentError
+        If the file is not TOML, has an unknown field, or lacks a field that has no default.
     """
     try:
         given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:  # no TOML, no UTF-8
+    except ValueError as error:  # not TOML, or not UTF-8
         raise wrong("survey", "a TOML file with the fields of a Survey",
                     f"{path}, which is not one ({error})") from error
     kinds = {each.name: each.type for each in fields}
@@ -49,13 +51,13 @@ def read_toml(path, fields):
                     f"Did you mean {near[0]}?" if near else f"There are {', '.join(kinds)}.")
     for each in fields:
         if each.name not in given and default_of(each) is MISSING:
-            raise wrong(f"{each.name} in {path}", "a value, for it has no default", "none")
+            raise wrong(f"{each.name} in {path}", "a value, because it has no default", "none")
     return {name: _quantity(value) if kinds[name] is u.Quantity else value
             for name, value in given.items()}
 
 
 def _quantity(text):
-    """A quantity that TOML has as text; what is none stays, and whoever checks it complains."""
+    """Convert text to a quantity; other text stays as it is, and the check of the field fails."""
     try:
         return u.Quantity(text) if isinstance(text, str) else text
     except (TypeError, ValueError):
@@ -63,12 +65,12 @@ def _quantity(text):
 
 
 def toml_text(record):
-    """Write a record as TOML.
+    """Format a record as TOML.
 
     Parameters
     ----------
     record : dict
-        What `~astromorph.surveys.Survey.to_json` gives.
+        The result of `~astromorph.surveys.Survey.to_json`.
 
     Returns
     -------
@@ -87,5 +89,5 @@ def toml_text(record):
 
 
 def _written(value):
-    """Text, a number or a list of these; TOML has them as JSON does, but for one character."""
+    """Format text, numbers and lists: as in JSON, except for one character."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""What the fields of a survey's record may be."""
+"""Rules that say which values the fields of a survey's record may have."""
 import re
 from numbers import Real
 
@@ -18,7 +18,7 @@ def _is_quantity(value, unit):
 
 
 def _are_names(value):
-    """Whether bands can be told apart, whatever their case."""
+    """Whether all are names of bands, and differ by more than upper and lower case."""
     return (isinstance(value, tuple) and len(value) > 0
             and all(isinstance(name, str) and re.fullmatch(r"[A-Za-z][\w.+-]*", name)
                     for name in value) and len({name.lower() for name in value}) == len(value))
@@ -41,7 +41,7 @@ def _is_text_by_text(value):
                                            for pair in value.items() for one in pair)
 
 
-RULES = {  # field: what is expected, whether a value is that
+RULES = {  # field: what is expected, and whether a value fits
     "name": ("a short word", lambda value: isinstance(value, str)
              and re.fullmatch(r"\w[\w.+-]{0,31}", value)),
     "title": ("text", lambda value: isinstance(value, str) and value.strip() != ""),
@@ -80,4 +80,4 @@ RULES = {  # field: what is expected, whether a value is that
     "rsp": ("text, or None", _is_text_or_none),
     "reported": ("text", _is_text),
 }
-"""Field of `~astromorph.surveys.Survey`: what is expected, and a test for it (`dict`)."""
+"""Field of `~astromorph.surveys.Survey` to what is expected, in words and as a test (`dict`)."""

@@ -1,4 +1,4 @@
-"""What a survey is: its bands, pixels, point-spread function and color mapping, one record each."""
+"""Records of surveys: bands, pixels, point-spread function, color mapping and services."""
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
@@ -15,7 +15,7 @@ __all__ = ["BUNDLED", "SURVEYS", "Survey", "get_survey"]
 
 @dataclass(frozen=True)
 class Survey:
-    """How a survey sees the sky and how its color images are made.
+    """The record of a survey: its images, its color mapping and its services.
 
     The color mapping is that of the Legacy Surveys viewer (Lupton et al. 2004, PASP 116, 133, with
     an arcsinh of the mean over the bands); see `~astromorph.images.composite.color_composite`.
@@ -23,41 +23,43 @@ class Survey:
     Parameters
     ----------
     name : str
-        Short name, as the ``survey`` argument takes it.
+        Short name, for the argument ``survey``.
     title : str
-        Name to show.
+        Full name.
     bands : tuple of str
-        Bands the survey images, by any names, the bluest first.
+        Bands of its images, the bluest first. Any names are allowed.
     rgb : tuple of str
-        The three bands shown as red, green and blue; two bands as red and blue, with their mean as
-        green; a single one as gray.
+        The three bands shown as red, green and blue. Two bands are shown as red and blue, with
+        their mean as green; one band is shown as gray.
     pixel_scale : `~astropy.units.Quantity`
-        Width of a native pixel on the sky.
+        Width of a native pixel, an angle.
     psf_fwhm : `~astropy.units.Quantity`
-        Typical full width at half maximum of the point-spread function in r.
+        Typical full width at half maximum of the point-spread function in r, an angle.
     scales : dict
-        Brightness of 1 nanomaggy per native pixel, for each band that can be shown.
+        Band to the brightness of 1 nanomaggy per native pixel, for each band that can be shown.
     offset : float
         Pedestal m of the color mapping.
     softening : float
-        Q of the color mapping.
+        Softening Q of the color mapping.
     sky_noise : `~astropy.units.Quantity`
-        Typical noise of the sky in r, for one native pixel; it stands in for a missing flux unit.
+        Typical noise of the sky in r, in nanomaggies per native pixel. It sets the brightness of
+        images with an unknown flux unit.
     release : str
-        Data release that the images are taken from.
+        Data release of the images.
     depth : float, optional
         Typical limiting magnitude in r (AB, point sources, 5 sigma).
     declinations : tuple of float
-        Lowest and highest declination with images, in degrees: nothing is asked outside.
+        Lowest and highest declination with images, in degrees. astromorph requests no images
+        outside.
     services : tuple of str
-        Names of the image services, in the order in which they are tried; see
-        `~astromorph.services.IMAGE_SERVICES`, where one of your own may be added after the record
-        is made: they are looked up when images are to be fetched.
+        Names of the image services, in the order in which astromorph tries them; see
+        `~astromorph.services.IMAGE_SERVICES`. You may add a service there after you made the
+        record, because astromorph looks names up only when it fetches images.
     hips : dict
-        Full HiPS identifiers: of bands, and ``"color"`` for pictures in the bands ``rgb``.
+        Band to full HiPS identifier; ``"color"`` for pictures in the bands ``rgb``.
     hips_zero_point : float or "unknown", optional
-        AB magnitude of flux 1 in the HiPS of single bands; by default they are in nanomaggies.
-        Where it is unknown, brightness comes from the noise, and rows are flagged.
+        AB magnitude of flux 1 in the HiPS of single bands. By default they are in nanomaggies. If
+        unknown, the noise sets the brightness, and rows are flagged.
     layer : str, optional
         Layer of the Legacy Surveys viewer whose pictures have this color mapping.
     sia : str, optional
@@ -65,35 +67,37 @@ class Survey:
     catalog : str, optional
         Catalog of its galaxies; see `~astromorph.galaxies.catalogs.CATALOGS`.
     flux_layer : str, optional
-        Layer that has all bands, where ``layer`` only has those of ``rgb``.
+        Layer with all bands, if ``layer`` only has those of ``rgb``.
     releases : dict
-        Service name to its data release, for services with another one than ``release``.
+        Name of a service to its data release, for services that differ from ``release``.
     other_colors : tuple of str
-        Services whose pictures have another color mapping than this one: their rows are flagged
+        Services whose pictures have a different color mapping. Their rows are flagged
         ``OTHER_COLORS``.
     camera : str
-        The camera, by which weights of another survey are chosen where it has none of its own.
+        The camera. If a survey has no weights, astromorph uses those of a survey with this camera.
     layer_zero_point : float, optional
-        AB magnitude of flux 1 in the viewer's FITS of the layer; by default nanomaggies.
+        AB magnitude of flux 1 in the viewer's FITS files of the layer. By default they are in
+        nanomaggies.
     hips_rgb : tuple of str
-        What the color HiPS shows as red, green and blue, where that is not ``rgb``.
+        Bands that the color HiPS shows as red, green and blue, if they are not ``rgb``.
     moc : str, optional
-        Identifier of its coverage map (MOC) at the CDS, by which rows that are surely outside ask
-        for nothing, where that is wanted.
+        Identifier of its coverage map (MOC) at the CDS. With ``footprint=True`` astromorph requests
+        no images that are surely outside.
     rsp : str, optional
-        Data preview of the Rubin Science Platform, as ``"dp1"``.
+        Data preview of the Rubin Science Platform, such as ``"dp1"``.
     reported : str
-        What of the record is only reported or estimated, and has not been read in the service's
-        source or an official page.
+        Which parts of the record are reported or estimated, and not confirmed by the service's
+        source code or an official page.
 
     Raises
     ------
-    ValueError
-        If a field is not as described; the message names it.
+    ArgumentError
+        If a field has a wrong value. The message names the field.
 
     See Also
     --------
     get_survey : Look up a survey by name.
+    astromorph.images.fit_stretch : Fit the color mapping to some images.
 
     Examples
     --------
@@ -148,24 +152,29 @@ class Survey:
             raise wrong("scales", f"the brightness of {', '.join(self.rgb)}", repr(self.scales))
 
     def preview(self, image, *, bands=None, ax=None):
-        """Draw an image as the record shows it, with its stretch: brightness against flux.
+        """Draw an image with the color mapping of this record, and brightness against flux.
 
         Parameters
         ----------
         image : object
             Flux, in any form that `~astromorph.read_cutout` takes.
         bands : sequence of str, optional
-            Names of its planes in their order, in place of those in the headers.
+            Names of its planes in their order. By default the headers name them.
         ax : `~matplotlib.axes.Axes`, optional
-            Where to draw the image; by default a new figure.
+            Where to draw. By default a new figure.
 
         Returns
         -------
         `~matplotlib.axes.Axes`
 
+        Raises
+        ------
+        CutoutError
+            If the image cannot be used.
+
         See Also
         --------
-        astromorph.images.fit_stretch : Find the stretch from some images.
+        astromorph.images.fit_stretch : Fit the color mapping to some images.
 
         Examples
         --------
@@ -173,17 +182,17 @@ class Survey:
         >>> from astromorph.datasets import load_sample
         >>> ax = get_survey("sdss").preview(load_sample()["file"][0])
         """
-        import astromorph.plots  # high above this module, which all others stand on
+        import astromorph.plots  # only here: plots itself imports this module
 
         return astromorph.plots.plot_stretch(image, self, bands=bands, ax=ax)
 
     def to_json(self) -> dict:
-        """Give the record as JSON can hold it.
+        """Convert the record to a dict that JSON can hold.
 
         Returns
         -------
         dict
-            Field -> value; a Quantity is a list of its value and its unit.
+            Field to value. A quantity becomes a list of its value and its unit.
 
         Examples
         --------
@@ -192,19 +201,19 @@ class Survey:
         [0.262, 'arcsec']
         """
         record = {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
-        for each in fields(self)[_FIRST_FIELDS:]:  # the checksums of older cards stay the same
+        for each in fields(self)[_FIRST_FIELDS:]:  # so that checksums of older cards stay valid
             if getattr(self, each.name) == default_of(each):
                 del record[each.name]
         return record
 
     @classmethod
     def from_json(cls, record):
-        """Make a survey of what `to_json` gave.
+        """Make a survey from the result of `to_json`.
 
         Parameters
         ----------
         record : dict
-            Field -> value, perhaps from JSON.
+            Field to value, perhaps read from JSON.
 
         Returns
         -------
@@ -212,8 +221,8 @@ class Survey:
 
         Raises
         ------
-        ValueError
-            If a field is missing, unknown, or not what it should be.
+        ArgumentError
+            If a field is missing or unknown, or has a wrong value.
 
         Examples
         --------
@@ -236,7 +245,7 @@ class Survey:
         Parameters
         ----------
         path : path
-            Holds the fields by their names; quantities are text such as ``"0.2 arcsec"``.
+            A TOML file with one entry per field. Quantities are text such as ``"0.2 arcsec"``.
 
         Returns
         -------
@@ -244,9 +253,11 @@ class Survey:
 
         Raises
         ------
-        OSError, ValueError
-            If the file cannot be read, or a field is not what it should be; the message names
-            both.
+        OSError
+            If the file cannot be read.
+        ArgumentError
+            If the file is not TOML, or a field is missing, unknown or wrong. The message names the
+            file and the field.
 
         Examples
         --------
@@ -264,11 +275,12 @@ class Survey:
                         error.hint) from error
 
     def to_toml(self) -> str:
-        """Give the record as a TOML file holds it.
+        """Format the record as TOML.
 
         Returns
         -------
         str
+            The contents of a file for `from_toml`.
 
         Examples
         --------
@@ -279,11 +291,11 @@ class Survey:
         return toml_text(self.to_json())
 
 
-_FIRST_FIELDS = 19  # those that every card has had
+_FIRST_FIELDS = 19  # the fields that all cards have
 
 
 def _plain(value):
-    """A value as JSON has it."""
+    """Convert a value to a type of JSON."""
     if isinstance(value, u.Quantity):
         return [value.value.item(), value.unit.to_string()]
     if isinstance(value, tuple):
@@ -292,15 +304,15 @@ def _plain(value):
 
 
 def _restored(value, kind):
-    """A value as a field of this kind has it."""
+    """Convert a value from JSON to the type of its field."""
     if kind is u.Quantity:
         number, unit = value
         return number * u.Unit(unit)
     return tuple(value) if kind is tuple else dict(value) if kind is dict else value
 
 
-# SDSS: the viewer's scales, a fifth as bright, which gives simulated galaxies the sky, noise and
-# cores that SkyServer's JPEGs (those of Galaxy Zoo 2) show. DECam: the viewer's own since DR2.
+# SDSS: a fifth of the viewer's scales. With these, simulated galaxies have the sky, noise and cores
+# of SkyServer's JPEGs, which Galaxy Zoo 2 used. DECam: the scales of the viewer since its DR2.
 _SDSS = {"scales": {"g": 0.5, "r": 0.3, "i": 0.2, "z": 0.08}, "offset": 0.004, "softening": 20.0,
          "camera": "SDSS", "moc": "CDS/P/SDSS9/color"}
 _DECAM = {"camera": "DECam",
@@ -323,7 +335,7 @@ SURVEYS = {survey.name: survey for survey in (
     Survey("legacy", "DESI Legacy Imaging Surveys", ("g", "r", "i", "z"), ("z", "r", "g"),
            psf_fwhm=1.18 * u.arcsec, release="DR10", depth=23.9, declinations=(-90, 85),
            services=("viewer", "viewer-fits", "hips2fits-fits", "hips2fits"),
-           other_colors=("hips2fits",),  # drawn by the CDS, from griz
+           other_colors=("hips2fits",),  # the CDS made these pictures, from griz
            hips=_hips("DESI-Legacy-Surveys/DR10", "griz", color="color"), layer="ls-dr10-grz",
            flux_layer="ls-dr10", catalog="legacy", **_DECAM),
     Survey("des", "Dark Energy Survey", ("g", "r", "i", "z", "Y"), ("z", "r", "g"),
@@ -333,11 +345,12 @@ SURVEYS = {survey.name: survey for survey in (
            releases={"viewer": "DR1", "viewer-fits": "DR1"}, moc="CDS/P/DES-DR2/r",
            **_DECAM),
 )}
+"""Name of a survey to its `Survey` (`dict`). You may add records of your own."""
 SURVEYS |= {survey.name: survey for survey in map(Survey.from_toml, sorted(
     Path(str(resources.files("astromorph") / "records")).glob("*.toml")))}
 
 BUNDLED = MappingProxyType(dict(SURVEYS))
-"""The records that come with this version, whatever users add to `SURVEYS`."""
+"""The records that come with this version, without those that users add to `SURVEYS`."""
 
 
 def get_survey(survey) -> Survey:
@@ -346,7 +359,7 @@ def get_survey(survey) -> Survey:
     Parameters
     ----------
     survey : str or Survey
-        Name in any case, or a record, which is returned as it is.
+        Name in upper or lower case, or a record, which is returned unchanged.
 
     Returns
     -------
@@ -354,7 +367,7 @@ def get_survey(survey) -> Survey:
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If there is no survey of that name.
 
     See Also

@@ -276,7 +276,7 @@ def gap_closed(experiments, q=0, scores=("accuracy", "auc")):
 def write_tables(name, network, experiments, path):
     """The tables of a pair and network, and what they say of aligning and of time."""
     header = ["", "experiment", "trainings", "labels", "positive", "TPR", "precision", "accuracy",
-              "ROC area", "precision at the paper's TPR", "paper: TPR/precision/accuracy"]
+              "ROC area", "precision at the paper's TPR", "paper: TPR / precision / accuracy"]
     source, target = "+".join(PAIRS[name].sources), PAIRS[name].target
     title = f"``{network}``: {source} to {target}"
     title += ", nominal widths" if name.endswith("nominal") else ""

@@ -18,6 +18,7 @@ from second_survey import WIDTH, galaxies
 from astromorph import (QUESTIONS, MorphologyClassifier, Question, Survey, get_survey, networks,
                         plot_mosaic, read_cutout, to_regions, write_report)
 from astromorph.model import TrainedModel
+from astromorph.model.calibration import PlattScaling
 from astromorph.networks import ARCHITECTURES, Architecture, Recipe
 from astromorph.partitions import classify_partition
 from astromorph.running import probabilities
@@ -29,11 +30,6 @@ QUICK = {"cutout_r90": WIDTH, "epochs": 1, "folds": 0, "validation_fraction": 0.
 
 
 @pytest.fixture(scope="module")
-def classifier():
-    return MorphologyClassifier.from_pretrained("sdss")
-
-
-@pytest.fixture(scope="module")
 def sample():
     """64 images of simulated galaxies, and their labels of the three published questions."""
     return galaxies(64, (1, 2), seed=0)
@@ -42,11 +38,10 @@ def sample():
 def untrained(questions, architecture="pinwheel", survey="sdss", **card):
     """A model with random weights that answers some questions."""
     arrays = networks.export_weights(networks.build(architecture, questions))
-    scalings = MorphologyClassifier.from_pretrained("sdss").model.card.calibration
     return TrainedModel.make(
         arrays, network=architecture, survey=get_survey(survey), questions=questions,
         size=networks.get_architecture(architecture).size, frame_r90=4.24,
-        calibration=dict.fromkeys((each.key for each in questions), scalings["disk"]),
+        calibration=dict.fromkeys((each.key for each in questions), PlattScaling(0.9, 0.1)),
         **card)
 
 
@@ -130,10 +125,11 @@ def test_a_fourth_question_is_one_record(classifier, sample, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_of_three_questions(sample, tmp_path):
+def test_two_of_three_questions(sample, tmp_path, toy):
     images, labels = sample
     questions = (QUESTIONS[0], QUESTIONS[2])
-    _, table = whole_round(untrained(questions), images, labels_of(questions, labels), tmp_path)
+    _, table = whole_round(untrained(questions, "toy"), images, labels_of(questions, labels),
+                           tmp_path, setup=TOY)
     assert "P_edge_on" not in table.colnames and table.colnames[-1] != "P_edge_on"
 
 
@@ -234,9 +230,10 @@ def euclid_like():
 
 
 @pytest.mark.slow
-def test_a_survey_is_one_record(sample, tmp_path, euclid_like):
+def test_a_survey_is_one_record(sample, tmp_path, toy, euclid_like):
     images, labels = sample
-    adapted, _ = whole_round(untrained(QUESTIONS), images, labels, tmp_path, survey=euclid_like)
+    adapted, _ = whole_round(untrained(QUESTIONS, "toy"), images, labels, tmp_path,
+                             survey=euclid_like, setup=TOY)
     assert adapted.survey == euclid_like
     assert MorphologyClassifier.read(tmp_path / "adapted.safetensors").survey == euclid_like
 

@@ -44,7 +44,8 @@ limits = [-6, 11]
     ("[ring]\nkind = 'number'\nlimits = [2, 1]", "limits in .*: expected two finite numbers"),
     ("[ring]\nkind = 'number'\nunit = 'furlongs'", "unit in .*: expected a unit"),
     ("[ring]\nkind = 'classes'\nanswers = ['a', 'A']", "answers in .*different names"),
-    ("[ring]\ncolumn = 'Ring'", "column in .*: expected a column that is none of the labels'"),
+    ("[ring]\ncolumn = 'Ring'",
+     r"column in .*: expected another name than the label column \(ring\)"),
     ("[ring]\n[P]\ncolumn = 'p_Ring'", "questions in .*: expected each column once"),
     ("", "questions in .*: expected one Question or more"),
     ("[ring", "questions: expected a TOML file with a table for each question")])

@@ -77,5 +77,5 @@ def test_labels_of_another_scale_are_refused(question, label):
     for score in (lambda y, p: score_answers(y[:, None], p, [question]),
                   lambda y, p: confusion(y, p, question)):
         score(np.array([0, np.nan]), np.eye(n)[:2])
-        with pytest.raises(ValueError, match=f"labels: expected places .* 0 to {n - 1}"):
+        with pytest.raises(ValueError, match=f"labels: expected positions .* 0 to {n - 1}"):
             score(np.array([0, label]), np.eye(n)[:2])

@@ -123,7 +123,7 @@ def test_records_go_through_toml(tmp_path, survey):
     ('"0.1 arcsec"', '"0.1 arcsecs or so"', "pixel_scale in .*mine.toml: .*'0.1 arcsecs or so'"),
     ('rgb = ["H", "VIS"]', 'rgb = ["H", "Y"]', "rgb in .*mine.toml: expected one to three of"),
     ("offset", "ofset", "ofset in .*mine.toml: .*Did you mean offset"),
-    ("offset = 0.02", "", "offset in .*mine.toml: expected a value, for it has no default"),
+    ("offset = 0.02", "", "offset in .*mine.toml: expected a value, because it has no default"),
     ("offset = 0.02", "offset = ", "survey: expected a TOML file.*mine.toml, which is not one"),
     ("[-30, 30.5]", '["a", 3]', "declinations in .*mine.toml: expected the lowest"),
     ("My survey", "\udcff", "survey: expected a TOML file")])

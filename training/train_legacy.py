@@ -43,27 +43,26 @@ def read_framings(data):
     return vstack([measured, nominal])
 
 
-def train(source, images, labels, rows, epochs, seeds):
-    """Mean weights of one training a seed, and the teaching of the last one."""
+def train(trainers, rows):
+    """The network of the mean weights of one training a seed, until the next training."""
     arrays = []
-    for seed in seeds:
-        trainer = Trainer(source, images, labels, "all", epochs, seed, None)
-        arrays.append(networks.export_weights(trainer.train(rows, rows[:0], f"seed {seed}")))
-    network = networks.build(source.card.network, source.questions)
+    for trainer in trainers:
+        network = trainer.train(rows, rows[:0], f"seed {trainer.seed}")
+        arrays.append(networks.export_weights(network))
     networks.import_weights(network, {name: np.mean([one[name] for one in arrays], axis=0)
                                       for name in arrays[0]})
-    return network, trainer
+    return network
 
 
-def cross_validate(source, images, labels, *plan):
+def cross_validate(trainers, labels):
     """Raw answers to every galaxy in every framing, by networks that have not seen it."""
     n = len(labels) // len(FRAMINGS)
     fold_of = np.tile(stratified_folds(labels[:n], FOLDS, 0), len(FRAMINGS))
     raw = np.full(labels.shape, np.nan)
     for fold in range(FOLDS):
-        network, trainer = train(source, images, labels, np.flatnonzero(fold_of != fold), *plan)
+        network = train(trainers, np.flatnonzero(fold_of != fold))
         rows = np.flatnonzero(fold_of == fold)
-        raw[rows] = trainer.answers(network, rows)[rows]
+        raw[rows] = trainers[0].answers(network, rows)[rows]
     return raw
 
 
@@ -136,11 +135,12 @@ def main():
     frames = read_images(table, size, args.work / f"decals{size}.npy")
     images = np.stack([as_bytes(source.align(np.float32(frame) / 255)) for frame in frames])
 
-    plan = args.epochs, args.seeds
-    raw = cross_validate(source, images, labels, *plan)
-    network, trainer = train(source, images, labels, np.arange(len(labels)), *plan)
+    trainers = [Trainer(source, images, labels, "all", args.epochs, seed, None)
+                for seed in args.seeds]
+    raw = cross_validate(trainers, labels)
+    network = train(trainers, np.arange(len(labels)))
     arrays, change = half_precision(network, networks.crop(images, size))
-    card = make_card(sdss.model, trainer, table, frames, raw, change, args.seeds)
+    card = make_card(sdss.model, trainers[-1], table, frames, raw, change, args.seeds)
     source.replace(arrays=arrays, **card).write(args.out, overwrite=True)
     for row in card["test"]:
         print(row)

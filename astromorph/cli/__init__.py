@@ -1,6 +1,7 @@
-"""The command line, ``astromorph``: one module a command.
+"""The command line, ``astromorph``; each command is a module.
 
-Heavy imports stay inside the functions, so that ``--help`` and a mistyped argument answer at once.
+Heavy imports stay inside the functions. ``--help`` and the error for a mistyped argument then
+appear at once.
 """
 import json
 import logging
@@ -27,17 +28,17 @@ def main(arguments=None):
     Parameters
     ----------
     arguments : list of str, optional
-        By default those of the process.
+        By default, the arguments of the process.
 
     Returns
     -------
     int
-        Exit status: 0 when done, 1 if it failed or nothing could be done, 130 if it was
-        interrupted; a wrong argument exits with 2.
+        Exit status: 0 if the command succeeded, 1 if it failed or no galaxy could be classified,
+        130 if it was interrupted. A wrong argument exits with 2.
     """
     _open_streams()
     args = build_parser().parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's talk about the processor
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hide TensorFlow's notes on the processor
     started = time.monotonic()
     with _speaking(args):
         status, summary = _run(args)
@@ -59,14 +60,14 @@ def main(arguments=None):
 
 
 def _open_streams():
-    """Something to write to, where the caller closed the standard streams."""
+    """Replace standard streams that the caller closed by ones that write nowhere."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # for the rest of the process
 
 
 class _Stream:
-    """A standard stream as it is, but for what a subclass says."""
+    """A standard stream; subclasses change how it writes."""
 
     def __init__(self, stream):
         self._stream = stream
@@ -76,14 +77,14 @@ class _Stream:
 
 
 class _Safe(_Stream):
-    """Shows control characters, of names and of files of others, in place of obeying them."""
+    """A stream that shows control characters, which names and files may have, as escapes."""
 
     def write(self, text):
         self._stream.write(printable(text))
 
 
 class _Patient(_Stream):
-    """Stops nobody who cannot write there: a message is no result."""
+    """A stream that ignores failing writes: a lost message must not stop the run."""
 
     def write(self, text):
         with suppress(OSError):
@@ -95,13 +96,13 @@ class _Patient(_Stream):
 
 
 def _let_go(stream):
-    """Have what a stream still holds go nowhere, lest Python fail on it at its end."""
+    """Drop what a stream still holds; otherwise Python fails on it when it exits."""
     with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def build_parser():
-    """The parser of the whole command line."""
+    """Return the parser of the whole command line."""
     parser = Parser(prog="astromorph", description="Galaxy morphology for survey catalogs.",
                     epilog="'astromorph COMMAND --help' explains a command and shows examples.")
     parser.add_argument("--version", action="version", version=f"astromorph {__version__}")
@@ -113,10 +114,10 @@ def build_parser():
 
 
 def _run(args):
-    """Exit status and summary of a command; errors that are for people are said in a line."""
+    """Exit status and summary of a command; an expected error becomes one line."""
     try:
         status, summary = args.run(args)
-        if args.warning is not None:  # warnings are errors; what was computed is written
+        if args.warning is not None:  # a warning raised as an error, after the output was written
             return FAILED, summary | _complain(args, explain(args, args.warning))
         return status, summary
     except KeyboardInterrupt:
@@ -144,7 +145,7 @@ def _is_for_people(error):
 
 @contextmanager
 def _speaking(args):
-    """Say as much as is asked for; all but the summary of ``--json`` goes to stderr."""
+    """Set how much astromorph says; with ``--json`` only the summary goes to stdout."""
     from astropy import log
 
     level, make = log.level, logging.getLogRecordFactory()
@@ -152,7 +153,7 @@ def _speaking(args):
     logging.setLogRecordFactory(_in_our_words(make, args.parser))
     log.setLevel("DEBUG" if args.verbose else level)
     if args.quiet:
-        logging.disable(logging.WARNING)  # whichever logger shows the warnings
+        logging.disable(logging.WARNING)  # for every logger that may show the warnings
     try:
         with redirect_stderr(_Patient(sys.stderr)), \
                 redirect_stdout(_Safe(sys.stderr if args.json else sys.stdout)):
@@ -164,9 +165,9 @@ def _speaking(args):
 
 
 def _in_our_words(make, parser):
-    """A maker of what is logged, by whichever logger: warnings, too, of Astropy and astroquery.
+    """A factory of log records that names options in advice, for every logger.
 
-    Advice names options; what names and services send cannot control the terminal.
+    Names and answers of services cannot control the terminal.
     """
     def words(*args, **more):
         record = make(*args, **more)

@@ -1,4 +1,4 @@
-"""``astromorph adapt``: labeled galaxies in, a weights file out."""
+"""``astromorph adapt`` takes labeled galaxies and writes a weights file."""
 from pathlib import Path
 
 from astromorph.cli.galaxies import (add_galaxies, add_labels, add_network, load_classifier,
@@ -19,26 +19,28 @@ astromorph adapt labeled.fits --images file --questions questions.toml -o mine.s
 
 def add_parser(commands):
     """Add the command."""
-    parser = add_command(commands, "adapt", run, "Teach a classifier another survey from a few "
+    parser = add_command(commands, "adapt", run, "Adapt a classifier to another survey with a few "
                                                  "hundred labeled galaxies.", _EXAMPLES)
     add_network(parser)
     parser.add_argument("--from", dest="start", metavar="FILE|SURVEY",
-                        help="weights to start from, a file or those of a survey; default: "
+                        help="weights to start from: a file, or the name of a survey; default: "
                              "--weights, else those of --survey")
     add_galaxies(parser, batches=False)
     add_labels(parser)
     add = parser.add_argument_group("training").add_argument
-    add("--questions", type=Path, metavar="FILE.toml", help="questions of your own to teach, a "
-        "table each; default: those that the network answers")
-    add("--train", choices=["all", "dense", "scratch", "head"], help="layers to teach: all "
-        "(default), the dense ones only, or all from scratch; or a head for each of --questions "
-        "(their default), with which the old answers stay as they are")
-    add("--epochs", type=int, metavar="N", help="passes over the galaxies")
+    add("--questions", type=Path, metavar="FILE.toml", help="your own questions to teach, one "
+        "TOML table each; default: the questions that the network answers")
+    add("--train", choices=["all", "dense", "scratch", "head"], help="layers to train: all "
+        "(default), the dense ones only, or all from scratch; head (default with --questions) "
+        "adds a head for each question and keeps the old answers as they are")
+    add("--epochs", type=int, metavar="N", help="passes over the galaxies; default: those of the "
+        "network's recipe")
     add("--validation-fraction", type=float, metavar="F",
         help="part of the galaxies that chooses the epoch (0.2)")
     add("--folds", type=int, metavar="N",
-        help="parts of a cross-validation that scores; 0 for none")
-    add("--seed", type=int, metavar="N", help="same seed, same weights (0)")
+        help="parts of a cross-validation that scores the weights; 0 for none; default: 3 if the "
+             "validation part is small, else none")
+    add("--seed", type=int, metavar="N", help="seed; the same seed gives the same weights (0)")
     add("--no-align", dest="align", action="store_const", const=False,
         help="do not align the brightness of the images first")
     add("--learning-curve", type=int, nargs="+", metavar="N",
@@ -50,7 +52,7 @@ def add_parser(commands):
 
 
 def run(args):
-    """Exit status and summary."""
+    """Return the exit status and the summary."""
     check_file(args, args.output)
     galaxies = read_galaxies(args)
     classifier = load_classifier(args)
@@ -73,7 +75,7 @@ def run(args):
 
 
 def _questions(args):
-    """Those of the file, or None."""
+    """The questions of the file, or None."""
     from astromorph.question_files import read_questions
 
     try:

@@ -1,4 +1,4 @@
-"""``astromorph classify``: images or positions in, a table with probabilities out."""
+"""``astromorph classify`` takes images or positions and writes a table with probabilities."""
 import shutil
 from pathlib import Path
 
@@ -30,40 +30,44 @@ def add_parser(commands):
     _add_region(parser)
     add = parser.add_argument_group("what to compute").add_argument
     add_questions(add)
-    add("--uncertainty", choices=["views", "dropout"], help="add errors of the probabilities")
+    add("--uncertainty", choices=["views", "dropout"],
+        help="add standard deviations of the probabilities: over rotations and reflections of the "
+             "image (views), or by Monte-Carlo dropout")
     add("--joint", action="store_const", const=True,
-        help="add probabilities of the whole chain of questions")
+        help="add joint probabilities, such as P_bar_joint: a disk, not edge-on, with a bar")
     add("--provenance", action="store_const", const=True,
         help="add columns that say where each image came from")
     add("--precision", choices=["float32", "bfloat16"],
-        help="default: bfloat16 where the processor has it and no probability changes noticeably")
+        help="default: bfloat16 if the processor has it and it does not change probabilities "
+             "noticeably")
     add = add_output(parser, "table")
     add("--report", type=Path, metavar="FILE.html", help="also write a page that shows the result")
     _add_long_runs(parser)
-    parser.set_defaults(if_interrupted="; with --resume, the same command goes on from there")
+    parser.set_defaults(if_interrupted="; with --resume, the same command continues the run")
 
 
 def _add_region(parser):
     add = parser.add_argument_group("a region of the sky").add_argument
-    add("--region", metavar="REGION", help="the galaxies of the survey's catalog in it: a region "
-        "in DS9's notation, or a file of one (.reg, .fits)")
-    add("--max-rows", type=int, metavar="N", help="most galaxies (100000)")
-    add("--faint-limit", type=float, metavar="MAG", help="faintest r magnitude")
+    add("--region", metavar="REGION", help="classify the galaxies that the survey's catalog has "
+        "in this region: text in DS9's notation, or a file with one region (.reg, .fits)")
+    add("--max-rows", type=int, metavar="N", help="largest number of galaxies (100000)")
+    add("--faint-limit", type=float, metavar="MAG", help="r magnitude of the faintest galaxies")
 
 
 def _add_long_runs(parser):
     add = parser.add_argument_group("long runs").add_argument
     add("--dry-run", action="store_true", help="say how many rows, requests, MB and minutes to "
-        "expect, without asking for anything")
-    add("--resume", action="store_true", help="keep what is done in OUTPUT.checkpoint until the "
-        "output is written, and go on from what is there")
-    add("--checkpoint", type=Path, metavar="DIR", help="keep it there, also afterwards")
+        "expect; send no request")
+    add("--resume", action="store_true", help="keep finished rows in OUTPUT.checkpoint until the "
+        "output is written, and continue from them")
+    add("--checkpoint", type=Path, metavar="DIR", help="keep finished rows in this folder, also "
+        "after the output is written")
     add("--workers", type=int, metavar="N",
-        help="for HATS in and out: processes that share the work")
+        help="processes that share the work, from one HATS catalog to another")
 
 
 def run(args):
-    """Exit status and summary."""
+    """Return the exit status and the summary."""
     _check(args)
     if args.dry_run:
         from astromorph.cli.dry_run import forecast
@@ -80,17 +84,18 @@ def run(args):
 
             return _finish(args, *classify_hats(args))
     if args.workers:
-        args.parser.error("--workers goes with HATS in and out")
+        args.parser.error("--workers needs a HATS catalog as input and as output")
     return _finish(args, *_classify(args, output_format))
 
 
 def _check(args):
     if args.region is not None and (args.files or args.images):
-        args.parser.error("--region takes the galaxies of the survey's catalog, not files")
+        args.parser.error("--region takes the galaxies of the survey's catalog; leave out FILE "
+                          "and --images")
     if args.region is None and given(args, "max_rows", "faint_limit"):
-        args.parser.error("--max-rows and --faint-limit go with --region")
+        args.parser.error("--max-rows and --faint-limit need --region")
     if args.resume and not (args.output or args.checkpoint):
-        args.parser.error("--resume goes with --output, or --checkpoint")
+        args.parser.error("--resume needs --output or --checkpoint")
 
 
 def _classify(args, output_format):
@@ -118,7 +123,7 @@ def _classify(args, output_format):
 
 
 def _finish(args, outcome, meta):
-    """Say what came out; the exit status and the summary."""
+    """Say how many galaxies were classified; return the exit status and the summary."""
     rows, classified = outcome["rows"], outcome["classified"]
     nothing = rows > 0 and classified == 0
     why = ", ".join(f"{name} {count}" for name, count in outcome["flags"].items())
@@ -131,16 +136,16 @@ def _finish(args, outcome, meta):
 
 
 def read_region(text):
-    """A region in DS9's notation, or of a file."""
+    """Read a region from DS9's notation, or from a file."""
     from regions import Regions
 
     try:
         found = (Regions.read(text) if Path(text).is_file()
                  else Regions.parse(text.replace("\\n", ";"), format="ds9"))
-    except Exception as error:  # the parsers have errors of many kinds
+    except Exception as error:  # the parsers raise errors of many kinds
         raise ValueError(f"--region: {text} cannot be read: {error}") from error
     if len(found) != 1:
-        raise ValueError("--region: expected a file with one region, or one in DS9's notation, as "
+        raise ValueError("--region: expected one region, in a file or in DS9's notation, such as "
                          f"'icrs; circle(194.95, 27.98, 0.17)'. Received {len(found)} regions in "
                          f"{text!r}.")
     return found[0]
@@ -161,7 +166,7 @@ def _write_report(args, table, classifier, galaxies):
 
 
 def _from_cache(table, classifier, galaxies):
-    """A function that gives the image of a row as the run left it, or None."""
+    """A function that returns the image of a row from the cache, or None."""
     from dataclasses import replace
 
     from astromorph.errors import FetchError

@@ -1,4 +1,4 @@
-"""``astromorph demo``: the embedded sample, classified and drawn."""
+"""``astromorph demo`` classifies and draws the simulated galaxies of the package."""
 from pathlib import Path
 
 from astromorph.cli.galaxies import add_network, load_classifier
@@ -15,21 +15,22 @@ astromorph demo --network ds18 --output-dir demo
 
 def add_parser(commands):
     """Add the command."""
-    parser = add_command(commands, "demo", run, "Classify the embedded sample of simulated "
-                         "galaxies; writes demo.fits and demo.png.", _EXAMPLES)
+    parser = add_command(commands, "demo", run, "Classify the simulated galaxies that come with "
+                         "astromorph; write demo.fits and demo.png.", _EXAMPLES)
     add_network(parser)
     parser.add_argument("--output-dir", type=Path, default=Path(), metavar="DIR",
-                        help="folder of the two files, which are overwritten; default: this one")
+                        help="folder of the two files, which are overwritten; default: the "
+                             "current folder")
     parser.set_defaults(survey="sdss")
 
 
 def run(args):
-    """Exit status and summary."""
+    """Return the exit status and the summary."""
     from astromorph.datasets import load_sample
     from astromorph.tables import write_table
 
     sample = load_sample()
-    print(f"{len(sample)} SIMULATED galaxies, made for this demonstration: no real data.\n")
+    print(f"{len(sample)} SIMULATED galaxies, made for this demonstration, not real data.\n")
     classifier = load_classifier(args)
     table = classifier.classify(sample, images="file", r90="petroR90", progress=not args.quiet)
     table.remove_column("file")

@@ -1,4 +1,4 @@
-"""``astromorph classify --dry-run``: what a run would take, without asking for anything."""
+"""``astromorph classify --dry-run`` estimates the cost of a run; it sends no request."""
 import time
 from collections import Counter
 from pathlib import Path
@@ -10,22 +10,22 @@ from astromorph.services.base import is_local
 __all__ = ["forecast"]
 
 SECONDS_PER_REQUEST = 1.0
-"""Assumed: what services take to answer differs, and with their load."""
-_SAMPLE = 256  # galaxies that measure the speed of this machine
+"""An assumption: services differ, and so does their load."""
+_SAMPLE = 256  # galaxies to measure the speed of this machine with
 
 
 def forecast(args):
-    """Print and return how many rows, requests, MB and minutes to expect, and what is assumed."""
+    """Print and return the expected rows, requests, MB and minutes, and the assumptions."""
     columns, total = _look_at_hats(args)
     galaxies, classifier = read_galaxies(args, data=columns), load_classifier(args)
     if galaxies.data is None:
-        print("The survey's catalog alone can tell how many galaxies the region holds, and it is "
-              "not asked in a dry run: at most --max-rows, by default 100000.")
+        print("Only the survey's catalog knows how many galaxies the region has, and a dry run "
+              "does not query it. There are at most --max-rows, by default 100000.")
         return {"dry_run": True, "rows": None}
     forecast = (_of_positions(args, galaxies, classifier, total) if galaxies.positions
                 else _of_images(galaxies, total))
     rate = _measure(classifier)
-    forecast["assumes"].append(f"the network answers {rate:.0f} galaxies/s, as measured now on "
+    forecast["assumes"].append(f"the network classifies {rate:.0f} galaxies/s, as measured now on "
                                "this machine")
     working = forecast["to_classify"] / rate
     # Images are downloaded while the network works.
@@ -59,13 +59,13 @@ def _of_positions(args, galaxies, classifier, total):
 
 
 def _unseen(services, offline, total):
-    """Counts of rows that are not looked at one by one."""
+    """Counts of rows without a look at each row."""
     where = "local" if is_local(services[0]) else "missing" if offline else "request"
     return Counter({where: total})
 
 
 def _cost(args, services, images, assumes):
-    """Requests, megabytes and seconds to wait for a number of images; adds what is assumed."""
+    """Requests, megabytes and seconds to wait for these images; extends the assumptions."""
     if not images:
         return {"requests": 0, "megabytes": 0, "waiting": 0}
     service = next(service for service in services if not is_local(service))
@@ -99,7 +99,7 @@ def _of_images(galaxies, total):
 
 
 def _measure(classifier):
-    """Galaxies per second of the network and what prepares its images, on this machine."""
+    """Galaxies per second on this machine, for the network and the preparation of its images."""
     import numpy as np
 
     from astromorph.images import resample
@@ -123,4 +123,4 @@ def _show(forecast):
     print("\n".join(f"{title:28} {'unknown' if forecast[name] is None else forecast[name]}"
                     for name, title in names.items() if name in forecast
                     and (forecast[name] != 0 or name in ("rows", "requests", "minutes"))))
-    print("It is assumed that " + "; that ".join(forecast["assumes"]) + ".")
+    print("This assumes that " + "; that ".join(forecast["assumes"]) + ".")

@@ -1,4 +1,4 @@
-"""``astromorph embed``: galaxies in, numbers that say what they look like out."""
+"""``astromorph embed`` describes the looks of galaxies by numbers."""
 from pathlib import Path
 
 from astromorph.cli.galaxies import add_galaxies, add_network, load_classifier, read_galaxies
@@ -22,13 +22,14 @@ def add_parser(commands):
     add_galaxies(parser)
     add = parser.add_argument_group("what to compute").add_argument
     add("--views", type=int, metavar="N", help="rotations and reflections to average over: 1, 2, 4 "
-        "or 8, at the cost of as many passes (8)")
+        "or 8; each takes a pass of the network (8)")
     add = add_output(parser, "table")
-    add("--checkpoint", type=Path, metavar="DIR", help="keep what is done there, and go on from it")
+    add("--checkpoint", type=Path, metavar="DIR", help="keep finished rows in this folder, and "
+        "continue from them")
 
 
 def run(args):
-    """Exit status and summary."""
+    """Return the exit status and the summary."""
     output_format = check_output(args)
     galaxies = read_galaxies(args)
     check_input(args, galaxies.data, output_format)

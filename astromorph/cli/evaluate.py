@@ -1,4 +1,4 @@
-"""``astromorph evaluate``: labeled galaxies in, scores out."""
+"""``astromorph evaluate`` takes labeled galaxies and writes scores."""
 from astromorph.cli.galaxies import (add_galaxies, add_labels, add_network, add_questions,
                                      load_classifier, read_galaxies, read_given_labels)
 from astromorph.cli.output import add_output, check_output, say, write_output
@@ -15,22 +15,22 @@ astromorph evaluate labeled.fits --images file --cutout-r90 8.48 --weights mine.
 
 def add_parser(commands):
     """Add the command."""
-    parser = add_command(commands, "evaluate", run, "Score probabilities against labels: a table "
-                         "that is classified, or galaxies to classify.", _EXAMPLES)
+    parser = add_command(commands, "evaluate", run, "Score probabilities against labels, in a "
+                         "classified table or for galaxies to classify.", _EXAMPLES)
     add_network(parser)
     add_galaxies(parser)
     add_labels(parser)
     add = parser.add_argument_group("scores").add_argument
     add_questions(add)
     add("--threshold", type=float, metavar="P",
-        help="probability from which an answer counts as positive (0.5)")
+        help="probability from which a galaxy counts as positive (0.5)")
     add("--no-intervals", dest="intervals", action="store_const", const=False,
-        help="without bootstrap intervals (68%%)")
+        help="leave out the bootstrap intervals (68%%)")
     add_output(parser, "table of scores")
 
 
 def run(args):
-    """Exit status and summary."""
+    """Return the exit status and the summary."""
     check_output(args)
     galaxies = read_galaxies(args)
     classifier = load_classifier(args)
@@ -42,7 +42,8 @@ def run(args):
     nothing = not scores["n"].any()
     if nothing:
         say(args, "No galaxy has both a label and a probability: there is nothing to score.")
-        nothing = not _is_classified(galaxies.data, questions)  # but by this run
+        # A table that came with probabilities gets its empty scores all the same.
+        nothing = not _is_classified(galaxies.data, questions)
     if not nothing:
         write_output(args, scores)
     return int(nothing), {
@@ -57,7 +58,7 @@ def _is_classified(data, questions):
 
 
 def _plain(value):
-    """As JSON has it: null for an undefined score."""
+    """A value for JSON: null for an undefined score."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and value != value else value
 

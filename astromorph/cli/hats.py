@@ -1,4 +1,4 @@
-"""``astromorph classify`` of a HATS catalog to another one, partition by partition."""
+"""``astromorph classify`` from one HATS catalog to another, partition by partition."""
 import hashlib
 import logging
 from contextlib import contextmanager, nullcontext
@@ -11,7 +11,7 @@ from astromorph.tables.hats import describe_hats, open_hats, read_columns
 
 __all__ = ["classify_hats"]
 
-# What makes no difference to the result.
+# Arguments that do not change the result.
 _INDIFFERENT = {"run", "parser", "verbose", "quiet", "json", "if_interrupted", "resume",
                 "overwrite", "workers", "warning", "empty", "threads", "batch_size", "progress",
                 "per_host", "timeout", "retries", "output_format", "report", "checkpoint",
@@ -19,9 +19,9 @@ _INDIFFERENT = {"run", "parser", "verbose", "quiet", "json", "if_interrupted", "
 
 
 def classify_hats(args):
-    """Write the output catalog; counts of outcomes, and the provenance."""
+    """Write the output catalog; return the counts of outcomes, and the provenance."""
     if args.report is not None:
-        args.parser.error("--report goes with tables, not with HATS in and out")
+        args.parser.error("--report needs a table; it does not work from HATS to HATS")
     catalog = open_hats(args.files[0])
     columns = read_columns(catalog)
     galaxies = read_galaxies(args, data=columns)
@@ -29,7 +29,7 @@ def classify_hats(args):
     options = galaxies.options | given(args, "questions", "uncertainty", "joint", "provenance",
                                        "precision")
     options.pop("progress", None)
-    described = classifier.classify(columns, **options)  # no rows: asks for nothing
+    described = classifier.classify(columns, **options)  # without rows, so it sends no request
     units = {column.name: column.unit for column in columns.itercols() if column.unit}
     if args.workers:
         options["workers"] = args.workers
@@ -45,7 +45,7 @@ def classify_hats(args):
 
 
 def _kept(args, classifier):
-    """Where partitions are kept for a run that goes on: one folder for each way to compute them."""
+    """Folder that keeps partitions of a resumable run, one for each way to compute them."""
     if not args.resume:
         return None
     asked = sorted(f"{name}={value}" for name, value in vars(args).items()
@@ -73,7 +73,7 @@ def _workers(number):
 
 
 def _flags(path):
-    """The different flags of a catalog, and how many rows have each."""
+    """The different flags of a catalog, and the number of rows with each."""
     from pyarrow import dataset
 
     flags = dataset.dataset(path / "dataset", format="parquet").to_table(columns=["morph_flag"])

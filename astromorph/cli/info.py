@@ -1,4 +1,4 @@
-"""``astromorph info``: what surveys and weights there are, and what a weights file is."""
+"""``astromorph info`` lists surveys and weights, and shows what a weights file contains."""
 from argparse import ArgumentTypeError
 from pathlib import Path
 
@@ -19,16 +19,16 @@ _SCORES = ("n", "n_positive", "TPR", "precision", "accuracy", "AUC")
 
 def add_parser(commands):
     """Add the command."""
-    parser = add_command(commands, "info", run, "Tell what surveys and weights there are, or what "
-                                                "a weights file is.", _EXAMPLES)
+    parser = add_command(commands, "info", run, "List surveys and weights, or show what a weights "
+                                                "file contains.", _EXAMPLES)
     parser.add_argument("what", nargs="?", metavar="FILE|SURVEY",
-                        help="a weights file or its address, a survey or the TOML file of one's "
-                             "record, or 'surveys' for all of them; default: an overview")
+                        help="a weights file or its address, a survey, a TOML file with the record "
+                             "of a survey, or 'surveys' for a table of all; default: an overview")
     parser.add_argument("--network", metavar="NAME", help="network of the survey's weights")
 
 
 def run(args):
-    """Exit status and summary."""
+    """Return the exit status and the summary."""
     from astromorph.errors import wrong
     from astromorph.model import files as weights
     from astromorph.model.remote import fetch_weights, is_address
@@ -36,7 +36,7 @@ def run(args):
 
     if args.what is None:
         if args.network:
-            args.parser.error("--network goes with a survey")
+            args.parser.error("--network needs a survey")
         return 0, _overview(weights.bundled(), SURVEYS)
     if args.what.lower() == "surveys":
         return 0, _surveys(weights.bundled(), SURVEYS)
@@ -69,13 +69,13 @@ def _overview(files, surveys):
         networks = _weights(files, survey)
         print(f"  {survey.name:{width}} {survey.title} {survey.release}: bands "
               f"{_listed(survey.bands)}; weights {networks}")
-    print(f"Where no network is named, {DEFAULT} is taken. 'astromorph info surveys', "
-          "'astromorph info SURVEY' and 'astromorph info FILE' tell more.")
+    print(f"The default network is {DEFAULT}. 'astromorph info surveys', 'astromorph info SURVEY' "
+          "and 'astromorph info FILE' show more.")
     return {"surveys": {name: _summary(files, survey) for name, survey in surveys.items()}}
 
 
 def _surveys(files, surveys):
-    """Print what each survey's record holds in a line of a table."""
+    """Print a table of the surveys, one line each."""
     from astropy.table import Table
 
     lines = [{"survey": survey.name, "release": survey.release, "bands": _listed(survey.bands),
@@ -84,7 +84,8 @@ def _surveys(files, surveys):
               "weights": _weights(files, survey)}
              for survey in surveys.values()]
     print("\n".join(Table(lines).pformat(max_lines=-1, max_width=-1, align="<")))
-    print("Weights of another survey, the nearest one, must be adapted or confirmed.")
+    print("'of SURVEY' means weights of that survey, the most similar one. Adapt or evaluate them "
+          "before you trust their answers.")
     return {"surveys": {name: _summary(files, survey) for name, survey in surveys.items()}}
 
 
@@ -99,7 +100,7 @@ def _networks(files, survey):
 
 
 def _owner(survey):
-    """Name of the survey whose weights stand in, or None."""
+    """Name of the survey whose weights are used instead, or None."""
     from astromorph.model.files import find_bundled
 
     owner = find_bundled(survey)[2]
@@ -148,7 +149,7 @@ def _card(path, survey=None, name=None):
 
 
 def _heads(heads):
-    """Questions that heads answer, by default and where they are asked for."""
+    """Questions that heads answer: by default, and only if asked."""
     return {name: ", ".join(head["question"]["key"] for head in heads if head["default"] == default)
             for name, default in {"taught": True, "if asked": False}.items()}
 
@@ -169,5 +170,5 @@ def _print_scores(card):
     for name in scores.colnames:
         if scores[name].dtype.kind == "f":
             scores[name].format = ".3f"
-    print(f"\nScores on galaxies that were not trained on ({card.get('tested_by', 'a test set')}):")
+    print(f"\nScores on galaxies left out of the training ({card.get('tested_by', 'a test set')}):")
     print("\n".join(scores.pformat(max_lines=-1, max_width=-1)))

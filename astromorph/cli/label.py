@@ -1,4 +1,4 @@
-"""``astromorph label``: galaxies in, labels out, by a page in the browser."""
+"""``astromorph label`` shows galaxies on a page in the browser and writes their labels."""
 from pathlib import Path
 
 from astromorph.cli.galaxies import add_galaxies, add_network, load_classifier, read_galaxies
@@ -16,33 +16,34 @@ astromorph label cutouts/ --questions ring.toml --labeler Ann -o rings.csv
 
 def add_parser(commands):
     """Add the command."""
-    parser = add_command(commands, "label", run, "Label galaxies in the browser, one key each, "
-                         "while a classifier learns from them.", _EXAMPLES)
+    parser = add_command(commands, "label", run, "Label galaxies in the browser with one key each, "
+                         "while a classifier learns from the labels.", _EXAMPLES)
     add_network(parser)
     add_galaxies(parser, batches=False)
     add = parser.add_argument_group("labels").add_argument
     add("--questions", type=Path, metavar="FILE",
         help="TOML file with a question of your own; default: disk, edge-on and bar")
     add("--labeler", metavar="NAME", help="who labels; default: the name of the account")
-    add("--seed", type=int, metavar="N", help="same seed, same sealed share of galaxies (0)")
+    add("--seed", type=int, metavar="N", help="seed that draws the sealed galaxies, on which the "
+        "classifier never trains (0)")
     add("--compare", type=Path, action="append", metavar="FILE",
-        help="labels of somebody else for the same galaxies, to see how far you agree")
+        help="labels of somebody else for the same galaxies, to see how well you agree")
     add("--no-learn", dest="learn", action="store_const", const=False,
         help="do not train while you label")
     add = parser.add_argument_group("the page").add_argument
     add("--port", type=int, metavar="N", help="port of the page on this machine; default: a free "
         "one")
     add("--no-browser", dest="browser", action="store_const", const=False,
-        help="open no browser, but say where the page is")
-    add_output(parser, "table of labels, beside which FILE.journal keeps every answer",
+        help="do not open the browser; print the address of the page")
+    add_output(parser, "table of labels (FILE.journal beside it keeps every answer)",
                default="labels.csv")
 
 
 def run(args):
-    """Exit status and summary."""
+    """Return the exit status and the summary."""
     from astromorph.errors import DestinationError
     from astromorph.labeling.opening import open_conversation
-    from astromorph.labeling.page import serve  # says what is missing, if it is
+    from astromorph.labeling.page import serve  # raises an error if the extra is missing
     from astromorph.question_files import read_questions
 
     galaxies = read_galaxies(args)

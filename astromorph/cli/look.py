@@ -1,4 +1,4 @@
-"""``astromorph look``: a gallery of a classified table in the browser."""
+"""``astromorph look`` shows a classified table as a gallery in the browser."""
 from pathlib import Path
 
 from astromorph.cli.galaxies import add_galaxies, add_network, load_classifier, read_galaxies
@@ -21,17 +21,18 @@ def add_parser(commands):
     add_galaxies(parser, batches=False)
     add = add_output(parser, "table of the selected galaxies", default="none")
     add("--labels", type=Path, metavar="FILE",
-        help="table of the corrections, with a journal beside it; default: TABLE.labels.csv beside "
-             "the output, else beside the table")
-    add("--labeler", metavar="NAME", help="who corrects; default: the name of your account")
+        help="table of your corrections, with a journal beside it; default: TABLE.labels.csv "
+             "beside the output, else beside the table")
+    add("--labeler", metavar="NAME", help="who corrects; default: the name of the account")
     page = parser.add_argument_group("the page").add_argument
-    page("--port", type=int, metavar="N", help="port of this machine; default: any that is free")
+    page("--port", type=int, metavar="N", help="port of the page on this machine; default: a free "
+         "one")
     page("--no-browser", dest="browser", action="store_false",
-         help="print the address, and open no browser")
+         help="do not open the browser; print the address of the page")
 
 
 def run(args):
-    """Exit status and summary."""
+    """Return the exit status and the summary."""
     from astromorph.labeling.gallery import Gallery
     from astromorph.labeling.looking import LookConversation, corrections_journal
     from astromorph.labeling.page import serve
@@ -60,7 +61,7 @@ def _read(args):
 
     galaxies = read_galaxies(args)
     if not isinstance(galaxies.data, Table):
-        args.parser.error("expected one table, which 'astromorph classify' wrote")
+        args.parser.error("FILE: expected one table that 'astromorph classify' wrote")
     return galaxies.data, {name: value for name, value in galaxies.options.items()
                            if name not in ("threads", "progress")}
 

@@ -1,4 +1,4 @@
-"""``astromorph odd``: the galaxies of an embedded table that look like few others."""
+"""``astromorph odd`` finds the galaxies of an embedded table that look like few others."""
 from astromorph.cli.output import add_output, check_output, say, write_output
 from astromorph.cli.parsing import add_command
 
@@ -14,14 +14,14 @@ def add_parser(commands):
     """Add the command."""
     parser = add_command(commands, "odd", run, "Rank galaxies by how little they look like others: "
                          "mergers, artifacts, rare kinds.", _EXAMPLES)
-    parser.add_argument("table", metavar="TABLE", help="what 'astromorph embed' wrote")
+    parser.add_argument("table", metavar="TABLE", help="a table that 'astromorph embed' wrote")
     parser.add_argument("-n", "--number", type=int, metavar="N",
-                        help="only so many, the oddest; default: all")
+                        help="number of galaxies to write, the oddest first; default: all")
     add_output(parser, "table")
 
 
 def run(args):
-    """Exit status and summary."""
+    """Return the exit status and the summary."""
     from astromorph import odd
     from astromorph.arguments import check_count
     from astromorph.tables import read_table

@@ -1,4 +1,4 @@
-"""Where results go: a table file, a report, the terminal."""
+"""Write results: to a table file, to a report, to the terminal."""
 import sys
 import warnings
 from contextlib import contextmanager
@@ -15,15 +15,15 @@ def add_output(parser, what, *, default="print it"):
     """Add the options of an output table."""
     add = parser.add_argument_group("output").add_argument
     add("-o", "--output", type=Path, metavar="FILE",
-        help=f"{what} to write, in the format that its name says: .fits, .vot, .ecsv, .parquet, "
-             f".csv, or a folder whose name ends in hats; default: {default}")
-    add("--output-format", metavar="NAME", help="format of the output, if its name does not tell")
+        help=f"{what} to write; its name says the format: .fits, .vot, .ecsv, .parquet, .csv, or "
+             f"a folder whose name ends in hats; default: {default}")
+    add("--output-format", metavar="NAME", help="format of the output, if its name does not say it")
     add("--overwrite", action="store_true", help="replace an existing output")
     return add
 
 
 def check_output(args):
-    """Refuse an output that could not be written, before the work rather than after it."""
+    """Refuse an output that cannot be written, before the work begins."""
     from astromorph.tables import check_destination
 
     if args.output is None:
@@ -36,34 +36,34 @@ def check_output(args):
 
 
 def may_replace(args, path):
-    """Whether an existing output may be: it was asked for, or there is nothing in it."""
+    """Whether an existing output may be replaced: if the user said so, or it holds no result."""
     return args.overwrite or path in args.empty
 
 
 def _give_up(args, path):
-    """Have the output of a run that classified nothing not stand in the way of the next run."""
-    say(args, f"No galaxy of {path} could be classified: it will be replaced.")
+    """Let the next run replace the output of a run that classified nothing."""
+    say(args, f"{path} has no classified galaxy: it will be replaced.")
     args.empty += (path,)
 
 
 def _holds_nothing(path, format):
-    """Whether a file is a classified table, but without one row that could be classified."""
+    """Whether a file is a classified table in which no row could be classified."""
     from astromorph.flags import MorphFlag
     from astromorph.tables import read_table
 
-    if not (path.is_file() or path.is_dir()):  # a device may never end
+    if not (path.is_file() or path.is_dir()):  # reading a device may never end
         return False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             flags = read_table(path, format=format)["morph_flag"]
         return len(flags) > 0 and bool(((flags & MorphFlag.UNCLASSIFIED.value) != 0).all())
-    except Exception:  # whatever it is, it is none
+    except Exception:  # a file that cannot be read is not a classified table
         return False
 
 
 def check_input(args, data, format):
-    """The same of the columns of a table of galaxies, in the format of the output."""
+    """Refuse columns of a table of galaxies that the format of the output cannot hold."""
     from astropy.table import Table
 
     from astromorph.tables import check_columns
@@ -74,7 +74,7 @@ def check_input(args, data, format):
 
 
 def check_file(args, path):
-    """The same of a file that is no table."""
+    """Refuse an output file that cannot be written and is not a table."""
     from astromorph.atomic import check_writable
 
     with _refusing(args, "--output"):
@@ -82,7 +82,7 @@ def check_file(args, path):
 
 
 def check_page(args, path):
-    """The same of a report."""
+    """Refuse a report that cannot be written."""
     from astromorph.report import check_report, reports_nothing
 
     if not args.overwrite and reports_nothing(path):
@@ -93,7 +93,7 @@ def check_page(args, path):
 
 @contextmanager
 def _refusing(args, place):
-    """Make what cannot be written to a wrong argument; ``place`` stands for the path."""
+    """Turn the error for a bad path into one for a wrong argument; ``place`` replaces the path."""
     from astromorph.errors import ArgumentError
 
     try:
@@ -121,7 +121,7 @@ def print_table(table):
     """Print every row, probabilities with four digits."""
     from astropy.table import Column
 
-    shown = table.copy(copy_data=False)  # all of this is for the eye only
+    shown = table.copy(copy_data=False)  # the caller's table stays as it is
     for name in shown.colnames:
         column = shown[name]
         if isinstance(column, Column) and column.dtype.kind in "SUO" and column.ndim == 1:
@@ -133,9 +133,9 @@ def print_table(table):
 
 
 def count_outcomes(flags, counts=1):
-    """How many galaxies there are, have probabilities, and have each bit of the flag (dict).
+    """Count galaxies: all, those with probabilities, and those with each bit of the flag (dict).
 
-    Flags may be given once each, with the numbers of galaxies that have them.
+    Instead of one flag per galaxy, pass the different flags and the number of galaxies with each.
     """
     import numpy as np
 
@@ -149,6 +149,6 @@ def count_outcomes(flags, counts=1):
 
 
 def say(args, line):
-    """A line for people, on stderr."""
+    """Print a line for people, on stderr."""
     if not args.quiet:
         print(printable(line), file=sys.stderr)

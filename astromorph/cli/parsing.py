@@ -1,4 +1,4 @@
-"""What the parsers of all commands share: one-line errors, common options, kinds of values."""
+"""What the parsers of all commands share: errors of one line, common options, types of values."""
 import argparse
 import re
 from difflib import get_close_matches
@@ -9,22 +9,22 @@ from astromorph.printing import printable
 __all__ = ["ColumnWithUnit", "Parser", "add_command", "angle", "angle_or_column", "explain",
            "given", "number_or_word", "result_of", "survey_or_record"]
 
-# An argument as advice for Python has it, not of another function: its name, and its value if one
-# is said.
+# An argument in advice for Python, such as offline=True: its name, and its value if there is one.
+# Arguments of other functions do not count.
 _ARGUMENT = re.compile(r"""(?<!\w\()\b([a-z]\w*)=("[^"\s]*"|'[^'\s]*'|[\w.+-]*\w)?""")
-# Units as Python has them, and as they are typed.
+# Units as Python writes them, and as users type them.
 _UNITS = ((re.compile(r"\b([\d.]+) \* u\.(\w+)"), r"\1\2"),
           (re.compile(r"table\['(.+?)'\]\.unit = '(\w+)'"), r"\1:\2"))
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports a wrong argument in one line, without the usage above it; options are whole."""
+    """A parser that reports a wrong argument in one line, and takes no abbreviated options."""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options, allow_abbrev=False)
 
     def parse_args(self, args=None, namespace=None):
-        """Of an unknown option, name the nearest one of the command."""
+        """Parse arguments; for an unknown option, name the nearest one of the command."""
         args, unknown = self.parse_known_args(args, namespace)
         if unknown:
             parser = getattr(args, "parser", self)
@@ -34,12 +34,12 @@ class Parser(argparse.ArgumentParser):
         return args
 
     def option(self, name):
-        """The option that an argument of Python is here, or its name if it is none."""
+        """Return the option for an argument of Python, or its name if there is no such option."""
         action = self._by_name().get(name)
         return _long(action) if action else name
 
     def spell(self, text):
-        """Advice for Python as the command line has it: ``offline=True`` becomes --offline."""
+        """Write advice for Python as options: ``offline=True`` becomes --offline."""
         for python, typed in _UNITS:
             text = python.sub(typed, text)
         return _ARGUMENT.sub(self._spelled, text)
@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
         return f"{option} {value}".strip()
 
     def error(self, message):
-        """Say what is wrong in one line, and exit with 2."""
+        """Say in one line what is wrong, and exit with status 2."""
         line = printable(" ".join(message.split()))
         self.exit(2, f"{self.prog}: error: {line} (try '{self.prog} --help')\n")
 
@@ -68,38 +68,38 @@ def _long(action):
 
 
 class ColumnWithUnit(NamedTuple):
-    """A column of a table, and the unit that it has, whatever the table says."""
+    """A column of a table, and its unit, which replaces the one in the table."""
 
     name: str
     unit: str
 
 
 def add_command(commands, name, run, help_text, examples):
-    """Add a command; ``run`` takes its arguments and gives an exit status and a summary (dict)."""
+    """Add a command; ``run`` takes its arguments and returns exit status and summary (dict)."""
     parser = commands.add_parser(
         name, help=help_text, description=help_text,
         epilog="examples:\n" + "".join(f"  {line}\n" for line in examples.strip().splitlines()),
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.set_defaults(run=run, parser=parser, warning=None, empty=())
-    says = parser.add_argument_group("what it says")
-    says.add_argument("-v", "--verbose", action="store_true", help="say more")
+    says = parser.add_argument_group("messages")
+    says.add_argument("-v", "--verbose", action="store_true", help="print more messages")
     says.add_argument("-q", "--quiet", action="store_true",
-                      help="say errors only, and show no progress")
+                      help="print only errors, and show no progress")
     says.add_argument("--json", action="store_true",
                       help="print a summary as one line of JSON on stdout, all else on stderr")
     return parser
 
 
 def given(args, *names):
-    """The options that were given, by name."""
+    """Return the options that were given, by name."""
     values = {name: getattr(args, name, None) for name in names}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def result_of(args, function, *data, **options):
-    """What a function gives; a late warning, where warnings are errors, waits in ``args.warning``.
+    """Return the result of a function; if a late warning is raised as an error, keep it for later.
 
-    See `~astromorph.errors.keeps_result`.
+    The warning waits in ``args.warning``. See `~astromorph.errors.keeps_result`.
     """
     from astromorph.errors import AstromorphWarning
 
@@ -113,7 +113,7 @@ def result_of(args, function, *data, **options):
 
 
 def explain(args, error):
-    """What an error says, with options in place of the arguments that it is about."""
+    """Return the text of an error, with options in place of arguments of Python."""
     from astromorph.errors import ArgumentError
 
     text = args.parser.spell(str(error)) or type(error).__name__
@@ -124,7 +124,7 @@ def explain(args, error):
 
 
 def number_or_word(text):
-    """Give a number, or the text where it is none."""
+    """Return a number, or the text if it is not a number."""
     try:
         return float(text)
     except ValueError:
@@ -132,14 +132,15 @@ def number_or_word(text):
 
 
 def survey_or_record(text):
-    """Give the name of a survey as its record has it, or the record of a TOML file."""
+    """Return the name of a survey as its record spells it, or the record in a TOML file."""
     from astromorph.surveys import Survey, get_survey
 
     if not text.lower().endswith(".toml"):
         try:
             return get_survey(text).name
         except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{error} A file's name ends in .toml.") from None
+            raise argparse.ArgumentTypeError(
+                f"{error} The name of a file must end in .toml.") from None
     from astromorph.services import check_image_service
 
     try:
@@ -155,7 +156,7 @@ def survey_or_record(text):
 
 
 def angle(text):
-    """An angle with its unit."""
+    """Return an angle with its unit."""
     from astropy import units as u
 
     try:
@@ -163,12 +164,13 @@ def angle(text):
     except TypeError:
         value = None
     if value is None or not value.unit.is_equivalent(u.deg):
-        raise argparse.ArgumentTypeError(f"expected an angle with its unit, as 6arcsec, not {text}")
+        raise argparse.ArgumentTypeError("expected an angle with its unit, such as 6arcsec. "
+                                         f"Received {text!r}.")
     return value
 
 
 def angle_or_column(text):
-    """An angle with its unit, a column, or a column and its unit as NAME:UNIT."""
+    """Return an angle with its unit, a column, or a column with its unit (NAME:UNIT)."""
     from astropy import units as u
 
     if number_or_word(text) != text or text[:1].isdigit():
@@ -181,5 +183,5 @@ def angle_or_column(text):
             return ColumnWithUnit(name, unit)
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"expected COLUMN:UNIT with a unit of angle, as "
-                                     f"{name}:arcsec, not {text}")
+    raise argparse.ArgumentTypeError("expected COLUMN:UNIT with a unit of angle, such as "
+                                     f"{name}:arcsec. Received {text!r}.")

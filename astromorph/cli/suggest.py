@@ -1,4 +1,4 @@
-"""``astromorph suggest``: galaxies in, those to label out."""
+"""``astromorph suggest`` takes galaxies and writes those to label."""
 from astromorph.cli.galaxies import add_galaxies, add_network, load_classifier, read_galaxies
 from astromorph.cli.output import add_output, check_input, check_output, say, write_output
 from astromorph.cli.parsing import add_command, given, result_of
@@ -18,13 +18,14 @@ def add_parser(commands):
     add_network(parser)
     add_galaxies(parser)
     add = parser.add_argument_group("how many").add_argument
-    add("-n", "--number", type=int, default=300, metavar="N", help="galaxies to suggest (300)")
-    add("--seed", type=int, metavar="N", help="same seed, same galaxies (0)")
+    add("-n", "--number", type=int, default=300, metavar="N",
+        help="number of galaxies to suggest (300)")
+    add("--seed", type=int, metavar="N", help="seed; the same seed suggests the same galaxies (0)")
     add_output(parser, "table")
 
 
 def run(args):
-    """Exit status and summary."""
+    """Return the exit status and the summary."""
     output_format = check_output(args)
     galaxies = read_galaxies(args)
     check_input(args, galaxies.data, output_format)

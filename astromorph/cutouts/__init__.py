@@ -1,4 +1,4 @@
-"""Positions -> image files: from the cache, else from the survey's image services."""
+"""Fetch images of positions, from the cache or from the survey's image services."""
 from astromorph.cutouts.cache import CutoutCache
 from astromorph.cutouts.fetching import PROVENANCE, CutoutFetcher, fetch_cutouts
 from astromorph.cutouts.options import PER_HOST, FetchOptions

@@ -1,4 +1,4 @@
-"""Image files kept between runs: written whole or not at all, and checked when they are read."""
+"""Keep image files between runs, write them completely or not at all, and check them on reading."""
 import hashlib
 import json
 import math
@@ -26,24 +26,27 @@ __all__ = ["CacheEntry", "CutoutCache", "cache_key"]
 
 SHARDS = 256
 REFRESH = 64
-"""Files written to a shard after which its size is measured again, as others write there too."""
+"""Number of files written to a shard before its size is measured again (int).
+
+Other processes write there too.
+"""
 LONGEST_CLAIM = 600.0
-"""Seconds to wait for another one's claim, before going on without."""
+"""Longest time in seconds to wait for the claim of another thread or process (float)."""
 LARGEST_RECORD, LARGEST_IMAGE = 2 ** 16, 2 ** 29
-"""Bytes of the largest sidecar and the largest image that are read."""
+"""Largest sidecar and largest image that the cache reads, in bytes (int)."""
 SUFFIXES = (".jpg", ".png", ".fits")
 
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """A file of the cache.
+    """An image in the cache.
 
     Parameters
     ----------
     data : bytes
-        Its contents.
+        Contents of the file.
     meta : dict
-        What was stored with it.
+        Metadata that was stored with it.
     path : `~pathlib.Path`
         The file.
     age : float
@@ -57,19 +60,20 @@ class CacheEntry:
 
 
 def cache_key(request, source):
-    """Name a requested image in the cache.
+    """Compute the key of a requested image in the cache.
 
     Parameters
     ----------
     request : `~astromorph.services.base.CutoutRequest`
+        The request.
     source : str
-        All else that decides the image; see `~astromorph.cutouts.sources.image_source`.
+        Everything else that decides the image; see `~astromorph.cutouts.sources.image_source`.
 
     Returns
     -------
     str
-        64 hexadecimal digits, the same for positions within about 1e-8 degrees and widths within
-        1e-6 arcseconds.
+        64 hexadecimal digits. Positions within about 1e-8 degrees and widths within 1e-6 arcseconds
+        give the same key.
     """
     ra = round(request.ra % 360, 8) % 360
     parts = [source, f"{ra:.8f}", f"{round(request.dec, 8) + 0.0:.8f}", f"{request.width:.6f}",
@@ -78,18 +82,31 @@ def cache_key(request, source):
 
 
 class CutoutCache:
-    """Image files in a folder, shared by threads and processes.
+    """A cache of image files in a folder, which threads and processes may share.
 
-    Each image is a file with another one beside it, in JSON, that says what it is and holds its
-    checksum. The least recently used ones are removed when there is no more space for new ones.
+    A JSON file beside each image holds its metadata and its checksum. When the cache is full, it
+    removes the least recently used images.
 
     Parameters
     ----------
     folder : path, optional
-        Where to keep them; by default what the environment variable ``ASTROMORPH_CACHE`` says,
-        else ``cutouts`` in Astropy's cache directory for astromorph.
+        Folder of the cache. By default the environment variable ``ASTROMORPH_CACHE`` names it;
+        otherwise it is ``cutouts`` in Astropy's cache directory for astromorph.
     max_size : float
-        Bytes to keep, about: each of 256 subfolders has the same share.
+        Approximate limit in bytes. Each of 256 subfolders has the same share of it.
+
+    Raises
+    ------
+    ArgumentError
+        If ``max_size`` is not positive.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from astromorph.cutouts import CutoutCache
+    >>> with TemporaryDirectory() as folder:
+    ...     print(CutoutCache(folder, max_size=1e9).info()["entries"])
+    0
     """
 
     def __init__(self, folder=None, *, max_size=10 * 10 ** 9):
@@ -98,14 +115,14 @@ class CutoutCache:
         folder = folder or os.environ.get("ASTROMORPH_CACHE")
         self.folder = Path(folder).expanduser() if folder else self._usual_folder()
         self.max_size = max_size
-        self._sizes = {}  # of shards: bytes, and files written since they were measured
+        self._sizes = {}  # shard: bytes, and number of files written since they were measured
         self._lock = threading.Lock()
 
     def __repr__(self):
         return f"CutoutCache({str(self.folder)!r}, max_size={self.max_size})"
 
     def __reduce__(self):
-        """In another process it is a cache of its own in the same folder."""
+        """Pickle the folder and the limit; the copy uses the same folder."""
         return partial(type(self), max_size=self.max_size), (self.folder,)
 
     def get(self, key):
@@ -114,12 +131,12 @@ class CutoutCache:
         Parameters
         ----------
         key : str
-            From `cache_key`.
+            The result of `cache_key`.
 
         Returns
         -------
         CacheEntry or None
-            None if there is none. A damaged one is removed.
+            None if there is no such entry. A damaged entry is removed.
         """
         sidecar = self._sidecar(key)
         try:
@@ -135,38 +152,37 @@ class CutoutCache:
             data = read_plain_file(path, LARGEST_IMAGE)
         except FileNotFoundError:
             data = b""
-        except OSError:  # which says nothing about the entry
+        except OSError:  # the entry itself may be good
             return None
         if hashlib.sha256(data).hexdigest() != record["sha256"]:
             remove_files(sidecar, path)
             return None
         with suppress(OSError):
-            os.utime(sidecar)  # used last
+            os.utime(sidecar)  # marks the time of its last use
         return CacheEntry(data, record["meta"], path, _age(record))
 
     def __contains__(self, key):
-        """Whether there is an entry, without reading it: it may turn out to be damaged."""
+        """Whether there is an entry. It is not read, so it may be damaged."""
         return is_plain_file(self._sidecar(key), LARGEST_RECORD)
 
     def put(self, key, data, meta, *, suffix=".jpg"):
-        """Store an entry, in place of an older one.
+        """Store an entry, or replace an older one.
 
         Parameters
         ----------
         key : str
-            From `cache_key`.
+            The result of `cache_key`.
         data : bytes
             Contents of the image file.
         meta : dict
-            What to store with it: strings, numbers and lists; ``"survey"`` is used by `clear` and
-            `info`.
+            Metadata of the image: strings, numbers and lists. `clear` and `info` use ``"survey"``.
         suffix : str
-            The end of the file's name.
+            Ending of the file name.
 
         Returns
         -------
         CacheEntry or None
-            None if it cannot be stored, of which `warn_of_failures` warns.
+            None if the file cannot be written. `warn_of_failures` then warns.
         """
         sidecar = self._sidecar(key)
         record = {"key": key, "sha256": hashlib.sha256(data).hexdigest(), "suffix": suffix,
@@ -184,25 +200,25 @@ class CutoutCache:
         return CacheEntry(data, record["meta"], path, 0.0)
 
     def warn_of_failures(self):
-        """Warn if an image could not be stored, once for each cache, at the end of the work."""
+        """Warn once per cache, at the end of the work, if images could not be stored."""
         if self._problem is not None and not self._warned:
             self._warned = True
-            warn(f"Images are not kept, as they cannot be written to {self.folder} "
+            warn(f"Images are not kept, because they cannot be written to {self.folder} "
                  f"({self._problem}); free space there, or set another cache.", late=True)
 
     @contextmanager
     def claim(self, key, given_up=None):
-        """Keep other threads and processes from getting the same image meanwhile.
+        """Prevent other threads and processes from downloading the same image at the same time.
 
-        The system ends the claim of a process that dies. Without a lock, as on a file system that
-        has none, nothing is kept from anybody, and an image may be got twice.
+        If a process dies, the system ends its claim. Some file systems have no locks. There the
+        claim has no effect, and an image may be downloaded twice.
 
         Parameters
         ----------
         key : str
-            From `cache_key`.
+            The result of `cache_key`.
         given_up : callable, optional
-            Says, now and then, whether to go on without waiting any longer.
+            Called now and then; True ends the wait for the claim.
         """
         lock = self._acquired(key, given_up)
         try:
@@ -212,13 +228,13 @@ class CutoutCache:
                 lock.release()
 
     def info(self):
-        """Tell what is stored.
+        """Summarize the contents of the cache.
 
         Returns
         -------
         dict
-            ``folder``, ``entries``, ``bytes``, ``max_size``, the times (UTC) ``oldest`` and
-            ``newest`` or None, and ``by_survey``, the number of entries of each.
+            ``folder``, ``entries``, ``bytes`` and ``max_size``; ``oldest`` and ``newest``, times
+            (UTC) or None; and ``by_survey``, the number of entries per survey.
         """
         size, times, surveys = 0, [], Counter()
         for files, record in self._entries():
@@ -231,19 +247,19 @@ class CutoutCache:
                 "newest": max(times, default=None), "by_survey": dict(surveys)}
 
     def clear(self, *, older_than=None, survey=None):
-        """Remove entries, all of them or some.
+        """Remove all entries, or some of them.
 
         Parameters
         ----------
         older_than : `~astropy.units.Quantity` or float, optional
-            Only those stored longer ago than this time, in seconds if it has no unit.
+            Remove only entries older than this time; a number is in seconds.
         survey : str, optional
-            Only those of this survey.
+            Remove only entries of this survey.
 
         Returns
         -------
         dict
-            ``entries`` and ``bytes`` removed.
+            Number of ``entries`` and ``bytes`` that were removed.
         """
         seconds = None if older_than is None else u.Quantity(older_than, u.s).value
         everything = older_than is None and survey is None
@@ -258,7 +274,7 @@ class CutoutCache:
         return removed
 
     def _usual_folder(self):
-        """In Astropy's cache directory, which Astropy makes where it can."""
+        """The default folder, in Astropy's cache directory."""
         try:
             return get_cache_dir_path("astromorph") / "cutouts"
         except OSError as error:
@@ -269,7 +285,7 @@ class CutoutCache:
         return self.folder / key[:2] / f"{key}.json"
 
     def _entries(self):
-        """The files of each key, and their record or None."""
+        """Yield the files of each key, and their record or None."""
         for shard in self.folder.glob("[0-9a-f][0-9a-f]"):
             for key, files in list_files(shard).items():
                 try:
@@ -278,7 +294,7 @@ class CutoutCache:
                     yield files, None
 
     def _limit(self, key, size):
-        """Count what was written to a shard, and remove what is too much there."""
+        """Count the bytes written to a shard, and evict files if there are too many."""
         shard, quota = self.folder / key[:2], self.max_size / SHARDS
         with self._lock:
             total, written = self._sizes.get(shard.name, (0, REFRESH))
@@ -288,11 +304,11 @@ class CutoutCache:
             self._sizes[shard.name] = total, written
 
     def _acquired(self, key, given_up):
-        """A lock that is held, or None if locks do not work here."""
+        """Acquire the lock of a key; return None if locks do not work here."""
         path = self.folder / "locks" / f"{key[:3]}.lock"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path, timeout=LONGEST_CLAIM, is_singleton=True)  # once a thread
+            lock = FileLock(path, timeout=LONGEST_CLAIM, is_singleton=True)  # one per thread
             lock.acquire(cancel_check=given_up)
         except (OSError, NotImplementedError):
             return None
@@ -300,12 +316,12 @@ class CutoutCache:
 
 
 def _image_path(sidecar, record):
-    """Named by its contents too: an entry that is replaced stays whole for who is reading it."""
+    """Path of an image. Its name has part of the checksum, so replacing it disturbs no reader."""
     return sidecar.with_name(f"{sidecar.stem}.{record['sha256'][:8]}{record['suffix']}")
 
 
 def _parse(text, key):
-    """What the sidecar of a key says, or None if it is damaged, or not one of ours."""
+    """The record in the sidecar of a key; None if it is damaged or not from astromorph."""
     try:
         record = json.loads(text)
         sound = (record.pop("check") == _checksum(record) and record["key"] == key
@@ -313,7 +329,7 @@ def _parse(text, key):
                  and record["suffix"] in SUFFIXES and 0 <= record["stored"] < math.inf
                  and isinstance(record["meta"].get("survey", ""), str))
         return record if sound and datetime.fromtimestamp(record["stored"]) else None
-    except Exception:  # anything may be in it
+    except Exception:  # the file may hold anything
         return None
 
 
@@ -322,7 +338,7 @@ def _checksum(record):
 
 
 def _plain(meta):
-    """As JSON gives it back, with NumPy's scalars as Python's."""
+    """Convert metadata to the types of JSON, also scalars of NumPy."""
     return json.loads(json.dumps(meta, default=lambda value: value.item()))
 
 

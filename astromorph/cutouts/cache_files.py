@@ -1,4 +1,4 @@
-"""Files in the folders of a cache: listed by key, removed when there are too many."""
+"""List the files of a cache by key, and remove the least recently used ones."""
 import os
 import re
 import time
@@ -12,16 +12,16 @@ from astromorph.atomic import UNFINISHED, remove_files
 __all__ = ["KeyFiles", "evict", "list_files"]
 
 KEEP = 0.9
-"""Fraction of its quota that is kept of a shard that became too large."""
+"""Fraction of its quota that a shard keeps after it became too large (float)."""
 LEFTOVER = 3600.0
-"""Age in seconds of an unfinished file whose writer must be gone."""
+"""Age in seconds from which an unfinished file counts as abandoned (float)."""
 
 _ENTRY = re.compile(r"[0-9a-f]{64}\.")
 
 
 @dataclass
 class KeyFiles:
-    """What a shard holds of a key."""
+    """The files of a key in a shard: bytes, time of last use, and paths."""
 
     size: int = 0
     used: float = 0.0
@@ -29,11 +29,11 @@ class KeyFiles:
 
 
 def list_files(shard):
-    """Files of a shard by key; what dead writers left is removed."""
+    """List the files of a shard by key, and remove unfinished files that were abandoned."""
     keys = defaultdict(KeyFiles)
     with suppress(FileNotFoundError), os.scandir(shard) as found:
         for file in found:
-            with suppress(FileNotFoundError):  # removed meanwhile by another process
+            with suppress(FileNotFoundError):  # another process may remove it now
                 status = file.stat()
                 if _ENTRY.match(file.name):
                     files = keys[file.name[:64]]
@@ -47,7 +47,7 @@ def list_files(shard):
 
 
 def evict(shard, quota, new):
-    """Remove the least recently used files of a too large shard; the bytes that are left."""
+    """Remove the least recently used files of a shard that is too large; return its new size."""
     keys = list_files(shard)
     total = sum(files.size for files in keys.values())
     if total <= quota:

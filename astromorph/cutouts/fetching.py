@@ -1,4 +1,4 @@
-"""Positions -> images: from the cache, else from the survey's image services in their order."""
+"""Fetch images of positions: from the cache, or from the survey's image services in order."""
 import errno
 import hashlib
 from dataclasses import dataclass, replace
@@ -33,34 +33,35 @@ from astromorph.tables.positions import arcseconds, find_positions
 __all__ = ["PROVENANCE", "CutoutFetcher", "FetchedCutout", "check_ids", "fetch_cutouts"]
 
 PIXELS = 212
-"""Pixels of a cutout on a side: 50 to an R90 in the frame of the networks, as Galaxy Zoo 2 had."""
-MAX_WIDTH = 3600.0  # arcseconds; only M31 and its like need more
+"""Side of a cutout in pixels. A frame then has 50 pixels per R90, as in Galaxy Zoo 2."""
+MAX_WIDTH = 3600.0  # arcseconds; only galaxies such as M31 need more
 PREFETCH = 1024
 _FLAGS = sum(MorphFlag)
 
 PROVENANCE = {  # column: (type, unit, description, UCD)
-    "cutout_service": (str, None, "Image service that gave the image", "meta.id;meta.dataset"),
-    "cutout_url": (str, None, "Where the image came from", "meta.ref.url"),
+    "cutout_service": (str, None, "Image service of the image", "meta.id;meta.dataset"),
+    "cutout_url": (str, None, "Address of the image", "meta.ref.url"),
     "cutout_release": (str, None, "Data release of the image", "meta.version"),
     "cutout_bands": (str, None, "Bands of the image", "instr.bandpass"),
     "cutout_scale": (float, u.arcsec / u.pix, "Pixel scale of the image", "instr.scale"),
     "cutout_coverage": (float, None, "Fraction of the image with data", "stat.filling"),
     "cutout_sha256": (str, None, "Checksum (SHA-256) of the image file", "meta.checksum"),
 }
-"""Columns that say where an image came from (`dict`)."""
+"""Columns of an image's provenance: name to (type, unit, description, UCD) (`dict`)."""
 
 
 @dataclass(frozen=True)
 class FetchedCutout:
-    """An image and how it was got.
+    """An image with its service and its file in the cache.
 
     Parameters
     ----------
     image : `~astromorph.services.base.ServiceImage`
+        The image.
     service : str
-        Name of the service.
+        Name of the service that delivered it.
     path : `~pathlib.Path` or None
-        The file in the cache.
+        Its file in the cache; None if it is not cached.
     """
 
     image: ServiceImage
@@ -69,7 +70,7 @@ class FetchedCutout:
 
     @property
     def provenance(self):
-        """Values of the columns `PROVENANCE`."""
+        """Values of the columns `PROVENANCE` (tuple)."""
         image = self.image
         return (self.service, image.url, image.release, image.bands, image.pixel_scale,
                 image.coverage,
@@ -77,9 +78,21 @@ class FetchedCutout:
 
 
 class CutoutFetcher:
-    """Gets images of positions, politely: see `FetchOptions` for the options.
+    """Fetches images of positions within the limits of the image services.
 
-    A context manager that closes on leaving. It may be used by many threads at once.
+    Many threads may share it. As a context manager it closes on leaving.
+
+    Parameters
+    ----------
+    survey : str or `~astromorph.surveys.Survey`
+        Survey of the images.
+    **options
+        See `FetchOptions`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong type or value.
     """
 
     def __init__(self, survey="sdss", **options):
@@ -100,7 +113,7 @@ class CutoutFetcher:
             such = f", such as {', '.join(map(repr, self.survey.services))}"
             raise wrong("services", "at least one image service" + such * bool(
                 self.survey.services), "none", None if self.survey.services else
-                f"There is none for {self.survey.title}: classify files that you have (images=).")
+                f"{self.survey.title} has none: classify files that you have (images=).")
         for service in self.services:
             check_image_service(service, self.survey)
         self.sources = [None if is_local(service) else image_source(service, self.survey)
@@ -110,7 +123,7 @@ class CutoutFetcher:
         self.max_age = _seconds(options.max_age)
         self._footprint = Footprint(self.survey, self.cache and self.cache.folder) if (
             options.footprint and self.survey.moc) else None
-        # Some wait, for their turn or for another process.
+        # Twice as many, because some threads wait for their turn or for another process.
         self.threads = 2 * options.per_host
         self._transport = Transport(per_host=options.per_host, timeout=options.timeout,
                                     retries=options.retries)
@@ -122,22 +135,39 @@ class CutoutFetcher:
         self.close()
 
     def close(self):
-        """Close connections; requests that wait are given up. Warn if images were not kept."""
+        """Close connections, cancel waiting requests, and warn if images were not kept."""
         self._transport.close()
         if self.cache is not None:
             self.cache.warn_of_failures()
 
     def request(self, ra, dec, width, name=None, *, pixels=None):
-        """The request for one frame: degrees (ICRS), arcseconds."""
+        """Make the request for one frame.
+
+        Parameters
+        ----------
+        ra, dec : float
+            Center of the frame (ICRS, degrees).
+        width : float
+            Side of the frame in arcseconds.
+        name : str, optional
+            Identifier of the galaxy.
+        pixels : int, optional
+            Side of the image in pixels.
+
+        Returns
+        -------
+        `~astromorph.services.base.CutoutRequest`
+        """
         return CutoutRequest(float(ra), float(dec), float(width), pixels or self.pixels or PIXELS,
                              self.survey, self.bands, name)
 
     def fetch(self, request):
-        """Get one image.
+        """Fetch one image.
 
         Parameters
         ----------
         request : `~astromorph.services.base.CutoutRequest`
+            The request.
 
         Returns
         -------
@@ -146,7 +176,7 @@ class CutoutFetcher:
         Raises
         ------
         `~astromorph.errors.FetchError`
-            If there is none; its ``flag`` says why.
+            If no service delivers an image. Its ``flag`` says why.
         """
         self._check(request, None if self.offline else self._transport)
         cached, fresh = self._cached(request)
@@ -165,17 +195,18 @@ class CutoutFetcher:
         raise _combined(errors)
 
     def forecast(self, request):
-        """Tell what `fetch` would begin with, without asking for anything.
+        """Predict what `fetch` would do first, without any request.
 
         Parameters
         ----------
         request : `~astromorph.services.base.CutoutRequest`
+            The request.
 
         Returns
         -------
         str
-            ``"refused"`` (there cannot be such an image), ``"local"``, ``"cached"``, ``"request"``,
-            or ``"missing"`` where a request would be needed and none may be made.
+            ``"refused"`` if there can be no image, ``"local"`` for a local source, ``"cached"``,
+            ``"request"``, or ``"missing"`` if it is offline and would need a request.
         """
         try:
             self._check(request)
@@ -208,7 +239,7 @@ class CutoutFetcher:
                              MorphFlag.OUTSIDE_FOOTPRINT, final=True)
 
     def _cached(self, request):
-        """The cached image of the first service with a fresh one, else of the first with any."""
+        """The first fresh image in the cache, else the first old one, and whether it is fresh."""
         old = None
         for key in self._keys(request):
             entry = self.cache.get(key)
@@ -219,7 +250,7 @@ class CutoutFetcher:
         return old, False
 
     def _keys(self, request):
-        """Where the cache would have the image, by services in their order."""
+        """Keys of the image in the cache, one per service."""
         return [cache_key(request, source) for source in self.sources if source is not None
                 ] if self.cache is not None else []
 
@@ -227,7 +258,7 @@ class CutoutFetcher:
         return self.offline or self.max_age is None or entry.age <= self.max_age
 
     def _through(self, service, source, request):
-        """Get an image from one service, and keep it."""
+        """Fetch an image from one service, and cache it."""
         if is_local(service):
             return FetchedCutout(service(request, self._transport), service.name)
         if self.offline:
@@ -237,7 +268,7 @@ class CutoutFetcher:
             return FetchedCutout(self._ask(service, request), service.name)
         key = cache_key(request, source)
         with self.cache.claim(key, self._transport.is_closed):
-            entry = self.cache.get(key)  # another thread or process may have been faster
+            entry = self.cache.get(key)  # another thread or process may have stored it meanwhile
             cutout = entry and self._is_fresh(entry) and _from_entry(entry)
             if cutout:
                 return cutout
@@ -247,7 +278,7 @@ class CutoutFetcher:
         return FetchedCutout(image, service.name, entry.path if entry else None)
 
     def _ask(self, service, request):
-        """Ask one of the known services within the limits of this request, or another one."""
+        """Ask a service for an image; limits and translation of errors apply to known services."""
         if IMAGE_SERVICES.get(service.name) is not service:
             return service(request, self._transport)
         with answers_up_to(largest_answer(request)), judging(service.name):
@@ -283,7 +314,7 @@ def _meta(image, service, request):
 
 
 def _from_entry(entry):
-    """The image of an entry, or None if what is said of it cannot be."""
+    """Make the image of an entry; None if its metadata is invalid."""
     meta = entry.meta
     try:
         texts = [meta[name] for name in ("service", "url", "bands", "release")]
@@ -291,7 +322,7 @@ def _from_entry(entry):
         if not (all(isinstance(text, str) for text in texts) and 0 <= coverage <= 1
                 and (scale > 0 or np.isnan(scale)) and 0 <= meta["flag"] <= _FLAGS):
             return None
-    except Exception:  # anything may be in it
+    except Exception:  # the file may hold anything
         return None
     service, url, bands, release = texts
     image = ServiceImage(entry.data, url, bands, float(scale), float(coverage), flag, release)
@@ -303,7 +334,7 @@ def _flagged(cutout, flag):
 
 
 def _combined(errors):
-    """One error of those of all services."""
+    """Combine the errors of all services into one."""
     flag = MorphFlag(0)
     for _, error in errors:
         flag |= error.flag
@@ -312,50 +343,50 @@ def _combined(errors):
     told = {str(error): service.name for service, error in reversed(errors)}
     told = [text if len(told) == 1 else f"{name}: {text}" for text, name in reversed(told.items())]
     if all(error.unreachable for _, error in errors):
-        told.append("without a network, offline=True takes what the cache holds")
+        told.append("without a network, offline=True uses only the cache")
     return FetchError("; ".join(told), flag)
 
 
 @keeps_result
 def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progress=None,
                   **options) -> Table:
-    """Get images of positions, from the cache where it has them, else from the survey's services.
+    """Download images of positions from a survey's image services, or take them from the cache.
 
     Parameters
     ----------
     coords : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
-        Positions; a table has a SkyCoord column or right ascension and declination.
+        Positions. A table has a SkyCoord column, or columns of right ascension and declination.
     width : `~astropy.units.Quantity`
-        Side of the frames, an angle: one, or one per position.
+        Side of the images, an angle: one for all, or one per position.
     survey : str or `~astromorph.surveys.Survey`
-        Survey to get images of.
+        Survey of the images.
     ids : sequence of str, optional
-        Identifiers, which name the files in ``folder`` (rows without one: their number) and find
-        those of a local folder.
+        Identifiers of the galaxies. They name the files in ``folder`` and find those in a local
+        source. In ``folder``, the row's number names the file of a row without identifier.
     folder : path, optional
-        Copy the images there; each row needs a file name of its own. Without it, the files listed
-        are those in the cache.
+        Copy the images to this folder; each row needs a file name of its own. By default the result
+        lists the files in the cache.
     progress : bool, optional
-        Show a progress bar; by default on a terminal and in a notebook. Elsewhere, unless it is
-        False, a line goes to stderr every half minute or so.
+        True shows a progress bar, False shows nothing. By default a terminal and a notebook show a
+        bar, and other places get a line on stderr about every half minute.
     **options
-        How to fetch: see `~astromorph.cutouts.FetchOptions`.
+        Options of `~astromorph.cutouts.FetchOptions`.
 
     Returns
     -------
     `~astropy.table.Table`
-        ``ra``, ``dec``, ``file`` (empty where there is no image), ``morph_flag`` and the columns
-        of `PROVENANCE`; the rows are those of ``coords``.
+        One row per position: ``ra``, ``dec``, ``file`` (empty without an image), ``morph_flag`` and
+        the columns of `PROVENANCE`.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described. A position without an image never raises.
+        If an argument has the wrong type or value. A position without an image never raises.
 
     Warns
     -----
     AstromorphWarning
-        If some images cannot be had, or none can be kept.
+        If images are missing, or the cache cannot store them.
 
     See Also
     --------
@@ -383,7 +414,7 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
             folder = Path(folder)
             folder.mkdir(parents=True, exist_ok=True)
         elif fetcher.cache is None:
-            raise wrong("folder", "a folder for the images, as there is no cache", "none")
+            raise wrong("folder", "a folder for the images, because there is no cache", "none")
 
         def get(row):
             number, (*frame, name) = row
@@ -412,7 +443,7 @@ class _Row(NamedTuple):
 
 
 def check_ids(ids, n):
-    """Give identifiers of n positions as strings, None where they are missing."""
+    """Convert the identifiers of n positions to text, None where they are missing."""
     if ids is None:
         return [None] * n
     if isinstance(ids, (str, bytes)) or not hasattr(ids, "__len__") or len(ids) != n:
@@ -421,7 +452,7 @@ def check_ids(ids, n):
 
 
 def _check_stems(stems):
-    """Raise where two rows would write one file; some file systems ignore the case."""
+    """Raise if two rows would write the same file; some file systems ignore the case."""
     rows = {}
     for row, stem in enumerate(stems):
         first = rows.setdefault(stem.casefold(), row)

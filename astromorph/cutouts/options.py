@@ -1,4 +1,4 @@
-"""How images are fetched: the one list of these options."""
+"""The options that say how images are fetched."""
 from dataclasses import dataclass, fields
 
 from astromorph.arguments import check_names
@@ -6,39 +6,45 @@ from astromorph.arguments import check_names
 __all__ = ["PER_HOST", "FetchOptions"]
 
 PER_HOST = 6
-"""Most requests under way at a time to one host, by default."""
+"""Default limit of simultaneous requests to one host (int)."""
 
 
 @dataclass(frozen=True)
 class FetchOptions:
-    """How images of positions are fetched.
+    """Options for fetching images of positions.
 
     Parameters
     ----------
     bands : str, optional
-        Bands of FITS images; by default the three that the survey shows in color.
+        Bands of FITS images. By default the bands that the survey shows in color.
     pixels : int, optional
-        Pixels of the images on a side, from services that resample; by default 212.
+        Side of the images in pixels, for services that resample. By default 212.
     services : str, callable or list of them, optional
-        Image services, in the order to try: names from `~astromorph.services.IMAGE_SERVICES`, local
-        sources, or callables of your own. By default those of the survey.
+        Image services, in the order in which astromorph tries them. Each is a name in
+        `~astromorph.services.IMAGE_SERVICES`, a local source, or your own callable. By default the
+        services of the survey.
     cache : bool, path or `~astromorph.cutouts.CutoutCache`
-        Whether and where to keep images.
+        True uses the default cache, False none. A path names the folder of the cache.
     offline : bool
         Use the cache and local sources only.
     max_age : `~astropy.units.Quantity`, optional
-        Ask again for cached images older than this; when that fails they are used, and flagged.
+        Download cached images again if they are older than this time. If that fails, astromorph
+        uses the old image and flags it as ``STALE``.
     per_host : int
-        Most requests under way at a time to one host. Fewer are made at first, and after an answer
-        that asks for fewer.
+        Limit of simultaneous requests to one host. astromorph starts with fewer, and slows down
+        when a host asks for it.
     timeout : float
-        Seconds for a request and its whole answer; up to four times as many while more than 32
-        kilobytes come per second.
+        Longest time in seconds for a request and its whole answer. An answer of more than 32
+        kilobytes per second may take four times as long.
     footprint : bool
-        Ask for nothing that lies surely outside of the survey's coverage map, which is asked for
-        once at the CDS and kept in the cache; needs ``pip install "astromorph[footprints]"``.
+        Request no images that are surely outside the survey's coverage map. The CDS delivers the
+        map, and the cache keeps it. This needs ``pip install "astromorph[footprints]"``.
     retries : int
-        Most attempts after a first one that failed and may succeed later.
+        Largest number of attempts after the first one, if an error may be temporary.
+
+    See Also
+    --------
+    astromorph.fetch_cutouts : Download images with these options.
     """
 
     bands: str | None = None
@@ -54,7 +60,7 @@ class FetchOptions:
 
     @classmethod
     def names(cls):
-        """Names of the options.
+        """List the names of the options.
 
         Returns
         -------
@@ -64,12 +70,12 @@ class FetchOptions:
 
     @classmethod
     def of(cls, given):
-        """Take options by name.
+        """Make the options from a dict.
 
         Parameters
         ----------
         given : dict
-            Some of the options.
+            Name of an option to its value.
 
         Returns
         -------
@@ -77,8 +83,8 @@ class FetchOptions:
 
         Raises
         ------
-        TypeError
-            If there is no such option; the message names the nearest one.
+        ArgumentTypeError
+            If an option does not exist. The message suggests the most similar name.
         """
         check_names(given, cls.names())
         return cls(**given)

@@ -1,4 +1,4 @@
-"""What decides an image, beside its frame: the survey's record, the service and its address."""
+"""Describe everything but the frame that decides an image: survey, service and address."""
 import json
 
 from astromorph.running.fingerprints import describe_callable
@@ -8,19 +8,20 @@ __all__ = ["image_source"]
 
 
 def image_source(service, survey):
-    """Say all that decides the images of a service, but for their frames.
+    """Describe everything but the frame that decides the images of a service.
 
     Parameters
     ----------
     service : callable
-        Of `~astromorph.services.IMAGE_SERVICES`, or another one. That is known by its attribute
-        ``source``, a text, if it has one, else by what it is and holds.
+        A service in `~astromorph.services.IMAGE_SERVICES`, or your own. The attribute ``source``, a
+        text, may describe your own service; otherwise its code and state do.
     survey : `~astromorph.surveys.Survey`
+        The survey.
 
     Returns
     -------
     str or None
-        The same in every process; None for a callable that cannot be told from others.
+        A text that is the same in every process; None for a callable that cannot be identified.
     """
     fetch = getattr(service, "fetch", service)
     if str(getattr(fetch, "__module__", "")).startswith("astromorph.services."):

@@ -1,13 +1,13 @@
-"""Data that come with the package: twelve simulated galaxies."""
+"""Sample data of the package: twelve simulated galaxies."""
 
 __all__ = ["load_sample"]
 
 
 def load_sample():
-    """Give the twelve simulated galaxies that come with astromorph.
+    """Load the twelve simulated galaxies that come with astromorph.
 
-    They are drawings for demonstrations and tests, not data: four smooth, spiral, barred and
-    edge-on galaxies of three kinds each, as SDSS would see them in g, r and i.
+    They are for demonstrations and tests, not for science. There are three smooth, three spiral,
+    three barred and three edge-on galaxies, as SDSS would see them in g, r and i.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Which galaxies: images that the user holds, positions, catalogs, regions of the sky."""
+"""Sources of galaxies: images that the user has, positions, catalogs, regions of the sky."""
 from astromorph.galaxies.frames import FrameOptions
 from astromorph.galaxies.loaded import Loaded
 from astromorph.galaxies.source import GalaxySource, open_source

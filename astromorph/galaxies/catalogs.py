@@ -1,4 +1,4 @@
-"""Galaxies of a survey's catalog inside a region of the sky."""
+"""Query a survey's catalog for the galaxies in a region of the sky."""
 import io
 import warnings
 from functools import cache
@@ -26,10 +26,10 @@ from astromorph.tables.positions import find_positions
 
 __all__ = ["CATALOGS", "petrosian_r90", "query_galaxies"]
 
-_TIMEOUT = 300.0  # seconds; databases think longer than image services
+_TIMEOUT = 300.0  # seconds; databases take longer than image services
 
-_TYPES = {"REX": 1.0, "EXP": 1.0, "DEV": 4.0}  # Sersic index of Tractor's galaxies, but for "SER"
-_DES_PIXEL = 0.263  # arcsec, of the coadds
+_TYPES = {"REX": 1.0, "EXP": 1.0, "DEV": 4.0}  # Sersic index of Tractor's types, except "SER"
+_DES_PIXEL = 0.263  # arcsec per pixel of the coadds
 
 _COLUMNS = {  # name: (unit, UCD, description)
     "ra": (u.deg, "pos.eq.ra;meta.main", "Right ascension (ICRS)"),
@@ -37,38 +37,36 @@ _COLUMNS = {  # name: (unit, UCD, description)
     "petroR90_r": (u.arcsec, "phys.angSize", "Petrosian R90 in r"),
     "mag_r": (u.mag, "phot.mag;em.opt.R", "Magnitude in r (AB), not corrected for extinction"),
     "axis_ratio": (None, "phys.size.axisRatio", "Minor to major axis"),
-    "position_angle": (u.deg, "pos.posAng", "Of the major axis, north through east"),
+    "position_angle": (u.deg, "pos.posAng", "Position angle of the major axis, north through east"),
 }
 
 
 def query_galaxies(region, survey="sdss", *, max_rows: int = 100_000,
                    faint_limit: float | None = None) -> Table:
-    """Ask a survey's catalog for the galaxies in a region of the sky.
+    """Query a survey's catalog for the galaxies in a region of the sky.
 
     Parameters
     ----------
     region : CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion or RectangleSkyRegion
-        Of the `regions` package.
+        A region of the `regions` package.
     survey : str or `~astromorph.surveys.Survey`
-        Whose record names the catalog (see `CATALOGS`).
+        The survey. Its record names the catalog (see `CATALOGS`).
     max_rows : int
-        Most galaxies that the circle around the region may hold.
+        Largest number of galaxies that the circle around the region may hold.
     faint_limit : float, optional
-        Faintest r magnitude.
+        Faintest r magnitude (AB).
 
     Returns
     -------
     `~astropy.table.Table`
-        The catalog's identifier, ``ra`` and ``dec`` (ICRS, degrees), ``petroR90_r`` (arcsec),
-        ``mag_r``, ``axis_ratio`` and ``position_angle`` (degrees, north through east). SDSS
-        measures R90. For the others it is that of a Sersic profile (see `petrosian_r90`): in the
-        Legacy Surveys of the model fitted; in DES of an exponential disk with the half-light radius
-        measured, an approximation: 2.3 of these, where other profiles have 1.8 to 2.7.
+        One row per galaxy: the catalog's identifier, ``ra`` and ``dec`` (ICRS, degrees),
+        ``petroR90_r`` (arcsec), ``mag_r``, ``axis_ratio`` and ``position_angle`` (degrees, north
+        through east).
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described, or there are more galaxies than ``max_rows``.
+        If an argument has the wrong type or value, or there are more galaxies than ``max_rows``.
     FetchError
         If the service does not answer.
 
@@ -76,6 +74,12 @@ def query_galaxies(region, survey="sdss", *, max_rows: int = 100_000,
     --------
     to_regions : Make regions of classified galaxies.
     astromorph.MorphologyClassifier.classify : Classify the galaxies found.
+
+    Notes
+    -----
+    Only SDSS measures R90. For the Legacy Surveys, astromorph computes R90 from the Sersic profile
+    of the fitted model (see `petrosian_r90`). For DES it is approximate: the profile is taken as
+    exponential, with an R90 of 2.3 half-light radii. Other profiles have 1.8 to 2.7.
 
     Examples
     --------
@@ -103,40 +107,49 @@ def query_galaxies(region, survey="sdss", *, max_rows: int = 100_000,
 
 
 def petrosian_r90(half_light, index, axis_ratio=1.0):
-    """Petrosian R90 of Sersic profiles, as SDSS defines petroR90.
-
-    The Petrosian radius, where the surface brightness is a fifth of the mean inside, and the flux
-    within two of them follow from the profile (Graham & Driver 2005, PASA 22, 118). R90 of all
-    light would be 5.5 half-light radii of a de Vaucouleurs profile, that of the Petrosian flux is
-    2.5. The circular apertures around an inclined galaxy are allowed for by the mean of its axes,
-    right within 15 % for indices from 1 and axis ratios from 0.2. Seeing is not allowed for.
+    """Compute the Petrosian R90 of Sersic profiles, as SDSS defines petroR90.
 
     Parameters
     ----------
-    half_light : array-like
+    half_light : array-like, shape (n,)
         Half-light radius along the major axis.
-    index : array-like
-        Sersic index, 0.5 to 6; others count as the nearest.
-    axis_ratio : array-like
+    index : array-like, shape (n,)
+        Sersic index, 0.5 to 6. A value outside counts as the nearest limit.
+    axis_ratio : array-like, shape (n,)
         Minor to major axis.
 
     Returns
     -------
-    `~numpy.ndarray`
-        In the unit of ``half_light``.
+    `~numpy.ndarray`, shape (n,)
+        R90 in the unit of ``half_light``.
+
+    Notes
+    -----
+    The profile gives the Petrosian radius, where the surface brightness is a fifth of the mean
+    inside. It also gives the flux within two of these radii (Graham & Driver 2005, PASA 22, 118).
+    For a de Vaucouleurs profile, R90 is 2.5 half-light radii; 90% of all light would need 5.5.
+
+    SDSS measures in circular apertures. For inclined galaxies, the mean of the axes corrects R90
+    for that, within 15% for indices from 1 and axis ratios from 0.2. Seeing is ignored.
+
+    Examples
+    --------
+    >>> from astromorph.galaxies.catalogs import petrosian_r90
+    >>> print(petrosian_r90([2.0, 2.0], [1.0, 4.0]).round(1))
+    [4.7 5. ]
     """
     return half_light * np.interp(index, *_r90_of_index()) * (1 + np.asarray(axis_ratio)) / 2
 
 
 @cache
 def _r90_of_index():
-    """Sersic indices, and R90 in half-light radii of round galaxies."""
+    """Sersic indices, and R90 of round galaxies in half-light radii."""
     indices = np.linspace(0.5, 6, 56)
     return indices, np.array([_round_r90(n) for n in indices])
 
 
 def _round_r90(n):
-    # In x = b (r / half-light radius)^(1/n), the flux within r is that in all times gammainc(2n, x)
+    # With x = b (r / half-light radius)^(1/n), the fraction of flux within r is gammainc(2n, x).
     def brightness(x):
         return x ** (2 * n) * np.exp(-x) / (2 * n * gamma(2 * n) * gammainc(2 * n, x))
 
@@ -146,7 +159,7 @@ def _round_r90(n):
 
 
 def _sdss(release, center, radius, max_rows, faint_limit):
-    """Galaxies with a measured R90 in SDSS's photometric catalog."""
+    """Galaxies with a measured R90 in the photometric catalog of SDSS."""
     sql = (f"SELECT TOP {max_rows} p.objID, p.ra, p.dec, p.petroR90_r, p.petroMag_r AS mag_r, "
            "p.expAB_r AS axis_ratio, p.expPhi_r AS position_angle FROM Galaxy AS p "
            f"JOIN dbo.fGetNearbyObjEq({center.ra.deg:.8f}, {center.dec.deg:.8f}, "
@@ -156,7 +169,7 @@ def _sdss(release, center, radius, max_rows, faint_limit):
     sdss = SDSSClass()
 
     def attempt():
-        # query_sql itself takes any text for a table, or for an empty one.
+        # query_sql itself reads any text as a table, even an error message.
         response = sdss.query_sql_async(sql, timeout=_TIMEOUT, data_release=number, cache=False)
         return _read_csv(response.text, "objID,ra,dec,petroR90_r,mag_r,axis_ratio,position_angle")
 
@@ -166,7 +179,7 @@ def _sdss(release, center, radius, max_rows, faint_limit):
 
 
 def _legacy(release, center, radius, max_rows, faint_limit):
-    """Galaxies of the Legacy Surveys' Tractor catalog, with R90 of the model fitted."""
+    """Galaxies of the Legacy Surveys' Tractor catalog, with R90 from the fitted model."""
     tractor = f"ls_{release.lower()}.tractor"
     kind = _type_column(tractor) if release.upper() == "DR11" else "type"
     rows = _ask_tap(
@@ -184,7 +197,7 @@ def _legacy(release, center, radius, max_rows, faint_limit):
 
 
 def _type_column(tractor):
-    """The column that holds the types of models: some tables have it exchanged with ref_cat."""
+    """The column with the types of models; some tables exchange it with ref_cat."""
     row, = _ask_tap(f"SELECT TOP 1 type, ref_cat FROM {tractor} WHERE shape_r > 0", 2)
     for name in ("type", "ref_cat"):
         if str(row[name]).strip() in {*_TYPES, "SER"}:
@@ -194,7 +207,7 @@ def _type_column(tractor):
 
 
 def _des(release, center, radius, max_rows, faint_limit):
-    """Sources of DES that are galaxies with high confidence, with R90 of exponential disks."""
+    """High-confidence galaxies of DES, with R90 of exponential disks."""
     rows = _ask_tap(
         f"SELECT TOP {max_rows} coadd_object_id, ra, dec, flux_radius_r, mag_auto_r AS mag_r, "
         "a_image, b_image, theta_j2000 AS position_angle "
@@ -206,13 +219,14 @@ def _des(release, center, radius, max_rows, faint_limit):
 
 
 CATALOGS = {"sdss": _sdss, "legacy": _legacy, "des": _des}
-"""Name to function ``catalog(release, center, radius, max_rows, faint_limit)`` (`dict`).
+"""Name of a catalog to a function ``catalog(release, center, radius, max_rows, faint_limit)``
+(`dict`).
 
-It takes the release that the survey's record names (str), a SkyCoord, an Angle, an int and a
-magnitude or None, and gives a Table of at most ``max_rows`` galaxies in the circle, with positions
-and R90 in columns that `~astromorph.tables.positions.find_positions` and
-`~astromorph.tables.positions.find_sizes` find. To use one of your own, add it here and name it in a
-`~astromorph.surveys.Survey`.
+The function takes the release in the survey's record (str), a SkyCoord, an Angle, an int, and a
+magnitude or None. It returns a table of at most ``max_rows`` galaxies in the circle. Its columns
+hold positions and R90 such that `~astromorph.tables.positions.find_positions` and
+`~astromorph.tables.positions.find_sizes` find them. To use your own catalog, add it here and name
+it in a `~astromorph.surveys.Survey`.
 """
 
 
@@ -221,13 +235,13 @@ def _fainter(column, limit):
 
 
 def _circle(center, radius):
-    # As the service has it: its ADQL knows the index q3c, but not always CONTAINS.
+    # The service's ADQL knows the index q3c, but not always CONTAINS.
     return (f"'t' = q3c_radial_query(ra, dec, {center.ra.deg:.8f}, {center.dec.deg:.8f}, "
             f"{radius.deg:.8f})")
 
 
 def _ask_tap(adql, max_rows):
-    """Rows that NOIRLab's Table Access Protocol service gives."""
+    """Query the Table Access Protocol service of NOIRLab; return the rows."""
     with Transport(timeout=_TIMEOUT) as transport:
         query = TAPQuery(conf.tap_url, adql, maxrec=max_rows, session=transport.session)
 
@@ -235,7 +249,7 @@ def _ask_tap(adql, max_rows):
             try:
                 return _read_votable(query.submit().content)
             except StatusError as error:
-                if error.status == 400:  # the VOTable sent along says what is wrong with the query
+                if error.status == 400:  # the answer is a VOTable that explains the error
                     return _read_votable(error.response.content)
                 raise
 
@@ -248,40 +262,40 @@ def _ask_tap(adql, max_rows):
 def _too_many(limit):
     return wrong("max_rows", f"at most {limit} galaxies in the circle around the region",
                  f"more than {limit} galaxies", "Choose a smaller region, a brighter faint_limit, "
-                 "or more max_rows if that is the limit; none is left out silently.")
+                 "or a larger max_rows; galaxies are never left out silently.")
 
 
 def _read_csv(text, header):
-    """Table of SkyServer's answer, if it is one."""
+    """Read SkyServer's answer as a table, or raise."""
     if "error_message" in text:
         raise FetchError(f"SkyServer refused the query: {text[:300]}", MorphFlag.SERVER_ERROR)
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines or lines[0].strip().lower() != header.lower():
-        raise FetchError("SkyServer answered with something else than a table: "
+        raise FetchError("SkyServer did not answer with a table: "
                          f"{' '.join(text[:200].split())!r}", MorphFlag.UNREADABLE, retry=True)
     try:
         return Table.read([header, *lines[1:]], format="ascii.csv")
     except InconsistentTableError as error:
-        raise FetchError(f"SkyServer's table is cut: {error}", MorphFlag.UNREADABLE,
+        raise FetchError(f"SkyServer's table is incomplete: {error}", MorphFlag.UNREADABLE,
                          retry=True) from error
 
 
 def _read_votable(data):
-    """Result of a TAP query, if it is one."""
+    """Read an answer as the result of a TAP query, or raise."""
     try:
-        with warnings.catch_warnings():  # the caller looks at the status
+        with warnings.catch_warnings():  # the caller checks for an overflow
             warnings.simplefilter("ignore", DALOverflowWarning)
             return TAPResults(votable.parse(io.BytesIO(data), verify="ignore"))
     except DALQueryError as error:
         raise FetchError(f"the catalog refused the query: {error}",
                          MorphFlag.SERVER_ERROR) from error
-    except Exception as error:  # the parser has errors of many kinds for what is no VOTable
-        raise FetchError("the catalog answered with something else than a VOTable: "
+    except Exception as error:  # the parser raises errors of many kinds
+        raise FetchError("the catalog did not answer with a VOTable: "
                          f"{data[:200]!r}", MorphFlag.UNREADABLE, retry=True) from error
 
 
 def _table(identifier, rows, **columns):
-    """The columns that all catalogs have, described; those not given are among the rows."""
+    """Make the table with the columns of all catalogs; ``columns`` replace those of ``rows``."""
     table = Table()
     table[identifier] = Column(rows[identifier], dtype=np.int64,
                                description="Identifier in the catalog", meta={"ucd": "meta.id"})

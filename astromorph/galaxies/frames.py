@@ -1,4 +1,4 @@
-"""How wide the frame of each galaxy is."""
+"""Compute the width of each galaxy's frame."""
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,32 +11,32 @@ from astromorph.tables.positions import angle_unit, arcseconds, find_sizes, name
 __all__ = ["MEASURE", "MEASURE_WIDTHS", "FrameOptions", "column"]
 
 MEASURE = "measure"
-"""Given as ``r90``: measure R90 on each image."""
+"""Value of the argument ``r90`` that means: measure R90 on each image."""
 MEASURE_WIDTHS = (80.0, 320.0)
-"""Arcseconds: frames to measure R90 in, the second where the galaxy overflows the first."""
+"""Widths in arcseconds of images to measure R90 on; the second if a galaxy overflows the first."""
 
 
 @dataclass(frozen=True)
 class FrameOptions:
-    """What is known of the sizes of galaxies and images.
+    """The known sizes of galaxies and images.
 
     Parameters
     ----------
     cutout_r90 : float, array-like or str, optional
-        Width of the cutouts in Petrosian R90 of their galaxies: a number, one per row, or the name
+        Width of the cutouts in R90 of their galaxies: one number for all, one per row, or the name
         of a column.
     r90 : `~astropy.units.Quantity` or str, optional
-        Petrosian R90 as an angle, one or one per row; the name of a column; or ``"measure"``.
+        Petrosian R90: one angle for all, one per row, the name of a column, or ``"measure"``.
     width : `~astropy.units.Quantity` or str, optional
-        Width of the cutouts as an angle, one or one per row, or the name of a column.
+        Width of the cutouts: one angle for all, one per row, or the name of a column.
     pixel_scale : `~astropy.units.Quantity` or str, optional
-        Angle of a pixel of images without a celestial WCS, one or one per row, or the name of a
-        column.
+        Angle of a pixel in images without a celestial WCS: one for all, one per row, or the name of
+        a column.
 
     Raises
     ------
-    ValueError
-        If ``cutout_r90`` and ``r90="measure"`` are both given.
+    ArgumentError
+        If both ``cutout_r90`` and ``r90="measure"`` are given.
     """
 
     cutout_r90: object = None
@@ -53,31 +53,34 @@ class FrameOptions:
 
     @property
     def measured(self):
-        """Whether R90 is measured on the images (bool)."""
+        """Whether to measure R90 on the images (bool)."""
         return isinstance(self.r90, str) and self.r90 == MEASURE
 
     def of_images(self, data, n):
-        """Work out the sizes of images that are given.
+        """Compute the sizes of images that the user has.
 
-        Without an option that says more, R90 comes from the column of a table with a usual name.
+        Without options, R90 comes from a column of the table with a known name.
 
         Parameters
         ----------
         data : `~astropy.table.Table` or list
             The galaxies.
         n : int
-            How many.
+            Number of galaxies.
 
         Returns
         -------
-        cutout_r90, r90, pixel_scale : list
-            Per row, the width of the image in R90, or None; R90 in arcseconds, ``"measure"`` or
-            None; and arcseconds per pixel, or None.
+        cutout_r90 : list
+            Width of the image in R90 per row, or None.
+        r90 : list
+            R90 in arcseconds per row, ``"measure"`` or None.
+        pixel_scale : list
+            Arcseconds per pixel per row, or None.
 
         Raises
         ------
-        ValueError
-            If an option is not as described, or both are given.
+        ArgumentError
+            If an option has a wrong value, or both ``cutout_r90`` and ``r90`` are given.
         """
         if self.cutout_r90 is not None and self.r90 is not None:
             raise wrong("cutout_r90, r90", "the width of the cutouts in R90, or R90 itself for "
@@ -89,28 +92,28 @@ class FrameOptions:
                 _spread(_pixel_scales(data, self.pixel_scale), n))
 
     def of_positions(self, data, n, frame_r90):
-        """Work out the widths of the images to fetch.
+        """Compute the widths of the images to fetch.
 
         Parameters
         ----------
         data : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
             The galaxies.
         n : int
-            How many.
+            Number of galaxies.
         frame_r90 : float
             Width of the network's frame in R90.
 
         Returns
         -------
         widths : `~numpy.ndarray`, shape (n,)
-            Arcseconds.
+            Widths in arcseconds.
         r90 : sequence of length n
-            Arcseconds, or None to measure it.
+            R90 in arcseconds, or None to measure it.
 
         Raises
         ------
-        ValueError
-            If an option is not as described, or nothing tells the sizes.
+        ArgumentError
+            If an option has a wrong value, or the sizes of the galaxies are unknown.
         """
         if self.measured:
             wide = MEASURE_WIDTHS[0] * u.arcsec if self.width is None else self.width
@@ -130,21 +133,21 @@ class FrameOptions:
 
 
 def column(data, value, argument):
-    """A column where a value names one, else the value."""
+    """The column that a value names, or the value itself if it is not text."""
     return named_column(data, value, argument) if isinstance(value, str) else value
 
 
 def _found(data):
-    """R90 of a table's column with a usual name, None without one that can be used."""
+    """R90 from a column of the table with a known name; None without a usable column."""
     try:
         return find_sizes(data)
     except ValueError as error:
-        warn(f"R90 is not taken from the table but measured on the images: {error}")
+        warn(f"The table's R90 cannot be used, so it is measured on the images: {error}")
         return None
 
 
 def _pixel_scales(data, value):
-    """Arcseconds per pixel, None where not given."""
+    """Arcseconds per pixel; None if the user gave no pixel scale."""
     value = column(data, value, "pixel_scale")
     unit = angle_unit(getattr(value, "unit", None))
     if unit is not None and unit.is_equivalent(u.arcsec / u.pix):
@@ -153,11 +156,11 @@ def _pixel_scales(data, value):
 
 
 def _numbers(value, n):
-    """One width in R90, or one per row."""
+    """Check widths in R90, one for all or one per row."""
     unit = getattr(value, "unit", None)
     if unit is not None and unit != u.dimensionless_unscaled:
         raise wrong("cutout_r90", "a number of R90", f"the unit {unit}",
-                    "Sizes as angles are r90= and, with positions, width=.")
+                    "Pass an angle as r90= or, with positions, as width=.")
     values = as_floats(getattr(value, "value", value), "cutout_r90")
     if values.ndim and values.shape != (n,):
         raise wrong("cutout_r90", f"one number or {n}, one per galaxy", f"shape {values.shape}")
@@ -167,7 +170,7 @@ def _numbers(value, n):
 
 
 def _spread(value, n):
-    """One width per row, of an image."""
+    """Repeat a value so that there is one per row."""
     if value is None or isinstance(value, str):
         return [value] * n
     return np.broadcast_to(_numbers(value, n), (n,)).tolist()

@@ -1,4 +1,4 @@
-"""Galaxies whose images the user holds."""
+"""Galaxies whose images the user has."""
 import os
 
 import numpy as np
@@ -18,25 +18,25 @@ __all__ = ["GivenImages", "describe_survey", "images_of"]
 
 
 class GivenImages:
-    """Galaxies whose images the user holds: a `~astromorph.galaxies.GalaxySource`.
+    """Galaxies whose images the user has; a `~astromorph.galaxies.GalaxySource`.
 
     Parameters
     ----------
     data : object
-        A table, or images as `~astromorph.galaxies.kinds.as_galaxies` takes them.
+        A table, or images in any form of `~astromorph.galaxies.kinds.as_galaxies`.
     images : str or list, optional
-        For a table, its column of images, or the image of each row.
+        For a table, the name of its column of images, or one image per row.
     frames : FrameOptions
-        What is known of sizes.
+        The known sizes.
     survey : `~astromorph.surveys.Survey`, optional
-        Whose color mapping FITS fluxes go through.
+        Survey whose color mapping to use for flux.
     bands : str, optional
         Bands of FITS planes in their order.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
 
     prefetch, chunk, retryable = 256, 16, MorphFlag.READ_ERROR
@@ -49,7 +49,7 @@ class GivenImages:
         self.table, self._images = _table_and_images(data, images)
         n = len(self._images)
         self._sizes = frames.of_images(data if isinstance(data, Table) else self._images, n)
-        # Nobody asked for a column that was found: where it cannot be used, nothing went wrong.
+        # The user did not ask for a column that astromorph found, so its failure is not flagged.
         self._unsaid = MorphFlag.NO_WCS if frames.r90 is None else MorphFlag(0)
         self._options = {"survey": survey, "bands": bands}
         self.threads = os.cpu_count()
@@ -67,11 +67,11 @@ class GivenImages:
         return zip(self._images, *self._sizes, strict=True)
 
     def picture(self, row):
-        """The image of one row, to look at."""
+        """The image of one row, to show to people."""
         return self._images[row]
 
     def identity(self):
-        """Tell what the rows are, by name: equal for the same files in the same frames."""
+        """Describe the rows by name; equal for the same files with the same frames."""
         return self._identity(self._images)
 
     def _identity(self, images):
@@ -103,27 +103,27 @@ def _table_and_images(data, images):
 
 
 def _printable(name):
-    """A file's name as text that can be written, whatever its bytes."""
+    """Convert a file name, of any bytes, to text that can be written to tables."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def images_of(table, name):
-    """The images of a table's column, which usually holds names of files."""
+    """The images in a column of a table, which usually holds file names."""
     files = named_column(table, name, "images")
     if getattr(files, "ndim", 1) == 1 and getattr(files, "dtype", np.dtype("V")).kind not in "SUOV":
         raise wrong("images", "a column of file names or images",
                     f"{name!r} of type {files.dtype}")
-    if getattr(files, "dtype", np.dtype("V")).kind == "S":  # names as FITS tables have them
+    if getattr(files, "dtype", np.dtype("V")).kind == "S":  # file names in FITS tables are bytes
         files = np.char.decode(np.ma.filled(files, b""), "utf-8", "surrogateescape")
     return [as_image(each) for each in files]
 
 
 def describe_survey(survey):
-    """Name, release and all else of a survey's record in a line; None if there is none."""
+    """Describe a survey's record in one line, with a fingerprint; None if there is no survey."""
     return survey and f"{survey.name} {survey.release} {fingerprint(repr(survey))}"
 
 
 def _sizes_fingerprint(values):
-    """Fingerprint of one size per row: numbers, or the same word or None for all."""
+    """Fingerprint of the sizes of all rows: numbers, or one word or None for all."""
     first = values[0] if values else None
     return fingerprint(np.array(values) if isinstance(first, float) else first)

@@ -1,4 +1,4 @@
-"""What a user may give as galaxies: a table, positions, images, their names, a folder of them."""
+"""The forms in which a user may give galaxies: a table, positions, images, files, a folder."""
 import glob
 import os
 from collections.abc import Iterable, Mapping
@@ -22,24 +22,24 @@ _BYTES = (bytes, bytearray, memoryview)
 
 
 def as_galaxies(data):
-    """Give what the user passed as one of three: a table, positions, or a list of images.
+    """Convert galaxies in any form to a table, positions, or a list of images.
 
     Parameters
     ----------
     data : object
-        A table (also of pandas or pyarrow), a SkyCoord, an image in any form that
-        `~astromorph.read_cutout` takes, an iterable of images or file names, the name of a folder
-        of images, or a pattern of file names such as ``"cutouts/*.jpg"``.
+        A table (also of pandas or pyarrow), a SkyCoord, or an iterable of images or file names.
+        Or an image in any form that `~astromorph.read_cutout` takes, the name of a folder of
+        images, or a pattern of file names such as ``"cutouts/*.jpg"``.
 
     Returns
     -------
     `~astropy.table.Table`, `~astropy.coordinates.SkyCoord` or list
-        The list has file names, images, and None where there is none.
+        The list has file names and images, and None where there is no image.
 
     Raises
     ------
     TypeError, ValueError
-        If it is anything else, or a folder or pattern without images.
+        If the data is anything else, or a folder or pattern without images.
     """
     if isinstance(data, (Table, SkyCoord)):
         return data
@@ -60,31 +60,32 @@ def as_galaxies(data):
 
 
 def as_image(value):
-    """Give one image, or entry of a column of images, as `~astromorph.read_cutout` takes it.
+    """Convert one image, or an entry of a column, to a form that `~astromorph.read_cutout` takes.
 
     Parameters
     ----------
     value : object
+        The image or entry.
 
     Returns
     -------
     object
-        None where there is none; pictures of Pillow as arrays.
+        The image; an array if it was a picture of Pillow, None if it is missing.
     """
-    value = value.as_py() if hasattr(value, "as_py") else value  # of pyarrow
+    value = value.as_py() if hasattr(value, "as_py") else value  # a scalar of pyarrow
     if value is np.ma.masked or not isinstance(value, (np.ndarray, *_BYTES)) and is_missing(value):
         return None
     if _is_pillow(value):
         try:
             plain = value.mode in ("L", "RGB") or value.mode.startswith("I;16")
             return np.asarray(value if plain else value.convert("RGB"))
-        except Exception:  # damaged; whoever reads it says so in its row
+        except Exception:  # the picture is damaged, and reading it later flags its row
             return value
     return value
 
 
 def _checked(value):
-    """An element of a list, if it can be an image."""
+    """Convert an element of a list to an image, or raise if it cannot be one."""
     value = as_image(value)
     if value is None or isinstance(value, (str, os.PathLike)) or is_image(value):
         return value
@@ -94,7 +95,7 @@ def _checked(value):
 
 
 def is_image(value):
-    """Tell whether a value is one image in memory, of a form other than an array of numbers.
+    """Tell whether a value is one image in memory, in a form other than an array of numbers.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def _is_pillow(value):
 
 
 def _no_galaxies(data, of=""):
-    hint = "`classify` takes positions as one SkyCoord." if isinstance(data, SkyCoord) else None
+    hint = "Pass all positions as one SkyCoord." if isinstance(data, SkyCoord) else None
     return wrong("data", _EXPECTED, f"{of}{type(data).__name__}", hint, error=ArgumentTypeError)
 
 
@@ -126,25 +127,25 @@ def _stack(array):
         return []
     if array.ndim < 2:
         raise wrong("data", _EXPECTED, "numbers", error=ArgumentTypeError)
-    raise wrong("data", "images, an array of which has 4 dimensions (n, y, x, 3)",
-                f"shape {array.shape}", "Pass [image] for a single one.")
+    raise wrong("data", "an array of images with 4 dimensions (n, y, x, 3)",
+                f"shape {array.shape}", "Pass [image] for a single image.")
 
 
 def _named(name):
-    """The images that a name stands for."""
+    """The images that a name means: those of a folder or a pattern, or one file."""
     path = Path(os.path.expanduser(name))
     if path.is_dir():
         found = sorted(str(file) for file in path.iterdir()
                        if is_image_name(file.name) and not file.name.startswith("."))
         if not found:
             raise wrong("data", "a folder with images (JPEG, PNG, FITS)", repr(str(name)),
-                        "Read a catalog by astromorph.tables.read_table.")
+                        "Read a catalog with astromorph.tables.read_table.")
         return found
     if glob.has_magic(str(name)) and not os.path.lexists(path):
         found = sorted(glob.glob(str(path), recursive=True))
         found = [file for file in found if not os.path.isdir(file)]
         if not found:
-            raise wrong("data", "a pattern that fits the names of some files", repr(str(name)))
+            raise wrong("data", "a pattern that matches at least one file", repr(str(name)))
         return found
     if is_table_file(path):
         raise wrong("data", _EXPECTED, f"the name of a table, {str(name)!r}",
@@ -153,7 +154,7 @@ def _named(name):
 
 
 def is_table_file(path):
-    """Tell whether a file is a table rather than an image, by its name or what it holds.
+    """Tell whether a file is a table rather than an image, by its name or its contents.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What comes of loading one galaxy."""
+"""The result of loading one galaxy."""
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +11,12 @@ __all__ = ["Loaded", "measured_twice"]
 
 
 class Loaded(NamedTuple):
-    """What comes of loading one row.
+    """The result of loading one row.
 
     Parameters
     ----------
     pixels : `~numpy.ndarray` or None
-        The frame, None where there is none.
+        The frame; None if it could not be loaded.
     flag : `~astromorph.flags.MorphFlag`
         What went wrong, or was assumed.
     provenance : tuple or None
@@ -24,7 +24,7 @@ class Loaded(NamedTuple):
     error : `~astromorph.errors.ImageError` or None
         Why there is no frame.
     pixel_scale : float or None
-        Arcseconds per pixel of the frame, where it is known.
+        Arcseconds per pixel of the frame; None if unknown.
     """
 
     pixels: np.ndarray | None
@@ -35,12 +35,12 @@ class Loaded(NamedTuple):
 
     @classmethod
     def failed(cls, error):
-        """What comes of a row without an image.
+        """Make the result of a row without an image.
 
         Parameters
         ----------
         error : `~astromorph.errors.ImageError`
-            Why there is none.
+            Why there is no image.
 
         Returns
         -------
@@ -50,20 +50,20 @@ class Loaded(NamedTuple):
 
 
 def measured_twice(load, width):
-    """Load a row whose R90 is to be measured: a large galaxy needs a wide image.
+    """Load a row and measure R90, again on a wider image if the galaxy overflows the first.
 
     Parameters
     ----------
     load : callable
-        Takes the width of an image in arcseconds, returns `Loaded`.
+        Takes the width of an image in arcseconds and returns `Loaded`.
     width : float
-        That of the first attempt.
+        Width of the first image in arcseconds.
 
     Returns
     -------
     Loaded
-        Of the second attempt, in the wider of `~astromorph.galaxies.frames.MEASURE_WIDTHS`, where
-        the first leaves the size open and the second does not.
+        The result from the wider of `~astromorph.galaxies.frames.MEASURE_WIDTHS` if only that one
+        gives R90; otherwise the first result.
     """
     loaded = load(width)
     if loaded.flag & MorphFlag.NO_SIZE and width < MEASURE_WIDTHS[1]:

@@ -1,4 +1,4 @@
-"""Galaxies at positions in images that the user holds: mosaics and their catalog."""
+"""Galaxies at positions in images that the user has, such as mosaics with a catalog."""
 import os
 from bisect import bisect_left
 from dataclasses import replace
@@ -30,34 +30,34 @@ _SAME = 1 / 3600  # degrees
 
 
 class PlacedImages(GivenImages):
-    """Galaxies at positions in images: a `~astromorph.galaxies.GalaxySource`.
+    """Galaxies at positions in images; a `~astromorph.galaxies.GalaxySource`.
 
-    A frame is cut out around each position, where the image has a celestial WCS. An image that
-    serves many rows is opened once and read in parts. An image without a WCS is taken as a cutout
-    of its galaxy; where it serves galaxies at several positions, their rows are flagged, unless
-    ``cutout_r90`` says that it is one.
+    The frame is cut out around the position if the image has a celestial WCS. An image of many rows
+    is opened once and read in parts. An image without a WCS counts as a cutout of its galaxy. If
+    such an image belongs to several positions and ``cutout_r90`` is not given, its rows are
+    flagged.
 
     Parameters
     ----------
     data : `~astropy.table.Table`
         The galaxies.
     images : list
-        The image of each.
-    ra, dec : `~numpy.ndarray`
-        ICRS, degrees.
+        One image per row.
+    ra, dec : `~numpy.ndarray`, shape (n,)
+        Positions (ICRS, degrees).
     frame_r90 : float
         Width of the network's frame in R90.
     frames : FrameOptions
-        What is known of sizes. R90 is measured where nothing is.
+        The known sizes. Without any, R90 is measured.
     needs_wcs : bool
-        Whether to flag also a galaxy that has an image without a WCS for itself.
+        Flag every galaxy whose image has no WCS, even if the image belongs to it alone.
     **options
         See `~astromorph.galaxies.given.GivenImages`.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
 
     def __init__(self, data, images, ra, dec, *, frame_r90, frames=FrameOptions(),
@@ -77,7 +77,7 @@ class PlacedImages(GivenImages):
         self._lock = Lock()
 
     def _sizes_at(self, data, frames, frame_r90):
-        """Widths in arcseconds of the parts to read, and R90, None where it is to be measured."""
+        """Widths of the parts to read, and R90 or None to measure it, both in arcseconds."""
         if frames.cutout_r90 is not None:
             return np.full((2, len(self)), np.nan)
         r90 = self._sizes[1]
@@ -94,14 +94,14 @@ class PlacedImages(GivenImages):
         return enumerate(super().__iter__())
 
     def identity(self):
-        """Tell what the rows are, by name: equal for the same images at the same positions."""
+        """Describe the rows by name; equal for the same images at the same positions."""
         images = [self._images[rows[0]] for rows in self._rows.values()]
         places = [self._ra, self._dec, self._widths, np.array(self._r90, float)]
         return self._identity([images, list(self._rows.values())]) | {
             "data": "images at positions", "positions": fingerprint(places)}
 
     def picture(self, row):
-        """The image of one row, to look at; None if it does not show the galaxy."""
+        """The image of one row, to show to people; None if it does not show the galaxy."""
         try:
             opened, x, y = self._place(row)
             side = _side(opened, x, y, self._widths[row], None)
@@ -116,7 +116,7 @@ class PlacedImages(GivenImages):
         shared = self._shows_others(row)
         try:
             place = None if cutout_r90 is not None and not shared else self._place(row)
-        except Exception as error:  # a picture, no WCS, damaged, missing: a cutout that says why
+        except Exception as error:  # load it as a cutout, which flags a damaged or missing image
             loaded = super().load(item, size, frame_r90, margin)
             told = shared or self._needs_wcs or isinstance(error, _UnusableWCS)
             return loaded._replace(flag=loaded.flag | MorphFlag.NO_WCS) if (
@@ -132,7 +132,7 @@ class PlacedImages(GivenImages):
         return loaded
 
     def _place(self, row):
-        """The image of a row, open, and x and y of its galaxy."""
+        """The open image of a row, and x and y of its galaxy."""
         key = self._keys[row]
         if len(self._rows[key]) == 1:
             opened, x, y = self._opened(key)
@@ -143,16 +143,16 @@ class PlacedImages(GivenImages):
         return opened, x[index], y[index]
 
     def _opened(self, key):
-        """An image, open, and x and y of all galaxies that it serves."""
+        """Open an image; return it with x and y of all its galaxies."""
         rows = self._rows[key]
         opened = OpenImage(self._images[rows[0]])
         try:
             return opened, *opened.pixels_of(self._ra[rows], self._dec[rows])
-        except Exception as error:  # the many ways to write a WCS wrong
+        except Exception as error:  # a broken WCS can fail in many ways
             raise (_UnusableWCS if opened.has_wcs else ValueError)(str(error)) from error
 
     def _shows_others(self, row):
-        """Whether the image of a row is also that of a galaxy elsewhere."""
+        """Whether the image of a row also belongs to a galaxy at another position."""
         if self._keys[row] not in self._limits:
             return False
         low, high = self._limits[self._keys[row]]
@@ -160,13 +160,13 @@ class PlacedImages(GivenImages):
         return not np.all((place - low <= _SAME) & (high - place <= _SAME))
 
     def _load_at(self, row, place, size, frame_r90, margin):
-        """A frame around the place of a galaxy in its image."""
+        """Load the frame around a galaxy's place in its image."""
         opened, x, y = place
         ra, dec, r90, width = (all_[row] for all_ in (
             self._ra, self._dec, self._r90, self._widths))
         label = f"{source_label(self._images[row])} at {ra:.5f} {dec:+.5f}"
         if not np.isfinite(ra + dec):
-            raise CutoutError(f"{label}: the position is missing or not on the sphere; mend the "
+            raise CutoutError(f"{label}: the position is missing or not on the sphere; correct the "
                               "row or remove it", MorphFlag.BAD_COORDINATE)
         if not np.isfinite(x):
             raise CutoutError(f"{label}: the position is outside the image",
@@ -175,8 +175,8 @@ class PlacedImages(GivenImages):
         def load(width):
             side = _side(opened, x, y, width, None if r90 is None else 1 + 2 * margin / size)
             if not 0 < side <= _MAX_SIDE:
-                raise CutoutError(f"{label}: no size, or one whose frame is wider than {_MAX_SIDE} "
-                                  "pixels; pass r90= or width=", MorphFlag.BAD_SIZE)
+                raise CutoutError(f"{label}: the size is missing, or its frame is wider than "
+                                  f"{_MAX_SIDE} pixels; pass r90= or width=", MorphFlag.BAD_SIZE)
             pixels, flag, scale = read_frame(
                 ImagePart(opened, x, y, side, label), size, margin=margin, frame_r90=frame_r90,
                 r90=MEASURE if r90 is None else r90, **self._options)
@@ -186,21 +186,22 @@ class PlacedImages(GivenImages):
 
 
 class _UnusableWCS(ValueError):
-    """An image says where it is on the sky, but not so that it could be used."""
+    """An image has a celestial WCS that cannot be used."""
 
 
 def open_images(data, images=None, *, ra=None, dec=None, frame_r90, frames=FrameOptions(),
                 **options):
-    """Find the source of images that the user holds, with positions or without.
+    """Make the source for images that the user has, with or without positions.
 
     Parameters
     ----------
     data : `~astropy.table.Table`, `~astropy.coordinates.SkyCoord` or list
         See `~astromorph.galaxies.kinds.as_galaxies`.
     images : object
-        For a table, its column of images; for a table or positions, the one image of them all.
+        The name of a table's column of images. Or one image that shows all galaxies of a table or
+        of positions.
     ra, dec : str, optional
-        Columns of the positions; by default found, where the table has some.
+        Columns of the positions. By default astromorph finds them, if the table has positions.
     frame_r90, frames, **options
         See `PlacedImages`.
 
@@ -211,7 +212,7 @@ def open_images(data, images=None, *, ra=None, dec=None, frame_r90, frames=Frame
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
     if not isinstance(data, (Table, SkyCoord)):
         return GivenImages(data, images, frames=frames, **options)
@@ -233,7 +234,7 @@ def open_images(data, images=None, *, ra=None, dec=None, frame_r90, frames=Frame
 
 
 def _one_image(image, columns):
-    """The one image of all galaxies."""
+    """Check that an argument is one image for all galaxies."""
     image = as_image(image)
     named = isinstance(image, (str, os.PathLike))
     if not (is_image(image) or named and os.path.isfile(image)):
@@ -244,7 +245,7 @@ def _one_image(image, columns):
 
 
 def _positions(table, ra, dec, images, needed):
-    """Positions of a table of images; None where it tells none and can do without."""
+    """The positions in a table of images; None if it has none and needs none."""
     try:
         return find_positions(table, ra=ra, dec=dec)
     except (TypeError, ValueError):
@@ -255,25 +256,28 @@ def _positions(table, ra, dec, images, needed):
 
 
 def _is_cutout(opened, x, y):
-    """Whether an image shows one galaxy, in its middle, so that it may be framed as given."""
+    """Whether an image is a cutout: small, with the galaxy in its middle."""
     off = np.hypot(x - (opened.shape[1] - 1) / 2, y - (opened.shape[0] - 1) / 2)
     side = min(opened.shape)
     return off < 0.1 * side and side * opened.pixel_scale <= MEASURE_WIDTHS[1]
 
 
 def _keys(images):
-    """What tells images apart: their files, or, in memory, which they are."""
+    """Keys that are equal for the same image: real paths of files, or identities of objects."""
     real = cache(os.path.realpath)
     return [real(image) if isinstance(image, (str, os.PathLike)) else id(image)
             for image in images]
 
 
 def _side(opened, x, y, width, wider):
-    """Pixels of the square to read: odd, so that its middle is that of the galaxy's pixel."""
+    """Side in pixels of the square to read, an odd number, so that the galaxy's pixel is central.
+
+    ``wider`` is None to measure R90, which uses as much of the image as possible.
+    """
     half = width / opened.pixel_scale * (wider or 1) / 2
     if not np.isfinite(half + x):
         return 0
-    if wider is None:  # to be measured on as much as there is
+    if wider is None:
         half = min(half, *(n / 2 for n in opened.shape))
         to_edge = int(min(x, y, opened.shape[1] - 1 - x, opened.shape[0] - 1 - y))
         half = min(half, to_edge) if to_edge > 0.8 * half else half

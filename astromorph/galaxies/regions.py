@@ -1,4 +1,4 @@
-"""Regions of the sky: what lies inside, and classified galaxies as regions to overlay."""
+"""Regions of the sky: tell what lies inside, and turn classified galaxies into regions."""
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import ICRS, Angle, SkyCoord, UnitSphericalRepresentation
@@ -14,33 +14,34 @@ __all__ = ["CLASS_COLORS", "bounding_circle", "find_classes", "inside", "to_regi
 
 CLASS_COLORS = {"smooth": "red", "featured": "cyan", "edge-on": "green", "barred": "magenta",
                 "unclassified": "gray"}
-"""Colors of the classes in `to_regions`, by names that DS9 and Matplotlib know."""
+"""Class of galaxies in `to_regions` to its color, by names of DS9 and Matplotlib (dict)."""
 
-# Columns of axis ratio and position angle (north through east, degrees) for ellipses.
+# Columns of axis ratio and position angle (degrees, north through east) for ellipses.
 _SHAPES = (("axis_ratio", "position_angle"), ("expAB_r", "expPhi_r"), ("deVAB_r", "deVPhi_r"),
            ("PETRO_BA90", "PETRO_PHI90"), ("SERSIC_BA", "SERSIC_PHI"))
 
 
 def bounding_circle(region):
-    """Find a circle that holds a region.
+    """Find a circle that encloses a region.
 
     Parameters
     ----------
     region : CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion or RectangleSkyRegion
-        Of the `regions` package.
+        A region of the `regions` package.
 
     Returns
     -------
     center : `~astropy.coordinates.SkyCoord`
-        ICRS; the region's own center, or the middle of a polygon's vertices.
+        The region's own center, or the middle of a polygon's vertices (ICRS).
     radius : `~astropy.coordinates.Angle`
+        Radius of the circle.
 
     Raises
     ------
     TypeError
         If it is another kind of region.
-    ValueError
-        If it is a polygon of a hemisphere or more, or excluded (with a minus sign in DS9).
+    ArgumentError
+        If a polygon is as large as a hemisphere, or the region is excluded (a minus sign in DS9).
     """
     if (getattr(region, "meta", None) or {}).get("include", True) in (False, "-"):
         raise wrong("region", "a region to search", "an excluded one, with a minus sign",
@@ -62,24 +63,25 @@ def bounding_circle(region):
 def inside(region, ra, dec):
     """Tell which positions lie in a region.
 
-    Circles are those of the sphere, the sides of polygons great circles. Ellipses and rectangles
-    are drawn in the projection that keeps the distance from their center (ARC).
+    Circles are circles on the sphere, and sides of polygons are great circles. Ellipses and
+    rectangles have their shape in the projection that keeps distances from their center (ARC).
 
     Parameters
     ----------
     region : CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion or RectangleSkyRegion
-        Of the `regions` package.
+        A region of the `regions` package.
     ra, dec : array-like
-        ICRS, degrees; NaN lies outside.
+        Positions (ICRS, degrees); NaN lies outside.
 
     Returns
     -------
     `~numpy.ndarray` of bool
+        Same shape as ``ra``.
 
     Raises
     ------
     TypeError, ValueError
-        As `bounding_circle`.
+        See `bounding_circle`.
     """
     center, radius = bounding_circle(region)
     ra, dec = np.broadcast_arrays(as_floats(ra, "ra"), as_floats(dec, "dec"))
@@ -97,25 +99,25 @@ def to_regions(table, *, radius=None, threshold: float = 0.5) -> Regions:
     Parameters
     ----------
     table : `~astropy.table.Table`
-        With positions (see `~astromorph.tables.positions.find_positions`) and the column
-        ``P_disk``. Without ``P_edge_on`` or ``P_bar`` no galaxy is of that class.
+        A table with positions (see `~astromorph.tables.positions.find_positions`) and the column
+        ``P_disk``. Without ``P_edge_on`` or ``P_bar``, no galaxy gets that class.
     radius : `~astropy.units.Quantity` or str, optional
-        Radius, or semi-major axis, as an angle, one or one per galaxy, or the name of a column; by
+        Radius, or semi-major axis: one angle for all, one per galaxy, or the name of a column. By
         default R90 of the table (see `~astromorph.tables.positions.find_sizes`).
     threshold : float
-        Probability from which an answer counts as positive.
+        A galaxy counts as positive from this probability on.
 
     Returns
     -------
     `regions.Regions`
-        A circle, or an ellipse where the table has an axis ratio and a position angle, for each
-        galaxy with a position and a radius. Its color is that of its class (`CLASS_COLORS`), dashed
-        gray without probabilities; its text is the class with its probability.
+        One region per galaxy with a position and a radius: an ellipse if the table has an axis
+        ratio and a position angle, otherwise a circle. `CLASS_COLORS` gives its color, dashed gray
+        without probabilities. Its text is the class with its probability.
 
     Raises
     ------
-    ValueError
-        If there are no positions, no radii or no probabilities.
+    ArgumentError
+        If there are no positions, no radii or no probabilities, or ``threshold`` is not in 0..1.
 
     See Also
     --------
@@ -136,8 +138,8 @@ def to_regions(table, *, radius=None, threshold: float = 0.5) -> Regions:
     ra, dec = find_positions(table)
     sizes = find_sizes(table) if radius is None else arcseconds(table, radius, "radius")
     if sizes is None:
-        raise wrong("radius", "an angle, as 10 * u.arcsec, or the name of a column, as the table "
-                    "has no column of R90", f"none, and the columns {table.colnames}")
+        raise wrong("radius", "an angle, as 10 * u.arcsec, or the name of a column, because the "
+                    "table has no column of R90", f"none, and the columns {table.colnames}")
     ratios, angles = _shapes(table)
     names, probabilities = find_classes(table, threshold)
     centers = SkyCoord(ra, dec, unit=u.deg)
@@ -147,7 +149,7 @@ def to_regions(table, *, radius=None, threshold: float = 0.5) -> Regions:
 
 
 def _around(vertices):
-    """Center and radius of a circle around the vertices of a polygon."""
+    """Center and radius of the circle around the vertices of a polygon."""
     center = SkyCoord(vertices.cartesian.mean().represent_as(UnitSphericalRepresentation))
     radius = center.separation(vertices).max()
     if radius >= 89 * u.deg:
@@ -157,9 +159,9 @@ def _around(vertices):
 
 
 def _wcs(region, center):
-    """A projection around the center in which the region's outline has its simple form."""
+    """A projection around the center in which the outline of the region is simple."""
     frame = ICRS()
-    if isinstance(region, (EllipseSkyRegion, RectangleSkyRegion)):  # turned in their own frame
+    if isinstance(region, (EllipseSkyRegion, RectangleSkyRegion)):  # their angle is in their frame
         frame = region.center.frame.replicate_without_data()
     # Straight lines are great circles in the gnomonic projection (TAN).
     polygon = isinstance(region, PolygonSkyRegion)
@@ -171,7 +173,7 @@ def _wcs(region, center):
 
 
 def _shapes(table):
-    """Axis ratio, 1 where there is none, and position angle in degrees of each galaxy."""
+    """Axis ratio, 1 if unknown, and position angle in degrees of each galaxy."""
     names = next((pair for pair in _SHAPES if set(pair) <= set(table.colnames)), None)
     if names is None:
         return np.ones(len(table)), np.zeros(len(table))
@@ -182,19 +184,19 @@ def _shapes(table):
 
 
 def find_classes(table, threshold):
-    """Give the class of each galaxy, and its probability: those of the last question answered.
+    """Give the class and probability of each galaxy, from the last question that applies.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        With ``P_disk``; see `to_regions`.
+        A table with ``P_disk``; see `to_regions`.
     threshold : float
         Probability from which an answer counts as positive.
 
     Returns
     -------
     names : `~numpy.ndarray` of str
-        Those of `CLASS_COLORS`.
+        Names of `CLASS_COLORS`.
     probabilities : `~numpy.ndarray`
 
     Raises
@@ -214,7 +216,7 @@ def find_classes(table, threshold):
 
 
 def _region(center, size, ratio, angle, name, probability):
-    """One galaxy's circle or ellipse."""
+    """Make the circle or ellipse of one galaxy."""
     meta = RegionMeta({"text": name if np.isnan(probability) else f"{name} {probability:.2f}"})
     visual = RegionVisual({"edgecolor": CLASS_COLORS[str(name)]})
     if name == "unclassified":
@@ -222,6 +224,6 @@ def _region(center, size, ratio, angle, name, probability):
     size = size * u.arcsec
     if ratio == 1:
         return CircleSkyRegion(center, size, meta=meta, visual=visual)
-    # The height, to the north, turns to the east with the position angle.
+    # The height points north, and turns to the east with the position angle.
     return EllipseSkyRegion(center, 2 * ratio * size, 2 * size, angle * u.deg, meta=meta,
                             visual=visual)

@@ -1,4 +1,4 @@
-"""Galaxies by their positions in a catalog."""
+"""Galaxies by their positions, with images from a survey."""
 from collections import Counter
 from dataclasses import replace
 
@@ -23,25 +23,25 @@ _SAME = 1 / 3600  # degrees
 
 
 class SkyPositions:
-    """Galaxies by their positions: a `~astromorph.galaxies.GalaxySource`.
+    """Galaxies by their positions; a `~astromorph.galaxies.GalaxySource`.
 
-    On leaving it, requests are given up.
+    Leaving the context cancels open requests.
 
     Parameters
     ----------
     data : `~astropy.table.Table` or `~astropy.coordinates.SkyCoord`
         The positions.
     survey : str or `~astromorph.surveys.Survey`
-        Whose images.
+        Survey of the images.
     frame_r90 : float
         Width of the network's frame in R90.
     frames : FrameOptions
-        What is known of sizes.
+        The known sizes.
     ids : str, optional
-        The column of identifiers that a local folder of images goes by. One that stands for
-        several positions, or whose file would be that of another, finds none.
+        Column of identifiers, which name the images in a local folder. An identifier of several
+        positions finds no image, nor does one that shares its file name with another.
     provenance : bool
-        Whether to say where the images come from.
+        Whether to add columns with the provenance of the images.
     ra, dec : str, optional
         Columns of the positions.
     **fetch
@@ -50,16 +50,16 @@ class SkyPositions:
     Attributes
     ----------
     services : list of callable
-        The image services, in the order in which they are tried.
+        The image services, in the order in which astromorph tries them.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
 
-    prefetch, chunk = PREFETCH, 1  # services answer one after the other
-    # Damaged answers of services leave UNREADABLE.
+    prefetch, chunk = PREFETCH, 1  # each thread waits for one image at a time
+    # UNREADABLE too, because a damaged answer of a service may be whole next time.
     retryable = (MorphFlag.SERVER_ERROR | MorphFlag.TIMED_OUT | MorphFlag.NOT_CACHED
                  | MorphFlag.UNREADABLE | MorphFlag.READ_ERROR)
 
@@ -95,7 +95,7 @@ class SkyPositions:
             self._ra, self._dec, self._widths, self._ids, self._r90, strict=True))
 
     def identity(self):
-        """Tell what the rows are, by name: equal for the same frames from the same services."""
+        """Describe the rows by name; equal for the same frames from the same services."""
         frames = {"positions": [self._ra, self._dec], "width": self._widths,
                   "r90": np.array(self._r90, float),
                   "ids": self._ids if any(self._ids) else None}
@@ -126,22 +126,22 @@ class SkyPositions:
             return Loaded.failed(error)
 
     def forecast(self):
-        """Tell how many rows `load` would have what to do for.
+        """Count what `load` would have to do, without any request.
 
         Returns
         -------
         `~collections.Counter`
-            See `~astromorph.cutouts.CutoutFetcher.forecast`.
+            Number of rows per result of `~astromorph.cutouts.CutoutFetcher.forecast`.
         """
         return Counter(self._fetcher.forecast(request) for request, _ in self)
 
     def fetch(self, number):
-        """Give the image of one row.
+        """Fetch the image of one row.
 
         Parameters
         ----------
         number : int
-            The number of the row.
+            Number of the row, from 0.
 
         Returns
         -------
@@ -150,24 +150,24 @@ class SkyPositions:
         Raises
         ------
         `~astromorph.errors.FetchError`
-            If it is not to be had.
+            If no service delivers the image.
         """
         return self._fetcher.fetch(self._fetcher.request(
             self._ra[number], self._dec[number], self._widths[number], self._ids[number]))
 
 
 def _told(service, source):
-    """Which service it is, for a checkpoint."""
+    """Describe a service for a checkpoint."""
     source = getattr(service, "source", None) or source or describe_callable(service)
     if source is None:
-        raise wrong("services", "services that a checkpoint can tell from others: functions of a "
-                    "module, or objects that can be pickled", service.name,
-                    "Or say in its attribute source, a text, which images it gives.")
+        raise wrong("services", "services that a checkpoint can identify: functions of a module, "
+                    "or objects that can be pickled", service.name,
+                    "Or give it an attribute source, a text that says which images it delivers.")
     return f"{service.name} {fingerprint(source)}"
 
 
 def _told_apart(names, ra, dec):
-    """The names, None where the file of that name may be that of a galaxy elsewhere."""
+    """The names, None where the file of that name may show a galaxy at another position."""
     first, shared = {}, set()
     for name, *position in zip(names, ra, dec):
         if name is not None:
@@ -176,6 +176,6 @@ def _told_apart(names, ra, dec):
             if other != name or np.max(np.abs(np.subtract(place, position))) > _SAME:
                 shared.add(stem)
     if shared:
-        warn(f"{len(shared)} identifiers stand for several galaxies, such as "
-             f"{min(shared)!r:.60}: these get no local images; make them unique")
+        warn(f"{len(shared)} identifiers belong to several galaxies, such as "
+             f"{min(shared)!r:.60}. These galaxies get no local images; make identifiers unique.")
     return [None if name is None or file_stem(name) in shared else name for name in names]

@@ -1,4 +1,4 @@
-"""What every source of galaxies is, and which one fits the data."""
+"""The interface of sources of galaxies, and the choice of the source that fits the data."""
 from inspect import signature
 from typing import Protocol, runtime_checkable
 
@@ -19,19 +19,24 @@ __all__ = ["GalaxySource", "check_options", "open_source"]
 
 @runtime_checkable
 class GalaxySource(Protocol):
-    """Galaxies, one per row, whose frames can be loaded by many threads; a context manager.
+    """Galaxies, one per row, whose frames many threads can load; a context manager.
+
+    Iterating gives the items for `load`, one per row.
 
     Attributes
     ----------
     table : `~astropy.table.Table`
-        The table to fill, a copy of the user's.
+        The table to fill, a copy of the user's table.
     provenance_columns : dict of str to tuple
-        Columns that say where images come from; see `~astromorph.running.results.add_provenance`.
-    threads, prefetch, chunk : int
-        Threads that load rows by default, rows to load ahead, and rows that a thread loads at a
-        time.
+        Columns for the provenance of images; see `~astromorph.running.results.add_provenance`.
+    threads : int
+        Number of threads that load rows by default.
+    prefetch : int
+        Number of rows to load ahead.
+    chunk : int
+        Number of rows that a thread loads at a time.
     retryable : `~astromorph.flags.MorphFlag`
-        The bits that another attempt may clear.
+        Bits that another attempt may clear.
     """
 
     table: Table
@@ -50,14 +55,14 @@ class GalaxySource(Protocol):
     def __exit__(self, *exception): ...
 
     def load(self, item, size, frame_r90, margin) -> Loaded:
-        """Load one of the items that iterating gives.
+        """Load the frame of one row.
 
         Parameters
         ----------
         item : object
-            The item.
+            The item of the row.
         size : int
-            Pixels of the network's frame on a side.
+            Side of the network's frame in pixels.
         frame_r90 : float
             Width of the frame in R90.
         margin : int
@@ -69,18 +74,18 @@ class GalaxySource(Protocol):
         """
 
     def identity(self) -> dict:
-        """Tell what the rows are, by name: equal for the same images in the same frames."""
+        """Describe the rows by name; equal for the same images with the same frames."""
 
 
 def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=None,
                 pixel_scale=None, survey=None, bands=None, ids=None, provenance=False, ra=None,
                 dec=None, **fetch):
-    """Find the source that fits the data.
+    """Make the source of galaxies that fits the data.
 
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        Its survey is that of the images of positions by default, its frame how wide they are.
+        The model. It sets the width of the frames and, for positions, the default survey.
     data, images, cutout_r90, r90, width, pixel_scale, survey, bands, ids, provenance, ra, dec
         See `~astromorph.classifier.MorphologyClassifier.classify`.
     **fetch
@@ -93,7 +98,7 @@ def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=No
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described.
+        If an argument has the wrong type or value.
     """
     data = as_galaxies(data)
     frames = FrameOptions(cutout_r90, r90, width, pixel_scale)
@@ -101,7 +106,7 @@ def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=No
     check_options(fetch)
     if images is None and isinstance(data, (SkyCoord, Table)):
         if pixel_scale is not None:
-            raise wrong("pixel_scale", "images to go with", "positions")
+            raise wrong("pixel_scale", "images that it applies to", "positions")
         from astromorph.galaxies.sky import SkyPositions  # loads the clients of the services
 
         return SkyPositions(data, survey or model.survey, frame_r90=model.frame_r90, frames=frames,
@@ -111,26 +116,26 @@ def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=No
         others |= {"width": width, "ra": ra, "dec": dec}
     others = [name for name, value in (others | fetch).items() if value is not None]
     if others:
-        raise wrong(", ".join(others), "positions, a table or SkyCoord without images=, to go with",
-                    "images")
+        raise wrong(", ".join(others), "positions that it applies to: a table or SkyCoord without "
+                    "images=", "images")
     return open_images(data, images, ra=ra, dec=dec, frame_r90=model.frame_r90, frames=frames,
                        survey=survey, bands=bands)
 
 
 def check_options(given, *functions):
-    """Raise unless options are known to functions, or say which galaxies and images are meant.
+    """Raise unless options belong to one of the functions or to `open_source`.
 
     Parameters
     ----------
     given : iterable of str
         Names of the options.
     *functions : callable
-        With options of their own.
+        Functions that take other options.
 
     Raises
     ------
     ArgumentTypeError
-        If one is known to none; the message names the nearest that there is.
+        If an option does not exist. The message suggests the most similar name.
     """
     known = [name for function in (*functions, open_source)
              for name, parameter in signature(function).parameters.items()

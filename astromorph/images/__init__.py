@@ -1,4 +1,4 @@
-"""Images -> network pixels: files, HDUs, NDData and arrays become color pictures, then frames."""
+"""Read images: files, HDUs, NDData and arrays become color pictures, and these become frames."""
 from astromorph.errors import CutoutError
 from astromorph.images.composite import color_composite
 from astromorph.images.frames import load_frame, normalize_bands, resample

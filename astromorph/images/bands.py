@@ -1,4 +1,4 @@
-"""Names of bands, and which planes of a FITS file are light."""
+"""Names of bands, and which images of a FITS file hold the light of the sky."""
 import re
 
 from astromorph.errors import CutoutError, wrong
@@ -21,20 +21,20 @@ _LIGHT_TYPES = {"image", "object", "light", "science", "sci", "stack", "coadd", 
 
 
 def parse_band(text, own=()):
-    """Tell the band that a name means, as headers and users write it: g, HSC-G, "SDSS g", des_z.
+    """Find the band in a name from a header or a user, such as g, HSC-G, "SDSS g" or des_z.
 
     Parameters
     ----------
     text : str
         The name.
     own : iterable of str
-        Names that a survey has besides, of any kind: VIS, F814W. As a word of its own such a name
-        goes before single letters, as in NIR_H or "VIS g".
+        Other names of a survey's bands, such as VIS or F814W. Such a name wins over single letters
+        if it is a separate word, as in NIR_H or "VIS g".
 
     Returns
     -------
     str or None
-        In lower case; None where the name means no band, or several.
+        The band in lower case; None if the name means no band or several.
     """
     text, own = str(text).strip().lower(), {name.lower() for name in own}
     if text in own:
@@ -46,7 +46,7 @@ def parse_band(text, own=()):
 
 
 def band_text(bands):
-    """Write names of bands as one text, which `split_bands` takes apart: grz, or VIS,J,H.
+    """Join names of bands to one text for `split_bands`: grz, or VIS,J,H.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def split_bands(text, own=()):
     text : str
         The names.
     own : iterable of str
-        Names that a survey has besides.
+        Other names of a survey's bands.
 
     Returns
     -------
@@ -87,20 +87,20 @@ def band_names(bands, survey=None):
     Parameters
     ----------
     bands : iterable of str
-        Different names: u, g, r, i, z, Y in upper or lower case, also with the name of a survey
-        (``"HSC-G"``), and the survey's own.
+        Names of bands: u, g, r, i, z, Y in upper or lower case, also with the name of a survey
+        (``"HSC-G"``), and the survey's own names.
     survey : `~astromorph.surveys.Survey`, optional
-        A record that may name others.
+        A record with names of its own.
 
     Returns
     -------
     list of str
-        In lower case.
+        The bands in lower case.
 
     Raises
     ------
-    ValueError
-        If they are others, or a band is named twice.
+    ArgumentError
+        If a name is unknown, or a band is named twice.
     """
     own = [band for band in survey.bands if band.lower() not in _LETTERS] if survey else []
     given = split_bands(bands, own) if isinstance(bands, str) else list(bands)
@@ -112,18 +112,19 @@ def band_names(bands, survey=None):
 
 
 def header_band(header, own=()):
-    """Name of the band that a header gives.
+    """Find the band of an image in its header.
 
     Parameters
     ----------
     header : mapping
         Cards of an image.
     own : iterable of str
-        Names that a survey has besides.
+        Other names of a survey's bands.
 
     Returns
     -------
     str or None
+        The band in lower case; None if the header names none.
     """
     for key in ("BAND", "FILTER", "BAND0", "EXTNAME"):
         if key in header and (band := parse_band(header[key], own)):
@@ -132,28 +133,28 @@ def header_band(header, own=()):
 
 
 def light_planes(hdus, own=()):
-    """Choose the images of a file that are light: one for each band that it names, or a single one.
+    """Choose the images of a file that hold light: one per band, or a single one.
 
-    Companions (weights, errors, masks, models...) are never light. Images are taken together only
-    where each names another band in its own header; else the one that its header calls the science
-    image, the primary one, or the only one is taken.
+    Companions (weights, errors, masks, models...) never hold light. The function returns several
+    images only if the header of each names a different band. Otherwise it returns the image that
+    the headers call the science image, the primary image, or the only image.
 
     Parameters
     ----------
     hdus : sequence of HDU
-        All of a file.
+        All HDUs of the file.
     own : iterable of str
-        Names of bands that a survey has besides.
+        Other names of a survey's bands.
 
     Returns
     -------
     list of (HDU, str or None)
-        Each with its band, if several.
+        The images, each with its band if there are several.
 
     Raises
     ------
     CutoutError
-        If there is none, or it cannot be told which.
+        If no image holds light, or the headers do not say which one does.
     """
     images = [(n, hdu) for n, hdu in enumerate(hdus)
               if hdu.is_image and len(hdu.shape) > 1 and hdu.size]
@@ -177,7 +178,7 @@ def light_planes(hdus, own=()):
 
 
 def _rank(n, hdu, own):
-    """How surely an image is light: -1 not at all, 3 by its type, 2 by its name, 1 primary."""
+    """How surely an image holds light: 3 by its type, 2 by its name, 1 as primary, -1 not."""
     header = hdu.header
     for key in ("EXTTYPE", "IMAGETYP", "HDUCLAS2"):
         text = str(header.get(key, "")).strip().lower()
@@ -195,9 +196,9 @@ def _rank(n, hdu, own):
 
 
 def _is_companion(text, whole=False):
-    """Whether a name is that of weights, errors, masks... but not that they were removed."""
+    """Whether a name means weights, errors, masks..., and not that these were removed."""
     text = _TREATED.sub(" ", text.lower())
-    if whole:  # an OBJECT card names what the image shows, mostly a galaxy
+    if whole:  # an OBJECT card usually names a galaxy, so single words in it prove nothing
         return text.strip() in ("model", "residual", "residuals", "residual map", "sky")
     return any(map(_COMPANION.fullmatch, re.findall("[a-z0-9]+", text)))
 

@@ -1,4 +1,4 @@
-"""Where the pixels of an image are on the sky, and how large."""
+"""Positions and sizes of an image's pixels on the sky."""
 import re
 
 import numpy as np
@@ -14,18 +14,18 @@ __all__ = ["fault_of_grids", "linear_wcs", "north_angle", "pixel_scale", "pixels
 _CELESTIAL = (("pos.eq.ra", "pos.eq.dec"), ("pos.galactic.lon", "pos.galactic.lat"),
               ("pos.ecliptic.lon", "pos.ecliptic.lat"))
 _WCS_KEY = re.compile(r"(CTYPE|CRVAL|CRPIX|CUNIT|CDELT|CROTA)[12]$|(CD|PC)[12]_[12]$")
-_SQUARE = 1.1  # sides of pixels, and the angle between them
-_APART = 2  # pixels; frames of SDSS in two bands are one apart
+_SQUARE = 1.1  # largest ratio of the sides of a pixel that counts as a square
+_APART = 2  # largest offset of bands in pixels; SDSS frames of two bands differ by one
 _DATE = re.compile("DATE|MJD|OBSGEO")
 
 
 def wcs_header(header, primary):
-    """Give the header that holds the WCS of an image: its own, or one that it inherits.
+    """Find the header that holds the WCS of an image: its own, or the primary one.
 
     Parameters
     ----------
     header, primary : `~astropy.io.fits.Header`
-        Of the image, and of its file.
+        The header of the image, and the primary header of its file.
 
     Returns
     -------
@@ -37,9 +37,10 @@ def wcs_header(header, primary):
 
 
 def linear_wcs(header):
-    """WCS of a header's linear terms: quiet, fast and enough for the pixel scale.
+    """Build a WCS from the linear terms of a header only.
 
-    At the reference point all projections have the scale of TAN, which needs no other terms.
+    It is fast, gives no warnings and is enough for the pixel scale: at the reference point all
+    projections have the scale of TAN, which needs no other terms.
 
     Parameters
     ----------
@@ -49,8 +50,9 @@ def linear_wcs(header):
     Returns
     -------
     `~astropy.wcs.WCS` or None
+        None if the header has no usable WCS.
     """
-    # Damaged cards raise. Copies: what is changed here must not reach the header.
+    # Reading a damaged card raises. The cards are copied, so that the header stays unchanged.
     cards = [(card.keyword, card.value) for card in header.cards if _WCS_KEY.match(card.keyword)]
     known = all(value is not None for _, value in cards)
     try:
@@ -58,24 +60,24 @@ def linear_wcs(header):
         for key in ("CTYPE1", "CTYPE2"):
             plain[key] = re.sub(r"^(.{4}-)[A-Z]{3}.*", r"\1TAN", plain[key])
         return WCS(plain)
-    except Exception:  # the many ways to write a WCS wrong; the image itself is still good
+    except Exception:  # a broken WCS can fail in many ways; the image itself is still good
         return None
 
 
 def pixel_scale(wcs, shape):
-    """Give the side of a pixel on the sky.
+    """Compute the pixel scale of an image.
 
     Parameters
     ----------
     wcs : object
-        Any WCS of Astropy's interface, or None.
+        Any WCS with Astropy's interface, or None.
     shape : tuple of int
         (y, x) of the image.
 
     Returns
     -------
     float or None
-        Arcseconds; None without a celestial WCS.
+        Arcseconds per pixel; None without a celestial WCS.
     """
     try:
         if hasattr(wcs, "celestial"):
@@ -88,7 +90,7 @@ def pixel_scale(wcs, shape):
 
 
 def _scale_at_center(wcs, shape):
-    """Arcseconds per pixel of any WCS of Astropy's interface: sliced or wrapped."""
+    """Arcseconds per pixel of any WCS with Astropy's interface, also sliced or wrapped."""
     wcs = getattr(wcs, "low_level_wcs", wcs)
     kinds = list(wcs.world_axis_physical_types)
     axes = next([kinds.index(kind) for kind in pair] for pair in _CELESTIAL if pair[0] in kinds)
@@ -103,20 +105,19 @@ def _scale_at_center(wcs, shape):
 
 
 def north_angle(wcs, shape):
-    """Tell where north is in the middle of an image.
+    """Compute the direction of north in the middle of an image.
 
     Parameters
     ----------
-    wcs : `~astropy.wcs.WCS`
-        Linear terms, see `linear_wcs`; or None.
+    wcs : `~astropy.wcs.WCS` or None
+        The linear terms, see `linear_wcs`.
     shape : tuple of int
         (y, x) of the image.
 
     Returns
     -------
     float or None
-        Degrees from the direction in which y grows towards that in which x falls; None without a
-        celestial WCS of right ascension and declination.
+        Angle in degrees from +y towards -x. None without a WCS in right ascension and declination.
     """
     middle = (shape[1] - 1) / 2, (shape[0] - 1) / 2
     try:
@@ -131,13 +132,13 @@ def north_angle(wcs, shape):
 
 
 def pixels_of(wcs, shape, ra, dec):
-    """Find the pixels that show positions.
+    """Convert positions to pixels.
 
     Parameters
     ----------
     wcs : object
-        Any celestial WCS of Astropy's interface, or a header that has one, alone or in a tuple
-        with the HDUList that holds its tables of distortions.
+        Any celestial WCS with Astropy's interface, or a header with a WCS. If tables of distortions
+        belong to the header, pass a tuple of the header and their HDUList.
     shape : tuple of int
         (y, x) of the image.
     ra, dec : `~numpy.ndarray`, shape (n,)
@@ -146,7 +147,7 @@ def pixels_of(wcs, shape, ra, dec):
     Returns
     -------
     x, y : `~numpy.ndarray`, shape (n,)
-        Counted from 0 at the center of the first pixel; NaN for positions outside the image.
+        Pixel coordinates, 0 at the center of the first pixel; NaN for positions outside the image.
 
     Raises
     ------
@@ -161,7 +162,8 @@ def pixels_of(wcs, shape, ra, dec):
     x[finite[near]], y[finite[near]] = sky.world_to_pixel(positions[near])
     seen = ((np.abs(x - (shape[1] - 1) / 2) <= shape[1] / 2)
             & (np.abs(y - (shape[0] - 1) / 2) <= shape[0] / 2))[finite]
-    # Projections and distortions may lead into the image from far away: the way back tells.
+    # Projections and distortions may map distant positions into the image. Mapping the pixels back
+    # to the sky reveals these.
     back, beside = (sky.pixel_to_world(x[finite[seen]] + step, y[finite[seen]])
                     for step in (0, 1))
     seen[seen] = back.separation(positions[seen]) < back.separation(beside)
@@ -171,10 +173,10 @@ def pixels_of(wcs, shape, ra, dec):
 
 
 def _celestial(wcs):
-    """The two axes of a WCS that are on the sky; a header's with all of its distortions."""
+    """The two celestial axes of a WCS; from a header, with all distortions."""
     header, hdus = wcs if isinstance(wcs, tuple) else (wcs, None)
     if isinstance(header, fits.Header):
-        # Dates make nothing but warnings. The planes of a cube have one place on the sky.
+        # Dates only cause warnings. All planes of a cube have the same celestial WCS, so naxis=2.
         cards = [card for card in header.copy().cards if not _DATE.match(card.keyword)]
         wcs = WCS(fits.Header(cards), hdus, naxis=2)
     if hasattr(wcs, "celestial"):
@@ -188,7 +190,7 @@ def _celestial(wcs):
 
 
 def _near(sky, shape, positions):
-    """Which positions may be in the image, by their distance from its center."""
+    """Whether each position may be in the image, from its distance to the image's center."""
     y, x = (np.array([n / 2, 0, 0, n, n]) for n in shape)
     y, x = y, x[[0, 1, 3, 2, 4]]
     center, *corners = sky.pixel_to_world(x, y)
@@ -199,19 +201,19 @@ def _near(sky, shape, positions):
 
 
 def fault_of_grids(wcses, shape):
-    """Say why planes cannot be taken pixel by pixel, each pixel for a square of the sky.
+    """Check that all planes of an image have the same grid of square pixels.
 
     Parameters
     ----------
     wcses : list
         The linear WCS of each plane, or None.
     shape : tuple of int
-        (y, x) of all.
+        (y, x) of all planes.
 
     Returns
     -------
     str or None
-        None where nothing is wrong, or nothing is known.
+        What is wrong; None if nothing is wrong or no WCS is known.
     """
     grids = [grid for grid in (_grid(wcs, shape) for wcs in wcses) if grid is not None]
     if not grids:
@@ -227,14 +229,14 @@ def fault_of_grids(wcses, shape):
 
 
 def _grid(wcs, shape):
-    """Unit vectors of the first corner and its neighbors; None for what is no linear WCS."""
+    """Unit vectors of the first corner and its two neighbors; None without a linear WCS."""
     if not isinstance(wcs, WCS):
         return None
     try:
         sky = wcs.celestial
         lon, lat = np.radians(sky.wcs_pix2world([0, shape[1], 0], [0, 0, shape[0]], 0))
         lon, lat = (lon, lat) if sky.wcs.lng == 0 else (lat, lon)
-    except Exception:  # it is not used then
+    except Exception:  # a broken WCS is not used
         return None
     vectors = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]).T
     return vectors if np.isfinite(vectors).all() else None

@@ -1,4 +1,4 @@
-"""Flux in nanomaggies -> color image, as the surveys show it."""
+"""Turn flux in nanomaggies into a color image, as the surveys show it."""
 import numpy as np
 
 from astromorph.surveys import get_survey
@@ -7,34 +7,50 @@ __all__ = ["color_composite", "shown_bands"]
 
 _WAVELENGTHS = dict(zip("ugrizy", (355, 470, 620, 750, 890, 1000)))  # nm
 _AT_ONCE = 2**22  # pixels
-_HALF = 3  # pixels to each side that fill a hole
-# channels R, G, B: where each looks for a neighbor in wavelength, the nearest first
+_HALF = 3  # a hole is filled from this many pixels on each side
+# For each of the channels R, G, B: the other channels, the nearest in wavelength first.
 _NEIGHBORS = ((1, 2), (0, 2), (1, 0))
 
 
 def color_composite(planes, survey, *, pixel_scale=None):
     """Map flux to a color image as the Legacy Surveys viewer does.
 
-    Each band is brightened by the survey's scale, c = scale * flux + m; with I the mean of max(0,
-    c) over the bands, the image is c arcsinh(Q I) / (sqrt(Q) I), clipped to 0..1.
+    Each band becomes c = scale * flux + m, with the survey's scale for the band and its offset m.
+    Let I be the mean of max(0, c) over the bands. The image is c arcsinh(Q I) / (sqrt(Q) I),
+    clipped to 0..1, with the survey's softening Q (Lupton et al. 2004, PASP 116, 133).
 
     Parameters
     ----------
     planes : dict
-        Band name to flux, (y, x), in nanomaggies per pixel; NaN where there is none.
+        Band name to flux, (y, x), in nanomaggies per pixel; NaN where there is no data.
     survey : str or `~astromorph.surveys.Survey`
-        Its bands, scales, m and Q.
+        The survey whose color mapping to use.
     pixel_scale : float, optional
-        Arcseconds per pixel; flux is then rescaled to the area of the survey's native pixel, so
-        that a surface brightness looks the same at any pixel scale. By default native.
+        Arcseconds per pixel. Flux is rescaled to the area of the survey's native pixel, so that a
+        surface brightness looks the same at any pixel scale. By default pixels are native.
 
     Returns
     -------
     `~numpy.ndarray`, shape (y, x, 3), float32
-        R, G, B, with the rows as in the planes; gray for a survey that shows one band, and for one
-        that shows two, their mean as G. A band that is missing, or has no data in a pixel,
-        takes the brightness of its nearest neighbor; small holes in all bands are filled with the
-        mean around them, large ones with sky.
+        R, G, B from 0 to 1, in the order of rows of the planes.
+
+    See Also
+    --------
+    astromorph.read_cutout : Read an image and make the color image in one step.
+
+    Notes
+    -----
+    If a survey shows one band, the image is gray; if it shows two, G is their mean. Where a band is
+    missing or has no data, the band nearest in wavelength stands in. Small holes in all bands are
+    filled with the mean of the pixels around them, and large holes with sky.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.images import color_composite
+    >>> planes = {band: np.full((20, 20), 0.1, np.float32) for band in "gri"}
+    >>> color_composite(planes, "sdss").shape
+    (20, 20, 3)
     """
     survey, planes = get_survey(survey), {band.lower(): each for band, each in planes.items()}
     native = survey.pixel_scale.to_value("arcsec")
@@ -42,7 +58,7 @@ def color_composite(planes, survey, *, pixel_scale=None):
     shape = next(iter(planes.values())).shape
     image = np.empty((*shape, 3), np.float32)
     step = max(_AT_ONCE // max(shape[1], 1), 1)
-    for start in range(0, shape[0], step):  # rows, and those that fill the holes near them
+    for start in range(0, shape[0], step):  # some rows, with those that fill the holes near them
         low = max(start - _HALF, 0)
         part = {name: plane[low:start + step + _HALF] for name, plane in planes.items()}
         image[start:start + step] = _shown(part, survey, area)[start - low:start - low + step]
@@ -66,9 +82,10 @@ def _shown(planes, survey, area):
 
 
 def shown_bands(planes, survey):
-    """Bands shown as those of the survey's ``rgb``; None for one that is missing.
+    """Choose the band that is shown for each band of the survey's ``rgb``; None where missing.
 
-    A band that is not shown itself stands in where it is the nearest in wavelength: i for z.
+    A band that the survey does not show stands in for a missing one if it is the nearest in
+    wavelength, such as i for z.
     """
     shown, rgb, order = [], [band.lower() for band in survey.rgb], _order(survey)
     for band in rgb:
@@ -78,7 +95,7 @@ def shown_bands(planes, survey):
 
 
 def _order(survey):
-    """Wavelengths of bands; the numbers of a survey's bands where it names others than ugrizY."""
+    """Wavelengths of the bands ugrizY; for a survey with other bands, their order."""
     bands = [band.lower() for band in survey.bands]
     if set(bands) <= set(_WAVELENGTHS):
         return _WAVELENGTHS
@@ -86,14 +103,14 @@ def _order(survey):
 
 
 def _three(channels):
-    """Red, green and blue of one channel to three."""
+    """Make the channels red, green and blue from one to three channels."""
     if len(channels) == 2:
         return np.stack([channels[0], channels.mean(axis=0), channels[1]])
     return np.repeat(channels, 3, axis=0) if len(channels) == 1 else channels
 
 
 def _filled(channels, sky):
-    """Replace NaN by the nearest channel, then by the mean of the pixels around, then by sky."""
+    """Replace NaN by the channel nearest in wavelength, by the pixels around, or by sky."""
     if not np.isnan(channels).any():
         return channels
     known = channels.copy()

@@ -1,4 +1,4 @@
-"""FITS files and their in-memory forms -> one flux plane a band, in nanomaggies."""
+"""Read FITS files and their forms in memory as one flux plane per band, in nanomaggies."""
 import threading
 import weakref
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from astromorph.surveys import SURVEYS, get_survey
 
 __all__ = ["MAX_PIXELS", "FluxPlanes", "ImagePart", "OpenImage", "band_names", "read_planes"]
 
-MAX_PIXELS = 2**27  # a DES tile has 10^8; more is a damaged header or a decompression bomb
+MAX_PIXELS = 2**27  # a DES tile has 10^8; more means a damaged header or a decompression bomb
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,13 @@ class FluxPlanes:
     planes : dict
         Band name to flux, (y, x) float32 in nanomaggies per pixel, NaN where there is no data.
     survey : `~astromorph.surveys.Survey`
-        Whose color mapping applies.
+        The survey whose color mapping applies.
     pixel_scale : float or None
-        Arcseconds per pixel.
+        Arcseconds per pixel; None if unknown.
     native : bool
-        The flux is already that of one native pixel of the survey, whatever the pixel scale.
+        Whether the flux refers to one native pixel of the survey, whatever the pixel scale.
     flag : `~astromorph.flags.MorphFlag`
+        What was assumed on reading.
     """
 
     planes: dict
@@ -44,23 +45,23 @@ class FluxPlanes:
 
 
 class OpenImage:
-    """An image that is opened once, to be read whole or in parts; a context manager.
+    """An open image, to read as a whole or in parts; a context manager.
 
-    Threads may share it. It is closed when nobody holds it any more.
+    Threads may share it. Python closes it when it is no longer used.
 
     Parameters
     ----------
     source : object
         See `read_planes`.
     own : sequence of str
-        Names of bands that a survey has besides u, g, r, i, z, Y.
+        Names of a survey's bands other than u, g, r, i, z, Y.
 
     Attributes
     ----------
     shape : tuple of int
-        (y, x).
+        (y, x) of the image.
     pixel_scale : float or None
-        Arcseconds per pixel.
+        Arcseconds per pixel; None if unknown.
 
     Raises
     ------
@@ -84,14 +85,14 @@ class OpenImage:
 
     @property
     def has_wcs(self):
-        """Whether anything in it speaks of the sky, right or wrong (bool)."""
+        """Whether the image has a celestial WCS, even an unusable one (bool)."""
         placed = self._placed
         header = placed.sky[0] if isinstance(placed.sky, tuple) else {}
         return placed.wcs is not None or "CTYPE1" in header or "CRVAL1" in header
 
     @property
     def north(self):
-        """Degrees from up, where y grows, to north, to the left; None if it is not known."""
+        """Angle from up (+y) to north in degrees, positive to the left; None if unknown."""
         return north_angle(self._placed.wcs, self.shape)
 
     def __enter__(self):
@@ -101,7 +102,7 @@ class OpenImage:
         self.close()
 
     def pixels_of(self, ra, dec):
-        """Find the pixels that show positions.
+        """Convert positions to pixels.
 
         Parameters
         ----------
@@ -111,7 +112,7 @@ class OpenImage:
         Returns
         -------
         x, y : `~numpy.ndarray`, shape (n,)
-            NaN for positions outside the image.
+            Pixel coordinates from 0; NaN for positions outside the image.
 
         Raises
         ------
@@ -127,13 +128,18 @@ class OpenImage:
         Parameters
         ----------
         part : tuple of slice, optional
-            Of y and x; by default the whole image.
+            Slices of y and x. By default the whole image.
         survey, bands
             See `read_planes`.
 
         Returns
         -------
         FluxPlanes
+
+        Raises
+        ------
+        CutoutError
+            If the image cannot be used.
         """
         _check_size(self.shape if part is None else [one.stop - one.start for one in part])
         with self._lock:
@@ -152,18 +158,18 @@ class OpenImage:
 
 @dataclass(frozen=True)
 class ImagePart:
-    """A square of an open image around a pixel, as `~astropy.nddata.Cutout2D` cuts it.
+    """A square part of an open image, as `~astropy.nddata.Cutout2D` would cut it out.
 
     Parameters
     ----------
     image : OpenImage
         The image.
     x, y : float
-        Of the center, which is in the image.
+        Pixel coordinates of the center, which must lie in the image.
     side : int
-        Pixels.
+        Side of the square in pixels.
     label : str
-        What messages call it.
+        Name of the part in messages.
     """
 
     image: OpenImage
@@ -173,7 +179,7 @@ class ImagePart:
     label: str = "part of an image"
 
     def read(self, **options):
-        """Read the bands; NaN stands for what is outside the image.
+        """Read the bands, NaN outside the image.
 
         Parameters
         ----------
@@ -200,12 +206,12 @@ def read_planes(source, *, survey=None, bands=None):
     ----------
     source : path, bytes, binary file, `~astropy.io.fits.HDUList`, HDU, \
             `~astropy.nddata.NDData`, `~astropy.nddata.Cutout2D`, `ImagePart` or dict
-        FITS in any form: a (band, y, x) cube, one HDU per band, one band, or a dict of one of these
-        (or a 2-D array) for each band name.
+        FITS in any form: a (band, y, x) cube, one HDU per band, or one band. Or a dict of band name
+        to one of these or to a 2-D array.
     survey : str or `~astromorph.surveys.Survey`, optional
-        By default Legacy Surveys for images with z and no i, SDSS for all others.
+        The survey. By default "legacy" for images with z and no i, "sdss" for all others.
     bands : sequence of str, optional
-        Names of the planes in their order, in place of those in the headers.
+        Names of the planes in their order. By default the headers name them.
 
     Returns
     -------
@@ -224,7 +230,7 @@ def read_planes(source, *, survey=None, bands=None):
 
 
 def _one_shape(images):
-    """(y, x) of all images."""
+    """The shape (y, x) of all images; raise if they differ."""
     shapes = {image.shape[-2:] for image in images}
     if len(shapes) != 1:
         raise CutoutError(f"the bands have different shapes, {sorted(shapes)}; resample them to "
@@ -233,16 +239,17 @@ def _one_shape(images):
 
 
 def _check_size(shape):
-    """Refuse what is too large before it is read."""
+    """Raise if an image is too large, before it is read."""
     if np.prod(shape, dtype=float) > MAX_PIXELS:
         raise CutoutError(f"the image has {shape[-1]} x {shape[-2]} pixels, more than {MAX_PIXELS};"
                           " cut out the galaxy first", MorphFlag.BAD_SHAPE)
 
 
 def _without_empty(plane):
-    """Mark areas of exact zeros, "no data" in calibrated flux; in whole counts they are values.
+    """Replace areas of exact zeros by NaN, because they mean "no data" in calibrated flux.
 
-    A single zero may be chance: only blocks of 2 x 2 or more count.
+    Only blocks of 2 x 2 or more count, because a single zero may be chance. In an image of integer
+    counts, zeros are values.
     """
     zero = plane == 0
     block = zero[:-1, :-1] & zero[:-1, 1:] & zero[1:, :-1] & zero[1:, 1:]
@@ -258,7 +265,7 @@ def _without_empty(plane):
 
 
 def _name_planes(images, count, survey, bands):
-    """Names of the planes: the argument, the dict's keys, the headers; a single one may lack it."""
+    """Names of the planes, from the argument, the dict or the headers; one plane may be unnamed."""
     record = survey and get_survey(survey)
     own = record.bands if record else ()
     if bands is None and images[0].name is not None:
@@ -281,10 +288,10 @@ def _name_planes(images, count, survey, bands):
 
 
 def _is_native(header):
-    """Services that interpolate keep the value of a native pixel at every pixel scale.
+    """Whether the service interpolated, so that values refer to native pixels at any pixel scale.
 
-    The Legacy Surveys viewer does (measured: its noise per pixel is the same at 0.10, 0.14 and
-    0.26 arcsec); only it writes ``BAND0`` and ``BANDS`` with ``SURVEY``. So does hips2fits.
+    hips2fits does, and so does the Legacy Surveys viewer: we measured the same noise per pixel at
+    0.10, 0.14 and 0.26 arcsec. Only the viewer writes ``BAND0`` and ``BANDS`` with ``SURVEY``.
     """
     viewer = all(key in header for key in ("BANDS", "BAND0", "SURVEY"))
     return viewer or "hips2fits" in str(header.get("HISTORY", "")).lower()

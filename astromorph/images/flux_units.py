@@ -1,4 +1,4 @@
-"""Flux units: whatever a header says -> nanomaggies."""
+"""Convert flux from the unit in a header to nanomaggies."""
 import re
 
 import numpy as np
@@ -11,9 +11,9 @@ __all__ = ["linear_flux", "to_nanomaggies"]
 
 _AB = u.zero_point_flux(3631 * u.Jy)
 _BRIGHTEST = 1e20  # nanomaggies: the Sun has 5e19; a damaged bit of an exponent gives more
-_LIMITS = 1e-38, 1e38  # of factors that 32 bits hold
-_ENOUGH = 2**22  # pixels that tell the noise
-_UNKNOWN, _NO_UNIT = "unknown", None  # a unit that is no flux; no unit at all
+_LIMITS = 1e-38, 1e38  # smallest and largest factor that 32 bits hold
+_ENOUGH = 2**22  # pixels that are enough to measure the noise
+_UNKNOWN, _NO_UNIT = "unknown", None  # a unit that is not a flux; no unit at all
 _PREFIXES = {"": "", "n": "n", "nano": "n", "u": "u", "\u00b5": "u", "\u03bc": "u", "micro": "u",
              "milli": "m", "mega": "M"}
 _WORDS = {prefix + word: short + unit for prefix, short in _PREFIXES.items() for unit, words in {
@@ -27,10 +27,10 @@ _WORDS |= dict.fromkeys(("pix", "pixel", "pixels", "px"), "pix") | dict.fromkeys
 def to_nanomaggies(planes, units, survey, pixel_scale):
     """Convert the planes of one image to nanomaggies per pixel.
 
-    Flux without any unit is taken for nanomaggies when its noise could be that of a survey, as in
-    cutouts of the Legacy Surveys viewer. With a zero point (``FLUXMAG0``, ``MAGZERO``) it is
-    converted. Anything else, also in a unit that is none of flux (counts, electrons/s), is scaled,
-    less the median of its border, so that its noise is that of the survey's sky in a native pixel.
+    A unit of flux or a zero point (``FLUXMAG0``, ``MAGZERO``) sets the conversion. Flux without
+    any unit counts as nanomaggies if its noise is possible for a survey, as in cutouts of the
+    Legacy Surveys viewer. Anything else, such as counts or electrons/s, has an unknown unit. Its
+    border's median is subtracted, and its noise is scaled to that of the survey's sky.
 
     Parameters
     ----------
@@ -39,15 +39,17 @@ def to_nanomaggies(planes, units, survey, pixel_scale):
     units : list of (unit, header)
         For each plane, its unit or None, and the mapping that may hold BUNIT or a zero point.
     survey : `~astromorph.surveys.Survey`
+        The survey whose sky noise to use.
     pixel_scale : float or None
-        Arcseconds per pixel, for surface brightness.
+        Arcseconds per pixel, to convert surface brightness.
 
     Returns
     -------
     planes : dict
-        NaN where a value is no light: brighter than the Sun.
+        Band name to flux in nanomaggies per pixel. Impossible values, brighter than the Sun, are
+        NaN.
     known : bool
-        False where brightness comes from the noise alone.
+        Whether the unit is known; otherwise the noise sets the brightness.
     """
     factors = [_nanomaggies(unit, header, pixel_scale) for unit, header in units]
     known = True
@@ -65,7 +67,7 @@ def _times(planes, factors):
 
 
 def _nanomaggies(unit, header, pixel_scale):
-    """Nanomaggies in one unit of flux, _NO_UNIT or _UNKNOWN."""
+    """How many nanomaggies a unit is; _NO_UNIT or _UNKNOWN if that cannot be said."""
     text = str(header.get("BUNIT", "") if unit is None else unit).strip()
     unit = _parsed(text)
     areas = [u.dimensionless_unscaled, u.pix, u.pix**2]
@@ -82,12 +84,12 @@ def _nanomaggies(unit, header, pixel_scale):
 def _in_nanomaggies(unit):
     try:
         return unit.to(u.nmgy, equivalencies=_AB)
-    except ArithmeticError:  # of a scale like 1e-400
+    except ArithmeticError:  # a scale such as 1e-400
         return 0
 
 
 def _parsed(text):
-    """The unit that a text means as a whole, in the spellings of surveys; None if there is none."""
+    """The unit that a whole text means, in any spelling of the surveys; None if it means none."""
     words = re.sub(r"\bper\b", "/", text.strip("[] "))
     words = re.sub(r"\b(?:square|sq\.?)[ _-]*([A-Za-z]+)", r"\1**2", words).replace("^", "**")
     words = re.sub(r"[A-Za-z\u00b5\u03bc]+", _spelled, words)
@@ -102,22 +104,22 @@ def _parsed(text):
 
 
 def _spelled(match):
-    """One word of a unit as Astropy spells it; milli or mega is told by the case of its M."""
+    """Spell one word of a unit as Astropy does; the case of M decides between milli and mega."""
     word = match.group()
     if word in ("mJy", "MJy", "mmgy"):
         return word
-    if word == "MJY":  # capital letters only: mega, as of surface brightness
+    if word == "MJY":  # in capital letters only, mega is likely for surface brightness
         return "MJy" if "sr" in match.string.lower() else word
     return _WORDS.get(word.lower(), word)
 
 
 def _zero_point(header):
-    """Nanomaggies in one count by the zero point; _UNKNOWN if that is no positive number."""
+    """How many nanomaggies one count is, by the zero point; _UNKNOWN if the card is invalid."""
     try:
-        if "FLUXMAG0" in header:  # flux of an AB magnitude 0, as HSC has it
+        if "FLUXMAG0" in header:  # flux of AB magnitude 0, in files of HSC
             flux = float(header["FLUXMAG0"])
             return 1e9 / flux if 0 < flux < np.inf else _UNKNOWN
-        if "MAGZERO" in header:  # as DES and Euclid have it
+        if "MAGZERO" in header:  # AB magnitude of flux 1, in files of DES and Euclid
             zero = float(header["MAGZERO"])
             return 10 ** ((22.5 - zero) / 2.5) if 0 < zero < 100 else _UNKNOWN
         if "BSOFTEN" in header and 0 < float(header["EXPTIME"]) < np.inf:  # Pan-STARRS
@@ -129,33 +131,33 @@ def _zero_point(header):
 
 
 def linear_flux(values, header):
-    """Undo what was done to the flux: asinh (``BSOFTEN``, Pan-STARRS), a bias (``SOFTBIAS``, SDSS).
+    """Undo the asinh scale of Pan-STARRS (``BSOFTEN``) and the bias of SDSS (``SOFTBIAS``).
 
-    Counts of SDSS have a bias. Calibrated frames keep the card of the counts they were made of.
+    Only raw counts of SDSS have a bias. Calibrated frames still have its card, but also a BUNIT.
 
     Parameters
     ----------
     values : `~numpy.ndarray`
         Pixels.
     header : mapping
-        Cards of their image.
+        Cards of the image.
 
     Returns
     -------
     `~numpy.ndarray`, float32
-        Flux.
+        Flux; same shape as ``values``.
 
     Raises
     ------
     CutoutError
-        If the cards are no numbers.
+        If a card is not a valid number.
     """
     soft, offset, bias = (_card(header, *each) for each in (
         ("BSOFTEN", 1), ("BOFFSET", 0), ("SOFTBIAS", 0)))
     bias = 0 if "BUNIT" in header else bias
     if not (0 < soft < np.inf and np.isfinite(offset) and np.isfinite(bias)):
-        raise CutoutError("its cards BSOFTEN, BOFFSET or SOFTBIAS are no numbers that can be; get "
-                          "it again", MorphFlag.UNREADABLE)
+        raise CutoutError("its cards BSOFTEN, BOFFSET or SOFTBIAS are not valid numbers; get it "
+                          "again", MorphFlag.UNREADABLE)
     values = values - np.float32(bias) if bias else values
     if "BSOFTEN" not in header:
         return values
@@ -172,18 +174,18 @@ def _card(header, key, default):
 
 
 def _plausible(planes, survey):
-    """Whether flux without any unit can be nanomaggies: not far noisier or fainter than a sky."""
+    """Whether flux without a unit can be nanomaggies: not much noisier or fainter than a sky."""
     limit = survey.sky_noise.to_value(u.nmgy)
     noise, peak = _noise_and_peak(planes)
     return noise < 50 * limit and peak > limit
 
 
 def _noise_and_peak(planes):
-    """Noise from the differences of neighbors (median of bands), and the brightest 0.1 %."""
+    """Noise from the differences of neighbors (median over bands), and the 99.9th percentile."""
     noise, peak = [0.0], [0.0]
     for plane in planes.values():
         plane = plane[::max(plane.size // _ENOUGH, 1)]  # some rows of a large image
-        with np.errstate(over="ignore"):  # of damaged values, left out below
+        with np.errstate(over="ignore"):  # damaged values overflow; they are left out below
             steps = np.abs(np.diff(plane, axis=1))
         steps = steps[np.isfinite(steps)]
         finite = plane[np.isfinite(plane)]
@@ -194,7 +196,7 @@ def _noise_and_peak(planes):
 
 
 def _scaled_by_noise(planes, survey):
-    """Flux of unknown unit, less its border, with the noise of the survey's sky."""
+    """Subtract the level of the border, and scale the noise to that of the survey's sky."""
     level = {name: _border_level(plane) for name, plane in planes.items()}
     planes = {name: plane - level[name] for name, plane in planes.items()}
     noise, peak = _noise_and_peak(planes)

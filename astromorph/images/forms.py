@@ -1,4 +1,4 @@
-"""Every form of flux: files, HDUs, NDData and arrays -> images that are to be read."""
+"""Find the images in every form of flux: files, HDUs, NDData, arrays and dicts of bands."""
 import io
 import os
 import re
@@ -28,22 +28,25 @@ _END = re.compile(rb"END {77}")
 
 @dataclass(frozen=True)
 class StoredImage:
-    """A 2-D or (band, y, x) image that is to be read, and what came along with it.
+    """An image that is not read yet, with its metadata.
 
     Parameters
     ----------
     shape : tuple of int
+        (y, x) or (band, y, x).
     read : callable
-        Takes None, or the slices of y and x; gives flux, (..., y, x) float32, NaN where there is
+        Takes None, or the slices of y and x. Returns flux, (..., y, x) float32, NaN where there is
         no data.
     header : mapping
+        Cards of the image.
     wcs : object or None
-        Enough for the pixel scale.
+        A WCS that is good enough for the pixel scale.
     sky : object or None
-        What `~astromorph.images.celestial.pixels_of` takes, if that is not ``wcs``.
+        The argument of `~astromorph.images.celestial.pixels_of`, if that is not ``wcs``.
     unit : object or None
+        Unit of the flux.
     name : str or None
-        Band, by a dict of bands.
+        Name of the band in a dict of bands.
     """
 
     shape: tuple
@@ -56,12 +59,12 @@ class StoredImage:
 
 
 class Files(ExitStack):
-    """Files that are open, and the names of bands that they may have besides.
+    """Open files, to close together, and the names of bands that they may use.
 
     Parameters
     ----------
     own : iterable of str
-        Those names.
+        Names of a survey's bands other than u, g, r, i, z, Y.
     """
 
     def __init__(self, own=()):
@@ -70,12 +73,12 @@ class Files(ExitStack):
 
 
 def open_regular(path):
-    """Open a file to read; nothing waits for a pipe or a device.
+    """Open a regular file for reading; opening a pipe or a device might wait forever.
 
     Parameters
     ----------
     path : str or path
-        Its name.
+        Name of the file.
 
     Returns
     -------
@@ -84,7 +87,7 @@ def open_regular(path):
     Raises
     ------
     CutoutError, OSError
-        If it is no regular file, or cannot be opened.
+        If it is not a regular file, or cannot be opened.
     """
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode):
@@ -96,14 +99,14 @@ def open_regular(path):
 
 @singledispatch
 def stored_images(source, files):
-    """Find the images that hold the light of one, in any form of it.
+    """Find the images that hold light in a source of any form.
 
     Parameters
     ----------
     source : object
         See `~astromorph.images.fits_planes.read_planes`.
     files : Files
-        Takes what has to be closed in the end.
+        Collects the open files.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def stored_images(source, files):
     Raises
     ------
     CutoutError, OSError
-        If there is none.
+        If the source cannot be read or holds no such image.
     """
     raise CutoutError(f"an image is a file name, bytes, HDU, NDData, dict of bands or array, not "
                       f"{type(source).__name__}", MorphFlag.UNREADABLE)
@@ -185,8 +188,8 @@ def _(source: dict, files):
                               MorphFlag.BAD_SHAPE)
         told, own = header_band(image.header, files.own), parse_band(name, files.own)
         if told and own and told != own:
-            raise CutoutError(f"the image that the dict calls band {name!r} is of band {told!r}, "
-                              "says its header; exchange them, or delete the wrong card",
+            raise CutoutError(f"the dict calls an image band {name!r}, but its header says band "
+                              f"{told!r}; exchange the images, or delete the wrong card",
                               MorphFlag.BAD_SHAPE)
         images.append(replace(image, name=str(name)))
     return images
@@ -205,13 +208,13 @@ def _from_array(data, mask=None, *, unit=None, **other):
 
 
 def _light(hdus, data_of, own):
-    """The images of a file that are light."""
+    """The images of a file that hold light."""
     return [_from_hdu(hdu, hdus[0].header, data_of, band, hdus)
             for hdu, band in light_planes(hdus, own)]
 
 
 def _from_hdu(hdu, primary, data_of, band=None, hdus=None):
-    """An image of a file, or one that may become a file's."""
+    """An image in an HDU, which may belong to an open file."""
     _check_shape(hdu.shape)
     header = hdu.header
     if header["BITPIX"] == 8 and len(hdu.shape) == 3:
@@ -232,10 +235,10 @@ def _from_hdu(hdu, primary, data_of, band=None, hdus=None):
 
 
 def _check_scaled(data, header):
-    """Refuse integers that were read without their scale, as HDULists can be opened."""
-    signed = data.dtype.kind == "i" and header["BITPIX"] != 8  # unsigned ones keep their BZERO
+    """Raise for integers that were read without their scale, which `astropy.io.fits` can do."""
+    signed = data.dtype.kind == "i" and header["BITPIX"] != 8  # unsigned integers keep BZERO
     if data.dtype.kind in "iu" and header.get("BSCALE", 1) != 1 or signed and header.get("BZERO"):
-        raise CutoutError("its HDUList was opened without BSCALE and BZERO; open it by "
+        raise CutoutError("its HDUList was opened without BSCALE and BZERO; open it with "
                           "fits.open(path)", MorphFlag.BAD_SHAPE)
 
 
@@ -247,7 +250,7 @@ def _whole(hdu):
 
 
 def _part_of_file(hdu, y, x):
-    """Pixels of an HDU whose file is open and as it was; whole rows are read the fastest."""
+    """Read a part of an HDU from its open file; reading whole rows is the fastest way."""
     if isinstance(hdu, fits.CompImageHDU):
         return hdu.section[..., y, x]
     return hdu.section[..., y, :][..., x]
@@ -258,25 +261,25 @@ def _part_in_memory(hdu, y, x):
 
 
 def _blank(header):
-    """The value of integers without data, which Astropy leaves where they are unsigned."""
+    """The value that means "no data" in integers; Astropy keeps it in unsigned integers."""
     blank, zero, scale = (header.get(key) for key in ("BLANK", "BZERO", "BSCALE"))
     if header["BITPIX"] < 0 or blank is None:
         return None
     if not isinstance(blank, int):
-        raise CutoutError(f"its card BLANK, {blank!r}, is no integer; get it again",
+        raise CutoutError(f"its card BLANK, {blank!r}, is not an integer; get it again",
                           MorphFlag.UNREADABLE)
     return blank * (1 if scale is None else scale) + (zero or 0)
 
 
 def _check_shape(shape):
-    """Refuse what cannot be an image before its data is read."""
+    """Raise if an array of this shape cannot be an image, before its data is read."""
     if len(shape) not in (2, 3) or len(shape) == 3 and not 1 <= shape[0] <= 12:
         raise CutoutError(f"flux must have shape (y, x) or (band, y, x), not {tuple(shape)}",
                           MorphFlag.BAD_SHAPE)
 
 
 def _as_flux(data, mask=None):
-    """Native float32 copy, NaN where masked or not finite."""
+    """Copy to float32 in native byte order, NaN where masked or not finite."""
     if np.ma.isMaskedArray(data):
         mask = np.ma.getmaskarray(data) if mask is None else mask | np.ma.getmaskarray(data)
         data = data.data
@@ -300,7 +303,7 @@ def _uncompressed(file):
     with opener(file) as packed:
         data = packed.read(2880)
         if not data.startswith(b"SIMPLE  ="):
-            raise CutoutError("the compressed file holds no FITS; get it again",
+            raise CutoutError("the compressed file is not a FITS file; get it again",
                               MorphFlag.UNREADABLE)
         while not _END.search(data) and len(data) < _MAX_HEADER and (more := packed.read(2880)):
             data += more

@@ -1,4 +1,4 @@
-"""Color pictures -> the square pixels that a network takes."""
+"""Resample color pictures to the square frames that a network takes."""
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from astromorph.images.sizes import trusted_r90
 
 __all__ = ["Frame", "is_negative", "load_frame", "normalize_bands", "read_frame", "resample"]
 
-_DARKER = 0.03  # of the range; of 9,000 real galaxies none is darker than its sky at all
+_DARKER = 0.03  # fraction of the range; none of 9,000 real galaxies is darker than its sky
 
 
 class Frame(NamedTuple):
@@ -24,7 +24,7 @@ class Frame(NamedTuple):
     pixels, flag
         See `load_frame`.
     pixel_scale : float or None
-        Arcseconds per pixel of the frame, where it is known.
+        Arcseconds per pixel of the frame; None if unknown.
     """
 
     pixels: np.ndarray
@@ -39,39 +39,45 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=Fa
     Parameters
     ----------
     source : object
-        Anything that `read_cutout` takes.
+        An image in any form that `read_cutout` takes.
     size : int
-        Pixels of the frame on a side.
+        Side of the frame in pixels.
     frame_r90 : float
-        Width of the network's frame in the galaxy's R90.
+        Width of the network's frame in R90 of the galaxy.
     cutout_r90 : float, optional
         Width of the image (its smaller side) in R90.
     r90 : float or "measure", optional
-        R90 in arcseconds, for an image with a WCS or ``pixel_scale``; or "measure". Without a size
-        that can be used the whole image is the frame.
+        R90 in arcseconds, for an image with a WCS or ``pixel_scale``; or "measure". Without a
+        usable size the whole image is the frame.
     measure : bool
-        Where no size can be used, measure R90 on the image, as ``r90="measure"`` does; see
+        Measure R90 on the image if there is no usable size, as ``r90="measure"`` does; see
         `~astromorph.images.sizes.trusted_r90`.
     pixel_scale : float, optional
         Arcseconds per pixel of an image without a WCS.
     survey, bands : optional
         See `read_cutout`.
     margin : int
-        Pixels to add around the frame, for training on turned and shifted copies of it.
+        Pixels to add around the frame. Training turns and shifts the wider frame.
 
     Returns
     -------
     pixels : `~numpy.ndarray`, shape (size + 2 margin, size + 2 margin, 3), float32
-        From 0 to 1; outside the image 0, with a margin the image's reflection. Bands are not
-        normalized.
+        R, G, B from 0 to 1, not normalized by band. Pixels outside the image are 0; with a margin
+        they are the image's reflection.
     flag : `~astromorph.flags.MorphFlag`
+        What was assumed on reading.
 
     Raises
     ------
     CutoutError
         If the image cannot be used, or its frame is blank.
-    ValueError
-        If an argument is not what it should be.
+    ArgumentError
+        If an argument has a wrong value.
+
+    See Also
+    --------
+    astromorph.read_cutout : Read the whole image.
+    resample : Resample an array.
 
     Examples
     --------
@@ -89,7 +95,7 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=Fa
 
 def read_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=False,
                pixel_scale=None, survey=None, bands=None, margin=0):
-    """Do what `load_frame` does, and tell how large a pixel of the frame is.
+    """Read a frame as `load_frame` does, and return its pixel scale too.
 
     Parameters
     ----------
@@ -125,21 +131,21 @@ def read_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=Fa
 
 
 def is_negative(pixels, width=None):
-    """Tell whether the middle of a frame is darker than the sky around it, as on plates.
+    """Tell whether a frame is a negative: its middle is darker than the sky, as on plates.
 
     Parameters
     ----------
     pixels : `~numpy.ndarray`, shape (size, size, bands)
         The frame.
     width : float, optional
-        How many pixels in its middle show something, by default all.
+        Side in pixels of the part in the middle that shows the image. By default the whole frame.
 
     Returns
     -------
     bool
     """
     around, core = _zones(len(pixels), round(width or len(pixels)))
-    light = pixels[..., pixels.shape[2] // 2].ravel()  # of the middle band
+    light = pixels[..., pixels.shape[2] // 2].ravel()  # the middle band
     sky = np.sort(light[around])
     quarter, median = sky[len(sky) // 4], sky[len(sky) // 2]
     return light[core].mean() < min(quarter, median - _DARKER * np.ptp(light))
@@ -147,7 +153,7 @@ def is_negative(pixels, width=None):
 
 @lru_cache(maxsize=64)
 def _zones(size, width):
-    """Indices of some pixels in the corners of the middle square, and of those in its core."""
+    """Indices of some pixels in the corners of the middle square, and of its core's pixels."""
     x = np.abs(np.arange(size) - (size - 1) / 2) / width
     radius = np.hypot(x, x[:, None])
     inside = np.maximum(x, x[:, None]) < 0.5
@@ -167,7 +173,7 @@ def _check_sizes(cutout_r90, r90):
 
 
 def _enough(size, cutout_r90, frame_r90, measure):
-    """Pixels on a side that the frame needs of an image: two for each of the network's."""
+    """Side in pixels that an image needs: two pixels per pixel of the frame."""
     ratio = np.nan if cutout_r90 is None else _number(cutout_r90) / frame_r90
     if 0 < ratio < np.inf:
         return 2 * size * ratio
@@ -175,7 +181,7 @@ def _enough(size, cutout_r90, frame_r90, measure):
 
 
 def _resample_wider(image, size, width, margin):
-    """The frame and a margin around it, reflected where the image ends."""
+    """Resample the frame with a margin around it; outside the image is its reflection."""
     wide = width * (size + 2 * margin) / size
     pad = max(int(np.ceil((wide - min(image.shape[:2])) / 2)) + 2, 0)
     image = np.pad(image, ((pad, pad), (pad, pad), (0, 0)), mode="symmetric")
@@ -183,7 +189,7 @@ def _resample_wider(image, size, width, margin):
 
 
 def _r90_pixels(cutout, side, cutout_r90, r90):
-    """R90 in pixels as it was told, NaN where it was not, and the flag that says why."""
+    """R90 in pixels from the given sizes, NaN if they are unusable, and the flag that says why."""
     if isinstance(r90, str) or cutout_r90 is None and r90 is None:
         return np.nan, MorphFlag(0)
     if r90 is None:
@@ -197,7 +203,7 @@ def _r90_pixels(cutout, side, cutout_r90, r90):
 
 
 def _measured(cutout, frame_r90, flag):
-    """R90 in pixels as measured, NaN where that is not to be trusted, and the flag that says it."""
+    """R90 in pixels measured on the image, NaN if unreliable, and the flag that says so."""
     radius = trusted_r90(shown(cutout), frame_r90, stretch=cutout.stretch)
     done = MorphFlag.NO_SIZE if np.isnan(radius) else MorphFlag.MEASURED_SIZE
     return radius, flag & MorphFlag.NO_WCS | done
@@ -210,11 +216,11 @@ def _number(value):
 
 @lru_cache(maxsize=512)
 def _resampling_matrix(n_in, size, start, width):
-    """Weights of a box resampling of the interval [start, start + width), sparse (size, n_in).
+    """Weights that resample the interval [start, start + width), a sparse array (size, n_in).
 
-    Each output pixel averages the input over its own extent (exact area overlap); where the output
-    is finer than the input the box is one input pixel wide, which is linear interpolation.
-    Rows are normalized over the pixels that exist, and are zero where there are none.
+    Each output pixel averages the input over its own extent (exact area overlap). If the output is
+    finer than the input, the box is one input pixel wide, which is linear interpolation. Rows are
+    normalized over the pixels inside the image, and are zero if none is inside.
     """
     step = width / size
     centers = start + step * (np.arange(size) + 0.5)
@@ -230,24 +236,33 @@ def _resampling_matrix(n_in, size, start, width):
 
 
 def resample(image, size, *, width=None, center=None):
-    """Resample a square region of an image to ``size`` x ``size`` pixels, exact in area.
+    """Resample a square region of an image to ``size`` x ``size`` pixels, by exact area overlap.
 
     Parameters
     ----------
     image : `~numpy.ndarray`, shape (y, x, bands)
         Color image.
     size : int
-        Output pixels on a side.
+        Side of the output in pixels.
     width : float, optional
-        Width of the region in input pixels; by default the smaller side of the image.
+        Width of the region in input pixels. By default the smaller side of the image.
     center : tuple of float, optional
-        (y, x) of the region's center, in pixels counted from the image's corner (the center of an
-        n-pixel axis is n / 2); by default the image's center.
+        (y, x) of the region's center in pixels, measured from the corner of the image: n / 2 is the
+        center of an axis with n pixels. By default the center of the image.
 
     Returns
     -------
     `~numpy.ndarray`, shape (size, size, bands), float32
-        Parts of the region outside the image are 0.
+        The region; 0 outside the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.images import resample
+    >>> image = np.arange(16, dtype=float).reshape(4, 4, 1)
+    >>> print(resample(image, 2)[..., 0])
+    [[ 2.5  4.5]
+     [10.5 12.5]]
     """
     ny, nx = image.shape[:2]
     width = float(min(ny, nx) if width is None else width)
@@ -264,7 +279,7 @@ def resample(image, size, *, width=None, center=None):
 
 
 def _turned(image):
-    """A copy with the first two axes swapped; band by band NumPy is several times faster."""
+    """Swap the first two axes in a copy; NumPy is several times faster band by band."""
     out = np.empty((image.shape[1], image.shape[0], image.shape[2]), image.dtype)
     for band in range(image.shape[2]):
         out[..., band] = image[..., band].T
@@ -272,19 +287,30 @@ def _turned(image):
 
 
 def normalize_bands(pixels):
-    """Divide each band of each image by its own maximum (Dominguez Sanchez et al. 2019, Sec. 3).
+    """Divide each band of each image by its maximum.
+
+    The source is section 3 of Dominguez Sanchez et al. 2019, MNRAS 484, 93.
 
     Parameters
     ----------
     pixels : `~numpy.ndarray`, shape (..., y, x, bands)
+        One or more images.
 
     Returns
     -------
-    `~numpy.ndarray`, float32
-        Same shape; a band whose maximum is not positive becomes 0.
+    `~numpy.ndarray`, shape (..., y, x, bands), float32
+        The normalized images. A band whose maximum is not positive becomes 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.images import normalize_bands
+    >>> image = np.arange(12.0).reshape(2, 2, 3)
+    >>> normalize_bands(image).max(axis=(0, 1)).tolist()
+    [1.0, 1.0, 1.0]
     """
     pixels = np.asarray(pixels, np.float32)
-    # Whole rows at a time: NumPy is ten times slower on a last axis of three bands.
+    # Whole rows at once: NumPy is ten times slower on a last axis of three bands.
     *_, n_x, bands = pixels.shape
     rows = pixels.reshape(*pixels.shape[:-2], n_x * bands)
     peak = rows.max(axis=-2).reshape(*pixels.shape[:-3], n_x, bands).max(axis=-2)

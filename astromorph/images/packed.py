@@ -1,4 +1,4 @@
-"""Tile-compressed FITS images: checked before they are unpacked by code that trusts them."""
+"""Check tile-compressed FITS images before Astropy unpacks them, because it trusts them."""
 from itertools import product
 
 import numpy as np
@@ -10,25 +10,25 @@ from astromorph.flags import MorphFlag
 __all__ = ["check_packed"]
 
 _COLUMN = {"RICE_1": "B", "RICE_ONE": "B", "HCOMPRESS_1": "B", "PLIO_1": "I", "GZIP_1": "B",
-           "GZIP_2": "B", "NOCOMPRESS": "B"}  # what the bytes of each method are stored as
+           "GZIP_2": "B", "NOCOMPRESS": "B"}  # method of compression: type of its column
 _AT_ONCE = 2**22
 
 
 def check_packed(file):
     """Check the compressed images of a FITS file.
 
-    Astropy's decompression reads and writes outside of its memory where a damaged file says other
-    sizes than it has, which ends the process.
+    If a damaged file states wrong sizes, Astropy's decompression reads and writes outside its
+    memory, which ends the process.
 
     Parameters
     ----------
     file : binary file
-        Its layout is sound.
+        A FITS file with a sound layout.
 
     Raises
     ------
     CutoutError
-        If a card or a tile cannot be, or the bytes are not those of the sum in the header.
+        If a card or a tile is invalid, or the bytes do not match the checksum in the header.
     """
     file.seek(0)
     for hdu in fits.open(file, memmap=False, disable_image_compression=True):
@@ -74,7 +74,7 @@ def _sum_fault(hdu, file):
 
 
 def _tile_fault(hdu):
-    """Compare the sizes at the start of tiles with those that the header, or the tile, has."""
+    """Compare the sizes stated at the start of each tile with the header and the tile."""
     header = hdu.header
     method = header["ZCMPTYPE"]
     if method not in ("HCOMPRESS_1", "PLIO_1"):
@@ -90,7 +90,7 @@ def _tile_fault(hdu):
 
 
 def _tile_shapes(header):
-    """Sides of the tiles in their order, but for those of one pixel."""
+    """Sides of the tiles in their order, without sides of one pixel."""
     sides = []
     for n in range(header["ZNAXIS"], 0, -1):
         whole = header[f"ZNAXIS{n}"]

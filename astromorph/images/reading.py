@@ -1,4 +1,4 @@
-"""Files, HDUs, NDData and arrays -> color pictures."""
+"""Read files, HDUs, NDData and arrays as color pictures."""
 import errno
 import io
 import os
@@ -24,11 +24,11 @@ __all__ = ["Cutout", "decode_picture", "is_blank", "open_cutout", "read_cutout",
 
 _MIN_SIDE = 16
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ESTALE, errno.EINTR,
-            errno.EAGAIN, errno.ENOBUFS, errno.ETIMEDOUT}  # no word on the file itself
-# "Restart after 65535 blocks", more than there are: libjpeg-turbo then takes the way that tells
-# of every wrong code; its fast way takes them for zeros.
+            errno.EAGAIN, errno.ENOBUFS, errno.ETIMEDOUT}  # the file itself may be good
+# "Restart after 65535 blocks", which is more than the picture has. It makes libjpeg-turbo use the
+# decoder that reports every wrong code; its fast decoder reads wrong codes as zeros.
 _RESTARTS = b"\xff\xdd\x00\x04\xff\xff"
-_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by the type of color
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # type of color: samples per pixel
 _ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
           (0, 1, 1, 2)]  # start and step in x and y of the passes of an interlaced PNG
 _FITS_STARTS = (b"SIMPLE  =", b"\x1f\x8b", b"BZh")
@@ -43,13 +43,17 @@ class Cutout:
     pixels : `~numpy.ndarray`, shape (y, x, 3), float32
         R, G, B from 0 to 1; row 0 is at the top, as in a JPEG.
     pixel_scale : float or None
-        Arcseconds per pixel, where the image has a celestial WCS.
+        Arcseconds per pixel; None without a celestial WCS.
     flag : `~astromorph.flags.MorphFlag`
         What was assumed or repaired on reading.
     stretch : float
-        Of the picture, for `measure_r90`.
+        Stretch of the picture, for `measure_r90`.
     white : float
-        Value shown as 1, for pixels as they are stored; 1 in what `read_cutout` returns.
+        Pixel value that means 1. `read_cutout` divides by it, so it is 1 there.
+
+    See Also
+    --------
+    read_cutout : Read one from a file, an HDU or an array.
     """
 
     pixels: np.ndarray
@@ -60,27 +64,29 @@ class Cutout:
 
 
 def read_cutout(source, *, survey=None, bands=None):
-    """Read an image in any of its usual forms.
+    """Read an image as a color picture.
 
     Parameters
     ----------
     source : object
-        - a file name (str or path) or the bytes of a JPEG, a PNG or a FITS file (also ``.fz``,
-          ``.gz``, ``.bz2``): a (band, y, x) cube whose header names its bands (``BANDS``, or
-          ``BAND0`` and so on), one HDU per band, or one band;
-        - an `~astropy.io.fits.HDUList`, an HDU, `~astropy.nddata.NDData` or
-          `~astropy.nddata.CCDData`, an `~astropy.nddata.Cutout2D`;
-        - a dict of band name to one of these or to a 2-D array of flux;
-        - an array (y, x, 3), R, G, B with row 0 at the top, or (y, x), gray: 8 or 16 bits, or
-          float, taken as it is up to 1 and else relative to 255 or to its maximum.
+        - A file name (str or path) or the bytes of a JPEG, PNG or FITS file (also ``.fz``, ``.gz``,
+          ``.bz2``). A FITS file may hold one HDU per band, one band, or a (band, y, x) cube. The
+          header of a cube names its bands (``BANDS``, or ``BAND0`` and so on).
+        - An `~astropy.io.fits.HDUList`, an HDU, an `~astropy.nddata.NDData`, an
+          `~astropy.nddata.CCDData` or an `~astropy.nddata.Cutout2D`.
+        - A dict of band name to one of these or to a 2-D array of flux.
+        - An array (y, x, 3) of R, G, B, or (y, x) of gray, with row 0 at the top. Its numbers have
+          8 or 16 bits or are floats. Floats up to 1 stay as they are; larger ones are divided by
+          255, or by their maximum if that is more.
 
-        All but pictures and plain arrays have row 0 at the bottom and hold flux in nanomaggies, or
-        in what their unit says; see `~astromorph.images.flux_units.to_nanomaggies`.
+        Flux has row 0 at the bottom, and its unit is converted to nanomaggies, see
+        `~astromorph.images.flux_units.to_nanomaggies`.
     survey : str or `~astromorph.surveys.Survey`, optional
-        Whose color mapping turns flux into a picture. By default "legacy" for images with z and no
-        i, "sdss" for all others.
+        Survey whose color mapping turns flux into a picture. By default "legacy" for images with z
+        and no i, "sdss" for all others.
     bands : sequence of str, optional
-        Names of the flux planes in their order, e.g. ``"grz"``, in place of those in the headers.
+        Names of the flux planes in their order, such as ``"grz"``. By default the headers name
+        them.
 
     Returns
     -------
@@ -89,14 +95,14 @@ def read_cutout(source, *, survey=None, bands=None):
     Raises
     ------
     CutoutError
-        If the image cannot be used; its ``flag`` says why.
-    ValueError
-        If ``survey`` or ``bands`` is not what it should be.
+        If the image cannot be used. Its ``flag`` says why.
+    ArgumentError
+        If ``survey`` or ``bands`` has a wrong value.
 
     See Also
     --------
     measure_r90 : Measure the size of the galaxy.
-    astromorph.fetch_cutouts : Get images of positions.
+    astromorph.fetch_cutouts : Download images of positions.
 
     Examples
     --------
@@ -112,12 +118,12 @@ def read_cutout(source, *, survey=None, bands=None):
 
 
 def shown(cutout):
-    """Give the pixels of a cutout from 0 to 1.
+    """Scale the pixels of a cutout to 0..1.
 
     Parameters
     ----------
     cutout : Cutout
-        Of `open_cutout`.
+        The result of `open_cutout`.
 
     Returns
     -------
@@ -127,24 +133,24 @@ def shown(cutout):
 
 
 def open_cutout(source, *, survey=None, bands=None, enough=None):
-    """Read an image as `read_cutout` does, but leave its pixels as they are stored.
+    """Read an image as `read_cutout` does, but keep the stored values of its pixels.
 
     Parameters
     ----------
     source, survey, bands
         See `read_cutout`.
     enough : int, optional
-        Pixels a side that will do, see `decode_picture`.
+        Side in pixels that is enough, see `decode_picture`.
 
     Returns
     -------
     Cutout
-        Its ``white`` is the value shown as 1.
+        Its ``white`` is the pixel value that means 1.
 
     Raises
     ------
-    CutoutError, ValueError
-        As `read_cutout`.
+    CutoutError, ArgumentError
+        See `read_cutout`.
     """
     survey = survey if survey is None else get_survey(survey)
     bands = bands if bands is None else band_names(bands, survey)
@@ -171,12 +177,12 @@ def open_cutout(source, *, survey=None, bands=None, enough=None):
 
 
 def source_label(source):
-    """Name an image in a message: its file, or how it was given.
+    """Name an image in a message: by its file, or by the type of the source.
 
     Parameters
     ----------
     source : object
-        What `read_cutout` took.
+        See `read_cutout`.
 
     Returns
     -------
@@ -221,38 +227,50 @@ def _read_file(file, survey, bands, enough):
 
 
 def decode_picture(data, enough=None):
-    """Decode a JPEG or PNG, whole or not at all, whatever Pillow's global setting.
+    """Decode a JPEG or PNG. Truncated files raise, whatever Pillow's global setting.
 
     Parameters
     ----------
     data : bytes
+        The whole file.
     enough : int, optional
-        Pixels a side that will do: a JPEG is decoded to a half, a quarter or an eighth of its
-        size, where that leaves as many, which is almost as averaging its pixels would be.
+        Side in pixels that is enough. A JPEG is decoded at a half, a quarter or an eighth of its
+        size if that leaves enough pixels. The result is close to averaging the pixels.
 
     Returns
     -------
     `~numpy.ndarray`, shape (y, x) or (y, x, 3)
-        As stored, row 0 at the top.
+        The stored values, row 0 at the top.
 
     Raises
     ------
     CutoutError, OSError
-        If it is truncated, too large or damaged.
+        If the picture is truncated, too large or damaged.
+
+    Examples
+    --------
+    >>> import io
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from astromorph.images import decode_picture
+    >>> file = io.BytesIO()
+    >>> Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(file, "png")
+    >>> decode_picture(file.getvalue()).shape
+    (40, 60, 3)
     """
     if data[:1] != b"\xff":
         _check_png(data)
         return _from_pillow(data)
     if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         raise CutoutError("the picture is truncated; get it again", MorphFlag.UNREADABLE)
-    try:  # whatever the decoder complains of is damage
+    try:  # every complaint of the decoder means damage
         *sides, colors, _ = simplejpeg.decode_jpeg_header(data)
         _check_sides(*sides)
-        if sides[0] * sides[1] > 512 * len(data):  # a block of 8 x 8 pixels needs a bit at least
+        if sides[0] * sides[1] > 512 * len(data):  # a block of 8 x 8 pixels needs at least one bit
             raise CutoutError("the picture is truncated; get it again", MorphFlag.UNREADABLE)
         if sides[0] * sides[1] <= 64 * 65535 and _RESTARTS[:2] not in data:
             data = data[:2] + _RESTARTS + data[2:]
-        if colors != "YCbCr":  # as Pillow shows it, once it is known to be whole
+        if colors != "YCbCr":  # simplejpeg finds damage, and Pillow converts the colors
             simplejpeg.decode_jpeg(data, "GRAY" if colors == "Gray" else "CMYK"
                                    if colors in ("CMYK", "YCCK") else "RGB")
             return _from_pillow(data)
@@ -261,7 +279,7 @@ def decode_picture(data, enough=None):
         return simplejpeg.decode_jpeg(data, min_height=sides[0] // step, min_width=sides[1] // step,
                                       min_factor=1)
     except ValueError as error:
-        if "subsampling" in str(error):  # only decoders that say nothing of damage know it
+        if "subsampling" in str(error):  # only decoders that do not report damage can read it
             raise CutoutError("the picture is damaged, or its colors are stored in an unusual way "
                               "(subsampling); get it again, or save it as PNG",
                               MorphFlag.UNREADABLE) from None
@@ -270,7 +288,7 @@ def decode_picture(data, enough=None):
 
 
 def _from_pillow(data):
-    """Pixels of any mode: gray as it is, all others in color, flattened on black."""
+    """Pixels of a picture of any mode, as gray or color, flattened on black."""
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
         _check_sides(picture.height, picture.width)
         if picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info:
@@ -290,7 +308,7 @@ def _check_sides(height, width):
 
 
 def _check_png(data):
-    """Check the size, all chunks and the stream of pixels, of which Pillow skips the checksums."""
+    """Check the size, the checksums of all chunks, which Pillow skips, and the stream of pixels."""
     place, kind, head, pixels = 8, b"", b"", []
     while kind != b"IEND":
         length, kind = struct.unpack(">I4s", data[place:place + 8])
@@ -309,7 +327,7 @@ def _check_png(data):
 
 
 def _check_stream(packed, expected):
-    """Inflate no more than there should be, and that must be all."""
+    """Check that a stream inflates to exactly the expected size, without inflating more."""
     stream, found = zlib.decompressobj(), 0
     while packed and found <= expected and (part := stream.decompress(packed, 2**20)):
         packed, found = stream.unconsumed_tail, found + len(part)
@@ -319,7 +337,7 @@ def _check_stream(packed, expected):
 
 
 def _png_size(width, height, depth, color, compression, filtering, interlaced):
-    """Bytes of pixels: of each row its filter and its bits, filled up to whole bytes."""
+    """Size of the pixels in bytes: each row has a filter byte and its bits in whole bytes."""
     bits = depth * _PNG_SAMPLES[color]
     parts = [(-(-(width - x) // dx), -(-(height - y) // dy))
              for x, y, dx, dy in (_ADAM7 if interlaced else [(0, 0, 1, 1)])
@@ -350,7 +368,7 @@ def _from_array(array):
 
 
 def _white(dtype, pixels):
-    """Value shown as 1."""
+    """Pixel value that means 1."""
     if dtype in (np.uint8, np.uint16):
         return float(np.iinfo(dtype).max)
     peak = float(pixels.max(initial=0))
@@ -410,5 +428,5 @@ def is_blank(pixels):
 
 
 def _parts(pixels):
-    """A few pixels, which mostly tell, then some rows at a time."""
+    """A few pixels, which usually decide the question, then some rows at a time."""
     return chain([pixels[::17, ::17]], (pixels[n:n + 256] for n in range(0, len(pixels), 256)))

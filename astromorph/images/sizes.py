@@ -1,4 +1,4 @@
-"""The size of the galaxy in an image."""
+"""Measure the size of the galaxy in an image."""
 from typing import NamedTuple
 
 import numpy as np
@@ -8,25 +8,25 @@ __all__ = ["MOST_AT_EDGE", "MOST_BEYOND", "PICTURE_STRETCH", "GalaxySize", "meas
            "measure_size", "trusted_r90"]
 
 PICTURE_STRETCH = 7.5
-"""Softening of SDSS JPEGs: 8 in Lupton et al. (2004); this value leaves no bias in R90."""
+"""Stretch of SDSS JPEGs (float): 8 in Lupton et al. (2004), but this value gives unbiased R90."""
 MOST_BEYOND = 0.25
-"""Share of the galaxy's light beyond a trusted R90, where a tenth belongs by definition."""
+"""Largest fraction of the galaxy's light beyond a trusted R90; by definition it is 0.1 (float)."""
 MOST_AT_EDGE = 0.05
-"""Share of the image's edge that a galaxy with a trusted R90 covers."""
+"""Largest fraction of the image's edge that a galaxy with a trusted R90 covers (float)."""
 _WORKING_SIDE = 128
 
 
 class GalaxySize(NamedTuple):
-    """The size of a galaxy on its image, and what tells whether it is right.
+    """The size of a galaxy on its image, and two numbers that say how reliable it is.
 
     Parameters
     ----------
     r90 : float
         R90 in pixels.
     beyond : float
-        Share of the light of the galaxy's pixels that lies beyond R90.
+        Fraction of the light of the galaxy's pixels that lies beyond R90.
     at_edge : float
-        Share of the pixels at the image's edge that belong to the galaxy.
+        Fraction of the pixels at the image's edge that belong to the galaxy.
     """
 
     r90: float
@@ -37,28 +37,33 @@ class GalaxySize(NamedTuple):
 def measure_r90(pixels, *, stretch: float = PICTURE_STRETCH) -> float:
     """Measure R90 of the galaxy at the center of a color image.
 
-    The radius that holds 90 % of the flux within two Petrosian radii, in circular apertures, as
-    SDSS defines petroR90 (Blanton et al. 2001, AJ 121, 2358): the Petrosian radius is where the
-    local surface brightness has fallen to a fifth of the mean inside. The stretch of the picture
-    is undone approximately; neighbors are masked and stand for the mean of their annulus.
+    R90 is the radius that holds 90% of the flux within two Petrosian radii, in circular apertures.
+    The Petrosian radius is where the local surface brightness falls to a fifth of the mean inside.
+    SDSS defines petroR90 in the same way (Blanton et al. 2001, AJ 121, 2358).
 
     Parameters
     ----------
     pixels : `~numpy.ndarray`, shape (y, x, 3)
         Color image, from 0 to 1.
     stretch : float, optional
-        The picture shows arcsinh(flux) / stretch; by default that of SDSS color JPEGs. An image by
-        `~astromorph.images.composite.color_composite` has the square root of the survey's
+        Stretch of the picture, which shows arcsinh(stretch * flux) / stretch. By default that of
+        SDSS color JPEGs. For an image of `color_composite` it is the square root of the survey's
         softening.
 
     Returns
     -------
     float
-        R90 in pixels; NaN when no source is at the center or its edge is not in the image.
+        R90 in pixels; NaN if there is no source at the center, or the image does not show all of
+        it.
 
     See Also
     --------
     read_cutout : Read an image.
+
+    Notes
+    -----
+    The stretch is undone approximately. Neighbors are masked, and the mean of the other pixels at
+    the same radius replaces them.
 
     Examples
     --------
@@ -74,23 +79,23 @@ def measure_r90(pixels, *, stretch: float = PICTURE_STRETCH) -> float:
 
 
 def trusted_r90(pixels, frame_r90, *, stretch=PICTURE_STRETCH):
-    """Measure R90, unless it cannot frame the galaxy.
+    """Measure R90, and return NaN if it is unreliable.
 
-    Light that reaches the edge of the image leaves no sky to measure against, and the bright middle
-    is taken for the whole. So R90 is trusted where the frame fits into the image, the galaxy
-    covers at most `MOST_AT_EDGE` of the edge, and at most `MOST_BEYOND` of its light lies beyond.
+    If a galaxy fills the image, there is no sky to subtract, and R90 describes only its bright
+    middle. So the frame must fit into the image, and the galaxy may cover at most `MOST_AT_EDGE` of
+    the image's edge. At most `MOST_BEYOND` of its light may lie beyond R90.
 
     Parameters
     ----------
     pixels, stretch
-        As for `measure_r90`.
+        See `measure_r90`.
     frame_r90 : float
         Width of the frame in R90.
 
     Returns
     -------
     float
-        R90 in pixels; NaN where it is not to be trusted.
+        R90 in pixels; NaN if it is unreliable.
     """
     size = measure_size(pixels, stretch=stretch)
     trusted = (size.r90 * frame_r90 <= min(pixels.shape[:2]) and size.at_edge <= MOST_AT_EDGE
@@ -99,17 +104,17 @@ def trusted_r90(pixels, frame_r90, *, stretch=PICTURE_STRETCH):
 
 
 def measure_size(pixels, *, stretch=PICTURE_STRETCH):
-    """Measure R90 of the galaxy at the center, and what tells whether it is right.
+    """Measure R90 of the galaxy at the center, and how reliable it is.
 
     Parameters
     ----------
     pixels, stretch
-        As for `measure_r90`.
+        See `measure_r90`.
 
     Returns
     -------
     GalaxySize
-        All NaN where no source is at the center.
+        All NaN if there is no source at the center.
     """
     gray = _gray(np.asarray(pixels))
     step = max(min(gray.shape) // _WORKING_SIDE, 1)
@@ -120,7 +125,7 @@ def measure_size(pixels, *, stretch=PICTURE_STRETCH):
     try:
         sources, labels = sep.extract(flux, max(1.5 * noise, 3e-3), minarea=9, deblend_cont=0.02,
                                       segmentation_map=True)
-    except Exception:  # sep raises its own errors, e.g. when a crowded field overflows its buffers
+    except Exception:  # sep has its own errors, such as when a crowded field overflows its buffers
         return GalaxySize(np.nan, np.nan, np.nan)
     center = _central(sources, labels.shape)
     if center is None:
@@ -132,7 +137,7 @@ def measure_size(pixels, *, stretch=PICTURE_STRETCH):
 
 
 def _gray(pixels):
-    """The mean of the bands; band by band NumPy is several times faster."""
+    """The mean of the bands; NumPy is several times faster band by band."""
     total = pixels[..., 0].astype(np.float64)
     for band in range(1, pixels.shape[-1]):
         total += pixels[..., band]

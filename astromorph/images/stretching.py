@@ -1,4 +1,4 @@
-"""Find the color mapping of a survey from some of its images."""
+"""Fit the color mapping of a survey to some of its images."""
 from dataclasses import replace
 
 import numpy as np
@@ -12,40 +12,42 @@ from astromorph.surveys import get_survey
 __all__ = ["MIN_IMAGES", "fit_stretch"]
 
 MIN_IMAGES = 10
-"""Fewer galaxies than this do not tell the colors of galaxies; 30 are better."""
-_LIGHT = 98  # percentile of the pixels in the middle of an image above which the galaxy's are
+"""Least number of images that show the average color of galaxies; 30 are better (int)."""
+_LIGHT = 98  # the galaxy has the pixels above this percentile of the image's middle
 
 
 def fit_stretch(images, survey, *, like="sdss", bands=None):
-    """Find the color mapping that shows a survey's images as those of another one are shown.
+    """Fit the color mapping that makes a survey's images look like those of another survey.
 
-    The sky is as bright, its noise in the middle one of the shown bands is as strong, and galaxies
-    are gray on average, as they are there; the softening is the other survey's. So the weights for
-    that survey see what they know, as far as a color mapping can do it.
+    Then weights of the other survey suit the images better. The fit matches the brightness of the
+    sky and its noise in the middle of the shown bands. It makes galaxies gray on average, and takes
+    the softening of the other survey.
 
     Parameters
     ----------
     images : iterable
-        Flux of galaxies, each centered in its image, in any form that `~astromorph.read_cutout`
-        takes: about 30, with some sky around the galaxies.
+        About 30 images with flux, in any form that `~astromorph.read_cutout` takes. Each shows a
+        galaxy in its center, with some sky around it.
     survey : `~astromorph.surveys.Survey`
-        The record; its ``scales``, ``offset``, ``softening`` and ``sky_noise`` can be any.
+        The record to complete. The fit ignores its ``scales``, ``offset``, ``softening`` and
+        ``sky_noise``.
     like : str or `~astromorph.surveys.Survey`
-        The other survey, with weights.
+        The other survey, which has weights.
     bands : sequence of str, optional
-        Names of the planes in their order, in place of those in the headers.
+        Names of the planes in their order. By default the headers name them.
 
     Returns
     -------
     `~astromorph.surveys.Survey`
-        The record with these four fields.
+        The record with these four fields replaced.
 
     Raises
     ------
     CutoutError
         If an image cannot be used.
-    ValueError
-        If there are fewer than 10 images, or their flux has no known unit, or one lacks a band.
+    ArgumentError
+        If there are fewer than 10 images, if an image has an unknown flux unit or lacks a band, or
+        if the sky was not subtracted.
 
     See Also
     --------
@@ -68,12 +70,13 @@ def fit_stretch(images, survey, *, like="sdss", bands=None):
         raise wrong("images", f"at least {MIN_IMAGES} images", len(measured), "30 are better.")
     level, noise, light = np.median(measured, axis=0)
     if not (noise.min() > 0 and light.min() > 0):
-        raise wrong("images", "galaxies in the middle of a noisy sky", "images without")
+        raise wrong("images", "galaxies in the middle of a noisy sky", "images without noise "
+                    "or without a galaxy")
     middle = len(survey.rgb) // 2
     shown = like.sky_noise.to_value(u.nmgy) * like.scales[like.rgb[len(like.rgb) // 2]]
     scales = shown / noise[middle] * light[middle] / light
     if np.abs(scales * level).max() > 2 * shown:
-        raise wrong("images", "flux with the sky subtracted", "some with a sky of "
+        raise wrong("images", "flux with the sky subtracted", "a sky of "
                     f"{np.abs(level / noise).max():.0f} times its noise", "Subtract it first.")
     return replace(
         survey, scales={band: float(f"{scale:.3g}") for band, scale in zip(survey.rgb, scales)},
@@ -82,23 +85,23 @@ def fit_stretch(images, survey, *, like="sdss", bands=None):
 
 
 def _measure(image, survey, bands):
-    """Level and noise of the sky, and the galaxy's light, in each shown band: (3, bands).
+    """Level and noise of the sky, and light of the galaxy, in each shown band: (3, bands).
 
-    In nanomaggies per native pixel of the survey.
+    The unit is nanomaggies per native pixel of the survey.
     """
     flux = read_planes(image, survey=survey, bands=bands)
     if flux.flag & MorphFlag.UNKNOWN_UNIT:
-        raise wrong("images", "flux in a known unit", "some without, or with counts",
+        raise wrong("images", "flux in a known unit", "an image without a unit, or in counts",
                     "Write BUNIT or MAGZERO into the headers.")
     missing = [band for band in survey.rgb if band.lower() not in flux.planes]
     if missing:
         raise wrong("images", f"the bands {', '.join(survey.rgb)} in each",
-                    f"one without {', '.join(missing)}")
+                    f"an image without {', '.join(missing)}")
     planes = np.array([flux.planes[band.lower()] for band in survey.rgb])
     ratio = 1.0 if flux.native or flux.pixel_scale is None else (
         survey.pixel_scale.to_value(u.arcsec) / flux.pixel_scale)
     level = np.nanmedian(_border(planes), axis=1)
-    # Noise of several pixels together grows with the side, light with the area.
+    # The noise of an area grows with its side, the light with the area itself.
     return (level * ratio**2, _noise(planes) * ratio,
             _light(planes - level[:, None, None]) * ratio**2)
 
@@ -112,16 +115,16 @@ def _border(planes):
 
 
 def _noise(planes):
-    """Noise from the differences of neighbors along the rows at the bottom and the top."""
+    """Noise, from the differences of neighbors along the rows at the bottom and the top."""
     n = max(planes.shape[1] // 8, 1)
     steps = np.abs(np.diff(np.concatenate([planes[:, :n], planes[:, -n:]], axis=1), axis=2))
     return 1.4826 / np.sqrt(2) * np.nanmedian(steps.reshape(len(planes), -1), axis=1)
 
 
 def _light(planes):
-    """Mean light of the galaxy: of the brightest pixels in the middle, the same ones in all bands.
+    """Mean light of the galaxy, from the brightest pixels in the middle, the same in all bands.
 
-    Each band counts relative to its own brightest pixels, whatever its unit.
+    To choose these pixels, each band is divided by its own brightness.
     """
     ny, nx = (n // 4 for n in planes.shape[1:])
     middle = planes[:, ny:-ny, nx:-nx].reshape(len(planes), -1)

@@ -1,1 +1,1 @@
-"""Learning from galaxies: votes, adapting, suggesting what to label, what looks alike."""
+"""Learn from labeled galaxies, and compare galaxies by their looks."""

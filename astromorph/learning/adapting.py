@@ -1,15 +1,15 @@
-"""Teach a classifier another survey from a few hundred labeled galaxies.
+"""Adapt a classifier to another survey with a few hundred labeled galaxies.
 
-The recipes were chosen by cross-validation on DECam galaxies: images aligned to those of the
-source, batch normalization frozen, a short cosine schedule, and for galaxies without a label the
-source's own answers as soft targets (learning without forgetting, Li & Hoiem 2016), which keep the
-few labels of Q3 from spoiling what the source knows of bars. Source images mixed in, weights
-averaged with the source's and balanced classes did not help; the calibration takes care of the
-base rates.
+Cross-validation on DECam galaxies chose the recipes. They align the images to those of the source
+weights, freeze batch normalization, and use a short cosine schedule. A galaxy without a label has
+the source's own answer as a soft target (learning without forgetting, Li & Hoiem 2016). This keeps
+the few labels of ``bar`` from spoiling what the source weights know of bars. Three other ideas did
+not help: mixing in source images, averaging the weights with the source's, and balancing the
+classes. The calibration takes care of the base rates.
 """
 from dataclasses import asdict
 from datetime import date
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from astropy.table import vstack
@@ -44,7 +44,7 @@ _TOLERANCE = 1.05
 
 
 def check_plan(network, train, epochs, validation_fraction, folds, seed, learning_curve):
-    """Say which argument of `adapt` is wrong."""
+    """Raise an error if an argument of `adapt` is wrong."""
     check_choice(train, "train", networks.get_architecture(network).recipes)
     check_number(validation_fraction, "validation_fraction",
                  "a number from 0 (no validation part) to 0.5", lambda part: 0 <= part <= 0.5)
@@ -61,28 +61,28 @@ def check_plan(network, train, epochs, validation_fraction, folds, seed, learnin
 
 
 def stratified_folds(labels, k, seed):
-    """Deal galaxies to k parts at random, each with as many of every kind of labels."""
+    """Deal galaxies to k parts at random, so that each part has about as many of every label."""
     return deal(np.nan_to_num(labels, nan=2) @ 3.0 ** np.arange(labels.shape[1]), k, seed)
 
 
 def adapt(model, source, labels, *, questions=None, survey=None, train=None, seed=0, threads=None,
           progress=None, **options):
-    """Teach a copy of a model, its network or heads on it.
+    """Train a copy of a model: its network, or heads on it.
 
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        To start from.
+        The model to start from.
     source : `~astromorph.galaxies.GalaxySource`
         Labeled galaxies.
     labels : `~numpy.ndarray`, shape (n, questions)
         See `~astromorph.learning.labels.read_labels`.
     questions : sequence of `~astromorph.questions.Question`, optional
-        Those of the labels, where they are not those of the network.
+        Questions of the labels, if they are not those of the network.
     survey, train, seed, threads, progress
         See `~astromorph.classifier.MorphologyClassifier.adapt`.
     **options
-        Of `adapt_network`.
+        Options of `adapt_network`.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def adapt(model, source, labels, *, questions=None, survey=None, train=None, see
     Raises
     ------
     ValueError
-        If an argument is not as described, or no question has enough labels.
+        If an argument has the wrong type or value, or no question has enough labels.
     """
     recipes = networks.get_architecture(model.card.network).recipes
     check_choice(train, "train", (None, *recipes, "head"))
@@ -116,12 +116,12 @@ def adapt(model, source, labels, *, questions=None, survey=None, train=None, see
 def adapt_network(model, source, labels, *, survey=None, train="all", epochs=None,
                   validation_fraction=0.2, folds=None, seed=0, aligned=True, learning_curve=(),
                   threads=None, progress=None):
-    """Teach a copy of a model's network.
+    """Train a copy of a model's network.
 
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        To start from.
+        The model to start from.
     source : `~astromorph.galaxies.GalaxySource`
         Labeled galaxies.
     labels : `~numpy.ndarray`, shape (n, questions)
@@ -138,7 +138,7 @@ def adapt_network(model, source, labels, *, survey=None, train="all", epochs=Non
     Raises
     ------
     ValueError
-        If an argument is not as described, or no question has enough labels.
+        If an argument has the wrong type or value, or no question has enough labels.
     """
     check_plan(model.card.network, train, epochs, validation_fraction, folds, seed, learning_curve)
     find_trained(labels, model.questions)  # before anything is read
@@ -165,9 +165,9 @@ class Trainer:
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        To start from.
+        The model to start from.
     images : `~numpy.ndarray`, shape (n, y, x, 3), uint8
-        Frames with a margin, aligned as the model would.
+        Frames with a margin, aligned if the model aligns.
     labels, train, epochs, seed, progress
         As for `adapt`.
     """
@@ -198,18 +198,18 @@ class Trainer:
 
     def adapt(self, before, survey, validation_fraction=0.2, folds=None, learning_curve=(),
               started_from=""):
-        """Train on most galaxies, test on others, calibrate, report.
+        """Train on most galaxies, test on others, calibrate, and report.
 
         Parameters
         ----------
         before : `~numpy.ndarray`, shape (n, questions)
             Probabilities to compare with.
         survey : `~astromorph.surveys.Survey`
-            Whose images they are.
+            Survey of the images.
         validation_fraction, folds, learning_curve
             As for `adapt`.
         started_from : str
-            What to call the weights that it began with.
+            Name of the weights that the training starts from.
 
         Returns
         -------
@@ -246,36 +246,42 @@ class Trainer:
         return self.model.replace(arrays=arrays, survey=survey, weights_of=None,
                                   **self.card(calibrations, report, folds))
 
+    @cached_property
+    def tuning(self):
+        """All networks are trained by it, one after the other."""
+        recipe = self.recipe
+        return networks.FineTuning(
+            self.model.card.network,
+            None if recipe.scratch else networks.export_weights(self.model.network), self.images,
+            self.targets, self.weights, dense=recipe.dense, frozen_norms=recipe.frozen_norms,
+            views=recipe.views, rate=recipe.rate, batch_size=recipe.batch_size, seed=self.seed,
+            options=recipe.options)
+
     def _pixels(self, rows):
         return networks.crop(self.images[rows], self.model.size)
 
     def parts(self, rows, k, purpose):
-        """Numbers of k parts of about the same labels, one per row."""
+        """Deal the rows to k parts with about the same labels; one part number per row."""
         return stratified_folds(self.labels[rows], k, (self.seed, purpose))
 
     def choose(self, rows, fraction):
-        """A validation part of the rows."""
+        """Choose a validation part of the rows."""
         return rows[self.parts(rows, round(1 / fraction), 0) == 0] if fraction else rows[:0]
 
     def are_few(self, validation):
-        """Whether the validation part is too small to tell how good a network is."""
+        """Whether the validation part is too small to measure how good a network is."""
         labels = self.labels[validation][:, self.trained]
         return min((labels == answer).sum(axis=0).min() for answer in (0, 1)) < _FEW
 
     def train(self, rows, validation, name):
-        """A network of the last epoch that the validation part finds as good as the best."""
-        recipe = self.recipe
-        epochs = self.epochs or recipe.epochs_for(len(rows))
-        tuning = networks.FineTuning(
-            self.model.card.network,
-            None if recipe.scratch else networks.export_weights(self.model.network),
-            self.images[rows], self.targets[rows], self.weights[rows], self.images[validation],
-            dense=recipe.dense, frozen_norms=recipe.frozen_norms, views=recipe.views,
-            rate=recipe.rate, epochs=epochs, batch_size=recipe.batch_size, seed=self.seed,
-            options=recipe.options)
+        """A network of the last epoch that the validation part finds as good as the best.
+
+        It is the same one each time: use it before the next training.
+        """
+        epochs, tuning = self.epochs or self.recipe.epochs_for(len(rows)), self.tuning
         best, arrays, waited = np.inf, None, 0
-        bar = progress_bar(tuning, progress=self.progress, total=epochs, desc=name, unit=" epochs",
-                           leave=None)
+        bar = progress_bar(tuning.train(rows, validation, epochs), progress=self.progress,
+                           total=epochs, desc=name, unit=" epochs", leave=None)
         tuning.on_batch = partial(bar.update, 0)  # a line is due within a long epoch, too
         try:
             for answers in bar:
@@ -295,7 +301,7 @@ class Trainer:
         return tuning.network
 
     def _train_aside(self, rows, validation, name):
-        """A network that only tells how good the one to keep is; None once interrupted."""
+        """A network that is only tested, not kept; None after an interruption."""
         try:
             network = None if self.interrupted else self.train(rows, validation, name)
         except KeyboardInterrupt:
@@ -316,7 +322,7 @@ class Trainer:
         return raw
 
     def cross_validate(self, folds, validation_fraction):
-        """Raw answers to every galaxy by a network that has not seen it."""
+        """Raw answers to every galaxy, from a network that did not train on it."""
         raw, everything = np.full(self.labels.shape, np.nan), np.arange(len(self.labels))
         fold_of = self.parts(everything, folds, 1)
         for fold in range(folds):
@@ -329,7 +335,7 @@ class Trainer:
         return raw
 
     def learn_from(self, n, rest, validation):
-        """Scores of a network trained on n galaxies; none once interrupted."""
+        """Scores of a network trained on n galaxies; none after an interruption."""
         rows = np.random.default_rng((self.seed, 2)).permutation(rest)[:n]
         network = self._train_aside(rows, rest[:0], f"{n} galaxies")
         if network is None:
@@ -340,7 +346,7 @@ class Trainer:
         return [scores]
 
     def calibrate(self, raw):
-        """Platt scalings, and probabilities that those fitted to other galaxies give."""
+        """Platt scalings, and probabilities from scalings that were fitted to other galaxies."""
         tested = np.flatnonzero(np.isfinite(raw).any(axis=1))
         groups = np.full(len(raw), -1)
         groups[tested] = self.parts(tested, 5, 3)
@@ -382,14 +388,14 @@ class Trainer:
                 "report": report.to_dict()}}
 
     def _brightness(self):
-        """How bright the images are, for `align`; None where they are too few to tell."""
+        """Brightness of the images, for `align`; None if there are too few images."""
         if len(self.images) < MIN_IMAGES:
             return None
         quantiles, n_images = measure_brightness(self._pixels(slice(None)))
         return {"quantiles": quantiles.tolist(), "n_images": n_images}
 
     def _domain(self):
-        """Ranges of the images' statistics: few images do not fill theirs, the source's help."""
+        """Ranges of the images' statistics, joined with the source's: few images cover little."""
         new = measure_domain(self._pixels(slice(None)))
         old = {} if self.recipe.scratch else self.model.card.domain or {}
         for name in new.keys() & old.keys():
@@ -399,7 +405,7 @@ class Trainer:
 
 
 def _platt(labels, raw):
-    """Platt scaling, none where the galaxies are too few or do not tell."""
+    """Platt scaling; none if there are too few galaxies, or the fit fails."""
     try:
         return fit_platt(labels, raw)
     except ValueError:

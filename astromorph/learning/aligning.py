@@ -1,4 +1,4 @@
-"""Make a model see the images of another survey as bright as those it was trained on."""
+"""Make images of another survey as bright as those that trained the network."""
 from astromorph.errors import wrong
 from astromorph.model.alignment import BLUR, Alignment, measure_brightness
 from astromorph.running import read_frames
@@ -8,12 +8,12 @@ __all__ = ["align", "align_frames"]
 
 
 def align(model, source, *, survey=None, blur=None, threads=None, progress=None):
-    """Align a model with images.
+    """Align a model with the images of a source.
 
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        To start from.
+        The model to start from.
     source : `~astromorph.galaxies.GalaxySource`
         The images.
     survey, blur, threads, progress
@@ -42,12 +42,12 @@ def align_frames(model, frames, survey=None, blur=None):
     model, survey, blur
         As for `align`.
     frames : iterable of `~numpy.ndarray`, shape (size, size, 3)
-        May stream.
+        Frames of the galaxies; a generator will do.
 
     Returns
     -------
     `~astromorph.model.TrainedModel`
-        For the survey.
+        A model for the survey.
 
     Raises
     ------
@@ -55,8 +55,8 @@ def align_frames(model, frames, survey=None, blur=None):
         As `align`.
     """
     if model.card.brightness is None:
-        raise wrong("weights", "bundled weights, or others adapted from these, for they say how "
-                    "bright their training images were", repr(model))
+        raise wrong("weights", "weights that say how bright their training images were",
+                    repr(model), "Use bundled weights, or weights adapted from them.")
     survey = get_survey(survey or model.survey)
     quantiles, n_images = measure_brightness(frames)
     alignment = Alignment(quantiles, model.card.brightness["quantiles"], model.size,

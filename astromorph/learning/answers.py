@@ -1,4 +1,7 @@
-"""Labels of any kind of answer, from a column or an array: 1 and 0, places of answers, numbers."""
+"""Read labels of questions of any kind, from a column or an array.
+
+Labels are 1 and 0 for yes/no questions, places of the answers for grades and classes, and numbers.
+"""
 import numpy as np
 from astropy import units as u
 
@@ -18,8 +21,9 @@ def read_own(table, question):
     Parameters
     ----------
     table : `~astropy.table.Table`
+        A table whose label column is named like the question's key or one of its aliases, else
+        like its probability column.
     question : `~astromorph.questions.Question`
-        Its label column is named like its key or one of its aliases, else like its answer.
 
     Returns
     -------
@@ -29,7 +33,7 @@ def read_own(table, question):
     Raises
     ------
     TypeError, ValueError
-        If the column holds anything but 1, 0 and what stands for them or for nothing.
+        If the column holds anything but 1, 0, words for them, or words for a missing label.
     """
     if _columns(table, (*question.label_columns, question.column)):
         return VoteColumns(table, [question], PLAIN).read(question)
@@ -37,27 +41,27 @@ def read_own(table, question):
 
 
 def read_answers(table, question):
-    """Read the labels of a question that is no yes/no question.
+    """Read the labels of a question of another kind than yes/no.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        Its label column is named like the key of the question, or one of its aliases. Grades and
-        classes are named there, or given by their places, from 0; numbers have the unit of the
+        A table whose label column is named like the question's key or one of its aliases. Grades
+        and classes are names of answers, or their places from 0. Numbers have the unit of the
         question, or one that converts to it.
     question : `~astromorph.questions.Question`
 
     Returns
     -------
     labels : `~numpy.ndarray`, shape (n,)
-        NaN where there is none.
+        NaN where there is no label.
     column : str
-        Where they were, empty if nowhere: then all are NaN.
+        The name of the column. If there is none, it is empty, and all labels are NaN.
 
     Raises
     ------
     TypeError, ValueError
-        If the column holds anything else, or there are several.
+        If the column holds anything else, or there are several columns.
     """
     columns = _columns(table, question.label_columns)
     if len(columns) > 1:
@@ -73,25 +77,25 @@ def read_answers(table, question):
 
 
 def check_answers(labels, question, argument="labels"):
-    """Raise unless numbers can be labels of a question.
+    """Raise an error unless all numbers can be labels of a question.
 
     Parameters
     ----------
     labels : array-like
-        NaN or masked where there is none.
+        NaN or masked where there is no label.
     question : `~astromorph.questions.Question`
     argument : str
-        What to call them in an error.
+        Name of the labels in the error message.
 
     Returns
     -------
     `~numpy.ndarray`, float
-        NaN where there is none.
+        NaN where there is no label.
 
     Raises
     ------
     TypeError, ValueError
-        If one is none of the answers.
+        If a label is not one of the answers.
     """
     labels = as_floats(labels, argument)
     if question.kind == "yes_no":
@@ -111,7 +115,7 @@ def check_answers(labels, question, argument="labels"):
 
 
 def _columns(table, names):
-    """Columns of these names, in any case and with ``-`` or ``_``."""
+    """Columns of these names, in upper or lower case and with ``-`` or ``_``."""
     wanted = {plain_name(name) for name in names}
     return [name for name in table.colnames if plain_name(name) in wanted]
 
@@ -129,13 +133,13 @@ def _read_number(column, name, question):
         return values
     try:
         return unit.to(own, values)
-    except ValueError:  # of another kind, or unknown
+    except ValueError:  # the unit does not convert, or is unknown
         raise wrong(f"table[{name!r}]", f"numbers in {question.unit or 'no unit'}",
-                    f"some in {unit}") from None
+                    f"numbers in {unit}") from None
 
 
 def _read_places(column, name, question):
-    """Places of the answers that are named, NaN where missing."""
+    """Places of the answers that the column names, NaN where missing."""
     if column.dtype.kind not in "SUO":
         return as_numbers(column, name, {})
     known = dict.fromkeys(map(_word, (*NO_TEXT, *UNSURE)), np.nan) | {

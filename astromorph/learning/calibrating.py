@@ -1,4 +1,4 @@
-"""Make the probabilities of a model right for galaxies like these."""
+"""Calibrate the probabilities of a model for galaxies like these."""
 from functools import partial
 
 import numpy as np
@@ -21,15 +21,15 @@ def calibrate(model, source, labels, *, method="platt", survey=None, **options):
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        To start from.
+        The model to start from.
     source : `~astromorph.galaxies.GalaxySource`
-        Galaxies.
+        The galaxies.
     labels : `~numpy.ndarray`, shape (n, questions), or None
-        Of the questions that are answered without being asked for; None for the method ``"prior"``.
+        Labels of the questions that the model answers by default. None for ``"prior"``.
     method, survey
         See `~astromorph.classifier.MorphologyClassifier.calibrate`.
     **options
-        Of `~astromorph.running.run`.
+        Options of `~astromorph.running.run`.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def calibrate(model, source, labels, *, method="platt", survey=None, **options):
     Raises
     ------
     ValueError
-        If an argument is not as described, or no question can be calibrated.
+        If an argument has the wrong type or value, or no question can be calibrated.
     """
     check_choice(method, "method", (*METHODS, "prior"))
     width, asked = len(model.questions), model.asking().heads
@@ -67,7 +67,7 @@ def calibrate(model, source, labels, *, method="platt", survey=None, **options):
 
 
 def _recalibrate(questions, scalings, labels, probabilities, method, others):
-    """Calibrate the questions of the network; where only others have labels, it keeps its own."""
+    """Calibrate the network's questions. If only other questions have labels, it keeps its own."""
     if others and not np.isfinite(labels).any():
         rows = [{"question": question.key, "n": 0, "n_positive": 0, "calibrated": False,
                  "base_rate": 0.0, "ECE_before": np.nan, "ECE_after": np.nan}
@@ -78,29 +78,30 @@ def _recalibrate(questions, scalings, labels, probabilities, method, others):
 
 
 def _say_too_few(own, taught):
-    """Warn of own questions with some labels, but too few."""
+    """Warn of the user's own questions that have labels, but too few."""
     if few := [key for key, y in own.items() if key not in taught and np.isfinite(y).any()]:
-        warn(f"Not calibrated: {', '.join(few)}, which have too few labels. Questions need 10 "
+        warn(f"Not calibrated, because of too few labels: {', '.join(few)}. A question needs 10 "
              "galaxies of each answer, or 30 numbers.", late=True)
 
 
 def _say_no_better(report):
-    """Warn of the questions whose calibration error, where labels tell it, did not fall."""
+    """Warn of the questions whose calibration error did not fall."""
     same = [f"{row['question']} {row['ECE_before']:.3f} and {row['ECE_after']:.3f}"
             for row in report if row["calibrated"] and "ECE_after" in report.colnames
             and row["ECE_after"] >= row["ECE_before"]]
     if same:
-        warn("calibrate: the calibration error did not fall, on galaxies left out of the fit, "
-             f"before and after: {'; '.join(same)}. Label more galaxies, or keep the calibration "
-             "that there was.", late=True)
+        warn("calibrate: the calibration error did not fall on galaxies left out of the fit. "
+             f"Before and after: {'; '.join(same)}. Label more galaxies, or keep the old "
+             "calibration.", late=True)
 
 
 def _base_rates(model, labels):
-    """Fractions of positives that the calibration is right for."""
+    """Base rates that the present calibration is fitted to."""
     if labels is not None:
-        raise wrong("labels", 'none with method="prior"', "some",
+        raise wrong("labels", 'none with method="prior"', "labels",
                     f"{' and '.join(map(repr, METHODS))} take labels.")
     if missing := [key for key in model.card.keys if key not in model.card.base_rates]:
-        raise wrong("method", f"one that needs labels, for these weights do not say what base "
-                    f"rates of {missing} they were calibrated for", "'prior'")
+        raise wrong("method", " or ".join(map(repr, METHODS)) + ", which take labels", "'prior'",
+                    f"These weights do not say which base rates of {missing} they were "
+                    "calibrated for.")
     return model.card.base_rates

@@ -1,9 +1,9 @@
-"""The network's own answer to a question, corrected by labeled galaxies: a few change little.
+"""Correct the network's own answer to a question, by labeled galaxies; a few of them change little.
 
-A correction is a straight line in the network's logit plus a linear map of what the network sees,
-along the directions in which all the galaxies differ most, labeled or not. It is a logistic
-regression that begins at no change. How far it goes from there is chosen by galaxies left out of
-the fit: no farther than they are clearly better for.
+A correction is a logistic regression. It adds two parts: a straight line in the network's logit,
+and a linear map of the features, along the directions in which all galaxies differ most. The
+regression starts from no change. Galaxies left out of the fit choose how far it goes: no farther
+than what makes their answers clearly better.
 """
 from dataclasses import dataclass
 
@@ -16,26 +16,26 @@ from astromorph.running.streaming import one_blas_thread
 __all__ = ["Correction", "correct_left_out", "fit_correction"]
 
 _CLIP = 1e-4
-# Directions; galaxies to a direction, at least; galaxies that tell them, at most.
+# Most directions; fewest galaxies per direction; most galaxies that determine the directions.
 _AXES, _PER_AXIS, _MOST = 30, 5, 5000
 _STEPS = 30
-# How far slope and intercept are expected to be from 1 and 0 (variance).
+# Prior variance of the slope around 1, and of the intercept around 0.
 _LINE = 0.3
-# Standard errors that a farther correction must be better by.
+# A stronger correction must be better by this many standard errors.
 _CLEARLY = 1.0
-_DEALS = 4  # whose losses are averaged: one may be lucky
+_DEALS = 4  # random splits whose losses are averaged: a single split may be lucky
 
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """What to do to the logit of the network's answer; by default nothing.
+    """A change of the logit of the network's answer; by default none.
 
     Parameters
     ----------
     slope, intercept : float
-        Of a straight line in the logit.
+        Straight line in the logit.
     kernel : `~numpy.ndarray`, shape (features,)
-        Of a linear map of what the network sees, which is added.
+        Linear map of the features, which is added.
     """
 
     slope: float = 1.0
@@ -48,13 +48,14 @@ class Correction:
         Parameters
         ----------
         features : `~numpy.ndarray`, shape (n, features)
-            What the network sees.
+            Features of the galaxies.
         present : `~numpy.ndarray`, shape (n,)
-            Probabilities that it gives.
+            Probabilities that the network gives.
 
         Returns
         -------
         `~numpy.ndarray`, shape (n, 1)
+            The corrected probabilities.
         """
         logits = (self.slope * _logit(present) + self.intercept
                   + (np.asarray(features, float) * self.kernel).sum(axis=1))
@@ -71,20 +72,20 @@ def _sigmoid(logits):
 
 
 def fit_correction(features, present, labels, *, everything=None, seed=0):
-    """Fit a correction, and choose how far it goes.
+    """Fit a correction, and choose how strong it is.
 
     Parameters
     ----------
     features : `~numpy.ndarray`, shape (n, features)
-        What the network sees of labeled galaxies.
+        Features of the labeled galaxies.
     present : `~numpy.ndarray`, shape (n,)
-        Probabilities that it gives.
+        Probabilities that the network gives.
     labels : `~numpy.ndarray`, shape (n,)
         1 and 0.
     everything : `~numpy.ndarray`, shape (galaxies, features), optional
-        What the network sees of all galaxies, by default of the labeled ones.
+        Features of all galaxies; by default of the labeled ones.
     seed : int
-        Deals the galaxies to parts.
+        Seed of the split into parts.
 
     Returns
     -------
@@ -100,7 +101,7 @@ def fit_correction(features, present, labels, *, everything=None, seed=0):
 
 
 def correct_left_out(features, present, labels, *, seed=0):
-    """Answer for labeled galaxies by corrections that were fitted to others.
+    """Answer for labeled galaxies, each by a correction that was fitted to others.
 
     Parameters
     ----------
@@ -123,10 +124,10 @@ def _axes(features):
 
 
 def _choose(features, present, labels, seed):
-    """How far to go, and the answers of fits of that kind to galaxies left out of them."""
+    """The best strength, and the answers of corrections of that strength to galaxies left out."""
     deals = [deal(labels, FOLDS, (seed, k)) for k in range(_DEALS)]
     tried = []
-    for strength in (None, 0, *STRENGTHS):  # the farther the later
+    for strength in (None, 0, *STRENGTHS):  # from the weakest to the strongest
         answers = [_left_out(features, present, labels, strength, folds) for folds in deals]
         losses = np.mean([_losses(labels, each[:, 0]) for each in answers], axis=0)
         tried.append((losses, strength, np.mean(answers, axis=0)))
@@ -152,7 +153,7 @@ def _losses(labels, p):
 
 
 def _fit(features, present, labels, strength):
-    """A correction of one strength: None for no change, 0 for a straight line only."""
+    """A correction of one strength. None makes no change, 0 fits a straight line only."""
     if strength is None:
         return Correction()
     center, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
@@ -168,7 +169,7 @@ def _fit(features, present, labels, strength):
 
 
 def _solve(x, labels, expected, penalty):
-    """Coefficients of a logistic regression that are drawn to expected ones (Newton's method)."""
+    """Coefficients of a logistic regression that is drawn to expected ones (Newton's method)."""
     def loss(b):
         z = x @ b
         return (np.logaddexp(0, z) - labels * z).sum() + penalty @ (b - expected)**2 / 2

@@ -1,4 +1,4 @@
-"""What a network sees of galaxies in a few numbers, which tell who looks like whom."""
+"""Describe the looks of a galaxy by a few numbers, so that galaxies can be compared."""
 import base64
 import hashlib
 from contextlib import nullcontext
@@ -19,9 +19,10 @@ COLUMN = "features"
 SIZE = 16
 """Numbers per galaxy: a million galaxies take 64 MB."""
 VIEWS = (1, 2, 4, 8)
-"""How many of the rotations and reflections of an image may be averaged over."""
+"""Numbers of rotations and reflections of an image that features can be averaged over."""
 
-# Of the views, so that few of them differ much: each, then its mirror image, by half turns first.
+# Order of the views. The first few differ much: a view, its mirror image, then both turned by 180
+# degrees.
 _ORDER = (0, 4, 2, 6, 1, 5, 3, 7)
 _FEWEST = 100
 _TINY = 1e-6
@@ -29,14 +30,14 @@ _TINY = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """The directions that galaxies are compared along: principal components of their features.
+    """Axes that galaxies are compared along: principal components of their features.
 
     Parameters
     ----------
     center : `~numpy.ndarray`, shape (features,)
-        What is subtracted.
+        Subtracted from the features.
     kernel : `~numpy.ndarray`, shape (features, `SIZE`)
-        What the rest is multiplied by.
+        Multiplies the difference.
     """
 
     center: np.ndarray
@@ -44,15 +45,15 @@ class Axes:
 
     @classmethod
     def fit(cls, seen):
-        """Find the axes of some galaxies.
+        """Fit the axes to some galaxies.
 
-        Each component is divided by the fourth root of its variance: rare differences count more
-        than they would, but less than common ones.
+        Each component is divided by the fourth root of its variance. Rare differences then count
+        more than without the division, but still less than common ones.
 
         Parameters
         ----------
         seen : `~numpy.ndarray`, shape (galaxies, features)
-            What the last layers of the network see.
+            Features of the galaxies.
 
         Returns
         -------
@@ -65,7 +66,7 @@ class Axes:
 
     @classmethod
     def of(cls, model):
-        """Read the axes on the card of a model.
+        """Read the axes from the card of a model.
 
         Parameters
         ----------
@@ -78,13 +79,13 @@ class Axes:
         Raises
         ------
         ValueError
-            If there are none.
+            If the card has none, or they do not fit the network.
         """
         known = model.card.more.get("embedding")
         if known is None:
-            raise wrong("classifier", "weights that know along which axes galaxies differ",
-                        repr(model), "fit_embedding(data) gives a classifier that does, from a few "
-                        "hundred galaxies without labels.")
+            raise wrong("classifier", "weights whose card has axes to compare galaxies along",
+                        repr(model), "fit_embedding(data) returns such a classifier. It needs a "
+                        "few hundred galaxies, without labels.")
         from astromorph import networks
 
         n = networks.count_features(model.network)
@@ -94,13 +95,14 @@ class Axes:
             axes = cls(center.reshape(n), kernel.reshape(n, SIZE))
         except (ValueError, TypeError, KeyError) as error:
             raise wrong("card['embedding']", f"axes of the {n} features of {model.card.network!r}",
-                        f"others ({error})", "fit_embedding(data) makes them.") from error
+                        f"other axes ({error})", "fit_embedding(data) makes them.") from error
         if not np.isfinite(center).all() or not np.isfinite(kernel).all():
-            raise wrong("card['embedding']", "finite numbers", "others", "The file is damaged.")
+            raise wrong("card['embedding']", "finite numbers", "numbers that are not finite",
+                        "The file is damaged: download or copy it again.")
         return axes
 
     def to_json(self):
-        """Give them as a card holds them.
+        """Return the axes in the form that a card holds.
 
         Returns
         -------
@@ -110,22 +112,23 @@ class Axes:
                 for name in ("center", "kernel")}
 
     def __call__(self, seen):
-        """Give the direction in which each galaxy differs from the center.
+        """Return the direction in which each galaxy differs from the center.
 
         Parameters
         ----------
         seen : `~numpy.ndarray`, shape (galaxies, features)
+            Features of the galaxies.
 
         Returns
         -------
         `~numpy.ndarray`, shape (galaxies, `SIZE`)
-            Of length 1: the product of two is the cosine of the angle between them.
+            Vectors of length 1. The product of two is the cosine of the angle between them.
         """
         along = (seen - self.center) @ self.kernel
         return along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), _TINY)
 
     def identity(self, model, views):
-        """Sum up all that the numbers of a galaxy depend on, beside its image.
+        """Return a digest of everything but the image that determines the numbers of a galaxy.
 
         Parameters
         ----------
@@ -149,9 +152,9 @@ def embed(model, source, *, views=8, batch_size=128, threads=None, progress=None
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        Whose card has the axes.
+        A model whose card has axes.
     source : `~astromorph.galaxies.GalaxySource`
-        Which galaxies.
+        The galaxies.
     views, batch_size, threads, progress, checkpoint
         See `~astromorph.classifier.MorphologyClassifier.embed`.
 
@@ -163,7 +166,7 @@ def embed(model, source, *, views=8, batch_size=128, threads=None, progress=None
     Raises
     ------
     ValueError
-        If an argument is not as described, or the card has no axes.
+        If an argument has the wrong type or value, or the card has no axes.
     """
     check_choice(views, "views", VIEWS)
     check_count(batch_size, "batch_size")
@@ -175,34 +178,35 @@ def embed(model, source, *, views=8, batch_size=128, threads=None, progress=None
         results = _run(model, source, axes, views, checkpoint=saved,
                        batch_size=batch_size, threads=threads, progress=progress)
     table = source.table
-    table[COLUMN] = Column(results.answers, description="Direction in which the galaxy looks "
-                           "unlike others; NaN where there is no image",
+    table[COLUMN] = Column(results.answers, description="Direction in which the galaxy differs "
+                           "from others; NaN where there is no image",
                            meta={"ucd": "meta.modelled"})
     results.answers = results.answers[:, :0]
     known = model.asking().provenance
-    known |= {name: table.meta[name] for name in known if name in table.meta}  # of answers there
+    # Answers that the table already has keep their own metadata.
+    known |= {name: table.meta[name] for name in known if name in table.meta}
     return results.to_table(table, (), provenance_columns=source.provenance_columns,
                             meta=known | {"MORPHEMB": identity})
 
 
 def fit_axes(model, source, *, views=8, **options):
-    """Learn from the galaxies of a source along which axes galaxies differ.
+    """Fit the axes to the galaxies of a source.
 
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        To start from.
+        The model to start from.
     source : `~astromorph.galaxies.GalaxySource`
         The galaxies.
     views
         See `~astromorph.classifier.MorphologyClassifier.embed`.
     **options
-        Of `~astromorph.running.run`.
+        Options of `~astromorph.running.run`.
 
     Returns
     -------
     `~astromorph.model.TrainedModel`
-        The same, with the axes on its card.
+        The same model with the axes on its card.
 
     Raises
     ------
@@ -219,7 +223,7 @@ def fit_axes(model, source, *, views=8, **options):
 
 
 def _run(model, source, turn_into, views, *, checkpoint=None, **options):
-    """Results of what the last layers see, on average over views, turned into something."""
+    """Results computed from the features, which are averaged over views."""
     def answer(pixels, *, batch_size):
         return turn_into(_seen(model, pixels, views, batch_size))
 
@@ -229,7 +233,7 @@ def _run(model, source, turn_into, views, *, checkpoint=None, **options):
 
 
 def _seen(model, pixels, views, batch_size):
-    """What the last layers see, on average over rotations and reflections."""
+    """Features, averaged over rotations and reflections."""
     from astromorph import networks
 
     turned = list(networks.views(pixels))

@@ -1,10 +1,10 @@
-"""Teach the layers of a network questions of one's own, and heads on what it then sees.
+"""Train all layers of a network on new questions, then fit heads to its features.
 
-In training a question is one output between 0 and 1 or several, each with a cross-entropy: one for
-a yes/no question, one for each class, one of "at least" for each grade but the lowest, and for a
-number its place in the range of the labels. The questions of the network keep its own answers as
-soft targets. The heads are then fitted to all galaxies, but calibrated and scored on a part that
-taught no layer.
+During the training, each question has outputs between 0 and 1, each with a cross-entropy. A yes/no
+question has one output. Classes have one per class. Grades have one per grade but the lowest: "at
+least this grade". A number has one: its place in the range of the labels. For its own questions,
+the network learns to repeat its old answers. Then the heads are fitted to all galaxies. A part of
+the galaxies trains no layer; it calibrates and scores the heads.
 """
 from datetime import date
 
@@ -18,7 +18,7 @@ from astromorph.surveys import get_survey
 
 __all__ = ["TARGETS", "teach_layers"]
 
-_PARTS = 3  # of which one teaches no layer
+_PARTS = 3  # one of them trains no layer
 
 
 def _of_number(question, labels):
@@ -31,12 +31,12 @@ TARGETS = {
     "grades": lambda question, labels: labels[:, None] >= np.arange(1, len(question.answers)),
     "classes": lambda question, labels: labels[:, None] == np.arange(len(question.answers)),
     "number": _of_number}
-"""Name of a kind of answer -> what the outputs of the training should be, between 0 and 1."""
+"""Kind of answer -> function that returns the targets of the training, between 0 and 1."""
 
 
 def teach_layers(model, source, labels, questions, *, survey=None, seed=0, epochs=None,
                  threads=None, progress=None):
-    """Teach all layers of a network, and heads on what it sees.
+    """Train all layers of a network, and fit heads to its features.
 
     Parameters
     ----------
@@ -48,15 +48,16 @@ def teach_layers(model, source, labels, questions, *, survey=None, seed=0, epoch
     Returns
     -------
     `~astromorph.model.TrainedModel`
-        With these heads only: what others knew was what the old network saw.
+        A model with these heads only. Earlier heads are dropped, because they know the features of
+        the old network only.
 
     Raises
     ------
     ValueError
-        If an argument is not as described, a question has not enough labels, or the network has no
-        last layer for all questions.
+        If an argument has the wrong type or value, a question has too few labels, or the network
+        has no last layer that all questions share.
     """
-    networks.last_arrays(model.network)  # before anything is read
+    networks.last_arrays(model.network)  # raises an error before any image is read
     frames, labels = read_taught(model, source, labels, questions, margin=round(model.size / 6),
                                  threads=threads, progress=progress)
     images = np.stack([as_bytes(model.align(frame)) for frame in frames])
@@ -76,7 +77,7 @@ def teach_layers(model, source, labels, questions, *, survey=None, seed=0, epoch
 
 
 def _train(model, images, labels, questions, seed, epochs, progress):
-    """Weights of the network after training, without the outputs of the new questions."""
+    """Weights of the network after the training, without the outputs of the new questions."""
     recipe = networks.get_architecture(model.card.network).recipes["all"]
     old = networks.run(model.network, networks.crop(images, model.size))
     parts = [(get_kind(question, TARGETS)(question, y), np.isfinite(y)[:, None])
@@ -91,11 +92,12 @@ def _train(model, images, labels, questions, seed, epochs, progress):
         arrays[name] = np.concatenate([arrays[name], np.zeros(shape, np.float32)], axis=-1)
     epochs = epochs or recipe.epochs_for(len(images))
     tuning = networks.FineTuning(
-        model.card.network, arrays, images, targets, weights, images[:0], dense=False,
-        frozen_norms=recipe.frozen_norms, views=recipe.views, rate=recipe.rate, epochs=epochs,
+        model.card.network, arrays, images, targets, weights, dense=False,
+        frozen_norms=recipe.frozen_norms, views=recipe.views, rate=recipe.rate,
         batch_size=recipe.batch_size, seed=seed, options=recipe.options)
-    for _ in progress_bar(tuning, progress=progress, total=epochs, desc="teaching",
-                          unit=" epochs", leave=None):
+    everything = np.arange(len(images))
+    for _ in progress_bar(tuning.train(everything, everything[:0], epochs), progress=progress,
+                          total=epochs, desc="teaching", unit=" epochs", leave=None):
         pass
     taught = networks.export_weights(tuning.network)
     return taught | {name: taught[name][..., :old.shape[1]] for name in names}

@@ -1,4 +1,4 @@
-"""From the votes of volunteers to training labels: 1, 0, or NaN where the votes do not tell."""
+"""Turn votes of volunteers into training labels: 1, 0, or NaN where the votes do not decide."""
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,12 +16,12 @@ __all__ = ["MIN_PER_ANSWER", "Labels", "find_trained", "labels_of", "make_labels
            "vote_agreement", "without_answers"]
 
 MIN_PER_ANSWER = 10
-"""A question with fewer galaxies of either answer is not trained."""
+"""A question is trained if each of its answers has at least this many galaxies."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Training labels and how they came about; printable.
+    """Training labels and how they were made; printable.
 
     Parameters
     ----------
@@ -30,11 +30,12 @@ class Labels:
     keys : tuple of str
         Keys of the questions, in the order of the columns.
     report : `~astropy.table.Table`
-        One row per question: how many galaxies are positive and negative, how many have no label
-        and why (each galaxy counts once), whether votes were counted, and the columns of the
-        positive answer. What was asked for is in its ``meta``.
+        One row per question. It counts the galaxies that are positive or negative, and those
+        without a label, by the reason; each galaxy counts once. It also says whether votes were
+        counted, and names the columns of the positive answer. Its ``meta`` has the choices of
+        `make_labels`.
     names : dict of str to list, optional
-        The columns that name the galaxies, see `~astromorph.learning.matching.identifiers`.
+        The columns that name the galaxies; see `~astromorph.learning.matching.identifiers`.
     """
 
     values: np.ndarray
@@ -43,7 +44,7 @@ class Labels:
     names: dict | None = None
 
     def select(self, questions) -> np.ndarray:
-        """Take the labels of some questions.
+        """Return the labels of some questions.
 
         Parameters
         ----------
@@ -58,7 +59,7 @@ class Labels:
         Raises
         ------
         ValueError
-            If there are no labels of one of them.
+            If one of the questions has no labels.
 
         Examples
         --------
@@ -88,37 +89,40 @@ class Labels:
 def make_labels(table, *, questions=QUESTIONS, threshold: float = 0.7, min_votes: float = 5,
                 agreement: float | None = None, debiased: bool = False,
                 dialect: str | None = None) -> Labels:
-    """Turn votes into labels, keeping only what volunteers agree on.
+    """Turn votes into labels, where the volunteers agree.
 
-    A galaxy is labeled where more than ``threshold`` of the votes went to one of the two answers
-    and at least ``min_votes`` were cast. As in the catalogs and in [1]_, fractions are of all the
-    votes on a question: those for a star or artifact count against both answers. Edge-on is asked
-    only where features outvote smooth, and a bar only where, besides, not edge-on outvotes
-    edge-on; where the vote that decides is missing, the question is taken as asked.
+    A galaxy gets a label if more than ``threshold`` of the votes went to one of the two answers,
+    and at least ``min_votes`` votes were cast. As in the catalogs and in [1]_, fractions are of all
+    votes on a question: votes for a star or artifact count against both answers.
+
+    Each question makes sense only after the one before it. ``edge_on`` gets labels only where
+    features have more votes than smooth. ``bar`` gets labels only where, besides, not edge-on has
+    more votes than edge-on. Where the earlier vote is missing, it restricts nothing.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        With columns as in Galaxy Zoo 2 [2]_ [3]_, Galaxy Zoo DECaLS [4]_ or DESI, or the table of
-        [1]_, in any case and with ``-`` or ``_``: vote fractions (weighted ones are preferred),
-        numbers of votes, or both. Or with labels of 1, 0 and missing, in columns named after the
-        questions: ``disk``, ``edge_on``, ``bar`` (or ``q1``, ``q2``, ``q3``), else ``P_disk``,
-        ``P_edge_on``, ``P_bar``. Masked and text columns will do; yes and no, true and false are
-        labels too, and -1, "unknown" and "" none.
+        A table of votes or labels; names of columns may differ in case, and in ``-`` or ``_``.
+        Votes have columns as in Galaxy Zoo 2 [2]_ [3]_, Galaxy Zoo DECaLS [4]_ or DESI, or as in
+        the table of [1]_. They are fractions (weighted ones are preferred), numbers, or both.
+        Labels have columns named after the questions: ``disk``, ``edge_on``, ``bar`` (or ``q1``,
+        ``q2``, ``q3``), else ``P_disk``, ``P_edge_on``, ``P_bar``. They are 1 and 0, yes and no, or
+        true and false. Masked, -1, "unknown" and "" mean no label.
     questions : sequence of `~astromorph.questions.Question`
-        The questions to make labels of. One whose parent is not among them is taken as asked.
+        The questions to make labels of. A question whose parent is not among them gets labels for
+        all galaxies.
     threshold : float
         Vote fraction to exceed, at least 0.5 and below 1.
     min_votes : float
-        Votes that the question needs. Not applied where the table has no numbers of votes, as
-        for predicted fractions; the report says so.
+        Least number of votes on the question. It is not applied if the table has no numbers of
+        votes, as with predicted fractions; the report says so.
     agreement : float, optional
-        Least `vote_agreement`, above 0 and at most 1, instead of ``threshold``.
+        Least `vote_agreement`, above 0 and at most 1; replaces ``threshold``.
     debiased : bool
-        Use the fractions that were corrected for redshift bias. They tell how a galaxy would look
-        if it were nearer, not how it looks.
+        Use the fractions that were corrected for redshift bias. They say how a galaxy would look if
+        it were nearer, not how it looks.
     dialect : str, optional
-        Whose columns to use, where a table has those of several: the name of one of
+        Whose columns to use if the table has those of several catalogs: the name of one of
         `~astromorph.questions.DIALECTS`, or ``"labels"``.
 
     Returns
@@ -128,15 +132,15 @@ def make_labels(table, *, questions=QUESTIONS, threshold: float = 0.7, min_votes
     Raises
     ------
     TypeError
-        If ``table`` is no table, or a column does not hold numbers.
+        If ``table`` is not a table, or a column does not hold numbers.
     ValueError
         If columns are unknown, incomplete, of several dialects or out of range, or another
-        argument is not as described.
+        argument has the wrong type or value.
 
     See Also
     --------
     astromorph.MorphologyClassifier.adapt : Learn from labels.
-    vote_agreement : How far volunteers agree.
+    vote_agreement : Measure how far volunteers agree.
 
     References
     ----------
@@ -179,18 +183,18 @@ def make_labels(table, *, questions=QUESTIONS, threshold: float = 0.7, min_votes
 
 
 def labels_of(table, questions, *, key=None, **choices):
-    """Make the labels that train or score a classifier, of a table that it may have classified.
+    """Make labels from a table that a classifier may have classified before.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        As for `make_labels`; probabilities of `classify` in it are not taken for labels.
+        As for `make_labels`. Probabilities from `classify` in it do not count as labels.
     questions : sequence of `~astromorph.questions.Question`
-        What the classifier answers. Labels of the questions that these follow from are made, too.
+        Questions of the classifier. Their parents get labels, too.
     key : str, optional
         The only column that names the galaxies; by default those with usual names.
     **choices
-        Of `make_labels`.
+        Options of `make_labels`.
 
     Returns
     -------
@@ -203,24 +207,24 @@ def labels_of(table, questions, *, key=None, **choices):
 
 
 def read_labels(data, labels, questions, *, key=None):
-    """Give labels as an array: they come as one, as `Labels`, or in the columns of a table.
+    """Return labels as an array, from an array, from `Labels`, or from the columns of a table.
 
-    Those of another table, and `Labels`, are matched by the names of the galaxies, in a column
-    that both have: files, or identifiers. Only where there is none are rows taken in their order.
+    Labels of another table, and `Labels`, are matched by the names of the galaxies, in a column
+    that both have: files, or identifiers. If there is no such column, rows are matched in their
+    order.
 
     Parameters
     ----------
     data : `~astropy.table.Table` or sequence
         The galaxies.
     labels : array-like or `~astropy.table.Table` or Labels or None
-        A table of labels or votes may have rows of some of the galaxies only. `Labels` may hold
-        those of more questions. None to take them from the table of galaxies, see `labels_of`.
+        A table of labels or votes may have rows of only some of the galaxies. `Labels` may hold
+        more questions. None takes the labels from the table of galaxies; see `labels_of`.
     questions : sequence of `~astromorph.questions.Question`
-        The columns.
+        The columns of the result.
     key : str, optional
-        The column by which a table of labels is matched, of which lists of files are matched by
-        their names; by default one with a usual name, such as ``file``, ``name``, ``id`` or
-        ``objid``.
+        The column by which to match a table of labels; lists of files are matched by their names.
+        By default a column with a usual name, such as ``file``, ``name``, ``id`` or ``objid``.
 
     Returns
     -------
@@ -229,13 +233,13 @@ def read_labels(data, labels, questions, *, key=None):
     Raises
     ------
     TypeError, ValueError
-        If there are none, or they are not 1, 0 and NaN (for other kinds of questions, those that
-        `~astromorph.learning.answers.check_answers` takes), one row a galaxy.
+        If there are no labels, there is not one row per galaxy, or labels are not 1, 0 and NaN. For
+        questions of other kinds, `~astromorph.learning.answers.check_answers` says what labels are.
     """
     if not isinstance(labels, Table) and hasattr(labels, "iloc") and hasattr(labels, "columns"):
         labels = Table.from_pandas(labels, index=labels.index.name is not None)
     if key is not None and not isinstance(labels, (Table, Labels)):
-        raise wrong("key", "a table of labels to go with", type(labels).__name__)
+        raise wrong("key", "a table of labels to match by it", type(labels).__name__)
     if labels is None:
         _check_labeled(data, questions)
         labels = labels_of(data, questions).select(questions)
@@ -259,37 +263,37 @@ def _are_words(labels):
 
 
 def _of_galaxies(data, labels, questions, key):
-    """Labels of the galaxies: by their names, else in the order of the rows."""
+    """Labels of the galaxies, matched by their names, else by the order of the rows."""
     values, theirs = labels.select(questions), labels.names or {}
     mine = identifiers(data, key if isinstance(data, Table) else None)
     if key is not None:
         if not mine:
-            raise wrong("key", "a table of galaxies, or files, which have names", "others")
+            raise wrong("key", "galaxies with names: a table, or files", "galaxies without names")
         theirs = dict.fromkeys(mine, find_identifiers(theirs, key))
     shared = mine.keys() & theirs.keys()
     if shared and all(mine[name] == theirs[name] for name in shared):
         return values  # the same rows
     matched = match_labels(mine, theirs, values)
     if matched is None and len(values) == len(data):
-        warn("The labels are taken in the order of the rows, as no column names the galaxies in "
-             "both tables. If the order may differ, name such a column by key=.")
+        warn("No column names the galaxies in both tables, so the labels are taken in the order of "
+             "the rows. If the order may differ, choose such a column with key=.")
     return values if matched is None else matched
 
 
 def _check_labeled(data, questions):
-    """Raise unless a table has labels, votes, or probabilities that may stand for labels."""
+    """Raise an error unless a table has labels, votes, or probabilities to use as labels."""
     keys = [question.key for question in questions]
     names = without_answers(data, questions).colnames if isinstance(data, Table) else None
     if names is None or not (has_votes(data, questions) or {
             question.column for question in questions if question.kind == "yes_no"} & set(names)):
-        found = "data that are no table" if names is None else f"the columns {', '.join(names)}"
+        found = "data that are not a table" if names is None else f"the columns {', '.join(names)}"
         raise wrong("labels", f"an array (n, {len(questions)}) of 1, 0 and NaN, a table of labels, "
-                    f"or data that are a table with columns {keys} (1, 0 or missing) or votes",
+                    f"or galaxies in a table with columns {keys} (1, 0 or missing) or votes",
                     f"none, and {found:.150}")
 
 
 def _with_parents(questions):
-    """The questions, and before them the published ones that they follow from."""
+    """The questions, each after those of the published questions that it follows from."""
     known = {question.key: question for question in (*QUESTIONS, *questions)}
     found = {}
 
@@ -304,14 +308,14 @@ def _with_parents(questions):
 
 
 def without_answers(table, questions=QUESTIONS):
-    """Leave out the probabilities of `classify`, which are no labels.
+    """Leave out the probabilities from `classify`, which are not labels.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        Classified or not.
+        A table, classified or not.
     questions : sequence of `~astromorph.questions.Question`
-        Whose columns to leave out.
+        Questions whose columns to leave out.
 
     Returns
     -------
@@ -325,12 +329,12 @@ def without_answers(table, questions=QUESTIONS):
 
 
 def vote_agreement(fraction):
-    """Agreement of volunteers between two answers: a(p) = 1 - H(p) / log 2, H the entropy.
+    """Measure how far volunteers agree: a(p) = 1 - H(p) / log 2, where H is the entropy.
 
     Parameters
     ----------
     fraction : array-like
-        Vote fraction of one of the answers, in 0..1.
+        Vote fraction of one of two answers, in 0..1.
 
     Returns
     -------
@@ -345,6 +349,12 @@ def vote_agreement(fraction):
     References
     ----------
     Dieleman, Willett & Dambre 2015, MNRAS 450, 1441.
+
+    Examples
+    --------
+    >>> from astromorph.learning.labels import vote_agreement
+    >>> vote_agreement([0.5, 0.7, 1.0]).round(3)
+    array([0.   , 0.119, 1.   ])
     """
     p = as_probabilities(fraction, "fraction")
     # The limit of p log p is 0, as is 0 log 1.
@@ -352,7 +362,7 @@ def vote_agreement(fraction):
 
 
 def _criterion(threshold, agreement):
-    """What tells whether the fraction of the leading answer is enough."""
+    """A function that says whether the fraction of the leading answer is enough."""
     if agreement is None:
         check_number(threshold, "threshold", "one number, at least 0.5 and below 1",
                      lambda value: 0.5 <= value < 1)
@@ -365,7 +375,7 @@ def _criterion(threshold, agreement):
 
 
 def _asked(question, questions, votes):
-    """Where a question makes sense, as far as the votes on its parents are known."""
+    """Where a question is asked, as far as the votes on its parents are known."""
     parent = next((each for each in questions if each.key == question.parent), None)
     if parent is None or parent.key not in votes:
         return np.array(True)
@@ -375,7 +385,7 @@ def _asked(question, questions, votes):
 
 
 def _votes(table, questions, dialect, debiased):
-    """Votes on each yes/no question, by its key; and the dialect of those that catalogs have."""
+    """Votes on each yes/no question, by its key; and the dialect of the catalog's votes."""
     voted = [each for each in questions if each.kind == "yes_no" and each.votes]
     own = [each for each in questions if each not in voted]
     alone = has_votes(table, own) and not has_votes(table, voted)
@@ -387,7 +397,7 @@ def _votes(table, questions, dialect, debiased):
 
 
 def _take(labels, column, asked):
-    """Labels as they are, where the question makes sense, and how many galaxies have one."""
+    """Labels where the question is asked, and the numbers of galaxies with and without one."""
     row = dict.fromkeys(("positive", "negative", "not_applicable", "too_few_votes", "missing",
                          "not_robust"), 0)
     known = np.isfinite(labels)
@@ -397,7 +407,7 @@ def _take(labels, column, asked):
 
 
 def _judge(votes, asked, agrees, min_votes):
-    """Labels of one question, and how many galaxies got which, or none for which reason."""
+    """Labels of one question, and the number of galaxies per label, or per reason for none."""
     leading = np.maximum(votes.positive, votes.negative)
     number = np.inf if votes.number is None else votes.number
     few = (number < min_votes) | (number == 0)
@@ -413,7 +423,7 @@ def _judge(votes, asked, agrees, min_votes):
 
 
 def find_trained(labels, questions):
-    """Tell which questions have enough labels of either answer to learn from.
+    """Find the questions with enough labels of each answer to train.
 
     Parameters
     ----------
@@ -429,13 +439,13 @@ def find_trained(labels, questions):
     Raises
     ------
     ValueError
-        If none has.
+        If no question has enough.
     """
     counts = np.stack([(labels == answer).sum(axis=0) for answer in (1, 0)])
     trained = counts.min(axis=0) >= MIN_PER_ANSWER
     if not trained.any():
         found = ", ".join(f"{question.key} {positive} positive and {negative} negative"
                           for question, positive, negative in zip(questions, *counts, strict=True))
-        raise wrong("labels", f"at least {MIN_PER_ANSWER} galaxies of either answer to a question, "
+        raise wrong("labels", f"at least {MIN_PER_ANSWER} galaxies of each answer to a question, "
                     "with images that can be used", found)
     return trained

@@ -1,4 +1,4 @@
-"""Which row of a table of labels is whose: matched by the names of the galaxies."""
+"""Match rows of labels to galaxies by the galaxies' names."""
 import os
 import re
 from itertools import product
@@ -11,8 +11,8 @@ from astromorph.names import IMAGE_ENDINGS, as_names
 
 __all__ = ["find_identifiers", "identifiers", "match_labels"]
 
-# Columns that name a galaxy, without case and separators; those of files are matched by the file's
-# own name where the whole paths differ.
+# Names of columns that name a galaxy, in lower case and without separators. If the paths of files
+# differ, files are matched by their names alone.
 _FILES = ("file", "filename", "filepath", "fileloc", "path", "image", "imagefile")
 _IDS = ("name", "id", "objid", "objname", "object", "objectid", "galaxy", "galaxyid", "galaxyname",
         "idstr", "iauname", "sourceid", "targetid", "dr7objid", "dr8objid", "specobjid", "lsid",
@@ -22,26 +22,26 @@ _MISSING = {"", "nan", "none", "null", "--", "n/a", "-9999", "-9999.0"}
 
 
 def identifiers(data, key=None):
-    """Find the columns that tell which galaxy a row is about.
+    """Find the columns that name the galaxies.
 
     Parameters
     ----------
     data : `~astropy.table.Table` or sequence
         A table, or file names.
     key : str, optional
-        The name of the only column to take.
+        The name of the only column to use.
 
     Returns
     -------
     dict of str to list
-        By the name in lower case and without separators, the identifiers as text, None where
-        missing. Columns of other names whose texts or whole numbers are all different come with
-        a question mark before theirs.
+        Names of columns, in lower case and without separators, and the identifiers in them as text;
+        None where missing. A column with an unusual name is in it if its texts or whole numbers are
+        all different; a question mark then comes before its name.
 
     Raises
     ------
     ValueError
-        If there is no such column.
+        If there is no column ``key``, or its numbers have lost digits.
     """
     if not isinstance(data, Table):
         names = data if isinstance(data, (list, tuple)) else ()
@@ -62,7 +62,7 @@ def identifiers(data, key=None):
 
 
 def _exact(column, name):
-    """A column of identifiers; numbers that have lost digits tell nobody apart."""
+    """A column of identifiers; raise an error if its numbers have lost digits."""
     if column.dtype.kind == "f" and np.any(np.abs(np.ma.filled(column, 0)) >= 2**53):
         raise wrong("labels", "identifiers as whole numbers or text", f"{name!r} of type "
                     f"{column.dtype}, which keeps 16 digits", "Read the column as text or int64.")
@@ -86,7 +86,7 @@ def find_identifiers(names, key):
     Raises
     ------
     ValueError
-        If it is none of them.
+        If there is no such column.
     """
     if _form(key) not in names:
         raise wrong("key", "a column that names the galaxies of the labels, one of "
@@ -95,7 +95,7 @@ def find_identifiers(names, key):
 
 
 def match_labels(galaxies, labeled, values):
-    """Give each galaxy the labels of its name.
+    """Give each galaxy the labels of the rows with its name.
 
     Parameters
     ----------
@@ -107,12 +107,13 @@ def match_labels(galaxies, labeled, values):
     Returns
     -------
     `~numpy.ndarray`, float, shape (galaxies, questions), or None
-        NaN where there is no row, or several that disagree; None where no column tells.
+        NaN where a galaxy has no row, or several that disagree. None if no column names the
+        galaxies in both.
 
     Raises
     ------
     ValueError
-        If there are such columns, but no name in common, or two columns disagree.
+        If both have such columns but no name in common, or two columns disagree.
 
     Warns
     -----
@@ -130,8 +131,9 @@ def match_labels(galaxies, labeled, values):
         if not exact:
             return _by_content(galaxies, labeled, values)
         mine, theirs = exact[0]
-        raise wrong("labels", f"names that the galaxies have in the column {theirs!r}, as "
-                    f"{_first(galaxies[mine])}", f"none of them, as {_first(labeled[theirs])}")
+        raise wrong("labels", f"names of the galaxies in the column {theirs!r}, such as "
+                    f"{_first(galaxies[mine])}",
+                    f"only other names, such as {_first(labeled[theirs])}")
     rows = found[0]
     for others in found[1:]:
         clash = [n for n, (one, other) in enumerate(zip(rows, others))
@@ -139,14 +141,14 @@ def match_labels(galaxies, labeled, values):
         if clash:
             raise wrong("labels", "columns of names that agree with each other",
                         f"two that name different rows for galaxy {clash[0]}",
-                        "Choose one by key.")
+                        "Choose one with key=.")
         rows = [one or other for one, other in zip(rows, others)]
     _check_agreement(exact, galaxies, labeled, rows)
     return _gathered(rows, values)
 
 
 def _check_agreement(pairs, galaxies, labeled, rows):
-    """Raise where galaxies have another name in one column than the rows that another one gave."""
+    """Raise an error if a galaxy's name in one column differs from that of its rows of labels."""
     for mine, theirs in pairs:
         form = _stem if mine in _FILES else str
         for name, found in zip(galaxies[mine], rows):
@@ -154,11 +156,11 @@ def _check_agreement(pairs, galaxies, labeled, rows):
             if name is not None and others and form(name) not in map(form, others):
                 raise wrong("labels", "columns of names that agree with each other",
                             f"{name!r} and {min(others)!r} in {theirs!r} for one galaxy",
-                            "Choose one column by key.")
+                            "Choose one column with key=.")
 
 
 def _by_content(galaxies, labeled, values):
-    """Labels by a column with another name than usual, if its content leaves no doubt."""
+    """Labels by a column with an unusual name, if its content leaves no doubt."""
     pairs = [(mine, theirs) for mine, theirs in product(galaxies, labeled) if theirs[0] == "?"
              and (mine == theirs or mine in _FILES)]
     for rows in _matches(pairs, galaxies, labeled):
@@ -168,7 +170,7 @@ def _by_content(galaxies, labeled, values):
 
 
 def _matches(pairs, galaxies, labeled):
-    """Per pair of columns with names in common, the rows of labels of each galaxy."""
+    """For each pair of columns with names in common, the rows of labels of each galaxy."""
     found = []
     for mine, theirs in pairs:
         forms = _PATHS if mine in _FILES or theirs in _FILES else (str,)
@@ -187,17 +189,18 @@ def _matches(pairs, galaxies, labeled):
 
 
 def _check_forms(form, *columns):
-    """Raise where two files of one column are the same but for their folders or endings."""
+    """Raise an error if two files of one column differ only in their folders or endings."""
     for names in columns:
         whole = {}
         for name in names:
             if name is not None and whole.setdefault(form(name), name) != name:
-                raise wrong("labels", "file names that tell the galaxies apart, in full as in the "
-                            "table of galaxies", f"{whole[form(name)]!r} and {name!r}")
+                raise wrong("labels", "file names that tell the galaxies apart",
+                            f"{whole[form(name)]!r} and {name!r}",
+                            "Write whole paths, as in the table of galaxies.")
 
 
 def _gathered(rows, values):
-    """Labels of each galaxy from its rows; NaN, with a warning, where these disagree."""
+    """Labels of each galaxy from its rows; NaN, with a warning, where the rows disagree."""
     labels, clash = np.full((len(rows), values.shape[1]), np.nan), 0
     for number, mine in enumerate(rows):
         if mine:
@@ -207,8 +210,8 @@ def _gathered(rows, values):
             labels[number] = np.where(same.all(axis=0) & (best >= 0), best, np.nan)
             clash += not same.all()
     if clash:
-        warn(f"{clash} galaxies have several rows of labels that disagree; such answers count as "
-             "unknown")
+        warn(f"{clash} galaxies have several rows of labels that disagree. Those answers count as "
+             "unknown.")
     return labels
 
 
@@ -235,7 +238,7 @@ def _form(name):
 
 
 def _plain(name):
-    """A name without what formats add: blanks around it, .0 after a whole number."""
+    """A name without what formats add: blanks around it, and ".0" after a whole number."""
     if name is None:
         return None
     name = name.strip()

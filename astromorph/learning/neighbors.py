@@ -1,4 +1,4 @@
-"""Galaxies that look like one, and galaxies that look like few others."""
+"""Find galaxies that look like a given one, and galaxies that look like few others."""
 from numbers import Integral
 
 import numpy as np
@@ -11,7 +11,7 @@ from astromorph.learning.embedding import COLUMN
 __all__ = ["odd", "similar"]
 
 _BLOCK = 16384
-"""Rows that are compared at a time, which stay in the processor's cache."""
+"""Rows to compare at a time; they stay in the processor's cache."""
 _SAMPLE, _NEAREST, _FEWEST = 2000, 0.02, 5
 _ODD_BLOCK = 1024
 
@@ -19,40 +19,50 @@ _ODD_BLOCK = 1024
 def similar(table, like, n=10, *, classifier=None, **options):
     """Find the galaxies of a table that look most like one galaxy.
 
-    All rows are compared, without an index: a million take some hundredths of a second.
+    `similar` compares all rows, without an index. A million rows take some hundredths of a second.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        What `~astromorph.MorphologyClassifier.embed` returned.
+        The result of `~astromorph.MorphologyClassifier.embed`.
     like : int, `~astropy.table.Row` or image
-        The number of a row of the table, which is then left out; a row of another table that was
-        embedded by the same classifier; or an image, see ``classifier``.
+        The galaxy: the number of a row of the table, which the result leaves out; a row of another
+        table that the same classifier embedded; or an image (see ``classifier``).
     n : int
-        Number of galaxies; all that have features, where there are fewer.
+        Number of galaxies. If fewer have features, all of them are returned.
     classifier : `~astromorph.MorphologyClassifier`, optional
-        What embedded the table: for an image.
+        The classifier that embedded the table; needed if ``like`` is an image.
     **options
-        Of `~astromorph.MorphologyClassifier.embed`, for an image, such as ``r90``.
+        Options of `~astromorph.MorphologyClassifier.embed` for an image, such as ``r90``.
 
     Returns
     -------
     `~astropy.table.Table`
-        A copy of these rows, the most similar in front, with a column ``similarity``: the cosine of
-        the angle between features, 1 for equal ones.
+        A copy of the rows found, the most similar first, with a column ``similarity``: the cosine
+        of the angle between the features, 1 for equal ones.
 
     Raises
     ------
     TypeError, ValueError
-        If the table has no features, or those of another classifier than ``like`` has; if ``like``
-        has none, or another argument is not as described.
+        If the table or the galaxy has no features, they are from different classifiers, or another
+        argument has the wrong type or value.
+
+    See Also
+    --------
+    odd : Find the galaxies that look like few others.
 
     Examples
     --------
-    >>> from astromorph import similar
-    >>> tbl = clf.embed(galaxies, images="file", cutout_r90=8.48)  # doctest: +SKIP
-    >>> similar(tbl, like=17, n=5)  # doctest: +SKIP
-    >>> similar(tbl, like="mine.fits", classifier=clf, r90="measure")  # doctest: +SKIP
+    >>> from astromorph import MorphologyClassifier, similar
+    >>> from astromorph.datasets import load_sample
+    >>> clf = MorphologyClassifier.from_pretrained("sdss")
+    >>> tbl = clf.embed(load_sample(), images="file", r90="petroR90", progress=False)
+    >>> len(similar(tbl, like=0, n=3))
+    3
+    >>> image = load_sample()["file"][0]
+    >>> found = similar(tbl, like=image, n=1, classifier=clf, r90="measure")
+    >>> found.colnames
+    ['name', 'petroR90', 'file', 'features', 'morph_flag', 'similarity']
     """
     features = _features(table)
     check_count(n, "n")
@@ -72,30 +82,40 @@ def similar(table, like, n=10, *, classifier=None, **options):
 def odd(table):
     """Rank galaxies by how little they look like others: mergers, artifacts, rare kinds.
 
-    A galaxy is compared with 2,000 others drawn at random, or with all where there are fewer. Its
-    oddness is 1 minus its mean similarity to the nearest 2% of them: of its like there are then
-    many, unless it is rare.
+    `odd` compares each galaxy with 2,000 others drawn at random, or with all if there are fewer.
+    Its oddness is 1 minus its mean similarity to the nearest 2% of them. A galaxy of a common kind
+    has many alike among these; a rare one does not.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        What `~astromorph.MorphologyClassifier.embed` returned.
+        The result of `~astromorph.MorphologyClassifier.embed`.
 
     Returns
     -------
     `~astropy.table.Table`
-        A copy, the oddest in front, those without features at the end, with a column ``oddness``:
-        0 where equal ones abound, NaN where there are no features. The same table gives the same.
+        A copy, the oddest galaxy first, with a column ``oddness``. It is 0 for a galaxy with many
+        equal ones. Galaxies without features have NaN and come last. The same table gives the same
+        result.
 
     Raises
     ------
     TypeError, ValueError
-        If the table has no features, or fewer than two galaxies that do.
+        If the table has no features, or fewer than two galaxies have some.
+
+    See Also
+    --------
+    similar : Find the galaxies that look most like one galaxy.
 
     Examples
     --------
-    >>> from astromorph import odd
-    >>> odd(clf.embed(galaxies, images="file", cutout_r90=8.48))[:20]  # doctest: +SKIP
+    >>> from astromorph import MorphologyClassifier, odd
+    >>> from astromorph.datasets import load_sample
+    >>> clf = MorphologyClassifier.from_pretrained("sdss")
+    >>> tbl = clf.embed(load_sample(), images="file", r90="petroR90", progress=False)
+    >>> oddest = odd(tbl)
+    >>> len(oddest), oddest.colnames[-1]
+    (12, 'oddness')
     """
     features = np.asarray(np.ma.filled(_features(table), np.nan), np.float32)
     good = np.flatnonzero(np.isfinite(features).all(axis=1))
@@ -112,7 +132,7 @@ def odd(table):
 
 
 def _oddness(features):
-    """1 minus the mean similarity of each row to the nearest of a sample without itself."""
+    """1 minus the mean similarity of each row to the nearest rows of a sample without itself."""
     n = len(features)
     drawn = np.sort(np.random.default_rng(0).permutation(n)[:_SAMPLE])
     nearest = min(max(_FEWEST, round(_NEAREST * len(drawn))), len(drawn) - 1)
@@ -127,7 +147,7 @@ def _oddness(features):
 
 
 def _features(table):
-    """The column of features, one vector a row."""
+    """The column of features, one vector per row."""
     if not isinstance(table, Table) or COLUMN not in table.colnames:
         raise wrong("table", "a table that `embed` returned",
                     f"{type(table).__name__} without {COLUMN!r}")
@@ -139,25 +159,25 @@ def _features(table):
 
 
 def _find(table, like, classifier, options):
-    """Number of the row to leave out, or None, and the features of the galaxy."""
+    """The number of the row to leave out, or None; and the features of the galaxy."""
     if isinstance(like, Row) and like.table is table:
         like = like.index
     if isinstance(like, Integral) and not isinstance(like, bool):
         if not -len(table) <= like < len(table):
-            raise wrong("like", f"a row of the table, which has {len(table)}", like)
+            raise wrong("like", f"the number of a row, in a table of {len(table)} rows", like)
         return like, _known(table, like)
     if not isinstance(like, Row):
         like = _embed(like, classifier, options)[0]
     made_by = [str(each.meta.get("MORPHEMB", "unknown")) for each in (table, like)]
     if made_by[0] != made_by[1] or "unknown" in made_by or COLUMN not in like.colnames:
-        raise wrong("like", f"features as the table has them (MORPHEMB {made_by[0]})",
-                    f"others ({made_by[1]})",
-                    "Embed both by the same classifier, with the same number of views.")
+        raise wrong("like", f"features like those of the table (MORPHEMB {made_by[0]})",
+                    f"other features (MORPHEMB {made_by[1]})",
+                    "Embed both with the same classifier and the same number of views.")
     return None, _known(like.table, like.index)
 
 
 def _embed(image, classifier, options):
-    """A table of the one image."""
+    """A table with the one image."""
     if classifier is None:
         raise wrong("like, classifier", "a row, or an image and a classifier",
                     f"{type(image).__name__} and no classifier")
@@ -165,26 +185,26 @@ def _embed(image, classifier, options):
 
 
 def _known(table, row):
-    """The features of a row, which must have some."""
+    """The features of a row; raise an error if it has none."""
     galaxy = np.ma.filled(np.ma.asarray(table[COLUMN][row], np.float32), np.nan)
     if not np.isfinite(galaxy).all():
-        raise wrong("like", "a galaxy with features", "one without",
+        raise wrong("like", "a galaxy with features", "a galaxy without",
                     "Its morph_flag says why.")
     return galaxy
 
 
 def _products(features, galaxy):
-    """The product of every row with one galaxy, in little memory whatever the column's type."""
+    """The product of every row with one galaxy, in little memory for any type of column."""
     products = np.empty(len(features), np.float32)
     for start in range(0, len(features), _BLOCK):
         block = np.ma.filled(features[start:start + _BLOCK], np.nan)
-        with np.errstate(over="ignore", invalid="ignore"):  # of infinite ones
+        with np.errstate(over="ignore", invalid="ignore"):  # features may be infinite
             products[start:start + _BLOCK] = np.asarray(block, np.float32) @ galaxy
     return products
 
 
 def _largest(values, n):
-    """Where the n largest finite values are, in their order."""
+    """Indices of the n largest finite values, largest first."""
     n = min(n, int(np.isfinite(values).sum()))
     rows = np.argpartition(values, len(values) - n)[len(values) - n:] if n else np.empty(0, int)
     return rows[np.argsort(-values[rows], kind="stable")]

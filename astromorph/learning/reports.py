@@ -1,4 +1,4 @@
-"""What adapting a classifier brought."""
+"""Report what adapting a classifier changed."""
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,21 +14,20 @@ _SCORES = ("TPR", "precision", "accuracy", "AUC")
 
 @dataclass(frozen=True)
 class AdaptationReport:
-    """Scores before and after, on galaxies that were not trained on; printable.
+    """Scores before and after adapting, on galaxies left out of the training; printable.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        A row a question: galaxies with a label, positive ones, whether the question was trained;
-        TPR, precision, accuracy and AUC (each with its bootstrap interval, 68%) and ECE before and
-        after; and the threshold from which as many galaxies are called positive as are, so that
-        completeness and purity are equal. Its ``meta`` says where the scores come from, and which
-        weights the training started from.
+        One row per question: the number of labeled and of positive galaxies, whether the question
+        was trained, and the scores before and after. The scores are TPR, precision, accuracy and
+        AUC (each with a bootstrap interval, 68%) and ECE. ``threshold`` is the threshold at which
+        completeness and purity are equal. ``meta`` says which galaxies the scores come from, and
+        which weights the training started from.
     learning_curve : `~astropy.table.Table`, optional
-        A row a question and number of galaxies trained on.
+        One row per question and number of training galaxies.
     heads : `~astropy.table.Table`, optional
-        Scores of the questions that were taught to heads, see
-        `~astromorph.scores.score_answers`.
+        Scores of the questions that were taught to heads; see `~astromorph.scores.score_answers`.
     """
 
     table: Table | None
@@ -37,7 +36,7 @@ class AdaptationReport:
 
     @classmethod
     def of(cls, card):
-        """Make the report of a card.
+        """Make the report from a card.
 
         Parameters
         ----------
@@ -46,7 +45,7 @@ class AdaptationReport:
         Returns
         -------
         AdaptationReport or None
-            None if neither the network nor a head was taught.
+            None if neither the network nor a head was trained.
         """
         report = cls.from_dict(card.adapted["report"]) if card.adapted else cls(None)
         scores = [row for head in card.heads if head.default
@@ -56,12 +55,12 @@ class AdaptationReport:
 
     @property
     def better(self):
-        """Keys of the questions that got better: the area under the ROC curve rose (list)."""
+        """Keys of the questions whose ROC area rose (list of str)."""
         taught = () if self.table is None else self.table[self.table["trained"]]
         return [str(row["question"]) for row in taught if row["AUC_after"] > row["AUC_before"]]
 
     def changes(self):
-        """Give the areas under the ROC curve, where there are any, of each trained question.
+        """List the ROC areas of each trained question before and after, where they are known.
 
         Returns
         -------
@@ -78,7 +77,8 @@ class AdaptationReport:
         Parameters
         ----------
         labels, before, after : `~numpy.ndarray`, shape (n, questions)
-            Labels, and the probabilities of the two; rows without ``after`` do not count.
+            Labels, and the probabilities of the two classifiers. Rows without ``after`` do not
+            count.
         questions : sequence of `~astromorph.questions.Question`
             The columns.
         trained : sequence of bool
@@ -88,7 +88,7 @@ class AdaptationReport:
         learning_curve : `~astropy.table.Table`, optional
             See `AdaptationReport`.
         started_from : str
-            Which weights the first ones are.
+            The weights of the first classifier.
 
         Returns
         -------
@@ -111,12 +111,12 @@ class AdaptationReport:
 
     @classmethod
     def from_dict(cls, card):
-        """Build from what `to_dict` gave.
+        """Make the report from the result of `to_dict`.
 
         Parameters
         ----------
         card : dict
-            With each table's columns and meta.
+            The columns and meta of each table.
 
         Returns
         -------
@@ -130,7 +130,7 @@ class AdaptationReport:
         return cls(**tables)
 
     def to_dict(self):
-        """Give it as plain lists and numbers, for JSON.
+        """Return the report as plain lists and numbers, for JSON.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Which galaxies to label: uncertain ones that differ from each other."""
+"""Choose galaxies to label: uncertain ones that differ from each other."""
 import numpy as np
 from astropy.table import Column
 
@@ -19,13 +19,13 @@ def suggest(model, source, n, *, seed=0, **options):
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        What answers.
+        The model that answers.
     source : `~astromorph.galaxies.GalaxySource`
         The galaxies.
     n, seed
         See `~astromorph.classifier.MorphologyClassifier.suggest`.
     **options
-        Of `~astromorph.running.run`.
+        Options of `~astromorph.running.run`.
 
     Returns
     -------
@@ -50,16 +50,17 @@ def suggest(model, source, n, *, seed=0, **options):
 
 
 def total_entropy(questions, probabilities):
-    """How much the labels of each galaxy would tell, in nats.
+    """Measure how much the labels of each galaxy would tell, in nats.
 
-    The entropy of each question's answer, times how likely the question is to be asked.
+    The sum, over questions, of the entropy of the answer times the probability that the question is
+    asked.
 
     Parameters
     ----------
     questions : sequence of `~astromorph.questions.Question`
         Parents before their children.
     probabilities : `~numpy.ndarray`, shape (n, columns)
-        The columns of the questions, of which those of numbers are no probabilities.
+        The columns of the questions. Numbers have a value and its standard deviation.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def total_entropy(questions, probabilities):
 
 
 def _entropy(question, answers):
-    """Entropy of each galaxy's answer; of a number, how much more than usual a label would tell."""
+    """Entropy of each galaxy's answer; for a number, what a label would tell beyond the usual."""
     if question.kind == "number":
         usual = np.median(answers[:, 1]) if len(answers) else 1.0
         return np.log1p((answers[:, 1] / usual)**2) / 2
@@ -85,10 +86,10 @@ def _entropy(question, answers):
 def suggest_rows(features, entropy, n, *, seed=0):
     """Choose galaxies to label.
 
-    K-means++ [1]_ on the principal components of what the network sees in the galaxies: one after
-    the other is drawn, with a chance proportional to its entropy times its squared distance from
-    the nearest one drawn before. The most uncertain galaxies alone teach less than random ones:
-    they are alike.
+    The method is k-means++ [1]_ on the principal components of the features. It draws one galaxy
+    after the other, with a chance proportional to the entropy times the squared distance from the
+    nearest galaxy drawn before. The most uncertain galaxies alone teach less than random ones,
+    because they are alike.
 
     Parameters
     ----------
@@ -96,18 +97,28 @@ def suggest_rows(features, entropy, n, *, seed=0):
     entropy : `~numpy.ndarray`, shape (galaxies,)
         See `total_entropy`.
     n : int
-        Galaxies to choose; all of them where there are fewer.
+        Number of galaxies to choose. If there are fewer, all are chosen.
     seed : int
-        Same seed, same galaxies.
+        Seed of the draw: the same seed chooses the same galaxies.
 
     Returns
     -------
     `~numpy.ndarray` of int
-        Rows, those to label first in front.
+        Row numbers, those to label first in front.
 
     References
     ----------
     .. [1] Arthur & Vassilvitskii 2007, Proc. 18th ACM-SIAM Symp. Discrete Algorithms, 1027.
+
+    Examples
+    --------
+    Two galaxies are alike, so that one of them is enough:
+
+    >>> import numpy as np
+    >>> from astromorph.learning.suggesting import suggest_rows
+    >>> features = np.array([[0.0, 0.0], [0.0, 0.0], [5.0, 1.0]])
+    >>> sorted(suggest_rows(features, np.array([0.6, 0.0, 0.6]), 2).tolist())
+    [0, 2]
     """
     check_count(n, "n")
     by_entropy = np.argsort(-entropy, kind="stable")
@@ -119,28 +130,28 @@ def suggest_rows(features, entropy, n, *, seed=0):
     _, drawn = kmeans_plusplus(
         (features - center) @ axes, min(n, len(features)), sample_weight=entropy + _TINY,
         random_state=seed, n_local_trials=1)
-    # Where the galaxies left equal drawn ones, distances are 0 and it draws a row twice.
+    # If the remaining galaxies equal drawn ones, all distances are 0, and a row is drawn twice.
     return np.array(list(dict.fromkeys([*drawn, *by_entropy])))[:n]
 
 
 def principal_axes(features, n):
-    """Find along which directions galaxies differ most: principal components of their features.
+    """Find the directions along which galaxies differ most: principal components of their features.
 
-    Each is divided by the fourth root of its variance: lengths along them are then between those
-    that they have and equal ones.
+    Each component is divided by the fourth root of its variance. This makes the components more
+    equal in length, but not fully.
 
     Parameters
     ----------
     features : `~numpy.ndarray`, shape (galaxies, features)
     n : int
-        How many, at most.
+        Largest number of directions.
 
     Returns
     -------
     center : `~numpy.ndarray`, shape (features,)
-        What is to be subtracted from features.
+        To subtract from features.
     axes : `~numpy.ndarray`, shape (features, n)
-        What the rest is to be multiplied by.
+        To multiply the difference by.
     """
     center, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
     scaled = (features - center) / scale

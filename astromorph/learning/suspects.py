@@ -1,7 +1,7 @@
-"""Which labels may be wrong: those that answers of galaxies left out contradict confidently.
+"""Find labels that may be wrong: those that the answers of other galaxies' labels contradict.
 
-The answers come from heads that were not taught with the label in question; for questions of the
-network from its own answer, corrected by the other labels. No label is changed.
+Heads give the answers. A head never trained on the label that it checks. For the network's own
+questions, its own answers are used, corrected by the other labels. No label is changed.
 """
 import numpy as np
 from astropy.table import Table
@@ -16,7 +16,7 @@ from astromorph.running import run
 
 __all__ = ["KINDS", "find_suspects", "suspects"]
 
-# A number this many standard errors off contradicts its label.
+# An answer this many standard errors off contradicts a label that is a number.
 _FAR = 2
 
 
@@ -26,7 +26,7 @@ def suspects(model, source, labels, questions, *, share=0.08, seed=0, **options)
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        Whose network sees.
+        The model whose features and answers are used.
     source : `~astromorph.galaxies.GalaxySource`
         Labeled galaxies.
     labels : `~numpy.ndarray`, shape (n, questions)
@@ -34,7 +34,7 @@ def suspects(model, source, labels, questions, *, share=0.08, seed=0, **options)
     share, seed
         See `~astromorph.classifier.MorphologyClassifier.suspects`.
     **options
-        Of `~astromorph.running.run`.
+        Options of `~astromorph.running.run`.
 
     Returns
     -------
@@ -55,44 +55,44 @@ def suspects(model, source, labels, questions, *, share=0.08, seed=0, **options)
     table = Table({name: np.array(columns[name], kind) for name, kind in types.items()},
                   meta=model.provenance | {"MORPHSHR": share})
     table["row"].description = "Row in the data"
-    table["P"].description = "Probability of the label, from answers that the label did not teach"
+    table["P"].description = "Probability of the label, from heads that did not train on it"
     table["suspicion"].description = "How confidently the answer contradicts the label, 0 to 1"
     table["P"].format = table["suspicion"].format = ".3f"
     return table
 
 
 def _names(table, n):
-    """What identifies each galaxy, empty where nothing does."""
+    """The name of each galaxy, empty if it has none."""
     found = identifiers(table)
     usual = sorted(found, key=lambda name: name.startswith("?"))
     return [name or "" for name in found[usual[0]]] if usual else [""] * n
 
 
 def find_suspects(keys, present, features, labels, questions, *, share=0.08, seed=0):
-    """Find suspect labels of galaxies that the network has seen.
+    """Find suspect labels of galaxies whose features are known.
 
     Parameters
     ----------
     keys : sequence of str
-        Of the questions that the network answers.
+        Keys of the questions that the network answers.
     present : `~numpy.ndarray`, shape (n, keys)
         Its answers, NaN where there is no image.
     features : `~numpy.ndarray`, shape (n, features)
-        What it sees.
+        Features of the galaxies.
     labels, questions, share, seed
         As for `suspects`.
 
     Returns
     -------
     list of dict
-        Row, question, label, P and suspicion of each, the most suspect first.
+        Row, question, label, P and suspicion of each label, the most suspect first.
     """
     found = []
     usable = np.isfinite(present).all(axis=1) & np.isfinite(features).all(axis=1)
     for question, y in zip(questions, labels.T, strict=True):
         rows = np.flatnonzero(usable & np.isfinite(y))
         if not is_taught(y[rows], question):
-            warn(f"suspects: {question.key} has too few labels to tell which are suspect.")
+            warn(f"suspects: {question.key} has too few labels to find suspect ones.")
             continue
         seen = np.asarray(features[rows], float)
         if question.key in keys:
@@ -109,7 +109,7 @@ def find_suspects(keys, present, features, labels, questions, *, share=0.08, see
 
 
 def _text(question, label):
-    """A label for people."""
+    """A label as people write it."""
     if question.kind == "number":
         return f"{label:g}"
     return (question.answers or (question.negative, question.positive))[int(label)]
@@ -136,4 +136,4 @@ def _of_number(labels, answers):
 
 KINDS = {"yes_no": _of_yes_no, "grades": _of_exclusive, "classes": _of_exclusive,
          "number": _of_number}
-"""Name of a kind of answer -> what gives the probabilities and the suspicions of labels."""
+"""Kind of answer -> function that returns probabilities and suspicions of labels."""

@@ -1,8 +1,9 @@
-"""Teach a question of one's own: a head on what the network sees, the network stays as it is.
+"""Teach a new question by a head: a last layer on the features; the network stays as it is.
 
-Every image is read once. The network looks at it and, where it is cheap enough, at its reflections
-and rotations; a regularized regression of the kind of answer is fitted to what it sees. How strong
-the regularization is, the calibration and the scores come from galaxies left out of the fit.
+astromorph reads every image once. The network computes its features and, if that is cheap, those
+of its rotations and reflections. Then a regularized regression for the kind of answer is fitted
+to the features. Galaxies left out of the fit choose the regularization, and give the calibration
+and the scores.
 """
 from datetime import date
 from itertools import islice
@@ -28,7 +29,7 @@ FOLDS = 5
 STRENGTHS = (1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Inverse penalties to try, the strongest regularization first."""
 
-# Billions of operations that the views of an image may cost.
+# Most operations for the views of one image, in billions.
 _AFFORDABLE = 1.0
 _VIEWS = 8
 
@@ -39,25 +40,25 @@ def teach(model, source, labels, questions, *, survey=None, seed=0, threads=None
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        Whose network sees.
+        The model whose features the heads use.
     source : `~astromorph.galaxies.GalaxySource`
         Labeled galaxies.
     labels : `~numpy.ndarray`, shape (n, questions)
         See `~astromorph.learning.labels.read_labels`.
     questions : sequence of `~astromorph.questions.Question`
-        Those of heads that there are are taught anew.
+        The questions. A new head replaces an old one of the same question.
     survey, seed, threads, progress
         See `~astromorph.classifier.MorphologyClassifier.adapt`.
 
     Returns
     -------
     `~astromorph.model.TrainedModel`
-        With these heads after the others.
+        The model with these heads after the others.
 
     Raises
     ------
     ValueError
-        If an argument is not as described, or a question has not enough labels.
+        If an argument has the wrong type or value, or a question has too few labels.
     """
     check_number(seed, "seed", "an integer, 0 or more", lambda n: n >= 0 and n % 1 == 0)
     kept = without_twins(model.heads, questions)
@@ -72,32 +73,32 @@ def teach(model, source, labels, questions, *, survey=None, seed=0, threads=None
 
 
 def read_taught(model, source, labels, questions, kept=(), **options):
-    """Read the galaxies to teach questions with.
+    """Read the galaxies to train questions with.
 
     Parameters
     ----------
     model, source, labels, questions
         As for `teach`.
     kept : sequence of `~astromorph.questions.Question`
-        Of heads that stay.
+        Questions of heads that stay.
     **options
-        Of `~astromorph.running.read_frames`.
+        Options of `~astromorph.running.read_frames`.
 
     Returns
     -------
     frames : list of `~numpy.ndarray`
-        Of the galaxies whose images can be used.
+        Frames of the galaxies whose images can be used.
     labels : `~numpy.ndarray`, shape (frames, questions)
-        Theirs.
+        Labels of these galaxies.
 
     Raises
     ------
     ValueError
-        If a question has not enough labels, the network answers it itself, or all questions cannot
-        be answered together.
+        If a question has too few labels, the network answers it itself, or the questions cannot be
+        answered together.
     """
     check_new(model, questions, kept)
-    check_taught(labels, questions)  # before anything is read
+    check_taught(labels, questions)  # raises an error before any image is read
     frames = list(read_frames(source, size=model.size, frame_r90=model.frame_r90, **options))
     labels = labels[[frame is not None for frame in frames]]
     check_taught(labels, questions)
@@ -105,7 +106,7 @@ def read_taught(model, source, labels, questions, kept=(), **options):
 
 
 def without_twins(heads, questions):
-    """Leave out heads that new questions replace: those of the same key or the same columns."""
+    """Leave out heads that new questions replace: those with the same key or the same columns."""
     keys = {question.key for question in questions}
     columns = {column for question in questions for column in question.columns}
     return [head for head in heads
@@ -113,7 +114,7 @@ def without_twins(heads, questions):
 
 
 def parents_first(asked):
-    """Questions, or heads, in an order in which none comes before its parent (tuple)."""
+    """Sort questions, or heads, so that each comes after its parent (tuple)."""
     known, found = {each.key: each for each in asked}, {}
 
     def add(each):
@@ -128,7 +129,7 @@ def parents_first(asked):
 
 
 def check_new(model, questions, kept=()):
-    """Raise where heads cannot answer: what the network answers itself, or an unknown parent."""
+    """Raise an error if the network answers a question itself, or its parent is unknown."""
     if own := [each.key for each in questions if each.key in model.card.keys]:
         raise wrong("questions", 'new ones for train="head"', f"{', '.join(own)}, which the "
                     "network answers itself",
@@ -145,7 +146,7 @@ def check_new(model, questions, kept=()):
 
 
 def check_taught(labels, questions):
-    """Raise unless every question has enough labels to be taught.
+    """Raise an error unless every question has enough labels.
 
     Parameters
     ----------
@@ -155,7 +156,7 @@ def check_taught(labels, questions):
     Raises
     ------
     ValueError
-        If one has not.
+        If a question has too few.
     """
     for question, y in zip(questions, labels.T, strict=True):
         if not is_taught(y, question):
@@ -166,11 +167,11 @@ def check_taught(labels, questions):
             raise wrong("labels", f"at least {expected}, with images that can be used",
                         ", ".join(f"{n} {name}" for name, n in counts.items()),
                         "Label more galaxies, or leave the question out." if any(counts.values())
-                        else f"Name their column {question.key}, or tell its name by aliases=.")
+                        else f"Name their column {question.key}, or give its name in aliases=.")
 
 
 def is_taught(labels, question):
-    """Tell whether labels are enough to teach a question: 10 of each answer, or 30 numbers.
+    """Tell whether there are enough labels to teach a question: 10 of each answer, or 30 numbers.
 
     Parameters
     ----------
@@ -188,7 +189,7 @@ def is_taught(labels, question):
 
 
 def _counts(labels, question):
-    """How many labels there are of each answer."""
+    """The number of labels per answer."""
     if question.kind == "number":
         return {"numbers": int(np.isfinite(labels).sum())}
     names = question.answers or (question.negative, question.positive)
@@ -196,18 +197,20 @@ def _counts(labels, question):
 
 
 def see_views(model, pixels):
-    """What the network sees of galaxies and their rotations and reflections, as many as are cheap.
+    """Compute the features of galaxies and, as far as that is cheap, of their other views.
+
+    The views are rotations and reflections of the image.
 
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
     pixels : `~numpy.ndarray`, shape (n, size, size, 3)
-        From its ``prepare``.
+        Frames that the model's ``prepare`` returned.
 
     Returns
     -------
     `~numpy.ndarray`, shape (views, n, features)
-        The first are the galaxies as they are.
+        The first view is the galaxies as they are.
     """
     n = int(np.clip(_AFFORDABLE / networks.gigaflops(model.network), 1, _VIEWS))
     return np.stack([model.answer_with_features(view)[:, len(model.questions):].astype(np.float32)
@@ -215,30 +218,30 @@ def see_views(model, pixels):
 
 
 def as_bytes(pixels):
-    """8-bit pixels, as training takes them."""
+    """Return 8-bit pixels, which the training takes."""
     return np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
 
 
 def fit_head(question, seen, labels, *, seed=0, tested=None):
-    """Fit a head, choose its regularization, calibrate and score it.
+    """Fit a head: choose its regularization, calibrate it and score it.
 
     Parameters
     ----------
     question : `~astromorph.questions.Question`
     seen : `~numpy.ndarray`, shape (views, n, features)
-        What the network sees of labeled galaxies, as they are in the first view.
+        Features of labeled galaxies; the first view is the galaxies as they are.
     labels : `~numpy.ndarray`, shape (n,)
     seed : int
-        Deals the galaxies to parts.
+        Seed of the split into parts.
     tested : `~numpy.ndarray` of bool, shape (n,), optional
         The galaxies that choose, calibrate and score; by default all.
 
     Returns
     -------
     `~astromorph.model.heads.Head`
-        Its ``training`` holds how it was fitted, and its scores.
+        The head. Its ``training`` says how it was fitted, and has the scores.
     """
-    with one_blas_thread():  # the products are too small for several
+    with one_blas_thread():  # the products are too small for several threads
         return _fit_head(question, seen, labels, seed,
                          np.ones(len(labels), bool) if tested is None else tested)
 
@@ -262,7 +265,7 @@ def _fit_head(question, seen, labels, seed, tested):
 
 
 def answer_left_out(question, seen, labels, *, seed=0):
-    """Answer for labeled galaxies by heads that were fitted, and calibrated, to others.
+    """Answer for labeled galaxies, each by a head that was fitted and calibrated to others.
 
     Parameters
     ----------
@@ -280,7 +283,7 @@ def answer_left_out(question, seen, labels, *, seed=0):
 
 
 def _calibrated_left_out(question, labels, outputs, folds):
-    """Answers to the galaxies of each part, calibrated on those of the others."""
+    """Answers to the galaxies of each part, calibrated on the other parts."""
     kind, answers = head_kind(question), np.empty((len(labels), len(question.columns)))
     for fold in range(FOLDS):
         out = folds == fold
@@ -290,31 +293,31 @@ def _calibrated_left_out(question, labels, outputs, folds):
 
 
 def _choose_strength(question, seen, labels, folds):
-    """The strength that serves galaxies left out of the fit best, and the outputs for them."""
+    """The strength with the lowest loss on galaxies left out, and the outputs for them."""
     lowest, best = np.inf, None
     for strength in STRENGTHS:
         outputs = _left_out(question, seen, labels, folds, strength)
         loss = head_kind(question).loss(question, labels[folds >= 0], outputs)
-        if loss >= lowest:  # it falls, then rises
+        if loss >= lowest:  # the loss falls, then rises: this is behind the minimum
             break
         lowest, best = loss, (strength, outputs)
     return best
 
 
 def deal(labels, k, seed):
-    """Deal galaxies to k parts at random, each with as many of every answer."""
+    """Deal galaxies to k parts at random, so that each part has about as many of every answer."""
     order = np.lexsort((np.random.default_rng(seed).random(len(labels)), labels))
     return np.argsort(order) % k
 
 
 def as_rows(scores):
-    """A table of scores as JSON has it: what a row has not is not there."""
+    """Return a table of scores as a list of dictionaries for JSON, without masked scores."""
     return [{name: row[name].item() if hasattr(row[name], "item") else row[name]
              for name in scores.colnames if row[name] is not np.ma.masked} for row in scores]
 
 
 def _left_out(question, seen, labels, folds, strength):
-    """Outputs for each galaxy of a fit to those of other parts."""
+    """Outputs for each galaxy, from a fit to the other parts."""
     outputs = np.empty((len(labels), head_kind(question).outputs(question)))
     for fold in range(FOLDS):
         out = folds == fold
@@ -324,7 +327,7 @@ def _left_out(question, seen, labels, folds, strength):
 
 
 def _fit(question, seen, labels, strength):
-    """Kernel and bias for features as they are; the fit is to those of equal variance."""
+    """Kernel and bias for the features; the fit itself scales them to equal variance."""
     features = seen.reshape(-1, seen.shape[-1]).astype(float)
     center, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
     weights = np.full(len(features), 1 / len(seen))

@@ -1,4 +1,4 @@
-"""The votes of volunteers in a table, whichever Galaxy Zoo catalog named its columns."""
+"""Read the votes of volunteers from a table with the column names of any Galaxy Zoo catalog."""
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,28 +15,28 @@ __all__ = ["NO_TEXT", "PLAIN", "UNSURE", "VoteColumns", "VoteFractions", "as_num
 PLAIN = "labels"
 """Name of the dialect of tables that hold labels instead of votes."""
 
-# What stands for a missing number: in tables of SDSS, and in text.
+# A missing number: in tables of SDSS, and in text.
 _NO_NUMBER, NO_TEXT = -9999, ("", "--", "nan", "none", "null", "<na>", "n/a", "na", "masked")
-# What people write for labels.
+# Numbers that people write where there is no label.
 _NO_LABEL = (-1, -9, -99, -999, _NO_NUMBER)
 UNSURE = ("unknown", "unsure", "uncertain", "unclear", "maybe", "?", "-", "not sure", "don't know")
 _WORDS = {**dict.fromkeys(("yes", "y", "true", "t"), "1"),
           **dict.fromkeys(("no", "n", "false", "f"), "0"), **dict.fromkeys(UNSURE, "nan")}
-# Catalogs round fractions: those of one question may add up to a little over 1 (debiased ones,
-# which are corrected answer by answer, to more).
+# Catalogs round fractions, so that those of one question may add up to a little over 1. Debiased
+# fractions, which are corrected answer by answer, may add up to more.
 _ROUNDING = 0.01
 
 
 @dataclass(frozen=True)
 class VoteFractions:
-    """How a question was voted on.
+    """Votes on a question.
 
     Parameters
     ----------
     positive, negative : `~numpy.ndarray`, float, shape (n,)
         Fractions of the votes for the two answers, NaN where missing.
     number : `~numpy.ndarray`, float, shape (n,), or None
-        Votes cast, NaN where missing; None if the table does not tell.
+        Number of votes, NaN where missing. None if the table does not say.
     columns : str
         The columns of the positive answer.
     """
@@ -47,7 +47,7 @@ class VoteFractions:
     columns: str
 
     def favors(self, label):
-        """Where more votes are for the answer 1 or 0 than against it."""
+        """Tell where the answer 1 (or 0) has more votes than the other one."""
         return self.positive > self.negative if label else self.negative > self.positive
 
 
@@ -57,17 +57,17 @@ class VoteColumns:
     Parameters
     ----------
     table : `~astropy.table.Table`
-        With columns in any case, and with ``-`` or ``_``.
+        A table. The names of its columns may differ in case, and in ``-`` or ``_``.
     questions : sequence of `~astromorph.questions.Question`
-        Whose columns to look for.
+        Questions whose columns to look for.
     dialect : str, optional
-        Name of one of `~astromorph.questions.DIALECTS`, or ``"labels"``; by default the only one
+        Name of one of `~astromorph.questions.DIALECTS`, or ``"labels"``. By default, the only one
         that the table has columns of.
 
     Raises
     ------
     ValueError
-        If the table has columns of none, or of several and none is chosen.
+        If the table has columns of no dialect, or of several and ``dialect`` is not given.
     """
 
     def __init__(self, table, questions, dialect=None):
@@ -83,17 +83,17 @@ class VoteColumns:
         question : `~astromorph.questions.Question`
             The question.
         debiased : bool
-            Whether to read the fractions that were corrected for redshift bias.
+            Read the fractions that were corrected for redshift bias.
 
         Returns
         -------
         VoteFractions
-            All NaN if no column has to do with the question.
+            All NaN if the table has no column for the question.
 
         Raises
         ------
         TypeError, ValueError
-            If its columns are not numbers, out of range, incomplete, or there twice.
+            If a column does not hold numbers, is out of range, is incomplete, or exists twice.
         """
         if self.dialect == PLAIN:
             return self._read_labels(question, debiased)
@@ -111,8 +111,8 @@ class VoteColumns:
             with np.errstate(divide="ignore", invalid="ignore"):
                 shares = [share / number for share in shares]
         if not debiased and np.any(sum(shares) > 1 + _ROUNDING):
-            raise wrong("table", f"votes that add up in columns {sum(sides, [])}",
-                        "more for the answers than were cast")
+            raise wrong("table", "votes on the answers that add up to the votes cast, or less, in "
+                        f"columns {sum(sides, [])}", "more votes than were cast")
         return VoteFractions(*shares, number, " + ".join(sides[0]))
 
     def _choose(self, name):
@@ -123,10 +123,10 @@ class VoteColumns:
             return name
         if name is None and len(found) > 1:
             there = "; ".join(f"{known} ({', '.join(found[known][:3])})" for known in found)
-            raise wrong("dialect", f"a choice, as the table has columns of {there}", "none")
+            raise wrong("dialect", f"a choice, because the table has columns of {there}", "none")
         if name or not found:
             raise wrong("table", f"columns of {name or 'votes or labels'}", self._table.colnames,
-                        f"Understood: {', '.join(self._examples())}, with those of the other "
+                        f"Known columns: {', '.join(self._examples())}, and those of the other "
                         "answers and questions.")
         return next(iter(found))
 
@@ -140,7 +140,7 @@ class VoteColumns:
         yield f"{PLAIN} ({first.key} or {first.column})"
 
     def _dialects(self):
-        """What there is: name -> columns. Probability columns are labels if nothing else is."""
+        """Dialects of the table: name -> columns. Probabilities are labels if nothing else is."""
         found = {dialect.name: self._present(name for question in self._questions
                                              for name in question.vote_columns(dialect))
                  for dialect in DIALECTS}
@@ -158,7 +158,7 @@ class VoteColumns:
         return [self._names[plain_name(name)] for name in names if plain_name(name) in self._names]
 
     def _find(self, question, dialect, debiased):
-        """Votes and suffix of the best complete columns; None, None without any column."""
+        """Votes and suffix of the best complete columns; None, None if there is no column."""
         kinds = ((dialect.debiased,),) if debiased else (*dialect.fractions, (dialect.count,))
         for votes in question.votes_in(dialect):
             for kind in kinds:
@@ -181,7 +181,7 @@ class VoteColumns:
         return None, None
 
     def _number(self, votes, dialect):
-        """Votes cast: the catalog's total, else the sum over the answers, else None."""
+        """Number of votes: the catalog's total, else the sum over the answers, else None."""
         total = self._present(votes.task + dialect.campaign + end for end in dialect.totals)
         if total:
             return self._numbers(total[0])
@@ -193,7 +193,8 @@ class VoteColumns:
 
     def _read_labels(self, question, debiased):
         if debiased:
-            raise wrong("debiased", "votes, to take the debiased ones", "a table of labels")
+            raise wrong("debiased", "a table of votes", "a table of labels",
+                        "Leave out debiased.")
         columns = self._present(question.label_columns if self._labels() else [question.column])
         if not columns:
             return self._nothing()
@@ -211,7 +212,7 @@ class VoteColumns:
         return VoteFractions(*np.full((2, len(self._table)), np.nan), None, "")
 
     def _numbers(self, name, top=np.inf, words=None):
-        """Numbers of a column, or words for labels, NaN where missing; all must lie in 0..top."""
+        """Numbers of a column (or words for labels), NaN where missing; all must lie in 0..top."""
         values = as_numbers(self._table[name], name, words or {})
         values = as_unknown(values) if words else values
         if values.shape != (len(self._table),):
@@ -231,7 +232,7 @@ def has_votes(table, questions):
 
 
 def plain_name(name):
-    """Give a column's name without what databases and file formats change.
+    """Return a column's name in lower case and with ``_`` for ``-``; databases vary both.
 
     Parameters
     ----------
@@ -245,7 +246,7 @@ def plain_name(name):
 
 
 def as_unknown(labels):
-    """Give NaN in place of the numbers that people write for a label they do not know, as -1.
+    """Replace numbers that people write for an unknown label, such as -1, by NaN.
 
     Parameters
     ----------
@@ -259,15 +260,15 @@ def as_unknown(labels):
 
 
 def as_numbers(column, name, words):
-    """Give the numbers of a column of any type.
+    """Return the numbers of a column of any type.
 
     Parameters
     ----------
     column : `~astropy.table.Column`
     name : str
-        What to call it in an error.
+        Name of the column in the error message.
     words : dict of str to str
-        What stands for numbers in text.
+        Words of text and the numbers that they mean.
 
     Returns
     -------
@@ -277,7 +278,7 @@ def as_numbers(column, name, words):
     Raises
     ------
     TypeError, ValueError
-        If it holds something else, or has a unit.
+        If the column holds anything else, or has a unit.
     """
     if isinstance(column, u.Quantity):
         if not column.unit.is_equivalent(u.dimensionless_unscaled):
@@ -302,5 +303,5 @@ def _from_text(column, name, words):
         own = "".join(f"{word!r}, " for word in words if word not in _WORDS)
         raise wrong(f"table[{name!r}]", "an array of numbers" + (
             f", or of {own}yes, no and unknown" if words else ""),
-            f"{others[0]!r:.40} and the like in {len(others)} rows", error=ArgumentTypeError)
+            f"{others[0]!r:.40} and similar texts in {len(others)} rows", error=ArgumentTypeError)
     return values

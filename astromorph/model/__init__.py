@@ -1,4 +1,4 @@
-"""What one weights file holds: a trained model, its card, its calibration."""
+"""The content of a weights file: a trained model, its card, its calibration."""
 from astromorph.model.card import Card
 from astromorph.model.trained import TrainedModel
 

@@ -1,8 +1,9 @@
-"""Make the images of another survey as bright, pixel by pixel, as those a network was trained on.
+"""Give the images of another survey the brightness of the training images, pixel by pixel.
 
-No labels are needed. Deeper images show more of a galaxy's faint parts; the pixels of many galaxies
-together tell by how much. One monotone curve a band carries the quantiles of their brightness
-onto those of the training images; then a small blur makes up for the sharper images.
+This needs no labels. Deeper images show more of a galaxy's faint parts; the pixels of many galaxies
+together tell how much more. One monotone curve per band maps the quantiles of their brightness to
+those of the training images. Then a small blur makes sharper images as smooth as the training
+images.
 """
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -18,31 +19,31 @@ __all__ = ["BLUR", "LEVELS", "MIN_IMAGES", "Alignment", "measure_brightness"]
 
 LEVELS = np.unique(np.concatenate([np.linspace(0, 0.98, 99), 1 - np.geomspace(0.02, 1e-5, 40),
                                    [1]]))
-"""Quantiles that describe brightness, dense at the bright end: a galaxy's core is few pixels."""
+"""Quantiles that describe brightness, dense at the bright end, as a galaxy's core is few pixels."""
 BLUR = 0.5 / 96
 """Standard deviation of the blur, as a fraction of the frame.
 
-DECam images to SDSS sharpness: more is a little better where every galaxy fills its frame, and much
-worse for galaxies that fill little of it.
+It makes DECam images as smooth as SDSS images. A stronger blur is a little better if every galaxy
+fills its frame, and much worse for galaxies that fill little of it.
 """
 _STEPS = 4096
 MIN_IMAGES = 30
-"""Quantiles of fewer galaxies than this are those of single galaxies."""
+"""With fewer galaxies, single ones determine the quantiles."""
 _DIGITS = 5
 
 
 def measure_brightness(frames):
-    """Measure how bright the pixels of many frames are.
+    """Measure the brightness of the pixels of many frames.
 
     Parameters
     ----------
     frames : iterable of `~numpy.ndarray`, shape (y, x, 3)
-        Each band is divided by its maximum; frames may stream, they are not kept.
+        The frames. Each band is divided by its maximum. A generator will do: frames are not kept.
 
     Returns
     -------
     quantiles : `~numpy.ndarray`, shape (3, levels)
-        Of each band's pixels in all frames together, at `LEVELS`.
+        Quantiles of each band's pixels in all frames together, at `LEVELS`.
     n_images : int
         Number of frames.
 
@@ -59,9 +60,9 @@ def measure_brightness(frames):
                    for band in range(3)]
     if n_images < MIN_IMAGES:
         raise wrong("data", f"at least {MIN_IMAGES} usable images to measure their brightness",
-                    n_images, "Add some; labels are not needed.")
+                    n_images, "Add more images; they need no labels.")
     below = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
-    # Clipped, the outermost levels are the darkest and the brightest pixel there is.
+    # After clipping, the outermost levels are the darkest and the brightest pixel.
     levels = np.clip(LEVELS, 1e-12, 1 - 1e-12)
     quantiles = [np.searchsorted(band, levels) / _STEPS for band in below]
     return np.round(quantiles, _DIGITS), n_images
@@ -74,25 +75,25 @@ def _steps(pixels):
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """Curves of brightness and a blur, applied to frames before a network sees them.
+    """Curves of brightness and a blur, applied to frames before the network sees them.
 
     Parameters
     ----------
     measured, wanted : array-like, shape (3, levels)
-        Quantiles of the images as they are, and as they should be; see `measure_brightness`.
+        Quantiles of these images, and of the training images; see `measure_brightness`.
     size : int
-        Pixels of the network's frame; frames with a margin may be larger.
+        Pixels of the network's frame on a side. Frames with a margin may be larger.
     blur : float
         Standard deviation of a Gaussian, as a fraction of the frame.
     n_images : int
-        How many images were measured.
+        Number of images that were measured.
     survey : str, optional
-        Whose images they are.
+        Survey of the images.
 
     Raises
     ------
     ValueError
-        If the quantiles are not as described.
+        If the quantiles have the wrong shape or do not increase, or the blur is out of range.
     """
 
     measured: np.ndarray
@@ -120,12 +121,12 @@ class Alignment:
 
     @classmethod
     def from_dict(cls, card):
-        """Build from what `to_dict` gave.
+        """Make an alignment from the result of `to_dict`.
 
         Parameters
         ----------
         card : dict
-            With the parameters of this class.
+            The parameters of this class.
 
         Returns
         -------
@@ -134,7 +135,7 @@ class Alignment:
         return cls(**card)
 
     def to_dict(self):
-        """Give all of it as plain numbers, for JSON.
+        """Return the parameters as plain numbers and lists, for JSON.
 
         Returns
         -------
@@ -148,7 +149,7 @@ class Alignment:
         Parameters
         ----------
         pixels : `~numpy.ndarray`, shape (y, x, 3)
-            With a margin around the network's frame, if larger than that.
+            The frame, possibly with a margin around it.
 
         Returns
         -------
@@ -166,8 +167,8 @@ class Alignment:
 
     @cached_property
     def _curves(self):
-        """Aligned brightness at equal steps from 0 to 1: faster than interpolation."""
-        # Where quantiles coincide, of saturated pixels say, the lowest counts.
+        """Aligned brightness at equal steps from 0 to 1; a look-up is faster than interpolation."""
+        # If quantiles coincide, for example those of saturated pixels, the lowest one counts.
         order = 1e-7 * np.arange(self.measured.shape[1])
         return [np.interp(np.linspace(0, 1, _STEPS + 1), measured + order,
                           wanted).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: Platt scaling, temperature, prior shift."""
+"""Calibrate probabilities so that they come true: Platt scaling, temperature, prior shift."""
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -13,8 +13,8 @@ __all__ = ["CLIP", "METHODS", "PlattScaling", "base_rates", "estimate_base_rate"
            "fit_temperature", "recalibrate", "shift_priors"]
 
 CLIP = 1e-7
-"""Probabilities are kept this far from 0 and 1, so that their logits are finite."""
-# Two numbers are fitted: fewer galaxies of either answer than this would only fit noise.
+"""Probabilities are kept this far from 0 and 1, so that their logits are finite (float)."""
+# With fewer galaxies of one answer, the two fitted numbers would be noise.
 _MIN_PER_ANSWER = 5
 # The base rate of fewer galaxies is noise.
 _MIN_UNLABELED = 30
@@ -31,19 +31,26 @@ class PlattScaling:
     """Calibrate probabilities by a straight line in their logits (Platt 1999).
 
     The calibrated probability is the logistic function of ``slope * logit(p) + intercept``. The
-    order of galaxies, hence the ROC curve, stays as it is.
+    order of the galaxies stays as it is, and so does the ROC curve.
 
     Parameters
     ----------
     slope : float
-        Below 1 where the probabilities are too sure, above 1 where too cautious; positive.
+        Positive: below 1 if the probabilities are too close to 0 and 1, above 1 if they are too far
+        from them.
     intercept : float
-        Above 0 where the probabilities are too low.
+        Above 0 if the probabilities are too low.
 
     Raises
     ------
     ValueError
-        If they are not finite, or the slope is not positive.
+        If a number is not finite, or the slope is not positive.
+
+    Examples
+    --------
+    >>> from astromorph.model.calibration import PlattScaling
+    >>> PlattScaling(slope=0.5, intercept=0.0)([0.1, 0.5, 0.9])
+    array([0.25, 0.5 , 0.75])
     """
 
     slope: float
@@ -56,17 +63,17 @@ class PlattScaling:
 
     @classmethod
     def identity(cls):
-        """Scaling that changes nothing (but keeps 1e-7 away from 0 and 1)."""
+        """Return the scaling that changes nothing, except that it keeps 1e-7 away from 0 and 1."""
         return cls(1.0, 0.0)
 
     @classmethod
     def from_dict(cls, numbers):
-        """Build from what `to_dict` gave.
+        """Make a scaling from the result of `to_dict`.
 
         Parameters
         ----------
         numbers : dict
-            With ``slope`` and ``intercept``.
+            ``slope`` and ``intercept``.
 
         Returns
         -------
@@ -75,7 +82,7 @@ class PlattScaling:
         Raises
         ------
         TypeError, ValueError
-            If these are not its two entries, or are no numbers.
+            If there are other entries, or they are not numbers.
         """
         if not isinstance(numbers, dict) or set(numbers) != {"slope", "intercept"}:
             raise wrong("numbers", "a dictionary with slope and intercept", repr(numbers))
@@ -84,7 +91,7 @@ class PlattScaling:
         return cls(slope, intercept)
 
     def to_dict(self):
-        """Give slope and intercept as a plain dictionary, for JSON.
+        """Return slope and intercept as a plain dictionary, for JSON.
 
         Returns
         -------
@@ -93,25 +100,31 @@ class PlattScaling:
         return asdict(self)
 
     def shifted(self, old_rate, new_rate):
-        """Scaling for a sample with another fraction of positives, and the same looks.
+        """Return the scaling for a sample with another base rate, whose galaxies look the same.
 
-        Bayes' theorem multiplies the odds by the ratio of the two samples' odds, which is an
-        offset of the logit.
+        By Bayes' theorem, the odds change by the ratio of the odds of the two base rates. This is
+        an offset of the logit.
 
         Parameters
         ----------
         old_rate, new_rate : float
-            Fractions of positives, between 0 and 1, that this scaling and the new one are for.
+            Base rates, between 0 and 1, of this scaling and of the new one.
 
         Returns
         -------
         PlattScaling
+
+        Examples
+        --------
+        >>> from astromorph.model.calibration import PlattScaling
+        >>> PlattScaling.identity().shifted(0.5, 0.2)(0.5).round(3)
+        np.float64(0.2)
         """
         old, new = _logit(np.array([old_rate, new_rate]))
         return PlattScaling(self.slope, float(self.intercept + new - old))
 
     def __call__(self, probabilities):
-        """Calibrate.
+        """Calibrate probabilities.
 
         Parameters
         ----------
@@ -139,16 +152,16 @@ class PlattScaling:
 def fit_platt(labels, probabilities):
     """Fit the Platt scaling of one question.
 
-    The galaxies must not have trained the network: it is surer of those it has seen. Logistic
-    regression without penalty, on Platt's targets (n1 + 1) / (n1 + 2) and 1 / (n0 + 2) in place
-    of 1 and 0, so that the slope stays finite where the answers separate perfectly.
+    Do not use galaxies that trained the network: it is more certain of them. The fit is a logistic
+    regression without penalty. Its targets are Platt's (n1 + 1) / (n1 + 2) and 1 / (n0 + 2) in
+    place of 1 and 0, so that the slope stays finite where the answers separate perfectly.
 
     Parameters
     ----------
     labels : array-like, shape (n,)
-        1, 0, or NaN (or masked) where unknown: those are ignored.
+        1 or 0; galaxies with NaN or masked are ignored.
     probabilities : array-like, shape (n,)
-        What the network says, in 0..1; galaxies with NaN or masked are ignored.
+        The network's answers, in 0..1; galaxies with NaN or masked are ignored.
 
     Returns
     -------
@@ -159,7 +172,7 @@ def fit_platt(labels, probabilities):
     TypeError
         If labels or probabilities are not numbers.
     ValueError
-        If their shapes or values are wrong, fewer than 5 galaxies have either answer, all
+        If shapes or values are wrong, one of the answers has fewer than 5 galaxies, all
         probabilities are equal, or galaxies labeled 1 have the lower probabilities.
 
     References
@@ -170,10 +183,10 @@ def fit_platt(labels, probabilities):
 
 
 def fit_temperature(labels, probabilities):
-    """Fit the temperature of one question: one number, for few labels.
+    """Fit the temperature of one question: a single number, for few labels.
 
-    As `fit_platt`, but the intercept is 0; the slope is one over the temperature of [1]_. A
-    probability of 0.5 stays.
+    This is `fit_platt` with an intercept of 0. The slope is one over the temperature of [1]_. A
+    probability of 0.5 stays 0.5.
 
     Parameters
     ----------
@@ -206,18 +219,19 @@ def _fit(labels, probabilities, fit_intercept):
                     "Label more galaxies.")
     logits = _logit(probabilities)
     if np.ptp(logits) == 0:
-        raise wrong("probabilities", "some that differ between galaxies to calibrate",
+        raise wrong("probabilities", "probabilities that differ between galaxies to calibrate",
                     f"{probabilities[0]:g} for all")
     targets = np.where(labels == 1, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
     slope, intercept = _fit_line(logits, targets, fit_intercept)
     if slope <= 0:
         raise wrong("probabilities", "higher ones for galaxies labeled 1",
-                    f"a fitted slope of {slope:.3g}", "Are the labels or the columns swapped?")
+                    f"a fitted slope of {slope:.3g}",
+                    "Check that labels and columns are not swapped.")
     return PlattScaling(slope, intercept)
 
 
 def _fit_line(logits, targets, fit_intercept):
-    """Logistic regression on targets between 0 and 1: each galaxy is a weighted 1 and 0."""
+    """Logistic regression on targets between 0 and 1: each galaxy counts as a weighted 1 and 0."""
     from sklearn.linear_model import LogisticRegression  # slow to import
 
     answers = np.repeat([1, 0], logits.size)
@@ -240,9 +254,10 @@ def recalibrate(questions, scalings, labels, probabilities, method="platt"):
     ----------
     questions : sequence of `~astromorph.questions.Question`
     scalings : sequence of PlattScaling
-        The present ones.
+        The present scalings.
     labels, probabilities : `~numpy.ndarray`, shape (n, questions)
-        1, 0 or NaN; probabilities before any calibration, NaN where there are none.
+        Labels are 1, 0 or NaN. Probabilities are those before any calibration, NaN where there are
+        none.
     method : str
         One of `METHODS`.
 
@@ -250,9 +265,9 @@ def recalibrate(questions, scalings, labels, probabilities, method="platt"):
     -------
     scalings : list of PlattScaling
     report : `~astropy.table.Table`
-        A row a question: the galaxies that were used, those labeled 1 and their fraction (the base
-        rate), whether the question was calibrated, and its expected calibration error before and,
-        for galaxies left out of the fit (5-fold), after.
+        One row per question: the galaxies that were used, those labeled 1, their fraction (the base
+        rate), and whether the question was calibrated. ``ECE_before`` and ``ECE_after`` are the
+        expected calibration errors; the latter is for galaxies left out of the fit (5-fold).
 
     Raises
     ------
@@ -276,17 +291,17 @@ def recalibrate(questions, scalings, labels, probabilities, method="platt"):
     if len(reasons) == len(rows):
         raise wrong("labels", "enough to calibrate a question", " ".join(reasons).rstrip("."))
     for reason in reasons:
-        warn(f"Not calibrated, {reason}", late=True)
+        warn(f"Not calibrated: {reason}", late=True)
     return new, _report(rows)
 
 
 def base_rates(report):
-    """Take the base rates of the calibrated questions from a report.
+    """Return the base rates of the calibrated questions in a report.
 
     Parameters
     ----------
     report : `~astropy.table.Table`
-        What `recalibrate` or `shift_priors` reported.
+        The report of `recalibrate` or `shift_priors`.
 
     Returns
     -------
@@ -305,10 +320,10 @@ def _report(rows):
 
 
 def _cross_fitted_error(labels, probabilities, fit):
-    """Calibration error of galaxies that were left out of the fit; NaN if that leaves too few."""
+    """Calibration error of galaxies left out of the fit; NaN if too few remain."""
     labels, probabilities = valid_pairs(labels, probabilities)
     after = np.empty(labels.size)
-    # Every fold has its share of either answer.
+    # Every fold gets its share of each answer.
     order = np.lexsort((probabilities, labels))
     folds = np.empty(labels.size, int)
     folds[order] = np.arange(labels.size) % _FOLDS
@@ -322,20 +337,20 @@ def _cross_fitted_error(labels, probabilities, fit):
 
 
 def estimate_base_rate(probabilities, base_rate, *, weights=None):
-    """Estimate the fraction of positives of a sample without labels (Saerens et al. 2002).
+    """Estimate the base rate of a sample without labels (Saerens et al. 2002).
 
-    Expectation maximization: probabilities are shifted to the present estimate of the fraction;
-    their mean is the next one. It assumes that positives look like the positives, and
-    negatives like the negatives, of the sample that the probabilities were calibrated on.
+    The method is expectation maximization: shift the probabilities to the present estimate of the
+    base rate, take their mean as the next estimate, and repeat. It assumes that positives and
+    negatives look like those of the sample that the probabilities were calibrated on.
 
     Parameters
     ----------
     probabilities : array-like, shape (n,)
-        Calibrated; NaN or masked where there is none.
+        Calibrated probabilities; NaN or masked where there is none.
     base_rate : float
-        Fraction of positives that they were calibrated for.
+        Base rate that they were calibrated for.
     weights : array-like, shape (n,), optional
-        How much each galaxy counts.
+        Weight of each galaxy.
 
     Returns
     -------
@@ -344,7 +359,7 @@ def estimate_base_rate(probabilities, base_rate, *, weights=None):
     Raises
     ------
     ValueError
-        If the galaxies, each counted with its weight, are fewer than 30.
+        If the sum of the weights is less than 30.
 
     References
     ----------
@@ -364,32 +379,33 @@ def estimate_base_rate(probabilities, base_rate, *, weights=None):
             break
         last = rate
         now = PlattScaling.identity().shifted(base_rate, last)(probabilities)
-        # Without a single galaxy of one answer the odds would have no limit.
+        # At a rate of 0 or 1 the odds would be infinite.
         rate = float(np.clip((weights * now).sum() / total, 0.5 / total, 1 - 0.5 / total))
     return rate
 
 
 def shift_priors(questions, scalings, probabilities, base_rates):
-    """Correct scalings for other fractions of positives, estimated without labels.
+    """Correct scalings for other base rates, which are estimated without labels.
 
     Parameters
     ----------
     questions : sequence of `~astromorph.questions.Question`
-        Parents before their children: a galaxy counts as much as the question is likely to be asked
-        of it.
+        Parents before their children. The weight of a galaxy is the probability that the question
+        is asked of it.
     scalings : sequence of PlattScaling
-        The present ones.
+        The present scalings.
     probabilities : `~numpy.ndarray`, shape (n, questions)
-        Before any calibration.
+        Probabilities before any calibration.
     base_rates : dict of str to float
-        Question -> fraction of positives that the scalings are right for.
+        Base rate that each scaling was fitted to, by the question's key.
 
     Returns
     -------
     scalings : list of PlattScaling
     report : `~astropy.table.Table`
-        A row a question: the galaxies that count, whether it was shifted, and the base rates before
-        and now. Questions with too few galaxies keep theirs.
+        One row per question: the number of galaxies (the sum of their weights), whether the scaling
+        was shifted, and the base rates before and after. Questions with too few galaxies keep
+        theirs.
 
     Raises
     ------
@@ -413,8 +429,7 @@ def shift_priors(questions, scalings, probabilities, base_rates):
                      "base_rate": rate})
         answers.append(new[-1](raw))
     if len(reasons) == len(rows):
-        raise wrong("data", "enough galaxies of which a question is asked",
-                    reasons[0].rstrip("."))
+        raise wrong("data", "enough galaxies for one of the questions", reasons[0].rstrip("."))
     for reason in reasons:
-        warn(f"Not calibrated, {reason}", late=True)
+        warn(f"Not calibrated: {reason}", late=True)
     return new, _report(rows)

@@ -1,4 +1,4 @@
-"""The card of a weights file: what the weights are, and how they came about."""
+"""The card of a weights file: what the weights are, and how they were made."""
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -23,49 +23,50 @@ _PUBLISHED = {question.key: question for question in QUESTIONS}
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What weights are, and how they came about; checked when made.
+    """Description of weights: what they are, and how they were made; it checks its parts.
 
     Parameters
     ----------
     network : str
         Name of an `~astromorph.networks.Architecture`.
     survey : `~astromorph.surveys.Survey`
-        Whose images the weights are for.
+        Survey whose images the weights are for.
     questions : tuple of `~astromorph.questions.Question`
-        What the outputs of the network answer, in their order; parents before their children.
+        Questions that the network answers, in the order of its outputs; parents before their
+        children.
     size : int
         Pixels of the network's frame on a side.
     frame_r90 : float
         Width of the frame in Petrosian R90 of the galaxy.
     calibration : dict of str to `~astromorph.model.calibration.PlattScaling`
-        Key of each question -> what turns the network's answers into probabilities.
+        Scaling of each question's answers, by the question's key.
     sha256 : str
-        Checksum of the weights and the keys of the questions that they answer.
+        Checksum of the weights and of the keys of their questions.
     alignment : `~astromorph.model.alignment.Alignment`, optional
-        What is done to images before the network sees them.
+        Change of the images before the network sees them.
     domain : dict of str to list, optional
-        From `~astromorph.model.domain.measure_domain`.
+        Result of `~astromorph.model.domain.measure_domain`.
     brightness : dict, optional
         ``quantiles`` and ``n_images`` of the training images; `align` needs them.
     base_rates : dict of str to float
-        Key of a question -> fraction of positives that its calibration is right for.
+        Base rate that the calibration of a question was fitted to, by the question's key.
     bfloat16_change : float, optional
-        Largest change of a probability when computed in bfloat16, on the validation galaxies.
+        Largest change of a probability of the validation galaxies when computed in bfloat16.
     weights_of : str, optional
-        The survey that the weights were made for, where they stand in for those of ``survey``.
+        Survey that the weights were made for, if it is another one than ``survey``.
     adapted, calibrated, training : dict, optional
         How the weights were adapted, calibrated and trained.
     test : list of dict
-        Scores on galaxies that were not trained on.
+        Scores on galaxies left out of the training.
     heads : tuple of `~astromorph.model.heads.Head`
-        Further questions, each answered by a linear map of what the network sees.
+        Heads: each answers one more question by a linear map of the features.
     more : dict
-        All else: license, citations, dates.
+        Everything else: license, citations, dates.
 
     Raises
     ------
     ValueError
-        If a part is not as described, or the parts contradict each other.
+        If a part has the wrong type or value, or parts contradict each other.
     """
 
     network: str
@@ -94,7 +95,7 @@ class Card:
         check_questions(self.questions)
         _check(all(isinstance(head, Head) for head in self.heads)
                and all(question.kind == "yes_no" for question in self.questions), "heads",
-               "a Head for every question that is no yes/no question", self.heads)
+               "a Head for every question of another kind than yes/no", self.heads)
         for name in ("questions", "heads"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         check_questions(self.all_questions)
@@ -129,7 +130,7 @@ class Card:
 
     @property
     def keys(self):
-        """Keys of the questions (tuple of str)."""
+        """Keys of the network's questions (tuple of str)."""
         return tuple(question.key for question in self.questions)
 
     @property
@@ -139,7 +140,7 @@ class Card:
 
     @property
     def decisive(self):
-        """All that answers and flags depend on, by name and in short (dict)."""
+        """Everything that answers and flags depend on, by name and in short form (dict)."""
         known = self.to_json()
         whole = {"network": self.network, "weights": self.sha256[:16],
                  "weights_survey": self.survey.name, "size": self.size,
@@ -152,16 +153,16 @@ class Card:
 
     @property
     def identity(self):
-        """Checksum of all that answers and flags depend on: 16 hexadecimal digits (str)."""
+        """Checksum of everything that answers and flags depend on, 16 hexadecimal digits (str)."""
         return _digest(self.decisive)
 
     def replace(self, **parts):
-        """Make a card with other parts.
+        """Return a card with other parts.
 
         Parameters
         ----------
         **parts
-            Those to replace, by name.
+            The parts to replace, by name.
 
         Returns
         -------
@@ -171,12 +172,12 @@ class Card:
 
     @classmethod
     def from_json(cls, record, arrays=MappingProxyType({})):
-        """Build from what `to_json` gives.
+        """Make a card from the result of `to_json`.
 
         Parameters
         ----------
         record : dict
-            As a weights file holds it.
+            The record in a weights file.
         arrays : dict of str to `~numpy.ndarray`
             The weights of heads.
 
@@ -187,12 +188,12 @@ class Card:
         Raises
         ------
         ValueError
-            If it is no card, or a part is not as described.
+            If it is not a card, or a part has the wrong type or value.
         """
         _check(isinstance(record, dict), "card", "a dictionary", record)
         required = {part.name for part in fields(cls)} - _OPTIONAL
         if missing := sorted(required - set(record)):
-            raise wrong("card", f"{', '.join(missing)}", "a card without")
+            raise wrong("card", f"a card with {', '.join(missing)}", "a card without")
         known = {part.name for part in fields(cls)} - {"more"}
         parts = {name: value for name, value in record.items() if name in known}
         more = {name: value for name, value in record.items()
@@ -211,13 +212,12 @@ class Card:
                         f"one that cannot be read ({error})") from error
 
     def to_json(self):
-        """Give all of it in the types of JSON.
+        """Return the card in the types of JSON.
 
         Returns
         -------
         dict
-            The survey goes by its name, and brings its record where it is not one that comes with
-            astromorph; so do the questions.
+            Surveys and questions that come with astromorph are names; others are whole records.
         """
         record = {part.name: getattr(self, part.name) for part in fields(self)
                   if part.name != "more"}
@@ -249,7 +249,7 @@ def _is_number(value):
 
 
 def _question(record):
-    """A published question by its key, another one from its record."""
+    """A published question for a key, another question for a record."""
     if isinstance(record, dict):
         return Question.from_json(record)
     if record not in _PUBLISHED:

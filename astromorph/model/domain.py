@@ -1,4 +1,4 @@
-"""Tell whether an image looks like those that the weights were trained on."""
+"""Tell whether an image is like those that the weights were trained on."""
 from functools import lru_cache
 from threading import Lock
 
@@ -11,26 +11,26 @@ __all__ = ["STATISTICS", "DomainWatch", "image_statistics", "measure_domain"]
 
 STATISTICS = ("sky", "sky_noise", "sky_structure", "contrast", "center", "concentration",
               "roughness", "band_agreement", "red_excess", "blue_excess")
-"""Names of what `image_statistics` measures."""
+"""Names of the quantities that `image_statistics` measures."""
 
-# A training image may lie outside of each range this seldom (percent, on either side).
+# Percentage of the training images that lie outside of a range, on each side.
 _RARE = 0.1
-# Ranges are widened on either side by this fraction of themselves.
+# Ranges are widened on each side by this fraction of their width.
 _WIDEN = 0.05
 # A tenth of the training images lie beyond these percentiles.
 _TAILS = (5, 95)
-# A twentieth of the training images are in either tail of a statistic; up to 0.31 of those of one
-# kind (all spirals, all edge-on), and 0.38 to 0.64 of DECam images.
+# Of the training images, 0.05 are in each tail of a statistic. Of those of one kind (all spirals,
+# all edge-on) up to 0.31 are, and of DECam images 0.38 to 0.64.
 _TAIL_SHARE = 0.35
 _UNUSUAL_SHARE = 0.2
 _ENOUGH = 30
-# Every other row of pixels tells as much and takes half the time.
+# Every other row of pixels gives the same information in half the time.
 _STEP = 2
 
 
 @lru_cache(maxsize=8)
 def _zones(size):
-    """Pixels (indices) of the sky around the galaxy, steps in it, the middle, and the core."""
+    """Indices of pixels: the sky around the galaxy, steps in it, the middle, and the core."""
     y, x = (np.indices((size, size)) - (size - 1) / 2)[:, ::_STEP]
     radius = np.hypot(x, y) / size
     sky = radius > 0.5
@@ -39,17 +39,18 @@ def _zones(size):
 
 
 def image_statistics(pixels):
-    """Measure what tells an unusual image, in the order of `STATISTICS`.
+    """Measure the quantities that reveal an unusual image, in the order of `STATISTICS`.
 
-    Level, pixel-to-pixel noise and structure (90th less 50th percentile) of the sky in the corners,
-    contrast (95th less 5th percentile), level of the core, the middle's share of it, roughness
-    (mean difference of neighbors in standard deviations), the lower correlation of the middle band
-    with the others, and the mean of the first and the last band above it.
+    The sky in the corners gives its level, its noise from pixel to pixel, and its structure (the
+    90th less the 50th percentile). The contrast is the 95th less the 5th percentile of the image.
+    Then come the level of the core and the middle's share of it. Roughness is the mean difference
+    of neighbors in standard deviations. The agreement of bands is the lower correlation of the
+    middle band with the others. The excesses are the means of the first and the last band above it.
 
     Parameters
     ----------
     pixels : `~numpy.ndarray`, shape (..., size, size, 3)
-        Network pixels of an image or of several, each band divided by its own maximum.
+        Network pixels of one or more images, each band divided by its own maximum.
 
     Returns
     -------
@@ -57,18 +58,18 @@ def image_statistics(pixels):
     """
     size = pixels.shape[-2]
     in_sky, steps_in_sky, in_middle, in_core = _zones(size)
-    # Bands apart: many times faster than as they are.
+    # One band after the other in memory is many times faster than the bands of each pixel.
     bands = pixels[..., ::_STEP, :, :].reshape(*pixels.shape[:-3], -1, 3)
     bands = np.ascontiguousarray(np.moveaxis(bands, -1, 0))
     gray = (bands[0] + bands[1] + bands[2]) / 3
     rows = gray.reshape(*gray.shape[:-1], -1, size)
     steps = np.abs(rows[..., 1:] - rows[..., :-1]).reshape(*gray.shape[:-1], -1)
     sky, bright_sky = _percentiles(gray[..., in_sky], 50, 90)
-    low, high = _percentiles(gray[..., ::_STEP], 5, 95)  # sorting all takes half of the time
+    low, high = _percentiles(gray[..., ::_STEP], 5, 95)  # sorting all pixels would be slow
     sky_noise, = _percentiles(steps[..., steps_in_sky], 50)
     middle, core = (gray[..., zone].mean(axis=-1) for zone in (in_middle, in_core))
     means = bands.mean(axis=-1)
-    # Products of whole bands are many times faster than a product of so flat a matrix.
+    # Products of whole bands are many times faster than the product of such a flat matrix.
     covariance = np.array([[np.einsum("...k,...k", a, b) for b in bands] for a in bands])
     covariance = covariance / gray.shape[-1] - means[:, None] * means
     deviations = np.sqrt(np.einsum("bb...->b...", covariance).clip(0)) + 1e-3
@@ -81,7 +82,7 @@ def image_statistics(pixels):
 
 
 def _percentiles(values, *percents):
-    """As `numpy.percentile`, but several times faster: sorting float32 is vectorized."""
+    """The same as `numpy.percentile`, but several times faster: sorting float32 is vectorized."""
     ordered = np.sort(values, axis=-1)
     found = []
     for percent in percents:
@@ -92,7 +93,7 @@ def _percentiles(values, *percents):
 
 
 def measure_domain(images):
-    """Describe training images: the ``domain`` of a weights' card.
+    """Describe training images: return the ``domain`` of a card.
 
     Parameters
     ----------
@@ -102,8 +103,9 @@ def measure_domain(images):
     Returns
     -------
     dict of str to list of float
-        For each of the `STATISTICS`: least usual value, 5th and 95th percentile, largest usual
-        value. Usual are the 0.1 to 99.9 percentiles, widened by 5% on either side.
+        Four numbers for each of the `STATISTICS`: the lowest usual value, the 5th and the 95th
+        percentile, and the highest usual value. Usual values are from the 0.1 to the 99.9
+        percentile, widened by 5% on each side.
     """
     values = np.array([image_statistics(image) for image in images])
     low, *tails, high = np.percentile(values, [_RARE, *_TAILS, 100 - _RARE], axis=0)
@@ -114,18 +116,18 @@ def measure_domain(images):
 
 
 class DomainWatch:
-    """Flags images that look unlike the training images, and warns where a whole set does.
+    """Flag images that differ from the training images, and warn if a whole set does.
 
-    Single images of another survey are rarely out of range; many of them together are in the
-    tails of it.
+    Single images of another survey are rarely out of range. Many of them together fill the tails of
+    the range.
 
     Parameters
     ----------
     domain : dict or None
-        From `measure_domain`; None watches nothing.
+        Result of `measure_domain`; None watches nothing.
     whole : bool
-        Also watch the tails. Not for images that were aligned with the training images, for the
-        blur makes them smoother than those by design.
+        Also watch the tails. Set it to False for aligned images, because the blur makes them
+        smoother than the training images.
     """
 
     def __init__(self, domain, *, whole=True):
@@ -137,7 +139,7 @@ class DomainWatch:
         self._lock = Lock()  # images come from several threads
 
     def look(self, pixels):
-        """The flags of images (n, size, size, 3): `MorphFlag.UNUSUAL` or none."""
+        """Return the flags of images (n, size, size, 3): `MorphFlag.UNUSUAL` or none."""
         if self._limits is None or not len(pixels):
             return [MorphFlag(0)] * len(pixels)
         low, low_tail, high_tail, high = self._limits
@@ -150,22 +152,22 @@ class DomainWatch:
         return [MorphFlag.UNUSUAL if odd else MorphFlag(0) for odd in unusual]
 
     def complaint(self):
-        """What is unlike the training images in the set as a whole; empty if nothing is."""
+        """Say how the set as a whole differs from the training images; empty if it does not."""
         if self._unusual > _UNUSUAL_SHARE * self._n:
-            return f"{self._unusual} of {self._n} images look unlike"
+            return f"{self._unusual} of {self._n} images differ from"
         few = not self._whole or self._n < _ENOUGH
         if few or self._tails.max() <= _TAIL_SHARE * self._n:
             return ""
         side, statistic = np.unravel_index(self._tails.argmax(), self._tails.shape)
-        return (f"taken together ({STATISTICS[statistic]} of {self._tails.max() / self._n:.0%} "
-                f"{('below', 'above')[side]} that of 95% of the training images), the {self._n} "
-                "images look unlike")
+        return (f"taken together, the {self._n} images (of which {self._tails.max() / self._n:.0%} "
+                f"have a {STATISTICS[statistic]} {('below', 'above')[side]} that of 95% of the "
+                "training images) differ from")
 
     def warn(self):
-        """Warn once if the images look unlike the training images."""
+        """Warn once if the images differ from the training images."""
         if text := self.complaint():
-            warn(f"{text} those that the weights were trained on. Their probabilities may be off. "
-                 "First suspect the frame: say how wide the images are in R90 of their galaxies "
-                 "(cutout_r90=), or how large the galaxies are (r90=). If the frame is right, "
-                 "align the images (align), or adapt the weights with a few hundred labels "
+            warn(f"{text} those that the weights were trained on. Their probabilities may be "
+                 "wrong. Check the frame first: say how wide the images are in R90 of their "
+                 "galaxies (cutout_r90=), or how large the galaxies are (r90=). If the frame is "
+                 "right, align the images (align), or adapt the weights with a few hundred labels "
                  "(adapt).", late=True)

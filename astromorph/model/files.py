@@ -1,4 +1,4 @@
-"""Weights files: arrays and their card in one safetensors file; the bundled ones live here."""
+"""Weights files: arrays and their card in one safetensors file. The bundled files are here."""
 import hashlib
 import json
 from importlib import resources
@@ -16,13 +16,13 @@ from astromorph.surveys import BUNDLED, SURVEYS, Survey
 __all__ = ["DEFAULT", "bundled", "digest", "find_bundled", "read_weights", "write_weights"]
 
 DEFAULT = "pinwheel"
-"""The network whose bundled weights are meant where none is named."""
+"""The default network of bundled weights."""
 # Surveys of the same camera and the same color mapping share weights.
 _SHARED = {"des": "legacy", "legacy-dr9": "legacy", "legacy-dr10": "legacy"}
 
 
 def digest(arrays, keys):
-    """Sum up weights, and what they answer, however they are stored.
+    """Compute the checksum of weights and of their questions, whatever form they are stored in.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def write_weights(path, card, arrays, *, overwrite=False):
     path : path
         ``*.safetensors``.
     card : dict
-        What `~astromorph.model.card.Card.to_json` gives.
+        Result of `~astromorph.model.card.Card.to_json`.
     arrays : dict of str to `~numpy.ndarray`
         The weights.
     overwrite : bool
@@ -61,12 +61,12 @@ def write_weights(path, card, arrays, *, overwrite=False):
     Raises
     ------
     FileExistsError
-        If the file exists and ``overwrite`` is not set.
+        If the file exists and ``overwrite`` is False.
     ValueError
-        If its name ends otherwise.
+        If the name does not end in ``.safetensors``.
     """
     if Path(path).suffix != ".safetensors":
-        raise wrong("path", "a name that ends in .safetensors, as the format is called",
+        raise wrong("path", "a name that ends in .safetensors, the format of the file",
                     f"{str(path)!r}")
     stored = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     with written_whole(path, overwrite=overwrite) as part:
@@ -102,7 +102,7 @@ def read_weights(path):
             card = json.loads((file.metadata() or {}).get("card", "null"))
             arrays = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError, TypeError, ValueError, AttributeError,
-            RecursionError) as error:  # as types of numbers that NumPy has not raise it
+            RecursionError) as error:  # AttributeError: types of numbers that NumPy lacks
         raise wrong("path", "a .safetensors file that astromorph wrote",
                     f"{path}, which cannot be read ({error})") from error
     if not isinstance(card, dict):
@@ -121,7 +121,7 @@ def bundled():
     Returns
     -------
     dict
-        (survey, network) -> path; surveys of one camera share a file.
+        (survey, network) -> path. Surveys of one camera share a file.
     """
     paths = sorted(Path(str(resources.files("astromorph.model"))).glob("*.safetensors"))
     files = {tuple(path.stem.split("-", 1)): path for path in paths}
@@ -130,7 +130,7 @@ def bundled():
 
 
 def find_bundled(survey="sdss", network=None):
-    """Find a bundled weights file, the nearest one for a survey without weights.
+    """Find the bundled weights file for a survey, or the most similar one.
 
     Parameters
     ----------
@@ -140,15 +140,15 @@ def find_bundled(survey="sdss", network=None):
     Returns
     -------
     survey : `~astromorph.surveys.Survey`
-        The record.
+        The record of the survey.
     path : `~pathlib.Path`
     owner : `~astromorph.surveys.Survey` or None
-        The survey that the weights are for, where they are not for this one.
+        The survey of the weights, if it is another one.
 
     Raises
     ------
     ValueError
-        If there are no such weights; the message lists those that there are.
+        If there are no such weights; the message lists those that exist.
     """
     files = bundled()
     record = survey if isinstance(survey, Survey) else SURVEYS.get(str(survey).strip().lower())
@@ -164,13 +164,13 @@ def find_bundled(survey="sdss", network=None):
 
 
 def _looks_alike(survey, other):
-    """Whether images of two records look alike: that their names are equal tells little."""
+    """Whether images of two records look alike; equal names do not prove it."""
     return other is None or all(getattr(survey, name) == getattr(other, name) for name in (
         "rgb", "scales", "offset", "softening", "pixel_scale"))
 
 
 def _nearest(survey, others):
-    """The one of the same camera, else that whose pixels are the nearest in units of its seeing."""
+    """A survey of the same camera, else the one with the most similar pixels per seeing."""
     def distance(other):
         sampling = [(each.pixel_scale / each.psf_fwhm).to_value("") for each in (survey, other)]
         return other.camera != survey.camera, abs(np.log(sampling[0] / sampling[1]))

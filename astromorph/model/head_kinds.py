@@ -1,10 +1,14 @@
-"""What a head does for each kind of answer: outputs to answers, and how both are fitted.
+"""What a head does for each kind of answer: turn outputs into answers, and fit both.
 
-A head's outputs are a linear map of what the network sees. One small class a kind, in `KINDS`, says
-how many there are, what columns they make (`answer`), how the map is fitted to labels (`fit`), how
-a straight line in each output makes the answers right on galaxies that were not fitted
-(`calibrate`; classes and numbers have one way, whatever the method), and how bad answers are
-(`loss`). Labels are 1 and 0, numbers of answers in their order, or numbers.
+The outputs of a head are a linear map of the features. `KINDS` has one small class per kind:
+
+- `outputs` says how many outputs there are, and `answer` turns them into columns.
+- `fit` fits the map to labels.
+- `calibrate` fits a straight line in each output to galaxies left out of that fit. Classes and
+  numbers ignore its method.
+- `loss` measures how bad answers are.
+
+Labels are 1 and 0, places of answers, or numbers.
 """
 import numpy as np
 
@@ -16,7 +20,8 @@ __all__ = ["KINDS", "LARGEST_LOG", "head_kind"]
 _CLIP = 1e-7
 # Mean of the logarithm of the absolute value of a normal variable of unit variance.
 _MEAN_LOG = -0.635
-LARGEST_LOG = 80.0  # logarithm of what a float32 holds
+LARGEST_LOG = 80.0
+"""Logarithm of a number that a float32 can hold (float)."""
 
 
 def _sigmoid(logits):
@@ -43,12 +48,12 @@ def _ridge(features, values, weights, strength):
 
 
 def _cross_entropy(probabilities):
-    """Mean, of the probabilities that the right answers were given."""
+    """Mean cross-entropy, from the probabilities of the right answers."""
     return float(-np.log(np.clip(probabilities, _CLIP, 1)).mean())
 
 
 class _YesNo:
-    """One logit."""
+    """One output, a logit."""
 
     def outputs(self, question):
         return 1
@@ -69,13 +74,13 @@ class _YesNo:
 
 
 class _Grades:
-    """A logit of "at least this grade" for each but the lowest."""
+    """One logit per grade but the lowest: "at least this grade"."""
 
     def outputs(self, question):
         return len(question.answers) - 1
 
     def answer(self, question, outputs):
-        # A higher grade is never the more likely to be reached.
+        # "At least this grade" is never more probable than "at least the grade below".
         reached = np.minimum.accumulate(_sigmoid(outputs), axis=-1)
         ends = np.ones_like(reached[..., :1])
         reached = np.concatenate([ends, reached, 0 * ends], axis=-1)
@@ -95,7 +100,7 @@ class _Grades:
 
 
 class _Classes:
-    """A logit for each class."""
+    """One logit per class."""
 
     def outputs(self, question):
         return len(question.answers)
@@ -106,7 +111,7 @@ class _Classes:
 
     def fit(self, question, features, labels, weights, strength):
         kernel, bias = _logistic(features, labels, weights, strength)
-        if kernel.shape[1] == 1:  # of two classes
+        if kernel.shape[1] == 1:  # two classes have one logit
             return np.hstack([-kernel, kernel]) / 2, np.hstack([-bias, bias]) / 2
         return kernel, bias
 
@@ -122,7 +127,7 @@ class _Classes:
 
 
 class _Number:
-    """The number and the logarithm of its standard deviation."""
+    """The number, and the logarithm of its standard deviation."""
 
     def outputs(self, question):
         return 2
@@ -135,10 +140,11 @@ class _Number:
         return np.stack([value, spread], axis=-1)
 
     def fit(self, question, features, labels, weights, strength):
-        center, scale = labels.mean(), labels.std() or 1.0  # equal ones: some are left out
+        # The labels may all be equal, if the others are left out of the fit.
+        center, scale = labels.mean(), labels.std() or 1.0
         kernel, bias = _ridge(features, (labels - center) / scale, weights, strength)
         off = np.log(np.abs(features @ kernel + bias - (labels - center) / scale) + 1e-3)
-        # How far a number is off tells less than the number: from a tenth of the strength.
+        # The error has less information than the number: it is fitted with a tenth of the strength.
         wide, wide_bias = _ridge(features, off - _MEAN_LOG, weights, strength / 10)
         return (np.stack([scale * kernel, wide], axis=1),
                 np.array([scale * bias + center, wide_bias + np.log(scale)]))
@@ -155,12 +161,12 @@ class _Number:
 
 
 def _of_labels(answers, labels):
-    """The number in the column that each label names."""
+    """The value in the column that each label names."""
     return np.take_along_axis(answers, labels[:, None].astype(int), axis=1)[:, 0]
 
 
 def _scaling(labels, outputs, method):
-    """The scaling of a logit, none where the galaxies are too few or do not tell."""
+    """The scaling of a logit; none if there are too few galaxies, or the fit fails."""
     try:
         return METHODS[method](labels, _sigmoid(outputs))
     except ValueError:
@@ -168,11 +174,11 @@ def _scaling(labels, outputs, method):
 
 
 KINDS = {"yes_no": _YesNo(), "grades": _Grades(), "classes": _Classes(), "number": _Number()}
-"""Name of a kind of answer -> what a head does for it."""
+"""Kind of answer -> object that does the work of a head."""
 
 
 def head_kind(question):
-    """Find what a head does for a question.
+    """Return the object that does the work of a head for a question.
 
     Parameters
     ----------

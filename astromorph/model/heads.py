@@ -1,4 +1,4 @@
-"""A head: one more question, answered by a linear map of what the network sees."""
+"""A head answers one more question by a linear map of the features."""
 import hashlib
 from dataclasses import asdict, dataclass, field, replace
 
@@ -17,21 +17,21 @@ _FOLDER = "heads"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Head:
-    """A question that was taught on what the network sees; the network stays as it is.
+    """A last layer for one more question, on the features; the network stays as it is.
 
     Parameters
     ----------
     question : `~astromorph.questions.Question`
-        What it answers, in any kind.
+        The question, of any kind.
     kernel : `~numpy.ndarray`, shape (features, outputs)
-        Weights; as many outputs as `~astromorph.model.head_kinds.KINDS` says for the kind.
+        Weights; `~astromorph.model.head_kinds.KINDS` says how many outputs a kind has.
     bias : `~numpy.ndarray`, shape (outputs,)
     slope, intercept : sequence of float, optional
-        The calibration, a straight line in each output; by default none.
+        The calibration: a straight line in each output; by default none.
     default : bool
-        Whether `~astromorph.MorphologyClassifier.classify` answers it where no questions are named.
+        Whether `~astromorph.MorphologyClassifier.classify` answers the question by default.
     training : dict
-        How it came about, in the types of JSON.
+        How the head was made, in the types of JSON.
 
     Raises
     ------
@@ -63,13 +63,16 @@ class Head:
             object.__setattr__(self, name, values.astype(np.float32))
 
     def _checked(self, name, given, shape):
-        """The numbers of a part, which must have a shape (None for any length) and fit 32 bits."""
+        """The numbers of a part; raise an error unless they have the shape and fit 32 bits.
+
+        None in the shape stands for any length.
+        """
         values = as_floats(given, name)
         good = np.abs(values) <= LARGEST
         if values.ndim != len(shape) or values.shape[-1] != shape[-1] or not good.all():
             raise wrong(f"{name} of {self.question.key!r}", f"finite numbers of 32 bits, shape "
                         f"{shape}".replace("None", "features"),
-                        f"{values.shape}, {good.sum()} of them finite")
+                        f"shape {values.shape}, with {good.sum()} such numbers")
         return values
 
     @property
@@ -84,18 +87,18 @@ class Head:
         return hashlib.sha256(f"{weights.shape}".encode() + weights.tobytes()).hexdigest()
 
     def outputs(self, features):
-        """Give the outputs before any calibration.
+        """Compute the outputs before any calibration.
 
         Parameters
         ----------
         features : `~numpy.ndarray`, shape (..., features)
-            What the last layers of the network see.
+            Features of galaxies.
 
         Returns
         -------
         `~numpy.ndarray`, shape (..., outputs)
         """
-        # In double precision, so that it hardly matters which galaxies are answered together.
+        # Double precision: answers then barely depend on the other galaxies of the batch.
         return np.asarray(features, float) @ self.kernel.astype(float) + self.bias
 
     def answer(self, features):
@@ -115,14 +118,14 @@ class Head:
         return head_kind(self.question).answer(self.question, calibrated)
 
     def calibrated(self, labels, features, method="platt"):
-        """Make a head that is right on some galaxies that did not teach it.
+        """Return a head calibrated on galaxies that did not train it.
 
         Parameters
         ----------
         labels : `~numpy.ndarray`, shape (n,)
-            NaN where there is none.
+            NaN where there is no label.
         features : `~numpy.ndarray`, shape (n, features)
-            NaN where there are none.
+            NaN where there are no features.
         method : str
             One of `~astromorph.model.calibration.METHODS`, for a yes/no question or grades.
 
@@ -136,7 +139,7 @@ class Head:
         return replace(self, slope=tuple(slope), intercept=tuple(intercept))
 
     def to_json(self):
-        """Give all but the weights in the types of JSON, with their checksum.
+        """Return everything but the weights in the types of JSON, and the checksum of the weights.
 
         Returns
         -------
@@ -148,13 +151,13 @@ class Head:
 
     @classmethod
     def from_json(cls, record, arrays):
-        """Build from what `to_json` gives, and the arrays of the file.
+        """Make a head from the result of `to_json` and the arrays of the file.
 
         Parameters
         ----------
         record : dict
         arrays : dict of str to `~numpy.ndarray`
-            With those that `arrays` names.
+            Arrays of the file, among them those that `arrays` names.
 
         Returns
         -------
@@ -163,7 +166,7 @@ class Head:
         Raises
         ------
         ValueError
-            If it is no record of a head, or the arrays are not those of the record.
+            If it is not the record of a head, or the arrays belong to another record.
         """
         record = dict(record)
         question, sha256 = Question.from_json(record.pop("question")), record.pop("sha256")
@@ -171,17 +174,18 @@ class Head:
             parts = {name: arrays[f"{_FOLDER}/{question.key}/{name}"]
                      for name in ("kernel", "bias")}
         except KeyError as error:
-            raise wrong("heads", f"the array {error}", "none",
-                        "The file is damaged. Get it again.") from None
+            raise wrong("heads", f"the array {error}", "a file without it",
+                        "The file is damaged: download or copy it again.") from None
         head = cls(question, **parts, **record)
         if head.sha256 != sha256:
             raise wrong(f"heads[{question.key!r}]", f"weights with the checksum {sha256:.16}",
-                        f"{head.sha256:.16}", "The file is damaged or was edited. Get it again.")
+                        f"{head.sha256:.16}", "The file is damaged or was edited: download or "
+                        "copy it again.")
         return head
 
     @property
     def arrays(self):
-        """The weights as a file holds them (dict of str to `~numpy.ndarray`)."""
+        """The weights under their names in a file (dict of str to `~numpy.ndarray`)."""
         return {f"{_FOLDER}/{self.key}/{name}": getattr(self, name) for name in ("kernel", "bias")}
 
     def __eq__(self, other):
@@ -194,12 +198,12 @@ class Head:
 
 
 def head_arrays(arrays):
-    """Tell the arrays of heads from those of the network.
+    """Separate the arrays of heads from those of the network.
 
     Parameters
     ----------
     arrays : dict of str to `~numpy.ndarray`
-        Of a weights file.
+        The arrays of a weights file.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""`TrainedModel`: network pixels in, calibrated probabilities out."""
+"""`TrainedModel` takes network pixels and returns calibrated probabilities."""
 import json
 import threading
 from collections.abc import Hashable, Iterable
@@ -23,37 +23,37 @@ __all__ = ["PRECISIONS", "SPREADS", "TrainedModel"]
 PRECISIONS = ("float32", "bfloat16")
 SPREADS = MappingProxyType({"views": "8 rotations and reflections",
                             "dropout": "draws of Monte-Carlo dropout"})
-"""What the spread of an answer can be measured over."""
+"""Ways to measure the uncertainty of an answer, and their descriptions."""
 
-# Change of a probability by bfloat16 that does not matter.
+# Largest change of a probability by bfloat16 that is harmless.
 _HARMLESS = 3e-3
-# What models of the same weights share.
+# Attributes that models of the same weights share.
 _BUILT = ("network", "_frozen", "_seeing")
 _MADE_BY = "MORPHMDL"
-# Models that this process has unpickled: equal ones are one.
+# Models that this process has unpickled; equal ones become one object.
 _known = WeakValueDictionary()
 _lock = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TrainedModel:
-    """What one weights file holds: a network, its weights, and all around it.
+    """The content of a weights file: a network, its weights, and the card.
 
-    It is checked when it is made, and does not change: `replace` makes another one.
+    It checks its parts and never changes: `replace` makes another one.
 
     Parameters
     ----------
     card : Card
-        What the weights are.
+        Description of the weights.
     arrays : dict of str to `~numpy.ndarray`
-        The weights, as `~astromorph.networks.export_weights` names them.
+        The weights, under the names of `~astromorph.networks.export_weights`.
     precision : str
-        What the network computes in: one of `PRECISIONS`.
+        Precision of the network's arithmetic: one of `PRECISIONS`.
 
     Raises
     ------
     ValueError
-        If the arrays do not fit the network and the questions that the card names.
+        If the arrays do not fit the network and the questions of the card.
     """
 
     card: Card
@@ -65,12 +65,13 @@ class TrainedModel:
         if self.card.sha256 != files.digest(self.arrays, self.card.keys):
             raise wrong("card['sha256']", "the checksum of the weights and of the questions "
                         f"{list(self.card.keys)}, in this order", self.card.sha256[:16],
-                        "The file is damaged or was edited. Get it again.")
-        self.__dict__["network"] = self._build()  # now, so that arrays which do not fit raise here
+                        "The file is damaged or was edited: download or copy it again.")
+        # Built now, so that arrays which do not fit raise their error here.
+        self.__dict__["network"] = self._build()
 
     @classmethod
     def make(cls, arrays, **card):
-        """Make a model of new weights: the checksum is worked out.
+        """Make a model of new weights, and compute their checksum.
 
         Parameters
         ----------
@@ -88,7 +89,7 @@ class TrainedModel:
 
     @classmethod
     def read(cls, path):
-        """Read a weights file, and check it.
+        """Read a weights file and check it.
 
         Parameters
         ----------
@@ -102,7 +103,7 @@ class TrainedModel:
         Raises
         ------
         FileNotFoundError, ValueError
-            If the file is missing, damaged, or not a weights file.
+            If the file is missing or damaged, or is not a weights file.
         """
         record, arrays = files.read_weights(path)
         heads, arrays = head_arrays(arrays)
@@ -134,10 +135,11 @@ class TrainedModel:
         model = cls.read(path)
         if owner is None:
             return model if model.survey == record else model.replace(survey=record)
-        warn(f"There are no weights for {record.title} ({record.name}): those for {owner.title} "
-             f"({owner.name}) are taken, as the nearest by camera and by pixels in units of the "
-             "seeing. Adapt them with a few hundred labels (adapt), or see on your images that "
-             "the domain check does not complain, before you use their probabilities.")
+        warn(f"There are no weights for {record.title} ({record.name}). astromorph uses those for "
+             f"{owner.title} ({owner.name}), the most similar survey by its camera and its pixels "
+             "in units of the seeing. Before you use the probabilities, adapt the weights with a "
+             "few hundred labels (adapt), or classify images and see that no warning says that "
+             "they differ from the training images.")
         return model.replace(survey=record, weights_of=owner.name)
 
     @classmethod
@@ -182,9 +184,9 @@ class TrainedModel:
         Raises
         ------
         FileExistsError
-            If the file exists and ``overwrite`` is not set.
+            If the file exists and ``overwrite`` is False.
         ValueError
-            If its name ends otherwise.
+            If the name does not end in ``.safetensors``.
         """
         arrays = dict(self.arrays)
         for head in self.heads:
@@ -192,13 +194,13 @@ class TrainedModel:
         files.write_weights(path, self.card.to_json(), arrays, overwrite=overwrite)
 
     def replace(self, *, arrays=None, **card):
-        """Make a model with other parts of the card, or other weights.
+        """Return a model with other parts of the card, or with other weights.
 
         Parameters
         ----------
         arrays : dict of str to `~numpy.ndarray`, optional
-            Other weights; by default the same. Heads, which know what the old ones saw, are left
-            out unless others are given.
+            Other weights; by default the same. The new model has no heads unless they are given,
+            because the old heads know the features of the old weights only.
         **card
             Parts of the `Card` to replace, by name.
 
@@ -221,13 +223,13 @@ class TrainedModel:
         return TrainedModel(changed, arrays, self.precision)
 
     def in_precision(self, precision=None):
-        """Give the model that computes in a precision.
+        """Return the same model with another precision of its arithmetic.
 
         Parameters
         ----------
         precision : str, optional
-            One of `PRECISIONS`. By default bfloat16 only where the processor has it, and only where
-            it changed no probability of the validation galaxies by more than 0.003.
+            One of `PRECISIONS`. The default is bfloat16 if the processor has it and it changed no
+            probability of the validation galaxies by more than 0.003; else float32.
 
         Returns
         -------
@@ -254,7 +256,7 @@ class TrainedModel:
             return twins[precision]
 
     def _sharing(self, card, precision):
-        """A model of the same weights, and of the same network where that is built."""
+        """A model of the same weights; it shares the network if that is built."""
         model = _unchecked(card, self.arrays, precision)
         if "network" in self.__dict__ and precision == self.precision:
             model.__dict__.update({name: self.__dict__[name] for name in _BUILT
@@ -271,8 +273,8 @@ class TrainedModel:
 
         network = networks.build(self.card.network, self.questions)
         if network.input_shape[1] != self.size:
-            raise wrong("card['size']", f"{network.input_shape[1]}, the pixels that the network "
-                        f"{self.card.network!r} sees", self.size)
+            raise wrong("card['size']", f"{network.input_shape[1]}, the pixels of the network "
+                        f"{self.card.network!r}", self.size)
         networks.import_weights(network, self.arrays)
         _check_heads(self.heads, network)
         return network if self.precision == "float32" else networks.in_bfloat16(network)
@@ -291,28 +293,27 @@ class TrainedModel:
 
     @property
     def questions(self):
-        """What the network answers (tuple of `~astromorph.questions.Question`)."""
+        """Questions that the network answers (tuple of `~astromorph.questions.Question`)."""
         return self.card.questions
 
     @property
     def heads(self):
-        """What answers further questions (tuple of `~astromorph.model.heads.Head`)."""
+        """Heads, which answer further questions (tuple of `~astromorph.model.heads.Head`)."""
         return self.card.heads
 
     @property
     def all_questions(self):
-        """What `answer` answers: the questions of the network, then those of the heads (tuple)."""
+        """Questions that `answer` answers: of the network, then of the heads (tuple)."""
         return self.card.all_questions
 
     def find_questions(self, asked=None):
-        """Find the questions that are meant.
+        """Find questions by key or column.
 
         Parameters
         ----------
         asked : str or sequence of str or `~astromorph.questions.Question`, optional
-            Questions as the model has them, their keys or columns, or ``"all"``. By default the
-            questions of the network, and those of the heads that are answered without being asked
-            for.
+            Questions of the model, their keys or columns, or ``"all"``. By default the questions of
+            the network, and those of the default heads.
 
         Returns
         -------
@@ -337,17 +338,17 @@ class TrainedModel:
         return tuple(question for question in known if not known[question].isdisjoint(names))
 
     def has_made(self, table):
-        """Tell whether the answers in a table are those of this model, as far as it says.
+        """Tell whether the answers in a table are from this model.
 
         Parameters
         ----------
         table : `~astropy.table.Table`
-            What `~astromorph.MorphologyClassifier.classify` returned, or any other.
+            The result of `~astromorph.MorphologyClassifier.classify`, or any other table.
 
         Returns
         -------
         bool or None
-            None where it does not say.
+            None if the table does not say.
         """
         there = [question for question in self.all_questions
                  if set(question.columns) <= set(table.colnames)]
@@ -356,7 +357,7 @@ class TrainedModel:
         return self.asking(there).identity == str(table.meta[_MADE_BY])
 
     def asking(self, asked=None):
-        """Give the model with the heads of some questions only.
+        """Return the model with the heads of some questions only.
 
         Parameters
         ----------
@@ -366,14 +367,14 @@ class TrainedModel:
         Returns
         -------
         TrainedModel
-            It answers all questions of the network, and those.
+            It answers all questions of the network, and those of ``asked``.
         """
         questions = self.find_questions(asked)
         heads = tuple(head for head in self.heads if head.question in questions)
         if heads == self.heads:
             return self
         keys = tuple(head.key for head in heads)
-        with _lock:  # one for all threads, so that its network is built once
+        with _lock:  # all threads get the same model, so that its network is built once
             asked = self.__dict__.setdefault("_asked", {})
             if keys not in asked:
                 asked[keys] = self._sharing(self.card.replace(heads=heads), self.precision)
@@ -391,17 +392,17 @@ class TrainedModel:
 
     @property
     def survey(self):
-        """Whose images the weights are for (`~astromorph.surveys.Survey`)."""
+        """Survey whose images the weights are for (`~astromorph.surveys.Survey`)."""
         return self.card.survey
 
     @cached_property
     def identity(self):
-        """Checksum of all that answers and flags depend on: 16 hexadecimal digits (str)."""
+        """Checksum of everything that answers and flags depend on, 16 hexadecimal digits (str)."""
         return self.card.identity
 
     @property
     def provenance(self):
-        """What results say about where they come from: header keys and values (dict)."""
+        """Metadata of results: header keys and values that say which model made them (dict)."""
         from astromorph import __version__
 
         return {"MORPHNET": self.card.network,
@@ -410,18 +411,18 @@ class TrainedModel:
                 "MORPHPRC": self.precision, "MORPHVER": __version__}
 
     def watch(self):
-        """Make what flags images that look unlike the training images.
+        """Return the object that flags images which differ from the training images.
 
         Returns
         -------
         `~astromorph.model.domain.DomainWatch`
         """
-        # Adapted weights know aligned images, those of the source do not.
+        # Adapted weights were trained on aligned images; weights that are only aligned were not.
         whole = self.card.alignment is None or self.card.adapted is not None
         return DomainWatch(self.card.domain, whole=whole)
 
     def align(self, frame):
-        """Change the brightness of one frame as the card says, if it does.
+        """Change the brightness of a frame if the card has an alignment.
 
         Parameters
         ----------
@@ -440,7 +441,8 @@ class TrainedModel:
         Parameters
         ----------
         frames : iterable of `~numpy.ndarray`, shape (size, size, 3)
-            One by one they stay in the processor's cache.
+            Frames. They are prepared one by one, because a single one stays in the processor's
+            cache.
 
         Returns
         -------
@@ -449,12 +451,12 @@ class TrainedModel:
         return [normalize_bands(self.align(frame)) for frame in frames]
 
     def raw(self, pixels, *, batch_size=64):
-        """Answer before any calibration.
+        """Answer the network's questions, before any calibration.
 
         Parameters
         ----------
         pixels : `~numpy.ndarray`, shape (n, size, size, 3)
-            From `prepare`.
+            Result of `prepare`.
         batch_size : int
             Galaxies in one pass of the network.
 
@@ -484,7 +486,7 @@ class TrainedModel:
         return self.complete(self.raw_with_features(pixels, batch_size=batch_size))
 
     def raw_with_features(self, pixels, *, batch_size=64):
-        """Answer before any calibration, and give what the last layers see, in one pass.
+        """Return answers before any calibration, and the features, in one pass.
 
         Parameters
         ----------
@@ -500,12 +502,12 @@ class TrainedModel:
         return networks.run(self._seeing, pixels, batch_size=batch_size)
 
     def complete(self, raw):
-        """Turn what the network answers and sees into the answers to all questions.
+        """Turn the network's answers and features into the answers to all questions.
 
         Parameters
         ----------
         raw : `~numpy.ndarray`, shape (..., questions + features)
-            From `raw_with_features`; without heads the features may lack.
+            Result of `raw_with_features`. Without heads, the features may be missing.
 
         Returns
         -------
@@ -528,11 +530,11 @@ class TrainedModel:
         Returns
         -------
         `~numpy.ndarray`, shape (n, 2 columns)
-            What `answer` gives, then the standard deviations.
+            Result of `answer`, then the standard deviations.
         """
         from astromorph import networks
 
-        if kind == "views":  # of which the first is the image as it is
+        if kind == "views":  # the first view is the image as it is
             network = self._seeing if self.heads else self._frozen
             draws = self.complete(networks.run_views(network, pixels, batch_size=batch_size))
             return np.hstack([draws[0], draws.std(axis=0)])
@@ -543,7 +545,7 @@ class TrainedModel:
         return np.hstack([self.answer(pixels, batch_size=batch_size), draws.std(axis=0)])
 
     def answer_with_features(self, pixels, *, batch_size=64):
-        """Answer the questions of the network, and give what its last layers see, in one pass.
+        """Return calibrated probabilities of the network's questions, and the features.
 
         Parameters
         ----------
@@ -553,19 +555,19 @@ class TrainedModel:
         Returns
         -------
         `~numpy.ndarray`, shape (n, questions + features)
-            Calibrated probabilities, then the features.
+            Calibrated probabilities, then the features, from one pass of the network.
         """
         raw, seen = np.split(self.raw_with_features(pixels, batch_size=batch_size),
                              [len(self.questions)], axis=1)
         return np.hstack([self.calibrate(raw), seen])
 
     def calibrate(self, raw):
-        """Turn what the network answers into probabilities.
+        """Turn the network's answers into probabilities.
 
         Parameters
         ----------
         raw : `~numpy.ndarray`, shape (..., questions)
-            From `raw`.
+            Result of `raw`.
 
         Returns
         -------
@@ -584,18 +586,19 @@ class TrainedModel:
                 f"model {self.identity}>")
 
     def __reduce__(self):
-        """All but the network, which is built when it is needed."""
+        """Pickle everything but the network, which is built again when it is needed."""
         return _known_model, (self.card, self.arrays, self.precision)
 
 
 def _check_heads(heads, network):
-    """Raise unless heads are for what the last layers of a network see."""
+    """Raise an error unless heads fit the number of features of a network."""
     from astromorph import networks
 
     for head in heads:
         if len(head.kernel) != (n := networks.count_features(network)):
             raise wrong(f"heads[{head.key!r}]", f"weights for the {n} features of "
-                        f"{network.name!r}", len(head.kernel), "It belongs to another network.")
+                        f"{network.name!r}", len(head.kernel),
+                        "The head belongs to another network.")
 
 
 def _known_model(card, arrays, precision):

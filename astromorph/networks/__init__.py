@@ -1,4 +1,4 @@
-"""The networks: build, run, train. The only package that knows Keras."""
+"""Build, run and train networks. No other package imports Keras."""
 from astromorph.networks.architectures import (ARCHITECTURES, Architecture, Recipe, build, ds18,
                                                get_architecture, pinwheel, residual_block,
                                                whirlpool)

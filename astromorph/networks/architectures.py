@@ -1,4 +1,4 @@
-"""The architectures: one record each says how to build, cut and teach a network."""
+"""The architectures: one record per network says how to build, cut and train it."""
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,21 +14,21 @@ layers = keras.layers
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is taught.
+    """How to train a network.
 
     Parameters
     ----------
     rate : float
         Highest learning rate.
     epochs, steps : int
-        Passes over the galaxies, as many more as make this number of steps.
+        Least number of passes over the galaxies, and of steps.
     batch_size : int
         Galaxies in a step.
     scratch : bool
         Start from random weights.
     retain : float
-        Weight of the source's answer as the target of a galaxy without a label, times how likely
-        the question is to be asked.
+        Weight of the old answer as the target of a galaxy without a label, times the probability
+        that the question is asked of it.
     dense, frozen_norms, views, options
         See `~astromorph.networks.FineTuning`.
     """
@@ -45,12 +45,12 @@ class Recipe:
     options: dict = field(default_factory=dict)
 
     def epochs_for(self, n):
-        """Tell how often to go over the galaxies.
+        """Compute the number of passes over the galaxies.
 
         Parameters
         ----------
         n : int
-            Their number.
+            Number of galaxies.
 
         Returns
         -------
@@ -61,23 +61,23 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Architecture:
-    """What astromorph knows of a network; put the record of your own in `ARCHITECTURES`.
+    """Record of a network; add the record of your own to `ARCHITECTURES`.
 
     Parameters
     ----------
     name : str
         Its key in `ARCHITECTURES`, and the name of its models.
     build : callable
-        Takes the questions, of which only number and order matter, and options by keyword.
-        Returns a `keras.Model`, (n, size, size, 3) -> (n, questions), that answers by dense layers
-        with a sigmoid: one, or several in a `keras.layers.Concatenate`.
+        Function that takes the questions (only their number and order matter), and options by
+        keyword. It returns a `keras.Model`, (n, size, size, 3) -> (n, questions). The model answers
+        by dense layers with a sigmoid: a single one, or several in a `keras.layers.Concatenate`.
     size : int
         Pixels of its frame on a side. An option ``size`` of ``build`` replaces it.
     cut : str, tuple of str or None
-        How the names of the layers start with which the dense part begins. None where the dense
-        part cannot be taught alone.
+        How the names of the layers start at which the dense part begins. None if the dense part
+        cannot be trained alone.
     recipes : dict of str to Recipe
-        How to teach it: "all" layers, the "dense" ones alone, or from "scratch".
+        How to train it: "all" layers, the "dense" ones alone, or from "scratch".
 
     Examples
     --------
@@ -103,7 +103,7 @@ class Architecture:
 
 
 def _ds18_convolutions(name, initializer, dropout):
-    """The convolutional part of the paper's network, 235,232 parameters."""
+    """The convolutional part of the paper's network; it has 235,232 parameters."""
     conv = partial(layers.Conv2D, padding="same", activation="relu", kernel_initializer=initializer)
     return keras.Sequential([
         keras.Input((69, 69, 3)),
@@ -120,14 +120,15 @@ def ds18(questions, *, initializer="glorot_uniform", dropout=1.0, shared=False):
     Parameters
     ----------
     questions : sequence
-        One output each. The layers are named by position: ``dense1_q1``, ``dense1_q2``, ...
+        The questions, one output each. Layers are named by position: ``dense1_q1``, ``dense1_q2``,
+        ...
     initializer : str
         Keras initializer of the convolutions and of the hidden dense layer.
     dropout : float
         Factor on the paper's dropout rates (.5, .25, .25, .25, .5), which act in training only.
     shared : bool
-        Let the questions share one convolutional part: a stage of training, never the
-        released network.
+        Let the questions share one convolutional part. This is a stage of training; the released
+        network does not share it.
 
     Returns
     -------
@@ -150,12 +151,12 @@ def ds18(questions, *, initializer="glorot_uniform", dropout=1.0, shared=False):
 
 
 def residual_block(x, channels, stride, name, *, average=False):
-    """Put two 3x3 convolutions around a shortcut (He et al. 2016).
+    """Add two 3x3 convolutions with a shortcut around them (He et al. 2016).
 
     Parameters
     ----------
     x : `keras.KerasTensor`
-        What goes in.
+        Input of the block.
     channels, stride : int
         Channels of both convolutions, stride of the first.
     name : str
@@ -166,7 +167,7 @@ def residual_block(x, channels, stride, name, *, average=False):
     Returns
     -------
     `keras.KerasTensor`
-        What comes out.
+        Output of the block.
     """
     conv = partial(layers.Conv2D, channels, padding="same", use_bias=False,
                    kernel_initializer="he_normal")
@@ -182,7 +183,7 @@ def residual_block(x, channels, stride, name, *, average=False):
 
 
 def _averaged_answers(inputs, x, questions, name):
-    """The model that answers by one dense layer on the mean over the frame."""
+    """A model that averages over the frame, then answers by one dense layer."""
     x = layers.GlobalAveragePooling2D(dtype="float32")(x)
     x = layers.Dropout(0.2, dtype="float32", name="dropout")(x)
     outputs = layers.Dense(len(questions), activation="sigmoid", dtype="float32",
@@ -193,12 +194,12 @@ def _averaged_answers(inputs, x, questions, name):
 def pinwheel(questions, *, size=80, stem=(32, 8, 4), blocks=((32, 1), (96, 2), (192, 2))):
     """Build the default network: a short residual trunk on overlapping patches.
 
-    0.66 million parameters, a thirtieth of three ``ds18`` networks' arithmetic.
+    It has 0.66 million parameters, and a thirtieth of the arithmetic of three ``ds18`` networks.
 
     Parameters
     ----------
     questions : sequence
-        One output each.
+        The questions, one output each.
     size : int
         Pixels of the frame on a side.
     stem : tuple of int
@@ -221,23 +222,23 @@ def pinwheel(questions, *, size=80, stem=(32, 8, 4), blocks=((32, 1), (96, 2), (
     return _averaged_answers(inputs, x, questions, "pinwheel")
 
 
-# Width, stride, expansion, channels and number of the blocks of each stage of whirlpool.
+# Width, stride, expansion, channels and number of blocks, for each stage of whirlpool.
 _STAGES = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3),
            (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))
-# As EfficientNet starts; a description, so that each layer draws its own numbers.
+# EfficientNet's initializer, as a description, so that each layer draws its own numbers.
 _START = {"class_name": "VarianceScaling", "config": {
     "scale": 2.0, "mode": "fan_out", "distribution": "untruncated_normal"}}
 _conv = partial(layers.Conv2D, kernel_initializer=_START)
 
 
 def _conv_norm(x, conv, name):
-    """A convolution and batch normalization."""
+    """A convolution, then batch normalization."""
     x = conv(padding="same", use_bias=False, name=name)(x)
     return layers.BatchNormalization(name=f"{name.removesuffix('_conv')}_norm")(x)
 
 
 def _inverted_block(x, channels, width, stride, expansion, name):
-    """A wide depthwise convolution between two of one pixel (Sandler et al. 2018)."""
+    """A wide depthwise convolution between two 1x1 convolutions (Sandler et al. 2018)."""
     y = x
     if expansion > 1:
         wide = partial(_conv, expansion * x.shape[-1], 1)
@@ -251,17 +252,17 @@ def _inverted_block(x, channels, width, stride, expansion, name):
 def whirlpool(questions, *, size=128, stages=_STAGES):
     """Build the precise network: EfficientNet-Lite0 (Tan & Le 2019).
 
-    3.4 million parameters; `pinwheel` is several times as fast.
+    It has 3.4 million parameters. `pinwheel` is several times as fast.
 
     Parameters
     ----------
     questions : sequence
-        One output each.
+        The questions, one output each.
     size : int
         Pixels of the frame on a side.
     stages : tuple of tuple of int
-        Width and stride of the depthwise convolutions, expansion, channels and number of the
-        blocks of each stage; the first block alone strides.
+        Width and stride of the depthwise convolutions, expansion, channels and number of the blocks
+        of each stage. Only the first block of a stage strides.
 
     Returns
     -------
@@ -269,7 +270,7 @@ def whirlpool(questions, *, size=128, stages=_STAGES):
         (n, size, size, 3) -> (n, questions).
     """
     inputs = keras.Input((size, size, 3))
-    # As on ImageNet, whose weights it starts from. Zeros are padded to what comes out.
+    # The scale of ImageNet, whose weights it starts from. The padding zeros come after rescaling.
     x = layers.Rescaling(255 / 128, -127 / 128)(inputs)
     x = layers.ReLU(6)(_conv_norm(x, partial(_conv, 32, 3, strides=2), "stem_conv"))
     number = 0
@@ -313,7 +314,7 @@ def get_architecture(name):
     Raises
     ------
     ArgumentError
-        If there is none of that name.
+        If there is no architecture of that name.
     """
     try:
         return ARCHITECTURES[name]
@@ -324,23 +325,23 @@ def get_architecture(name):
 def build(name, questions, *, dtype="float32", **options):
     """Build a network by name, untrained; its pixels are ``model.input_shape[1:3]``.
 
-    Settings of Keras in the user's program or configuration file do not matter.
+    The user's settings of Keras, in a program or a configuration file, do not matter.
 
     Parameters
     ----------
     name : str
         One of `ARCHITECTURES`.
     questions : sequence
-        What it answers, in this order: records or keys.
+        Questions that it answers, in this order: records or keys.
     dtype : str
-        Keras dtype policy, for example "mixed_bfloat16", of layers that name none.
+        Keras dtype policy of layers that name none, for example "mixed_bfloat16".
     **options
-        Of that network's function.
+        Options of that network's function.
 
     Returns
     -------
     `keras.Model`
-        Its ``rebuild(dtype=...)`` builds it again, with other random weights.
+        The network. Its ``rebuild(dtype=...)`` builds it again, with other random weights.
 
     Raises
     ------
@@ -353,7 +354,7 @@ def build(name, questions, *, dtype="float32", **options):
     check_process()
     with plain_settings(dtype):
         model = architecture.build(questions, **options)
-        if isinstance(model, keras.Sequential):  # whose layers cannot be taken apart
+        if isinstance(model, keras.Sequential):  # its layers cannot be taken apart
             model = keras.Model(model.inputs, model.outputs)
     size = options.get("size", architecture.size)
     shapes = (None, size, size, 3), (None, len(questions))

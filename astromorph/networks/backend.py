@@ -12,12 +12,12 @@ __all__ = ["XLA", "check_process", "keras", "no_retracing_notes", "plain_setting
 
 @contextmanager
 def _quiet_start():
-    """Keep TensorFlow's notes of its start off the terminal, and leave the environment alone.
+    """Keep TensorFlow's notes of its start off the terminal; leave the environment as it is.
 
-    TensorFlow reads the variable when it is loaded, but its very first notes heed no setting. They
-    go to the ``stderr`` of the C library, which leads nowhere meanwhile; file descriptor 2, to
-    which Python and other processes write, stays as it is. A user who sets the variable to 0 sees
-    all notes.
+    TensorFlow reads the variable when Python loads it, but its very first notes heed no setting.
+    They go to ``stderr`` of the C library, so this stream leads nowhere meanwhile. File descriptor
+    2, to which Python and other processes write, stays as it is. A user who sets the variable to 0
+    sees all notes.
     """
     name = "TF_CPP_MIN_LOG_LEVEL"
     level = os.environ.get(name)
@@ -28,7 +28,7 @@ def _quiet_start():
     library, stderr = _c_stderr()
     if stderr is not None:
         before = stderr.value
-        # Never closed: another thread may be about to write to it.
+        # This stream is never closed, because another thread may be about to write to it.
         stderr.value = library.fopen(os.devnull.encode(), b"w") or before
     try:
         yield
@@ -40,7 +40,7 @@ def _quiet_start():
 
 
 def _c_stderr():
-    """The C library, and its ``stderr`` (None where that has no name that we know)."""
+    """The C library, and its ``stderr`` (None if it has none of the known names)."""
     try:
         library = ctypes.CDLL(None)
     except (OSError, TypeError):  # on Windows
@@ -57,12 +57,12 @@ def _c_stderr():
 with _quiet_start():
     import keras
 
-# XLA makes these networks slower on a CPU under TensorFlow; other backends need their compiler.
+# With TensorFlow on a CPU, XLA makes these networks slower. Other backends need their compiler.
 XLA = keras.config.backend() != "tensorflow"
 
 
 class _NoRetracingNotes(logging.Filter):
-    """Drops TensorFlow's notes on retracing, in threads that ask for it."""
+    """Drops TensorFlow's notes on retracing in threads that want this."""
 
     def __init__(self):
         super().__init__()
@@ -78,7 +78,7 @@ logging.getLogger("tensorflow").addFilter(_notes)
 
 @contextmanager
 def no_retracing_notes():
-    """Drop TensorFlow's notes that a function was traced anew; other code still gets its own."""
+    """Drop TensorFlow's notes that a function was traced again; other code still gets its own."""
     _notes.thread.depth = getattr(_notes.thread, "depth", 0) + 1
     try:
         yield
@@ -87,7 +87,7 @@ def no_retracing_notes():
 
 
 class _Plain:
-    """Keras' settings for the whole process, as users have them, while they are plain."""
+    """The user's settings of Keras for the whole process, kept while plain ones are in force."""
 
     def __init__(self):
         self.lock, self.depth = threading.Lock(), 0
@@ -113,7 +113,7 @@ _plain = _Plain()
 
 @contextmanager
 def plain_settings(dtype="float32"):
-    """Let Keras build channels-last layers of float32 weights, whatever the user's settings are.
+    """Make Keras build channels-last layers of float32 weights, whatever the user's settings are.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ _process = {"used": False, "forked": False}
 
 
 def _before_fork():
-    """Find out whether TensorFlow is used: by astromorph, or (Linux names threads) by others."""
+    """Find out whether TensorFlow was used, by astromorph or (Linux names threads) by others."""
     for thread in Path("/proc/self/task").glob("*/comm"):
         with suppress(OSError):  # a thread may end meanwhile
             _process["used"] |= thread.read_text().startswith("tf_")
@@ -149,9 +149,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def check_process():
-    """Refuse to work in a process that was forked from one that had used TensorFlow.
+    """Raise an error in a process that was forked from one that had used TensorFlow.
 
-    The threads of TensorFlow are not forked, so that it would wait for them forever.
+    A fork does not copy TensorFlow's threads, so that TensorFlow would wait for them forever.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def check_process():
     """
     if _process["forked"]:
         raise RuntimeError(
-            "astromorph cannot classify in a process that was forked after TensorFlow had been "
-            "used: TensorFlow would wait forever. Use the spawn or forkserver start method, for "
-            'example multiprocessing.get_context("spawn").')
+            "astromorph cannot classify in this process, because it was forked after TensorFlow "
+            "had been used: TensorFlow would wait forever. Use the start method spawn or "
+            'forkserver, for example multiprocessing.get_context("spawn").')
     _process["used"] = True

@@ -1,4 +1,4 @@
-"""Networks at work: their answers and features, their weights and arithmetic."""
+"""Use networks: their answers and features, their weights and arithmetic."""
 import re
 from collections import Counter
 from pathlib import Path
@@ -19,7 +19,7 @@ layers = keras.layers
 
 
 def has_bfloat16():
-    """Tell whether the processor multiplies bfloat16 by instructions of its own (Linux only).
+    """Tell whether the processor has instructions that multiply bfloat16 (Linux only).
 
     Returns
     -------
@@ -35,12 +35,12 @@ def has_bfloat16():
 
 
 def in_bfloat16(model):
-    """Make a network with the same weights that computes in bfloat16, all but its last layer.
+    """Return a network with the same weights that computes in bfloat16, except for its last layer.
 
     Parameters
     ----------
     model : `keras.Model`
-        From `build`.
+        Result of `build`.
 
     Returns
     -------
@@ -52,17 +52,17 @@ def in_bfloat16(model):
 
 
 class Frozen:
-    """A network as it is now, its weights constants of one graph: the same answers, faster.
+    """A network with its present weights as constants: the same answers, faster.
 
-    TensorFlow then works out ahead what normalization does to a convolution's weights. On another
-    backend the network stays as it is.
+    TensorFlow can then merge normalization into the weights of convolutions in advance. With
+    another backend, the network stays as it is.
 
     Parameters
     ----------
     model : `keras.Model`
-        From `build`, with the weights that it shall have.
+        Result of `build`, with its final weights.
     seeing : bool
-        Give what the last layers see after the answers, in the same pass; see `features`.
+        Return the features after the answers, in the same pass; see `features`.
     """
 
     def __init__(self, model, *, seeing=False):
@@ -75,7 +75,7 @@ class Frozen:
 
 
 def _constant_graph(model):
-    """A function pixels -> answers, and features where the model gives them."""
+    """A function from pixels to answers, and to features if the model returns them."""
     import tensorflow as tf
 
     weights = [[variable.numpy() for variable in group] for group
@@ -87,7 +87,7 @@ def _constant_graph(model):
 
 
 def with_features(model):
-    """Make a network that also gives what its last layers see; it shares the weights.
+    """Make a network that gives its features, too; it shares the weights.
 
     Parameters
     ----------
@@ -107,19 +107,19 @@ def with_features(model):
 
 
 def _side_by_side(outputs):
-    """One float32 array of one output or several."""
+    """One float32 array from one output or several."""
     several = isinstance(outputs, (list, tuple))
     arrays = [np.asarray(output, np.float32) for output in (outputs if several else [outputs])]
     return np.concatenate(arrays, axis=-1) if several else arrays[0]
 
 
 def flat_layers(model):
-    """Give all layers, those of parts that are models too.
+    """Yield all layers, also those inside of layers that are models.
 
     Parameters
     ----------
     model : `keras.Model`
-        Any.
+        Any model.
 
     Yields
     ------
@@ -132,11 +132,11 @@ def flat_layers(model):
 def _variables(model):
     """Path -> variable. Names that Keras made up are numbered within the model.
 
-    Keras numbers them within the process, so that no two models would have the same.
+    Keras numbers them within the process, so that no two models would have the same names.
     """
     top, parts = {layer.name for layer in model.layers}, list(model.layers)
     counts, names, variables = Counter(), {}, {}
-    for layer in parts:  # the list grows by the layers of parts that are models
+    for layer in parts:  # the list grows by the layers of layers that are models
         parts += getattr(layer, "layers", ())
         kind = _snake_case(type(layer).__name__)
         if re.fullmatch(rf"{kind}(_\d+)?", layer.name) and layer.name not in names:
@@ -144,7 +144,7 @@ def _variables(model):
             counts[kind] += 1
     for variable in model.weights:
         path = variable.path.split("/")
-        path = path[path[0] not in top:]  # without the name of a `keras.Sequential`
+        path = path[path[0] not in top:]  # drops the name of a `keras.Sequential`
         variables["/".join(names.get(part, part) for part in path)] = variable
     if len(variables) < len(model.weights):
         raise wrong("network", "a name of its own for every layer with weights", repr(model.name))
@@ -152,7 +152,7 @@ def _variables(model):
 
 
 def _snake_case(name):
-    """A class name as Keras writes it in names of layers."""
+    """A class name as Keras writes it in the names of layers."""
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 
 
@@ -162,12 +162,12 @@ def export_weights(model):
     Parameters
     ----------
     model : `keras.Model`
-        From `build`.
+        Result of `build`.
 
     Returns
     -------
     dict of str to `~numpy.ndarray`
-        Layer and variable -> float32 array.
+        Path of layer and variable -> float32 array.
     """
     check_process()
     return {path: variable.numpy() for path, variable in _variables(model).items()}
@@ -179,9 +179,9 @@ def import_weights(model, arrays):
     Parameters
     ----------
     model : `keras.Model`
-        From `build`; unchanged if anything is wrong.
+        Result of `build`; unchanged if there is an error.
     arrays : dict of str to `~numpy.ndarray`
-        As `export_weights` names them.
+        Weights, under the names of `export_weights`.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def import_weights(model, arrays):
                     f"(first: {odd[:3]})", "The file belongs to another network.")
     values = {}
     for path, variable in variables.items():
-        with np.errstate(over="ignore"):  # found below
+        with np.errstate(over="ignore"):  # infinite values raise an error below
             values[path] = np.asarray(arrays[path], np.float32)
         if values[path].shape != tuple(variable.shape):
             raise wrong(argument, f"{path} of shape {tuple(variable.shape)}",
@@ -209,42 +209,42 @@ def import_weights(model, arrays):
         variable.assign(values[path])
 
 
-# Layers whose weights are applied at each place of what comes out, or of what goes in.
+# Layers whose weights are applied at each place of the output, or of the input.
 _APPLIED_OUT = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D,
                 layers.DepthwiseConv2D, layers.SeparableConv1D, layers.SeparableConv2D)
 _APPLIED_IN = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
-# Their weights add little arithmetic.
+# Layers whose weights add little arithmetic.
 _CHEAP = (layers.BatchNormalization, layers.GroupNormalization, layers.LayerNormalization,
           layers.PReLU)
 
 
 def gigaflops(model):
-    """Work out the arithmetic of one image.
+    """Compute the arithmetic of one image.
 
-    Two operations for each weight of a convolution or dense layer and each place where it is
+    Each weight of a convolution or dense layer counts as two operations, at each place where it is
     applied. Biases, normalization, activations and pooling do not count.
 
     Parameters
     ----------
     model : `keras.Model`
-        From `build`.
+        Result of `build`.
 
     Returns
     -------
     float
-        In billions.
+        Billions of operations.
 
     Raises
     ------
     ArgumentError
-        If it has layers with weights of a kind that is not known here.
+        If it has layers with weights of an unknown kind.
     """
     check_process()
     return _operations(model) / 1e9
 
 
 def _operations(model):
-    """Multiplications and additions of a model, of parts that it calls twice twice."""
+    """Multiplications and additions of a model; a part counts as often as the model calls it."""
     total = 0
 
     def call(layer, *inputs, **options):
@@ -261,19 +261,19 @@ def _operations(model):
                         f"{layer.name!r}, a {type(layer).__name__}")
         return outputs
 
-    # A copy is called, layer by layer, so that the model itself stays as it is.
+    # This calls a copy, layer by layer, so that the model itself stays as it is.
     keras.models.clone_model(keras.Model(model.inputs, model.outputs), call_function=call)
     return total
 
 
 def _kernels(layer):
-    """Number of weights but for biases."""
+    """Number of weights without biases."""
     return sum(int(np.prod(weight.shape)) for weight in layer.weights
                if weight is not layer.bias)
 
 
 def _places(layer, tensor):
-    """Number of places of one image's tensor, whatever its number of channels."""
+    """Number of places of one image's tensor, whatever the number of its channels."""
     *shape, channels = tensor.shape[1:]
     if getattr(layer, "data_format", None) == "channels_first":
         channels, *shape = tensor.shape[1:]
@@ -286,7 +286,7 @@ def run(model, pixels, *, batch_size=64):
     Parameters
     ----------
     model : `keras.Model` or `Frozen`
-        From `build`.
+        Result of `build`.
     pixels : `~numpy.ndarray`, shape (n, size, size, 3)
         Network pixels, each band divided by its own maximum.
     batch_size : int
@@ -301,7 +301,7 @@ def run(model, pixels, *, batch_size=64):
     with no_retracing_notes():
         for start in range(0, len(pixels), batch_size):
             batch = pixels[start:start + batch_size]
-            if short := batch_size - len(batch):  # a batch of another shape would be compiled anew
+            if short := batch_size - len(batch):  # another shape would be compiled again
                 batch = np.concatenate([batch, np.zeros((short, *batch.shape[1:]), np.float32)])
             found = model.predict_on_batch(batch)
             answers[start:start + batch_size] = found[:len(pixels) - start]
@@ -309,7 +309,7 @@ def run(model, pixels, *, batch_size=64):
 
 
 def _last_layers(model):
-    """The layers that answer, one or several, in the order of the questions."""
+    """The layers that answer, one or more, in the order of the questions."""
     answers = model.outputs
     for layer in model.layers:
         if isinstance(layer, layers.Concatenate) and layer.output is answers[0]:
@@ -319,11 +319,11 @@ def _last_layers(model):
              and layer.activation is keras.activations.sigmoid}
     if not all(id(answer) in dense for answer in answers):
         raise wrong("network", "answers of dense layers with a sigmoid", repr(model.name),
-                    "The features of other networks are not known.")
+                    "astromorph cannot find the features of other networks.")
     return [dense[id(answer)] for answer in answers]
 
 
-# Model -> its trunk, which does not keep the model alive.
+# Model -> its trunk. The weak key lets Python free the model.
 _trunks = WeakKeyDictionary()
 
 
@@ -340,7 +340,7 @@ def _trunk(model):
 
 
 def _last_weights(model):
-    """Kernel and bias of the last layers, as those of one."""
+    """Kernel and bias of the last layers, joined as if they were one layer."""
     last = _last_layers(model)
     kernels = [layer.kernel.numpy() for layer in last]
     biases = [layer.bias.numpy() if layer.use_bias else np.zeros(layer.units, np.float32)
@@ -349,22 +349,22 @@ def _last_weights(model):
 
 
 def last_arrays(model):
-    """Name the weights of the last layer, as `export_weights` does.
+    """Return the names of the last layer's weights, as in `export_weights`.
 
     Parameters
     ----------
     model : `keras.Model`
-        From `build`.
+        Result of `build`.
 
     Returns
     -------
     list of str
-        Kernel, then bias; the last axis of both is that of the questions.
+        Kernel, then bias; the questions are the last axis of both.
 
     Raises
     ------
     ArgumentError
-        If a network answers each question by a layer of its own.
+        If the network answers each question by a layer of its own.
     """
     last = _last_layers(model)
     if len(last) > 1:
@@ -375,12 +375,12 @@ def last_arrays(model):
 
 
 def count_features(model):
-    """Tell how many numbers the last layers of a network see.
+    """Count the features of a network.
 
     Parameters
     ----------
     model : `keras.Model`
-        From `build`.
+        Result of `build`.
 
     Returns
     -------
@@ -390,38 +390,38 @@ def count_features(model):
 
 
 def features(model, pixels, *, batch_size=64):
-    """Compute what the last layers of a network see of each galaxy.
+    """Compute the features of each galaxy: the input of the last layers.
 
     Parameters
     ----------
     model : `keras.Model`
-        From `build`.
+        Result of `build`.
     pixels, batch_size
         As for `run`.
 
     Returns
     -------
     `~numpy.ndarray`, shape (n, features), float32
-        192 features of a pinwheel, 64 per question of a ds18.
+        A pinwheel has 192 features, a ds18 has 64 per question.
     """
     check_process()
     return run(_trunk(model), pixels, batch_size=batch_size)
 
 
 def answer_features(model, seen):
-    """Answer every question from what the last layers see.
+    """Answer every question from features.
 
     Parameters
     ----------
     model : `keras.Model`
-        From `build`.
+        Result of `build`.
     seen : `~numpy.ndarray`, shape (..., features)
         See `features`.
 
     Returns
     -------
     `~numpy.ndarray`, shape (..., questions), float32
-        As `run` answers.
+        The same answers as from `run`.
     """
     check_process()
     kernel, bias = _last_weights(model)
@@ -433,7 +433,7 @@ def _sigmoid(logits):
 
 
 def views(pixels):
-    """Turn galaxies by right angles, and their mirror images.
+    """Yield rotations of galaxies by right angles, and of their mirror images.
 
     Parameters
     ----------
@@ -442,7 +442,7 @@ def views(pixels):
     Yields
     ------
     `~numpy.ndarray`, shape (n, y, x, 3)
-        Eight views of the same memory; the first are the galaxies as they are.
+        Eight views of the same memory; the first is the galaxies as they are.
     """
     for image in (pixels, pixels[:, :, ::-1]):
         for turn in range(4):
@@ -466,7 +466,7 @@ def run_views(model, pixels, *, batch_size=64):
 
 
 def _kept_fractions(model):
-    """What fraction of each feature dropout keeps in training, (features, 1)."""
+    """Fraction of each feature that dropout keeps in training, (features, 1)."""
     dropout = {id(layer.output): layer.rate for layer in model.layers
                if isinstance(layer, layers.Dropout) and layer.rate}
     rates = [dropout.get(id(layer.input)) for layer in _last_layers(model)]
@@ -478,22 +478,22 @@ def _kept_fractions(model):
 
 
 def run_dropout(model, pixels, *, draws=50, seed=0, batch_size=64):
-    """Answer with random parts of the last layer's inputs dropped, as in training.
+    """Answer with random inputs of the last layer dropped, as in training.
 
-    Monte-Carlo dropout (Gal & Ghahramani 2016), only in front of the last layer: all before it is
-    computed once. A draw drops the same inputs for all galaxies, so that an answer does not depend
-    on the others.
+    This is Monte-Carlo dropout (Gal & Ghahramani 2016), but only in front of the last layer, so
+    that the rest is computed once. A draw drops the same inputs for all galaxies. The answer for a
+    galaxy then does not depend on the other galaxies.
 
     Parameters
     ----------
     model : `keras.Model`
-        From `build`.
+        Result of `build`.
     pixels : `~numpy.ndarray`, shape (n, size, size, 3)
         As for `run`.
     draws : int
-        How often to drop.
+        Number of draws.
     seed : int
-        Same seed, same answers.
+        Seed of the draws: the same seed gives the same answers.
     batch_size : int
         As for `run`.
 
@@ -511,12 +511,12 @@ def run_dropout(model, pixels, *, draws=50, seed=0, batch_size=64):
 
 
 def drop_features(model, seen, *, draws=50, seed=0):
-    """Drop random parts of what the last layers see, and make up for them, as in training.
+    """Drop random features and scale up the others, as in training.
 
     Parameters
     ----------
     model : `keras.Model`
-        From `build`.
+        Result of `build`.
     seen : `~numpy.ndarray`, shape (n, features)
         See `features`.
     draws, seed

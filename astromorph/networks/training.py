@@ -1,4 +1,4 @@
-"""Networks in training: augmentation, loss, training from many galaxies or from few."""
+"""Train networks: augmentation, loss, training on many galaxies or on few."""
 import random
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,28 +19,28 @@ layers, ops = keras.layers, keras.ops
 
 @keras.saving.register_keras_serializable(package="astromorph")
 class Augmentation(layers.Layer):
-    """Crop to the network's frame, in training after one random projective transform.
+    """Crop images to the network's frame; in training, transform them at random first.
 
-    Rotation, flips, zoom and shift are one interpolation; then a random contrast (gamma), and
-    each band divided by its own maximum as always.
+    One interpolation does rotation, flips, zoom and shift. Then the contrast changes at random
+    (gamma). At the end each band is divided by its own maximum, as always.
 
     Parameters
     ----------
     size : int
         Pixels of the network's frame.
     rotation : float
-        Largest rotation, degrees.
+        Largest rotation, in degrees.
     zoom : tuple of float
-        Smallest and largest magnification of the sky; the range is sampled in its logarithm.
+        Smallest and largest magnification of the sky, sampled evenly in its logarithm.
     shift : float
         Largest shift as a fraction of the frame.
     gamma : float
         Largest change of contrast: exponents between 1 / (1 + gamma) and 1 + gamma, per band.
     appearance : float
-        How far to vary what differs between surveys and not between galaxies, 1 for as far as
-        they do: sharpness, noise, level of the sky, saturation of colors.
+        How far to vary what differs between surveys, but not between galaxies: sharpness, noise,
+        level of the sky, saturation of colors. With 1, they vary as far as between surveys.
     seed : int
-        Seed of all of it.
+        Seed of all random numbers.
     """
 
     def __init__(self, size, *, rotation=180, zoom=(0.75, 1.25), shift=0.04, gamma=0.3,
@@ -51,7 +51,7 @@ class Augmentation(layers.Layer):
         self.random = keras.random.SeedGenerator(seed)
 
     def call(self, images, training=False):
-        """Cut network pixels from images, which training changes at random first.
+        """Cut network pixels from images; in training, change the images at random first.
 
         Parameters
         ----------
@@ -107,7 +107,7 @@ class Augmentation(layers.Layer):
         return ops.clip(images, 0, 1)
 
     def _blurred(self, images):
-        """Smoothed by a Gaussian of a 75th of the frame."""
+        """Images smoothed by a Gaussian of a 75th of the frame."""
         sigma = self.size / 75
         x = np.arange(-round(3 * sigma), round(3 * sigma) + 1)
         kernel = np.exp(-0.5 * (x / sigma)**2)
@@ -127,7 +127,9 @@ class Augmentation(layers.Layer):
 
 
 def masked_crossentropy(target_and_weight, answers):
-    """Binary cross-entropy, weighted per galaxy and question; weight 0 masks a missing label.
+    """Compute the binary cross-entropy, weighted per galaxy and question.
+
+    A weight of 0 masks a missing label.
 
     Parameters
     ----------
@@ -147,30 +149,30 @@ def masked_crossentropy(target_and_weight, answers):
 
 def fit(network, images, targets, weights, *, folder, validate, augmentation, epochs, optimizer,
         batch_size=64, seed=0, best=True):
-    """Train a network, resuming from ``folder`` if an earlier call was interrupted.
+    """Train a network; continue from ``folder`` if an earlier call was interrupted.
 
     Parameters
     ----------
     network : `keras.Model`
-        From `build`; trained in place.
+        Result of `build`; it is trained in place.
     images : `~numpy.ndarray`, shape (n, y, x, 3), uint8
-        Color images somewhat larger than the network's frame.
+        Color images a little larger than the network's frame.
     targets, weights : `~numpy.ndarray`, shape (n, questions)
-        Labels (0 to 1) and their weights; weight 0 where there is none.
+        Labels (0 to 1) and their weights; weight 0 where there is no label.
     folder : path
-        Checkpoints and ``log.csv`` (epoch, validation score, training loss, note).
+        Folder for checkpoints and ``log.csv`` (epoch, validation score, training loss, note).
     validate : callable
-        Takes the network, returns a score to minimize and a note.
+        Function that takes the network and returns a score to minimize, and a note.
     augmentation : `Augmentation`
-        Applied in front of the network.
+        Augmentation in front of the network.
     epochs : int
         Passes over the images.
     optimizer : `keras.optimizers.Optimizer`
-        Its state is part of the checkpoint.
+        The optimizer; checkpoints include its state.
     batch_size, seed : int
-        As usual.
+        Images in a step; seed of their order.
     best : bool
-        Leave the weights of the best validation in ``network``, else those of the last epoch.
+        Leave the weights of the best validation in ``network``; else those of the last epoch.
     """
     check_process()
     folder = Path(folder)
@@ -197,7 +199,7 @@ def fit(network, images, targets, weights, *, folder, validate, augmentation, ep
 
 
 def _trainer(network, augmentation, images):
-    """A model from images to answers, with augmentation while it is trained."""
+    """A model from images to answers, with augmentation during the training."""
     pixels = keras.Input(images.shape[1:], dtype="uint8")
     return keras.Model(pixels, network(augmentation(pixels)))
 
@@ -208,7 +210,7 @@ def _compile(trainer, optimizer):
 
 
 def _train_epoch(trainer, inputs, targets, weights, batch_size, seed, on_batch=lambda: None):
-    """Train on every galaxy once, but for an incomplete last batch; the last batch's loss."""
+    """Train on every galaxy once, except for an incomplete last batch; return the last loss."""
     both = np.concatenate([np.where(weights > 0, targets, 0), weights], axis=1).astype(np.float32)
     order = np.random.default_rng(seed).permutation(len(targets))
     batch_size = min(batch_size, len(order))
@@ -221,13 +223,13 @@ def _train_epoch(trainer, inputs, targets, weights, batch_size, seed, on_batch=l
 
 
 def _single(items):
-    """Keras takes one array without a list."""
+    """A single array without the list, as Keras wants it."""
     return items if len(items) > 1 else items[0]
 
 
 @contextmanager
 def _seeded(seed):
-    """Keras draws the seeds of layers from Python's generator; leave that as it was."""
+    """Seed Python's generator, from which Keras draws the seeds of layers; then restore it."""
     state = random.getstate()
     random.seed(seed)
     try:
@@ -242,19 +244,19 @@ def split(network):
     Parameters
     ----------
     network : `keras.Model`
-        From `build`.
+        Result of `build`.
 
     Returns
     -------
     convolutions : `keras.Model`
-        Network pixels -> features: all that the dense layers see.
+        From network pixels to the input of the dense layers.
     dense : `keras.Model`
-        Features -> answers.
+        From there to answers.
 
     Raises
     ------
     ArgumentError
-        If its architecture does not say where the dense layers begin.
+        If the architecture does not say where the dense layers begin.
     """
     start = get_architecture(network.name).cut
     cut = [layer.input for layer in network.layers if start and layer.name.startswith(start)]
@@ -266,10 +268,10 @@ def split(network):
 
 
 class FineTuning:
-    """Train a copy of a network on few galaxies, in memory, epoch by epoch.
+    """Train a network on some of few galaxies, in memory, as often as wanted.
 
-    Iterate over it: each epoch yields the answers (m, questions) of the held-out images, None where
-    there are none. The trained copy is its ``network``.
+    It is built and traced once. Each training begins as if it was the first: with the same weights
+    and the same random numbers.
 
     Parameters
     ----------
@@ -281,29 +283,32 @@ class FineTuning:
         Color images with a margin around the network's frame.
     targets, weights : `~numpy.ndarray`, shape (n, questions)
         As for `fit`.
-    held_out : `~numpy.ndarray`, shape (m, y, x, 3), uint8
-        Images to answer after each epoch.
     dense : bool
-        Train the dense layers alone, on features of a few augmented views computed once.
+        Train the dense layers alone, on features of a few augmented views, which are computed once.
     frozen_norms : bool
         Keep the statistics and scales of batch normalization.
     views : int
-        Augmented views, for ``dense``.
+        Number of augmented views, for ``dense``.
     rate : float
         Highest learning rate: a linear warm-up over a tenth of the steps, then a cosine to zero.
-    epochs, batch_size, seed : int
+    batch_size, seed : int
         As usual.
     options : dict
-        Of the network's function.
+        Options of the network's function.
 
     Attributes
     ----------
+    network : `keras.Model`
+        As the last training left it, until the next one begins.
     on_batch : callable
-        Called, without arguments, after each batch: an epoch may be long.
+        Function without arguments, called after each batch, because an epoch may be long.
     """
 
-    def __init__(self, name, arrays, images, targets, weights, held_out, *, dense, frozen_norms,
-                 views, rate, epochs, batch_size, seed, options):
+    def __init__(self, name, arrays, images, targets, weights, *, dense, frozen_norms, views, rate,
+                 batch_size, seed, options):
+        self._images, self._labels, self._seed = images, (targets, weights), seed
+        self._views, self._rate, self._batch_size = views if dense else 1, rate, batch_size
+        self.on_batch = lambda: None
         with _seeded(seed), plain_settings():
             self.network = build(name, range(targets.shape[1]), **options)
             if arrays is not None:
@@ -311,37 +316,73 @@ class FineTuning:
             for layer in flat_layers(self.network):
                 if isinstance(layer, layers.BatchNormalization):
                     layer.trainable = not frozen_norms
-            size = self.network.input_shape[1]
-            augmentation = Augmentation(size, seed=seed)
-            self._held_out = [crop(held_out, size)] if len(held_out) else None
-            if dense:
-                convolutions, self._head = split(self.network)
-                inputs = _features(convolutions, augmentation, images, views)
-                if self._held_out:
-                    self._held_out = _in_batches(convolutions, self._held_out)
-                trainer = self._head
-                targets, weights = (np.tile(array, (views, 1)) for array in (targets, weights))
-            else:
-                self._head, inputs = self.network, [images]
-                trainer = _trainer(self.network, augmentation, images)
-            self._data = inputs, targets, weights, min(batch_size, len(targets))
-            steps = epochs * (len(targets) // self._data[-1])
-            warmup = max(steps // 10, 1)
-            _compile(trainer, keras.optimizers.AdamW(
-                keras.optimizers.schedules.CosineDecay(rate / 10, max(steps - warmup, 1),
-                                                       warmup_target=rate, warmup_steps=warmup),
-                weight_decay=0.01, beta_2=0.99, global_clipnorm=5.0))
-        self._trainer, self._epochs, self._seed = trainer, epochs, seed
-        self.on_batch = lambda: None
+            self._augmentation = Augmentation(self.network.input_shape[1], seed=seed)
+            self._convolutions, self._head = split(self.network) if dense else (None, self.network)
+            self._trainer = self._head if dense else _trainer(self.network, self._augmentation,
+                                                              images)
+            self._optimizer = keras.optimizers.AdamW(rate, weight_decay=0.01, beta_2=0.99,
+                                                     global_clipnorm=5.0)
+            _compile(self._trainer, self._optimizer)
+        self._start = [(variable, variable.numpy()) for model in (self.network, self._augmentation)
+                       for variable in model.variables]
+        self._traced = None
 
-    def __iter__(self):
-        for epoch in range(self._epochs):
-            _train_epoch(self._trainer, *self._data, (self._seed, epoch), self.on_batch)
-            yield None if self._held_out is None else _in_batches(self._head, self._held_out)[0]
+    def train(self, rows, held_out, epochs):
+        """Train on some of the images, from the start.
+
+        Parameters
+        ----------
+        rows, held_out : `~numpy.ndarray` of int
+            Numbers of the images to train on, and of m images to answer.
+        epochs : int
+            Passes over the images.
+
+        Yields
+        ------
+        `~numpy.ndarray`, shape (m, questions), or None
+            Answers to ``held_out`` after each epoch; None where there are none.
+        """
+        with plain_settings():
+            batch_size = self._restart(self._views * len(rows), epochs)
+            inputs = [self._images[rows]]
+            seen = [crop(self._images[held_out], self._augmentation.size)]
+            if self._convolutions:
+                inputs = _features(self._convolutions, self._augmentation, *inputs, self._views)
+                seen = _in_batches(self._convolutions, seen)
+        labels = [np.tile(array[rows], (self._views, 1)) for array in self._labels]
+        for epoch in range(epochs):
+            _train_epoch(self._trainer, inputs, *labels, batch_size, (self._seed, epoch),
+                         self._after_batch)
+            yield _in_batches(self._head, seen)[0] if len(held_out) else None
+
+    def _restart(self, n, epochs):
+        """Put back all that a training changes; the size of the batches of n galaxies."""
+        batch_size = min(self._batch_size, n)
+        if batch_size != self._traced:  # one trace for several sizes would not give the same bits
+            self._trainer.make_train_function(force=True)
+            self._traced = batch_size
+        for variable, value in self._start:
+            variable.assign(value)
+        for variable in self._optimizer.variables:
+            variable.assign(ops.zeros_like(variable))
+        steps = epochs * (n // batch_size)
+        warmup = max(steps // 10, 1)
+        self._schedule = keras.optimizers.schedules.CosineDecay(
+            self._rate / 10, max(steps - warmup, 1), warmup_target=self._rate, warmup_steps=warmup)
+        self._set_rate()
+        return batch_size
+
+    def _set_rate(self):
+        """Of the next step; a schedule in the trace would be that of one number of steps."""
+        self._optimizer.learning_rate = self._schedule(self._optimizer.iterations)
+
+    def _after_batch(self):
+        self._set_rate()
+        self.on_batch()
 
 
 def _in_batches(model, inputs, batch_size=64):
-    """Outputs of a model with a list of inputs, as a list."""
+    """Outputs of a model for a list of inputs, as a list."""
     parts = []
     for start in range(0, len(inputs[0]), batch_size):
         with plain_settings():
@@ -353,7 +394,7 @@ def _in_batches(model, inputs, batch_size=64):
 
 
 def _features(convolutions, augmentation, images, views):
-    """Features of augmented views of the images, one view after the other; half precision."""
+    """Features of augmented views of the images, one view after the other, in half precision."""
     parts = []
     for _ in range(views):
         for start in range(0, len(images), 64):
@@ -363,7 +404,7 @@ def _features(convolutions, augmentation, images, views):
 
 
 def crop(images, size):
-    """Cut network pixels from larger images: what `Augmentation` does outside training.
+    """Cut network pixels from larger images, as `Augmentation` does outside of training.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the page shows of each kind of answer, one small class each."""
+"""What the page shows of each kind of answer: one small class per kind."""
 import numpy as np
 
 from astromorph import plots
@@ -11,7 +11,7 @@ __all__ = ["KINDS", "report_kind"]
 
 
 def report_kind(question):
-    """Find what the page shows of a question's kind of answer."""
+    """Return the class that shows this kind of answer."""
     return get_kind(question, KINDS)
 
 
@@ -32,7 +32,7 @@ class _YesNo:
         return draw(plots.plot_histogram, answers[:, 0], **given)
 
     def shown(self, question, answers):
-        """The galaxies most certain of either answer, and least certain."""
+        """The galaxies most certain of each answer, and the least certain ones."""
         answer = answers[:, 0]
         order = np.argsort(answer, kind="stable")
         doubt = np.argsort(np.abs(answer - 0.5), kind="stable")
@@ -52,7 +52,7 @@ class _YesNo:
 
 
 class _Several:
-    """Of grades and classes."""
+    """Grades and classes."""
 
     def title(self, question):
         return f"{question.positive.capitalize()}: {', '.join(question.answers)}?"

@@ -1,4 +1,4 @@
-"""One self-contained HTML page about a classified table."""
+"""Write one self-contained HTML page about a classified table."""
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -33,48 +33,49 @@ _PROVENANCE = {"MORPHNET": "Network", "MORPHSRV": "Weights for survey", "MORPHWG
 
 def write_report(table, path, *, classifier=None, images=None, labels=None,
                  overwrite: bool = False) -> None:
-    """Write a page that shows what a table of classified galaxies holds.
+    """Write a page that summarizes a table of classified galaxies.
 
-    Counts, the outcome of all rows by flag, and for each question the distribution of the
-    probability, the most and the least certain galaxies, and, where there are labels, scores, a
-    reliability diagram and a ROC curve; the neighbors of a few galaxies, where the table was also
-    embedded; then where the numbers come from. The page is one file that needs no other and no
-    network.
+    The page counts the rows by flag. For each question it shows the distribution of the
+    probability, and the most and the least certain galaxies. If there are labels, it adds scores, a
+    reliability diagram and a ROC curve. If the table was embedded, it shows the neighbors of a few
+    galaxies. At the end it says where the numbers come from. The page is one file; it needs no
+    other file and no network.
 
-    Questions that follow from others are shown for the galaxies of which they are likely (more
-    than 1/2) to be asked: bars, for instance, of those that are probably disks and not edge-on.
+    For a question that follows from others, the page shows only galaxies that probably (P > 0.5)
+    meet its condition. For instance, it shows bars among galaxies that probably have a disk and are
+    not edge-on.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        What `~astromorph.classifier.MorphologyClassifier.classify` returned.
+        The result of `~astromorph.classifier.MorphologyClassifier.classify`.
     path : path
         File to write, by convention ``*.html``.
     classifier : `~astromorph.classifier.MorphologyClassifier`, optional
-        The one that classified: its card is summarized, its questions are shown. By default those
-        of the published questions that the table has columns of.
+        The classifier of the table. The page summarizes its card and shows its questions. Without
+        it, the page shows the published questions that the table has columns of.
     images : str, sequence or callable, optional
-        Images of the galaxies that are shown; only these few are read. The column of the table
-        that holds them (usually file names), one image per row, or a function that takes the number
-        of a row and returns its image, or None. An image is anything that
-        `~astromorph.images.reading.read_cutout` reads.
+        Images of the galaxies: the column of the table that holds them (usually file names), one
+        image per row, or a function. The function takes the number of a row and returns its image,
+        or None. An image is anything that `~astromorph.read_cutout` reads. `write_report` reads
+        only the few images that the page shows.
     labels : array-like, Table or `~astromorph.learning.labels.Labels`, optional
         As for `~astromorph.MorphologyClassifier.adapt`; by default from the columns of the table,
-        where it has labels or votes.
+        if it has labels or votes.
     overwrite : bool
         Replace an existing file.
 
     Raises
     ------
     DestinationError
-        If the file exists and ``overwrite`` is not set.
+        If the file exists and ``overwrite`` is False.
     OSError
-        If it cannot be written there.
+        If the file cannot be written.
     ImportError
         If Jinja2 is not installed: ``pip install "astromorph[report]"``.
     TypeError, ValueError
-        If the table has not been classified, was classified by other weights, or another argument
-        is not as described.
+        If the table was not classified, or by other weights, or another argument has the wrong
+        type or value.
 
     See Also
     --------
@@ -82,11 +83,16 @@ def write_report(table, path, *, classifier=None, images=None, labels=None,
 
     Examples
     --------
-    >>> from astromorph import write_report
-    >>> tbl = clf.classify(galaxies, images="file", cutout_r90=8.48)  # doctest: +SKIP
-    >>> write_report(tbl, "report.html", classifier=clf, images="file")  # doctest: +SKIP
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from astromorph import MorphologyClassifier, write_report
+    >>> from astromorph.datasets import load_sample
+    >>> clf = MorphologyClassifier.from_pretrained("sdss")
+    >>> tbl = clf.classify(load_sample(), images="file", r90="petroR90", progress=False)
+    >>> with TemporaryDirectory() as folder:
+    ...     write_report(tbl, Path(folder, "report.html"), classifier=clf, images="file")
     """
-    template = check_report(path, overwrite=overwrite)  # before images are read
+    template = check_report(path, overwrite=overwrite)  # raises an error before reading images
     questions = _shown_questions(table, classifier)
     _check(table, questions, classifier)
     source, labels, problem = (ImageSource.of(table, images),
@@ -104,7 +110,7 @@ def write_report(table, path, *, classifier=None, images=None, labels=None,
 
 
 def check_report(path, *, overwrite=False):
-    """Raise what `write_report` would, as far as can be told before the table is there.
+    """Raise the errors of `write_report` that can be known before the table exists.
 
     Parameters
     ----------
@@ -126,7 +132,7 @@ def check_report(path, *, overwrite=False):
 
 
 def reports_nothing(path):
-    """Tell whether a file is a report without one galaxy that could be classified.
+    """Tell whether a file is a report of a table in which no galaxy was classified.
 
     Parameters
     ----------
@@ -147,16 +153,16 @@ def _template():
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError as error:
-        raise ImportError("the HTML report needs Jinja2, which is not installed; "
-                          'pip install "astromorph[report]" brings it.') from error
-    # Escapes all that the table says, so that a name cannot break the page.
+        raise ImportError("The HTML report needs Jinja2, which is not installed. Install it with "
+                          'pip install "astromorph[report]".') from error
+    # The template escapes all text of the table, so that a name cannot break the page.
     return Environment(
         loader=PackageLoader("astromorph.report", ""), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=StrictUndefined).get_template("report.html")
 
 
 def _shown_questions(table, classifier):
-    """The questions that a table has columns of, or those that it should have if it has none."""
+    """The questions that the table has columns of. If it has none, those that it should have."""
     columns = set(getattr(table, "colnames", ()))
     known, usual = ((classifier.all_questions, classifier.questions) if classifier
                     else (QUESTIONS, QUESTIONS))
@@ -169,12 +175,12 @@ def _check(table, questions, classifier):
         raise wrong("table", "a table that `classify` returned",
                     f"{type(table).__name__} without {', '.join(missing)}")
     if classifier and classifier.model.has_made(table) is False:
-        raise wrong("classifier", f"that of the table, model {table.meta['MORPHMDL']}",
+        raise wrong("classifier", f"the one of the table, model {table.meta['MORPHMDL']}",
                     repr(classifier))
 
 
 def _find_labels(table, labels, questions):
-    """(labels or None, what is wrong with those of the table or None)."""
+    """(labels or None, what is wrong with the table's labels or None)."""
     if labels is None and not has_votes(table, questions):
         return None, None
     try:
@@ -182,7 +188,7 @@ def _find_labels(table, labels, questions):
     except (TypeError, ValueError) as error:
         if labels is not None:
             raise
-        return None, str(error)  # nobody asked for them: the page is worth having without
+        return None, str(error)  # the caller did not ask for labels: write the page without them
 
 
 def _summary(table):
@@ -193,7 +199,7 @@ def _summary(table):
 
 
 def _outcomes(table):
-    """How many rows have each flag: the clean ones, then those that leave no probabilities."""
+    """Number of rows with each flag: clean rows first, then flags without probabilities."""
     flags = np.asarray(table["morph_flag"])
     rows = [{"name": name, "meaning": meaning, "count": int(np.count_nonzero(flags & flag)),
              "failed": bool(flag & MorphFlag.UNCLASSIFIED)}
@@ -222,12 +228,13 @@ def _sections(table, questions, source, labels):
 def _histogram(question, columns, chance):
     if not np.isfinite(columns).any():
         return None
-    given = {"likely": chance > 0.5, "label": "question likely asked"} if question.parent else {}
+    given = ({"likely": chance > 0.5, "label": "condition probably met"} if question.parent
+             else {})
     return report_kind(question).histogram(question, columns, given)
 
 
 def _kinds(question, columns, chance, source, captions):
-    """The galaxies to show, most certain of each answer and least certain."""
+    """The galaxies to show: the most certain of each answer, and the least certain."""
     rows = np.flatnonzero(np.isfinite(columns).all(axis=1) & (chance > 0.5))
     return {name: [captions.of(row, source) for row in rows[chosen][:_SHOWN].tolist()]
             for name, chosen in report_kind(question).shown(question, columns[rows]).items()}
@@ -249,7 +256,7 @@ def _alike(table, source):
 
 
 class _Captions:
-    """What is written under a galaxy."""
+    """The text under a galaxy."""
 
     def __init__(self, table, questions, answers, reached):
         ours = {*(column for question in questions for column in question.columns), "morph_flag"}
@@ -272,7 +279,7 @@ class _Captions:
 
 
 def _holds_names(column):
-    """Whether a column may name galaxies; positions, times and other mixins do not."""
+    """Whether a column may name galaxies; positions, times and other mixin columns do not."""
     return (isinstance(column, Column) and column.ndim == 1 and column.dtype.kind in "SUiuO"
             and (column.dtype.kind != "O"
                  or all(isinstance(name, (str, bytes, int)) or is_missing(name)
@@ -280,7 +287,7 @@ def _holds_names(column):
 
 
 def _scored(labels, answers, questions):
-    """Scores and diagrams of each question, as far as there are labels for them."""
+    """Scores and diagrams of each question that has labels."""
     if labels is None:
         return [{"scores": [], "plots": {}}] * len(questions)
     return [{"scores": _rows(score_answers(y[:, None], columns, [question])),
@@ -289,13 +296,13 @@ def _scored(labels, answers, questions):
 
 
 def _rows(scores):
-    """Each row of scores by name, without those that it has not."""
+    """Each row of scores as a dictionary, without masked scores."""
     return [{name: row[name] for name in scores.colnames if row[name] is not np.ma.masked}
             for row in scores]
 
 
 def _weights(card):
-    """What the page tells of a card."""
+    """What the page shows of a card."""
     training, done = card.get("training", {}), card.get("adapted")
     calibrated = card.get("calibrated", {}).get("method") or training.get("calibrated_on")
     facts = {"Network": card["network"], "Survey": card["survey"],

@@ -1,4 +1,4 @@
-"""The pictures of the HTML report: figures and small galaxies as data addresses."""
+"""Pictures of the HTML report: figures and small galaxies as data addresses."""
 import base64
 import io
 import os
@@ -15,12 +15,12 @@ from astromorph.images import read_cutout
 __all__ = ["ImageSource", "draw", "shrink"]
 
 _SIDE = 200
-"""Pixels of the longer side of a galaxy: enough for print at the size that the page shows."""
+"""Pixels of the longer side of a galaxy; enough to print at the size on the page."""
 
 
 def draw(plot, *args, size=(4.0, 3.7), **options):
-    """What a function of `astromorph.plots` draws, as the address of a PNG."""
-    from matplotlib.figure import Figure  # of its own: leaves the user's pyplot alone
+    """Return the drawing of a function of `astromorph.plots` as the address of a PNG."""
+    from matplotlib.figure import Figure  # without pyplot, whose figures are the user's
 
     figure = Figure(figsize=size, layout="constrained")
     plot(*args, ax=figure.subplots(), **options)
@@ -30,7 +30,7 @@ def draw(plot, *args, size=(4.0, 3.7), **options):
 
 
 def shrink(pixels):
-    """A color image (y, x, 3) of 0..1 as the address of a small JPEG."""
+    """Return a color image (y, x, 3) of 0..1 as the address of a small JPEG."""
     from PIL import Image
 
     picture = Image.fromarray(np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8))
@@ -46,7 +46,7 @@ def _address(file, kind):
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Where the image of a row is; images are read one by one, when they are asked for.
+    """Images of the rows, which are read one by one when the page needs them.
 
     Parameters
     ----------
@@ -58,18 +58,18 @@ class ImageSource:
 
     @classmethod
     def of(cls, table, images):
-        """The source that `~astromorph.report.page.write_report` was given, or None."""
+        """Make a source from the argument of `~astromorph.report.write_report`, or return None."""
         if images is None:
             return None
         if isinstance(images, (str, os.PathLike)):
             images = open_images(table, images, frame_r90=1,
                                  frames=FrameOptions(r90=MEASURE)).picture
         elif not isinstance(images, Callable) and len(images) != len(table):
-            raise wrong("images", f"{len(table)}, one per row of the table", len(images))
+            raise wrong("images", f"{len(table)} images, one per row of the table", len(images))
         return cls(images)
 
     def read(self, row):
-        """(address, None), or (None, why there is no picture)."""
+        """Return (address, None), or (None, the reason why there is no picture)."""
         try:
             image = self.images(row) if isinstance(self.images, Callable) else self.images[row]
             if image is None or image is np.ma.masked or isinstance(image, str) and not image:

@@ -1,4 +1,4 @@
-"""Galaxies stream through the network into results; a checkpoint keeps what is done."""
+"""Run the network on a stream of galaxies, collect the results, and keep them in a checkpoint."""
 from astromorph.running.results import Results, probabilities
 from astromorph.running.run import classify, predict, prepare, read_frames, run
 

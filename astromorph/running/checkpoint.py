@@ -1,4 +1,4 @@
-"""Runs that can be stopped at any time and go on: a manifest and Parquet parts in a folder."""
+"""Keep the results of a run in a folder, so that it can be interrupted and continued."""
 import errno
 import hashlib
 import json
@@ -20,38 +20,41 @@ from astromorph.running.results import now
 __all__ = ["PART_ROWS", "Checkpoint", "begin", "open_checkpoint"]
 
 PART_ROWS = 1024
-"""Rows of a part: whole chunks of the classifier, so that a run that goes on has the same ones."""
+"""Number of rows in a part (int).
+
+It is a multiple of the classifier's chunks, so that a continued run has the same chunks.
+"""
 
 LARGEST_MANIFEST = 2 ** 20
-"""Bytes of the largest manifest that is read."""
+"""Largest manifest that is read, in bytes (int)."""
 
-# Columns of the provenance, and what they hold where there is no image.
+# Types of the columns of provenance, and their values for a row without an image.
 _TYPES = {str: pa.string(), float: pa.float64()}
 _NOTHING = {str: "", float: np.nan}
-_ANEW = "Name another folder, or remove this one to begin anew."
+_ANEW = "Name another folder, or remove this one to start again."
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 def open_checkpoint(folder, model, source, *, uncertainty=None, **options):
-    """Make the checkpoint of a run: it knows all that the answers depend on.
+    """Make the checkpoint of a classification.
 
     Parameters
     ----------
     folder : path
-        New or empty, or that of the same run.
+        A new or empty folder, or the folder of the same run.
     model : `~astromorph.model.TrainedModel`
-        What answers.
+        The model that answers.
     source : `~astromorph.galaxies.GalaxySource`
-        Which galaxies.
+        The galaxies.
     uncertainty : str, optional
-        Whether standard deviations are answered, too.
+        Kind of the standard deviations, if there are any.
     **options
-        What else the answers depend on.
+        Everything else that the answers depend on.
 
     Returns
     -------
     Checkpoint
-        To be entered.
+        A context manager that is not entered yet.
     """
     known = [column for question in model.all_questions for column in question.answer_columns]
     columns = [column.name for column in known]
@@ -64,21 +67,21 @@ def open_checkpoint(folder, model, source, *, uncertainty=None, **options):
 
 
 def begin(folder, model, source, *, answers, numbers=(), **options):
-    """Make the checkpoint of a run whose answers have columns of their own.
+    """Make the checkpoint of a run with any columns of answers.
 
     Parameters
     ----------
     folder, model, source
-        As for `open_checkpoint`.
+        See `open_checkpoint`.
     answers, numbers
-        As for `Checkpoint`.
+        See `Checkpoint`.
     **options
-        What the answers depend on, beside the model and the galaxies.
+        Everything that the answers depend on, beside the model and the galaxies.
 
     Returns
     -------
     Checkpoint
-        To be entered.
+        A context manager that is not entered yet.
     """
     from astromorph import __version__
 
@@ -89,35 +92,35 @@ def begin(folder, model, source, *, answers, numbers=(), **options):
 
 
 class Checkpoint:
-    """What is done of a run, in a folder that only one process at a time may use.
+    """The finished rows of a run, in a folder that one process at a time may use.
 
-    A context manager. The folder holds ``manifest.json``, which says what run it is; ``lock``; and
-    ``part-000000000.parquet`` and so on, `PART_ROWS` rows each, named by their first row. Files are
-    written whole or not at all.
+    It is a context manager. The folder holds ``manifest.json``, which identifies the run, and
+    ``lock``. The results are in ``part-000000000.parquet`` and so on, each named by its first row,
+    with `PART_ROWS` rows. Files are written completely or not at all.
 
     Parameters
     ----------
     folder : path
-        New or empty, or that of the same run.
+        A new or empty folder, or the folder of the same run.
     identity : dict
-        All that the answers depend on, by name; must serialize to JSON.
+        Everything that the answers depend on, by name, in types of JSON.
     answers : list of str
         Columns of the answers.
     numbers : list of str
-        Those that are no probabilities.
+        Those of the columns that are not probabilities.
     provenance : dict of str to type, optional
-        Columns of the provenance, `str` or `float`.
+        Columns of the provenance to their type, `str` or `float`.
     date : str
-        When the run began, if it begins now.
+        Current time (UTC), the start of a new run.
 
     Attributes
     ----------
     date : str
-        When the run began.
+        Start of the run (UTC), also if an earlier process started it.
 
     Raises
     ------
-    TypeError
+    ArgumentTypeError
         If ``folder`` is not a path.
     """
 
@@ -127,7 +130,7 @@ class Checkpoint:
                         error=ArgumentTypeError)
         self.folder = Path(folder).expanduser()
         self.date = date
-        self._identity = json.loads(json.dumps(identity, default=int))  # of NumPy's integers
+        self._identity = json.loads(json.dumps(identity, default=int))  # converts NumPy's integers
         self._answers, self._provenance = list(answers), dict(provenance or {})
         self._probabilities = [name for name in answers if name not in numbers]
         self._schema = pa.schema(
@@ -138,26 +141,26 @@ class Checkpoint:
         self._held = ExitStack()
 
     def __enter__(self):
-        """Take hold of the folder.
+        """Lock the folder, and start or continue the run.
 
         Raises
         ------
-        ValueError
-            If it belongs to another run, or to something else.
+        ArgumentError
+            If the folder belongs to another run, or holds other files.
         BlockingIOError
-            If another process uses it.
+            If another process uses the folder.
         OSError
-            If it cannot be written to.
+            If the folder cannot be written to.
         """
         with ExitStack() as stack, self._explaining():
             if self.folder.exists() and not self.folder.is_dir():
                 raise wrong("checkpoint", "a folder", f"the file {self.folder}")
             if self.folder.exists():
-                self._check()  # first: a folder that is refused stays as it is
+                self._check()  # before any change, so that a wrong folder stays as it is
             self.folder.mkdir(parents=True, exist_ok=True)
             self._acquire(stack)
-            begun = self._check()  # again, now that nobody else can write
-            remove_files(*self.folder.glob(UNFINISHED))  # of a process that was killed
+            begun = self._check()  # again, because now no other process can write
+            remove_files(*self.folder.glob(UNFINISHED))  # left by a process that was killed
             if not begun:
                 self._begin()
             self._held = stack.pop_all()
@@ -167,15 +170,16 @@ class Checkpoint:
         self._held.close()
 
     def restore(self, results, retryable=0):
-        """Fill in what is done, but for rows with a flag that another attempt may clear.
+        """Fill in the finished rows. Rows with a flag that another attempt may clear are not done.
 
-        A damaged part is not trusted: its rows are not done. Nor is any where none has an answer.
+        The rows of a damaged part are not done either. If no row has an answer, none is done.
 
         Parameters
         ----------
         results : `~astromorph.running.results.Results`
+            The results to fill in.
         retryable : int
-            Bits of such flags.
+            Bits of flags that another attempt may clear.
         """
         for start in range(0, len(results), PART_ROWS):
             stop = min(start + PART_ROWS, len(results))
@@ -193,18 +197,20 @@ class Checkpoint:
             results.done[:] = False
 
     def save(self, results, stop):
-        """Write the part that ends at a row, if one does and an earlier run did not do all of it.
+        """Write the part that ends at a row, if there is one and it has new rows.
 
         Parameters
         ----------
         results : `~astromorph.running.results.Results`
+            The results so far.
         stop : int
-            The rows before this one are complete.
+            All rows before this one are finished.
 
         Raises
         ------
         OSError
-            If the folder cannot be written to, as when the disk is full. What it holds stays.
+            If the folder cannot be written to, for example because the disk is full. Earlier parts
+            stay.
         """
         start = (stop - 1) // PART_ROWS * PART_ROWS
         ends = stop % PART_ROWS == 0 or stop == len(results)
@@ -215,7 +221,7 @@ class Checkpoint:
                 write_file(self._path(start), part.getvalue(), durable=True)
 
     def _table(self, results, start, stop):
-        """Rows as a part holds them."""
+        """Convert rows to the table of a part."""
         nothing = [_NOTHING[kind] for kind in self._provenance.values()]
         provenance = zip(*(row or nothing for row in results.provenance[start:stop]))
         columns = [np.arange(start, stop), *results.answers[start:stop].T,
@@ -224,34 +230,34 @@ class Checkpoint:
                          in zip(columns, self._schema.types)], schema=self._schema)
 
     def _read(self, start, stop):
-        """The table of a part, or None if there is none that can be trusted."""
+        """Read a part; None if it is missing or damaged."""
         path = self._path(start)
         if not os.path.lexists(path):
             return None
         part = read_part(path, self._schema, start, stop, self._probabilities)
         if part is None:
-            warn(f"checkpoint: {path} is damaged; its rows are classified again.")
+            warn(f"checkpoint: {path} is damaged. astromorph classifies its rows again.")
         return part
 
     def _path(self, start):
         return self.folder / f"part-{start:09d}.parquet"
 
     def _acquire(self, stack):
-        """Lock the folder; the system ends the lock of a process that dies."""
+        """Lock the folder; if the process dies, the system ends the lock."""
         try:
             stack.enter_context(FileLock(self.folder / "lock", timeout=0))
         except Timeout:
             raise BlockingIOError(
-                f"checkpoint: another process is at work in {self.folder}. Wait for it, stop it, "
-                "or name another folder.") from None
+                f"checkpoint: another process uses {self.folder}. Wait for it, stop it, or name "
+                "another folder.") from None
         except OSError as error:
             if error.errno not in _WITHOUT_LOCKS:
                 raise
-            warn(f"checkpoint: no lock is to be had in {self.folder} ({error.strerror}); "
-                 "see that no other process uses it.")
+            warn(f"checkpoint: the folder {self.folder} cannot be locked ({error.strerror}). Make "
+                 "sure that no other process uses it.")
 
     def _check(self):
-        """Raise unless the folder is that of this run, or may become it; tell which."""
+        """Return whether the folder has this run already; raise if it has anything else."""
         path = self.folder / "manifest.json"
         if not os.path.lexists(path):
             self._check_empty()
@@ -270,7 +276,7 @@ class Checkpoint:
     def _read_manifest(self, path):
         try:
             if not is_plain_file(path, LARGEST_MANIFEST):
-                raise ValueError("no file of ours")
+                raise ValueError("not a manifest of astromorph")
             manifest = json.loads(path.read_text())
             begun, run = manifest["begun"], dict(manifest["run"])
             if not isinstance(begun, str):
@@ -295,19 +301,19 @@ class Checkpoint:
 
     @contextmanager
     def _explaining(self):
-        """Say of an error of the file system which folder it is about, and what to do."""
+        """Add the folder, and what to do, to errors of the file system."""
         try:
             yield
         except BlockingIOError:
             raise
         except OSError as error:
             raise OSError(error.errno, f"checkpoint: cannot write to {self.folder} "
-                          f"({error.strerror or error}). What it holds stays: make that possible, "
-                          "and repeat the call to go on from there") from error
+                          f"({error.strerror or error}). Its contents stay: make it writable, "
+                          "and repeat the call to continue from there") from error
 
 
 def _values(column):
-    """Python's values of a column; equal texts, of which there are many, are one in memory."""
+    """Values of a column as Python objects; equal texts share one object to save memory."""
     values, known = column.to_pylist(), {}
     return ([known.setdefault(text, text) for text in values] if column.type == pa.string()
             else values)
@@ -318,7 +324,7 @@ def _digest(identity):
 
 
 def _differences(there, now):
-    """What differs between two identities, in words."""
+    """Yield the differences between two identities, in words."""
     for name in {**now, **there}:
         if there.get(name) != now.get(name):
             yield f"{name} ({there.get(name)!r} there, {now.get(name)!r} now)"

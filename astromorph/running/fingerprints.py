@@ -1,4 +1,4 @@
-"""Short checksums that tell whether two runs are about the same things."""
+"""Short checksums that show whether two runs use the same data and functions."""
 import functools
 import hashlib
 import inspect
@@ -12,49 +12,51 @@ __all__ = ["describe_callable", "fingerprint", "fingerprint_images"]
 
 
 def fingerprint(value):
-    """Sum up numbers, texts or arrays, in any nesting, in 16 hexadecimal digits.
+    """Compute a checksum of numbers, texts or arrays, in any nesting.
 
     Parameters
     ----------
     value : object
+        The values.
 
     Returns
     -------
     str
-        The same in every process.
+        16 hexadecimal digits, the same in every process.
     """
     return _sum_up(value, lambda text: os.fspath(text).encode("utf-8", "surrogateescape"))
 
 
 def fingerprint_images(images):
-    """Sum up images, in any nesting, as `fingerprint` does other things.
+    """Compute a checksum of images, in any nesting.
 
     Parameters
     ----------
     images : object
-        Files count by their absolute names, sizes and times; images in memory by their pixels, unit
-        and mask, and by the header and WCS that come with them.
+        File names or images. A file counts by its absolute name, size and time of change. An image
+        in memory counts by its pixels, unit, mask, header and WCS.
 
     Returns
     -------
     str
+        16 hexadecimal digits, the same in every process.
     """
     return _sum_up(images, _file)
 
 
 def describe_callable(function):
-    """Say which callable it is: its name, its code, and its arguments or state.
+    """Describe a callable by its name, its code, and its arguments or state.
 
     Parameters
     ----------
     function : callable
-        Also a partial one, a bound method, or an object.
+        A function, a partial function, a bound method or an object.
 
     Returns
     -------
     str or None
-        The same in every process; None for one that cannot be told from others: a lambda, a
-        function inside another one, or what cannot be pickled.
+        A text that is the same in every process. None for a callable that cannot be identified: a
+        lambda, a function inside another one, or an object that cannot be pickled.
     """
     if isinstance(function, functools.partial):
         parts = [describe_callable(function.func), _state([function.args, function.keywords])]
@@ -70,13 +72,13 @@ def describe_callable(function):
 
 
 def _name(function):
-    """The name by which others find it, or None."""
+    """The full name of a function; None for a lambda or a function inside another one."""
     name = f"{function.__module__}.{function.__qualname__}"
     return None if "<" in name else name
 
 
 def _code(function):
-    """What a function does, if it is one in Python."""
+    """Checksum of the code of a function in Python; empty for other functions."""
     code = function if inspect.iscode(function) else getattr(function, "__code__", None)
     if code is None:
         return ""
@@ -86,10 +88,10 @@ def _code(function):
 
 
 def _state(value):
-    """What an object holds, or None if it does not say."""
+    """Checksum of the state of an object; None if it cannot be pickled."""
     try:
         return hashlib.sha256(pickle.dumps(value, protocol=4)).hexdigest()
-    except Exception:  # objects refuse in their own ways
+    except Exception:  # objects refuse to be pickled in different ways
         return None
 
 
@@ -100,7 +102,7 @@ def _sum_up(value, name):
 
 
 def _feed(digest, value, name):
-    """Add a value; ``name`` gives the bytes that a text, or the name of a file, counts by."""
+    """Add a value to a digest; ``name`` converts a text, or the name of a file, to bytes."""
     if isinstance(value, Mapping):
         value = list(value.items())
     if isinstance(value, np.ndarray) and value.dtype == object:
@@ -122,7 +124,7 @@ def _feed(digest, value, name):
 
 
 def _file(name):
-    """Which file a name stands for, and in which state it is."""
+    """Absolute name, size and time of change of a file, as bytes."""
     path = os.fsencode(os.path.abspath(name))
     try:
         status = os.stat(path)
@@ -132,14 +134,14 @@ def _file(name):
 
 
 def _pixels(value):
-    """The array of an HDU, NDData, CCDData, Cutout2D; other values as they are."""
+    """The array of an HDU, NDData, CCDData or Cutout2D; other values stay as they are."""
     holds = value is not np.ma.masked and hasattr(value, "data") and not isinstance(
         value, (np.ndarray, np.generic, memoryview))
     return value.data if holds else value
 
 
 def _described(value):
-    """What decides, beside its pixels, how an image is read; as bytes and arrays."""
+    """Everything except the pixels that decides how an image is read, as bytes and arrays."""
     if isinstance(value, (str, bytes, os.PathLike)):
         return []
     unit, wcs = getattr(value, "unit", None), getattr(value, "wcs", None)
@@ -164,7 +166,7 @@ def _wcs(wcs):
 
 
 def _as_bytes(value):
-    """What a single value is, and its bytes."""
+    """The kind and the bytes of a single value."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         return "bytes", bytes(value)
     if isinstance(value, np.ndarray):

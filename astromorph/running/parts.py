@@ -1,4 +1,4 @@
-"""Parts of a checkpoint: Parquet files that are read only if they can be trusted."""
+"""Read the parts of a checkpoint, which are Parquet files, and check them."""
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,26 +9,27 @@ from astromorph.flags import MorphFlag
 __all__ = ["are_without_answers", "read_part"]
 
 LARGEST_PART = 2 ** 26
-"""Bytes of the largest part, packed and unpacked, that is read."""
+"""Largest part that is read, in bytes, packed and unpacked (int)."""
 
 
 def read_part(path, schema, start, stop, probabilities):
-    """Read a part.
+    """Read a part and check it.
 
     Parameters
     ----------
     path : path
+        The file.
     schema : `pyarrow.Schema`
-        What it should hold.
+        Its expected columns.
     start, stop : int
-        Its first row, and the one after its last.
+        Its expected first row, and the row after its last.
     probabilities : list of str
-        Columns that hold nothing outside of 0..1.
+        Columns with values in 0..1 only.
 
     Returns
     -------
     `pyarrow.Table` or None
-        None if there is no part there that can be trusted.
+        None if the part is missing, damaged or of another run.
     """
     try:
         with _opened(path) as file:
@@ -43,18 +44,19 @@ def read_part(path, schema, start, stop, probabilities):
 
 
 def are_without_answers(paths, answers):
-    """Tell whether no row of some parts has an answer: when the images were not there yet, say.
+    """Tell whether no row of some parts has an answer, for example because all images were missing.
 
     Parameters
     ----------
     paths : iterable of path
+        Files of the parts.
     answers : list of str
         Columns of the answers.
 
     Returns
     -------
     bool
-        Also false if a part cannot be read.
+        False also if a part cannot be read.
     """
     try:
         for path in paths:
@@ -69,12 +71,12 @@ def are_without_answers(paths, answers):
 
 def _opened(path):
     if not is_plain_file(path, LARGEST_PART):
-        raise OSError(f"{path} is no part")
+        raise OSError(f"{path} is not a part")
     return pq.ParquetFile(path, page_checksum_verification=True)
 
 
 def _is_sound(part, start, stop, probabilities):
-    """Whether a part holds these rows, and nothing that no run can have written."""
+    """Whether a part holds these rows, with possible values only."""
     answers = [part[name].to_numpy() for name in probabilities]
     return (all(not column.null_count for column in part)
             and np.array_equal(part["row"].to_numpy(), np.arange(start, stop))

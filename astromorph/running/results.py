@@ -1,4 +1,4 @@
-"""What comes of a run: an answer, a flag and a provenance per row; and the table of them."""
+"""Results of a run: an answer, a flag and a provenance per row, and their columns in a table."""
 from datetime import datetime, timezone
 
 import numpy as np
@@ -10,31 +10,31 @@ from astromorph.questions import ENDS, probability_asked, split_answers
 
 __all__ = ["Results", "add_provenance", "clear_answers", "now", "probabilities"]
 
-_FORMAT = ".4f"  # how probabilities are shown; the numbers stay whole
+_FORMAT = ".4f"  # printing rounds probabilities; the values are exact
 
 
 class Results:
-    """What comes of n rows.
+    """The results of n rows.
 
     Parameters
     ----------
     n : int
         Number of rows.
     width : int
-        Numbers per answer.
+        Number of columns of answers.
 
     Attributes
     ----------
     answers : `~numpy.ndarray`, shape (n, width), float32
-        NaN where there are none.
+        Answers; NaN where there is none.
     flags : `~numpy.ndarray`, shape (n,), int32
-        The flag of each row.
+        Flags.
     provenance : list
-        Where the images come from, None where there is none.
+        Provenance of the image of each row, or None.
     done : `~numpy.ndarray`, shape (n,), bool
-        Rows of an earlier run, which are not read again.
+        Rows that an earlier run finished, and that need not be read again.
     date : str
-        When the run began (UTC).
+        Start of the run (UTC).
     """
 
     def __init__(self, n, width):
@@ -48,16 +48,17 @@ class Results:
         return len(self.flags)
 
     def todo(self, start=0, stop=None):
-        """Tell which rows between start and stop are not done.
+        """Find the rows between start and stop that are not done.
 
         Parameters
         ----------
         start, stop : int
-            The first row, and the one after the last.
+            The first row, and the row after the last.
 
         Returns
         -------
         `~numpy.ndarray` of int
+            Numbers of the rows.
         """
         return start + np.flatnonzero(~self.done[start:stop])
 
@@ -68,19 +69,19 @@ class Results:
         Parameters
         ----------
         table : `~astropy.table.Table`
-            With one row per result; it is changed.
+            The table to change, with one row per result.
         questions : sequence of `~astromorph.questions.Question`
-            What the answers are to; standard deviations follow the answers where there are any.
+            The questions of the answers. Standard deviations follow all answers, if there are any.
         shown : sequence of `~astromorph.questions.Question`, optional
-            Those of which there will be columns; by default all.
+            The questions that get columns. By default all.
         spread : str, optional
             What the standard deviations were measured over, in words.
         joint : bool
-            Add the probability of each question's answer and of all that it presupposes.
+            Add columns with joint probabilities.
         provenance_columns : dict, optional
-            See `add_provenance`; by default none are added.
+            Columns of the provenance to add, see `add_provenance`. By default none.
         meta : dict, optional
-            What to say in the table's ``meta``.
+            Entries to add to the ``meta`` of the table.
 
         Returns
         -------
@@ -111,7 +112,7 @@ class Results:
 
 
 def now():
-    """The time (UTC), to the second."""
+    """The current time (UTC), to the second."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
 
 
@@ -122,7 +123,7 @@ def _add_answer(table, question, columns):
 
 def _add_spread(table, question, columns, spread):
     for column, values in zip(question.answer_columns, columns.T, strict=True):
-        if not column.of:  # no error of an error
+        if not column.of:  # an error has no error column
             kind = "stat.probability" if column.is_probability else column.ucd
             _add(table, f"{column.name}_err", values,
                  f"Standard deviation of {column.name} over {spread}", f"stat.error;{kind}", column)
@@ -143,21 +144,22 @@ def _add(table, name, values, description, ucd, column):
 
 
 def clear_answers(table, model, shown):
-    """Take out what an earlier classification left and new answers do not replace.
+    """Remove outdated columns of an earlier classification from a table.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        It is changed, if it was classified before.
+        The table, which changes only if it was classified before.
     model : `~astromorph.model.TrainedModel`
-        What will answer.
+        The model that will answer.
     shown : sequence of `~astromorph.questions.Question`
-        Of which there will be columns: their old spreads and joint probabilities go.
+        Questions that get new columns. Their old standard deviations and joint probabilities are
+        removed.
 
     Returns
     -------
     list of `~astromorph.questions.Question`
-        The others whose answers stay, as the same model gave them.
+        Other questions whose old answers stay, because the same model gave them.
     """
     if "morph_flag" not in table.colnames:
         return []
@@ -171,16 +173,16 @@ def clear_answers(table, model, shown):
 
 
 def add_provenance(table, columns, rows):
-    """Add columns that say where images come from.
+    """Add columns with the provenance of images to a table.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        It is changed.
+        The table to change.
     columns : dict of str to tuple
-        Name -> (type, unit, description, UCD).
+        Name of a column to (type, unit, description, UCD).
     rows : sequence of tuple or None
-        One per row of the table, None where there is no image.
+        Values per row of the table; None for a row without an image.
     """
     empty = tuple("" if kind is str else np.nan for kind, *_ in columns.values())
     values = zip(*(row or empty for row in rows)) if len(rows) else [()] * len(columns)
@@ -190,24 +192,24 @@ def add_provenance(table, columns, rows):
 
 
 def probabilities(table, questions):
-    """Take the answers to some questions from a classified table.
+    """Extract the answers to some questions from a classified table.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        What `~astromorph.classifier.MorphologyClassifier.classify` returns.
+        The result of `~astromorph.classifier.MorphologyClassifier.classify`.
     questions : sequence of `~astromorph.questions.Question`
-        Which columns, in which order.
+        The questions, in the order of the result.
 
     Returns
     -------
     `~numpy.ndarray`, shape (n, columns)
-        NaN where there is none; one column a question where all are yes/no questions.
+        Answers; NaN where there is none. A yes/no question has one column.
 
     Raises
     ------
-    ValueError
-        If a column is missing, or does not hold probabilities, or numbers.
+    ArgumentError
+        If a column is missing, or holds values that cannot be answers.
     """
     columns = [column for question in questions for column in question.answer_columns]
     names = [column.name for column in columns]

@@ -1,4 +1,4 @@
-"""Galaxies stream from a source through the network into results."""
+"""Run the network on the galaxies of a source."""
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from itertools import chain, compress, islice
@@ -16,7 +16,7 @@ from astromorph.running.streaming import (Outcomes, in_groups, one_blas_thread, 
 __all__ = ["classify", "predict", "read_frames", "run"]
 
 CHUNK = 128
-"""Rows that are answered together, each in its own place."""
+"""Number of rows that the network answers together, each in its own place (int)."""
 
 
 def classify(model, source, *, questions=None, uncertainty=None, joint=False, batch_size=128,
@@ -26,9 +26,9 @@ def classify(model, source, *, questions=None, uncertainty=None, joint=False, ba
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        What answers.
+        The model that answers.
     source : `~astromorph.galaxies.GalaxySource`
-        Which galaxies.
+        The galaxies.
     questions, uncertainty, joint, batch_size, precision, threads, progress, checkpoint
         See `~astromorph.classifier.MorphologyClassifier.classify`.
 
@@ -39,10 +39,10 @@ def classify(model, source, *, questions=None, uncertainty=None, joint=False, ba
 
     Raises
     ------
-    ValueError
-        If an argument is not as described, or ``checkpoint`` belongs to another run.
+    ArgumentError
+        If an argument has the wrong type or value, or ``checkpoint`` belongs to another run.
     OSError
-        If ``checkpoint`` is in use by another process, or cannot be written to.
+        If another process uses ``checkpoint``, or it cannot be written to.
     """
     check_choice(uncertainty, "uncertainty", (None, *SPREADS))
     check_count(batch_size, "batch_size")
@@ -61,7 +61,7 @@ def classify(model, source, *, questions=None, uncertainty=None, joint=False, ba
             results = run(source, answer, size=model.size, frame_r90=model.frame_r90,
                           prepare=model.prepare, watch=model.watch(), batch_size=batch_size,
                           threads=threads, progress=progress, checkpoint=saved)
-    else:  # Dask asks what columns there will be, from where no network should be built
+    else:  # Dask asks with no rows which columns there will be, and needs no network for that
         width = sum(len(question.columns) for question in model.all_questions)
         results = Results(0, width * (2 if uncertainty else 1))
     table, kept = source.table, clear_answers(source.table, whole, shown)
@@ -72,30 +72,30 @@ def classify(model, source, *, questions=None, uncertainty=None, joint=False, ba
 
 
 def _warn_of_replaced(table, questions):
-    """Say which columns will not be there any more; those of an earlier run are renewed."""
+    """Warn if answers replace columns of the user; columns of an earlier run may be replaced."""
     names = {column for question in questions for column in question.columns}
     if (lost := names & set(table.colnames)) and "morph_flag" not in table.colnames:
-        warn(f"The answers take the place of the table's own {', '.join(sorted(lost))}. Rename "
-             "what you want to keep.")
+        warn(f"The answers replace the table's own columns {', '.join(sorted(lost))}. Rename the "
+             "columns that you want to keep.")
 
 
 def predict(model, source):
-    """Answer for images that must all be good.
+    """Compute the answers for galaxies whose images must all be good.
 
     Parameters
     ----------
     model, source
-        As for `classify`.
+        See `classify`.
 
     Returns
     -------
     `~numpy.ndarray`, shape (n, columns)
-        Of the questions that are answered without being asked for.
+        Answers to the default questions.
 
     Raises
     ------
     `~astromorph.errors.ImageError`
-        If an image is not to be had.
+        If an image is missing or cannot be used.
     """
     model, pixels = model.asking(), prepare(model, source)
     return (model.answer(pixels) if len(pixels)
@@ -132,28 +132,28 @@ def prepare(model, source):
 
 def run(source, answer, *, size, frame_r90, prepare, watch, batch_size=128, threads=None,
         progress=None, checkpoint=None):
-    """Answer for all galaxies of a source.
+    """Run a function on the frames of all galaxies of a source.
 
-    Rows are read ahead by threads while the network works; memory does not grow with their number.
+    Threads read rows ahead while the network works. Images take a constant amount of memory.
 
     Parameters
     ----------
     source : `~astromorph.galaxies.GalaxySource`
-        Which galaxies.
+        The galaxies.
     answer : callable
-        Takes network pixels (n, size, size, 3) and ``batch_size``, returns an array (n, width).
+        Takes network pixels (n, size, size, 3) and ``batch_size``, and returns an array (n, width).
     size : int
-        Pixels of the network's frame on a side.
+        Side of the network's frame in pixels.
     frame_r90 : float
-        Width of the frame in Petrosian R90 of the galaxy.
+        Width of the frame in R90 of the galaxy.
     prepare : callable
-        Takes frames, returns a list of network pixels.
+        Takes frames and returns a list of network pixels.
     watch : `~astromorph.model.domain.DomainWatch`
         Flags unusual images.
     batch_size, threads, progress
         See `classify`.
     checkpoint : `~astromorph.running.checkpoint.Checkpoint`, optional
-        Open; what is done is taken from there, and kept there.
+        An entered checkpoint, which holds finished rows and stores new ones.
 
     Returns
     -------
@@ -177,11 +177,11 @@ def run(source, answer, *, size, frame_r90, prepare, watch, batch_size=128, thre
 
 
 def _warn_of_mixed_bands(flags):
-    """Say once that gray and color images were classified together."""
+    """Warn once if gray and color images were classified together."""
     gray = flags[flags & MorphFlag.UNCLASSIFIED == 0] & MorphFlag.ONE_BAND != 0
     if gray.any() and not gray.all():
-        warn(f"{gray.sum()} of {gray.size} images have one band, the others several: disks and "
-             "bars are not seen equally well in both. The flag ONE_BAND tells them apart.",
+        warn(f"{gray.sum()} of {gray.size} images have one band, the others several. Answers "
+             "differ in quality between the two; the flag ONE_BAND marks images of one band.",
              late=True)
 
 
@@ -191,14 +191,14 @@ def read_frames(source, *, size, frame_r90, margin=0, threads=None, progress=Non
     Parameters
     ----------
     source, size, frame_r90, threads, progress
-        As for `run`.
+        See `run`.
     margin : int
         Pixels to read around the frame.
 
     Yields
     ------
     `~numpy.ndarray` or None
-        The frame as it is, None where there is none.
+        The frame, not prepared for the network; None if it could not be loaded.
     """
     def load(group):
         return [source.load(item, size, frame_r90, margin) for item in group]
@@ -210,7 +210,7 @@ def read_frames(source, *, size, frame_r90, margin=0, threads=None, progress=Non
 
 
 def _load_and_prepare(source, prepare, watch, size, frame_r90, group):
-    """Each of some rows loaded, with network pixels in place of the frame."""
+    """Load some rows, and replace their frames by network pixels."""
     rows = [source.load(item, size, frame_r90, 0) for item in group]
     good = [k for k, row in enumerate(rows) if row.pixels is not None]
     pixels = prepare(rows[k].pixels for k in good)
@@ -220,7 +220,7 @@ def _load_and_prepare(source, prepare, watch, size, frame_r90, group):
 
 
 def _answer_rows(results, stream, answer, size):
-    """Fill in the rows to do, read ahead while the network works; yield where each chunk ends."""
+    """Fill in the rows that are not done, chunk by chunk; yield the end of each chunk."""
     pixels = np.zeros((CHUNK, size, size, 3), np.float32)
     for start in range(0, len(results), CHUNK):
         stop = min(start + CHUNK, len(results))
@@ -230,7 +230,7 @@ def _answer_rows(results, stream, answer, size):
             if loaded.pixels is not None:
                 pixels[row - start] = loaded.pixels
                 good.append(row - start)
-        if good:  # each in its own place: who shares its batch then makes no difference
+        if good:  # each row in its own place, so that other rows of its batch do not affect it
             answers = answer(pixels[:stop - start])
             results.answers[start:stop][good] = answers[good]
         yield stop
@@ -238,9 +238,9 @@ def _answer_rows(results, stream, answer, size):
 
 @contextmanager
 def _reading(source, load, threads, progress, results=None):
-    """(what ``load`` makes of groups of rows, in order and read ahead; outcomes to count them).
+    """Read rows ahead by threads; yield the stream of loaded rows and their `Outcomes`.
 
-    Rows of which ``results`` says that they are done are left out.
+    ``load`` takes a group of rows. Rows that are done according to ``results`` are left out.
     """
     done = np.zeros(len(source), bool) if results is None else results.done
     flags = () if results is None else results.flags[done]
@@ -248,7 +248,7 @@ def _reading(source, load, threads, progress, results=None):
         check_count(threads, "threads")
     with ExitStack() as stack:
         pool = stack.enter_context(thread_pool(threads or source.threads))
-        stack.enter_context(source)  # left before the pool, so that requests under way end
+        stack.enter_context(source)  # closes before the pool, so that open requests end
         outcomes = stack.enter_context(Outcomes(len(source), progress, "galaxies", flags))
         stack.enter_context(one_blas_thread())
         groups = read_ahead(pool, load, in_groups(compress(source, ~done), source.chunk),

@@ -1,4 +1,4 @@
-"""Rows stream through threads that work ahead; their outcomes are shown and counted."""
+"""Stream rows through threads that work ahead, and count their outcomes."""
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,12 +15,12 @@ from astromorph.progress import progress_bar
 __all__ = ["Outcomes", "in_groups", "one_blas_thread", "read_ahead", "thread_pool"]
 
 _lock = Lock()
-_limits = []  # those in force, and None for each further run that counts on them
+_limits = []  # the active limit, and None for each other run that needs it
 
 
 @contextmanager
 def thread_pool(threads):
-    """A `~concurrent.futures.ThreadPoolExecutor` that drops what has not begun when it is left."""
+    """Make a thread pool that cancels waiting jobs when the context ends."""
     pool = ThreadPoolExecutor(threads)
     try:
         yield pool
@@ -30,10 +30,10 @@ def thread_pool(threads):
 
 @contextmanager
 def one_blas_thread():
-    """Keep BLAS to one thread until the last run that asks for it has ended.
+    """Limit BLAS to one thread until the last run that asks for it has ended.
 
-    Every reading thread resamples by matrix products: BLAS threads of their own would only be in
-    each other's way.
+    Many threads resample images by matrix products. With several BLAS threads each, they would slow
+    each other down.
     """
     with _lock:
         _limits.append(None if _limits else threadpool_limits(1, "blas"))
@@ -48,14 +48,14 @@ def one_blas_thread():
 
 
 def in_groups(items, n):
-    """Yield lists of n items, the last one of those that are left."""
+    """Yield lists of n items; the last list may be shorter."""
     items = iter(items)
     while group := list(islice(items, n)):
         yield group
 
 
 def read_ahead(pool, function, items, prefetch):
-    """Yield ``function(item)`` of each item in order, at most ``ahead`` of them begun unseen."""
+    """Yield ``function(item)`` of each item in order, with up to ``prefetch`` items ahead."""
     items = iter(items)
     pending = deque(pool.submit(function, item) for item in islice(items, prefetch))
     while pending:
@@ -72,11 +72,11 @@ class Outcomes:
     total : int
         Number of rows.
     progress : bool or None
-        Show the bar, see `~astromorph.progress.progress_bar`.
+        Whether to show the bar, see `~astromorph.progress.progress_bar`.
     unit : str
-        What a row is, as "galaxies".
+        What the rows are, such as "galaxies".
     done : array-like of int
-        Flags of the rows that an earlier run did.
+        Flags of the rows that an earlier run finished.
     """
 
     def __init__(self, total, progress, unit, done=()):
@@ -95,9 +95,9 @@ class Outcomes:
         self._bar.close()
 
     def counting(self, rows, numbers=None):
-        """Yield rows, each with its ``flag`` and its ``error`` or None, and count them.
+        """Count rows, which have a ``flag`` and an ``error`` or None, and yield them.
 
-        ``numbers`` are those of the rows, by default from 0.
+        ``numbers`` are the numbers of the rows, by default from 0.
         """
         for number, row in zip(count() if numbers is None else numbers, rows):
             self._add(number, row.flag, row.error)
@@ -112,11 +112,11 @@ class Outcomes:
         self._bar.update()
 
     def _bad(self):
-        """Counts of all outcomes but the good one."""
+        """Counts of all outcomes except the good one."""
         return Counter({name: n for name, n in self.counts.items() if name != "good"})
 
     def warn(self, what):
-        """Warn once: count the rows without a result, with the first of each kind."""
+        """Warn of the rows without a result: their number, and the first of each kind."""
         bad = self._bad()
         if bad:
             listed = ", ".join(f"{n} {name}" for name, n in bad.most_common())
@@ -126,5 +126,5 @@ class Outcomes:
 
 
 def _outcome(flag):
-    """What to count a row as."""
+    """The outcome that a row counts as."""
     return " | ".join(decode_flags(flag)) if flag & MorphFlag.UNCLASSIFIED else "good"

@@ -1,4 +1,4 @@
-"""The image services of surveys, and what they take, give and raise."""
+"""The image services of surveys, and their requests, images and errors."""
 from astromorph.errors import FetchError
 from astromorph.services.base import CutoutRequest, ServiceImage
 from astromorph.services.endpoints import Conf, conf

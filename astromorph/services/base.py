@@ -1,4 +1,4 @@
-"""What every image service takes, gives and raises."""
+"""The requests and images of all image services."""
 from dataclasses import dataclass
 
 from astromorph.errors import FetchError
@@ -15,16 +15,21 @@ class CutoutRequest:
     Parameters
     ----------
     ra, dec : float
-        Center, ICRS, degrees.
+        Center of the frame (ICRS, degrees).
     width : float
         Side of the frame in arcseconds.
     pixels : int
-        Pixels on a side that a picture, or a FITS file from a service that resamples, should have.
+        Side in pixels of a picture, or of a FITS file from a service that resamples.
     survey : `~astromorph.surveys.Survey`
+        The survey.
     bands : tuple of str
         Bands of FITS planes, the bluest first.
     name : str, optional
-        The galaxy's identifier, which names its file in a local folder.
+        Identifier of the galaxy, which names its file in a local folder.
+
+    See Also
+    --------
+    astromorph.services.ImageService : Takes requests and returns images.
     """
 
     ra: float
@@ -37,28 +42,28 @@ class CutoutRequest:
 
     @property
     def pixel_scale(self):
-        """Arcseconds per pixel."""
+        """Arcseconds per pixel (float)."""
         return self.width / self.pixels
 
 
 @dataclass(frozen=True)
 class ServiceImage:
-    """An image as a service gave it, checked.
+    """An image that a service delivered and astromorph checked.
 
     Parameters
     ----------
     data : bytes
-        One JPEG or PNG, or one FITS file with one plane per band and a celestial WCS.
+        A JPEG or PNG, or a FITS file with one plane per band and a celestial WCS.
     url : str
-        Where it came from; of several, the first.
+        Its address; the first address if it was made from several files.
     bands : str
-        Its bands: of a picture as red, green, blue, of FITS planes in their order.
+        Its bands: red, green and blue of a picture, or FITS planes in their order.
     pixel_scale : float
         Arcseconds per pixel.
     coverage : float
         Fraction of the frame with data, 0 to 1.
     flag : `~astromorph.flags.MorphFlag`
-        What is to be said about it.
+        What was assumed, or is missing.
     release : str
         Data release of the survey.
     """
@@ -73,7 +78,7 @@ class ServiceImage:
 
 
 def is_local(service):
-    """Tell whether a service does without the network.
+    """Tell whether a service needs no network.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What an answer really is: the image that was asked, a part of it, none, or something else."""
+"""Check whether an answer of a service is the requested image, a part of it, or something else."""
 import io
 import math
 import re
@@ -18,13 +18,13 @@ from astromorph.services.limits import check_size
 
 __all__ = ["check_fits", "check_picture", "check_planes", "outside", "read_fits"]
 
-# Fractions of the frame. Fully covered images of Galaxy Zoo 2 and Legacy Surveys have less than
-# 0.25 of the color without data and, but for 1 in 1000, 0.02 of it in regions along the border;
-# SkyServer's tile outside the footprint has 0.91.
+# Fractions of the frame. In fully covered images of Galaxy Zoo 2 and the Legacy Surveys, less than
+# 0.25 has the color that means "no data". Except for 1 image in 1000, less than 0.02 has it along
+# the border. Outside the footprint, SkyServer's tile has 0.91.
 _FULL = 0.98
 _OUTSIDE = 0.8
-_WORDS, _GRAY = 0.5, 24  # small tiles have larger words; levels by which JPEG colors gray
-_WHITE = 0.002  # 1 % of the images have brighter stars or cores
+_WORDS, _GRAY = 0.5, 24  # small tiles have larger words; JPEG colors gray by so many levels
+_WHITE = 0.002  # 1% of the images have brighter stars or cores
 _HOLE = 0.0005
 
 
@@ -42,28 +42,30 @@ def check_picture(data, request, *, pixels, blank=(0, 0, 0), words=False):
     data : bytes
         Body of an answer.
     request : `~astromorph.services.base.CutoutRequest`
+        The request.
     pixels : int
-        On a side, as asked.
+        Requested side in pixels.
     blank : tuple of int
-        Red, green and blue where the service has no data. Transparent pixels have none either.
+        Red, green and blue of pixels without data. Transparent pixels have no data either.
     words : bool
-        Whether the service writes gray words on black where it has no data.
+        Whether the service writes gray words on black if it has no data.
 
     Returns
     -------
     coverage : float
         Fraction of the frame with data.
     flag : `~astromorph.flags.MorphFlag`
+        Whether the frame is partly empty or saturated.
 
     Raises
     ------
     FetchError
-        If it is anything but a picture of that frame.
+        If it is anything but a picture of the requested frame.
     """
     _check_start(data, (b"\xff\xd8", b"\x89PNG"))
     picture = _decode(data)
     _check_side(picture.shape[1:], pixels)
-    tolerance = 1 if any(blank) else 0  # of JPEG, which leaves black black
+    tolerance = 1 if any(blank) else 0  # JPEG changes colors a little, but keeps black
     empty = (np.abs(picture - np.int16(blank)[:, None, None]) <= tolerance).all(axis=0)
     transparent = _transparent(data)
     if transparent is not None:
@@ -79,7 +81,7 @@ def check_picture(data, request, *, pixels, blank=(0, 0, 0), words=False):
 
 
 def _decode(data):
-    """Channels of a picture, (3, y, x), from 0 to 255, flattened on black."""
+    """Decode a picture to channels (3, y, x) from 0 to 255, flattened on black."""
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
             check_size(4 * math.prod(picture.size))  # before it is unpacked
@@ -94,7 +96,7 @@ def _decode(data):
 
 
 def _transparent(data):
-    """Which pixels of a PNG are transparent, (y, x); None for a picture that cannot be."""
+    """Mask (y, x) of the transparent pixels of a PNG; None if it has no transparency."""
     if data.startswith(b"\xff\xd8"):
         return None
     with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
@@ -103,8 +105,8 @@ def _transparent(data):
 
 
 def _border_regions(empty):
-    """Areas along the border: scattered pixels, and the noise of an upsampled sky, are data."""
-    if empty.mean() < 1 - _FULL:  # as a rule: no need to look where
+    """Mask of empty areas along the border; other empty pixels may be noise of an upsampled sky."""
+    if empty.mean() < 1 - _FULL:  # the usual case, in which the place does not matter
         return np.zeros_like(empty)
     side = max(8, min(empty.shape) // 26)
     solid = ndimage.grey_opening(empty.astype(np.uint8), size=(side, side))
@@ -112,7 +114,7 @@ def _border_regions(empty):
 
 
 def _touches_border(mask):
-    """Whether the region of each pixel reaches the border."""
+    """Mask of the pixels whose region reaches the border."""
     labels, number = ndimage.label(mask)
     reaches = np.zeros(number + 1, bool)
     reaches[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = True
@@ -142,13 +144,14 @@ def read_fits(data):
     Returns
     -------
     planes : `~numpy.ndarray`, shape (band, y, x), float32
-        One band even if the file is 2-D.
+        The planes; a 2-D image has one band.
     header : `~astropy.io.fits.Header`
+        Header of the image.
 
     Raises
     ------
     FetchError
-        If it is no whole FITS file with an image.
+        If it is not a complete FITS file with an image.
     """
     _check_start(data, (b"SIMPLE  =",))
     try:
@@ -178,20 +181,23 @@ def check_fits(data, request, *, bands, pixels):
     data : bytes
         Body of an answer.
     request : `~astromorph.services.base.CutoutRequest`
+        The request.
     bands : str or None
-        Its planes in their order, as BANDS and BAND0... must tell; None asks for one plane.
+        Requested bands in their order, which BANDS and BAND0... must confirm; None for one plane.
     pixels : int
-        On a side, as asked.
+        Requested side in pixels.
 
     Returns
     -------
     planes : `~numpy.ndarray`, shape (band, y, x), float32
+        The planes.
     header : `~astropy.io.fits.Header`
+        Header of the image.
 
     Raises
     ------
     FetchError
-        If it is anything but the asked bands in the asked frame.
+        If it is anything but the requested bands in the requested frame.
     """
     planes, header = read_fits(data)
     if bands is not None:
@@ -206,24 +212,26 @@ def check_fits(data, request, *, bands, pixels):
 
 
 def check_planes(planes, request):
-    """Tell how much of the frame has flux.
+    """Measure how much of the frame has flux.
 
     Parameters
     ----------
     planes : `~numpy.ndarray`, shape (band, y, x)
-        NaN or exactly 0 where there is no data.
+        Flux; NaN or exactly 0 where there is no data.
     request : `~astromorph.services.base.CutoutRequest`
+        The request.
 
     Returns
     -------
     coverage : float
         Fraction of the frame with data, in all bands that have any.
     flag : `~astromorph.flags.MorphFlag`
+        Whether the frame is partly empty or saturated, or a band is missing.
 
     Raises
     ------
     FetchError
-        If there is none.
+        If no pixel has flux, or all have the same.
     """
     valid = np.isfinite(planes) & (planes != 0)
     bands = valid.any(axis=(1, 2))
@@ -237,23 +245,23 @@ def check_planes(planes, request):
 
 
 def _hole(bad):
-    """Pixels of the largest hole in the middle, apart from what is missing along the border."""
+    """Number of pixels of the largest hole in the middle that does not reach the border."""
     quarter = bad.shape[0] // 4
     return _largest_region((bad & ~_touches_border(bad))[quarter:-quarter, quarter:-quarter])
 
 
 def _check_start(data, starts):
-    """Refuse what is no image; a page or text says why in its first words."""
+    """Raise if an answer is not an image; show the first words of a page or text."""
     if data.startswith(starts):
         return
     text = re.sub(rb"<(style|script).*?</\1>|<[^>]*>", b" ", data[:2000], flags=re.S | re.I)
     words = " ".join(text.decode("ascii", "replace").split())[:80]
     if "no such layer" in words.lower():
-        raise FetchError("the service knows no such layer; check the layer in the survey's record",
+        raise FetchError("the service has no such layer; check the layer in the survey's record",
                          MorphFlag.SERVER_ERROR)
     what = ("nothing" if not data else f"text: {words!r}" if data[:200].isascii() and words else
             "something else")
-    raise FetchError(f"the service sent {what} in place of an image", MorphFlag.UNREADABLE,
+    raise FetchError(f"the service sent {what} instead of an image", MorphFlag.UNREADABLE,
                      retry=True)
 
 
@@ -272,10 +280,10 @@ def _check_bands(header, bands):
 
 
 def _check_frame(header, wanted, pixels):
-    """Compare where the header puts the corners with where they should be."""
+    """Compare the positions of the corners in the header with those of the request."""
     corners = np.array([[0, pixels - 1, 0, pixels - 1], [0, 0, pixels - 1, pixels - 1]])
     sky = celestial(header).wcs_pix2world(*corners, 0)
     distance = np.hypot(*(np.array(wanted.wcs_world2pix(*sky, 0)) - corners)).max()
     if not distance < 1.5:
-        raise FetchError("the service sent another frame than asked, or not with north up and "
+        raise FetchError("the service sent another frame than requested, or not with north up and "
                          f"east left: a corner is {distance:.0f} pixels off", MorphFlag.UNREADABLE)

@@ -1,4 +1,4 @@
-"""Planes of one frame -> one FITS file that reads back to the right surface brightness."""
+"""Combine the planes of a frame to one FITS file, which keeps the surface brightness."""
 import io
 
 import numpy as np
@@ -19,31 +19,33 @@ def cube_image(planes, headers, request, url):
     Parameters
     ----------
     planes : dict
-        Band to flux of a native pixel, (y, x), on the request's frame; NaN where there is none.
+        Band to flux per native pixel, (y, x), on the frame of the request; NaN where there is no
+        data.
     headers : list of mapping
-        For each plane, what may tell its unit: BUNIT or a zero point.
+        For each plane, a header that may hold BUNIT or a zero point.
     request : `~astromorph.services.base.CutoutRequest`
+        The request.
     url : str
-        Where the first came from.
+        Address of the first plane.
 
     Returns
     -------
     `~astromorph.services.base.ServiceImage`
-        In nanomaggies, where the unit is known.
+        A FITS file, in nanomaggies if the unit is known.
     """
     coverage, flag = check_planes(np.stack(list(planes.values())), request)
     survey, pixels = request.survey, next(iter(planes.values())).shape[0]
     flux, known = to_nanomaggies(planes, [(None, header) for header in headers], survey,
                                  survey.pixel_scale.to_value("arcsec"))
     header = frame_wcs(request, pixels).to_header()
-    header["SURVEY"] = survey.title  # with BANDS and BAND0, as the viewer: flux of native pixels
-    header["BUNIT"] = "nanomaggy" if known else "unknown"  # without a unit it would be nanomaggies
+    header["SURVEY"] = survey.title  # with BANDS and BAND0 it means: flux per native pixel
+    header["BUNIT"] = "nanomaggy" if known else "unknown"  # no unit would mean nanomaggies
     return ServiceImage(cube_bytes(flux if known else planes, header), url, band_text(planes),
                         request.width / pixels, coverage, flag)
 
 
 def cube_bytes(planes, header):
-    """Write planes and their names as one FITS file."""
+    """Write planes and the names of their bands to the bytes of a FITS file."""
     header["BANDS"] = band_text(planes)
     for number, band in enumerate(planes):
         header[f"BAND{number}"] = band
@@ -53,7 +55,7 @@ def cube_bytes(planes, header):
 
 
 def with_zero_point(data, zero_point):
-    """The same FITS file, whose first header tells the AB magnitude of flux 1."""
+    """Add the AB magnitude of flux 1 to the first header of a FITS file."""
     with fits.open(io.BytesIO(data)) as hdus:
         hdus[0].header["MAGZERO"] = zero_point
         file = io.BytesIO()

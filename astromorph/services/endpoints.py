@@ -1,4 +1,4 @@
-"""Where the image services are (`conf`), which other hosts may be asked, and how often."""
+"""Addresses of the image services (`conf`), allowed hosts, and pauses between requests."""
 import re
 import threading
 import time
@@ -16,9 +16,9 @@ __all__ = ["Conf", "anywhere", "check_address", "conf", "endpoints", "is_loopbac
 
 KNOWN = ("sdss.org", "legacysurvey.org", "datalab.noirlab.edu", "alasky.cds.unistra.fr",
          "alaskybis.cds.unistra.fr", "storage.googleapis.com")  # the last has Rubin's cutouts
-"""Hosts, and domains of hosts, that services may send to, by https or http."""
+"""Hosts and domains that services may redirect to, by https or http (tuple of str)."""
 PACES = {r"https?://skyserver\.sdss\.org/.*/(tools|SearchTools)/": 1.0}
-"""Seconds between the beginnings of requests to addresses, as SkyServer wants of queries."""
+"""Pattern of addresses to the seconds between requests, which SkyServer demands for queries."""
 _PORTS = {"http": 80, "https": 443}
 _named = ContextVar("named", default=None)
 _anywhere = ContextVar("anywhere", default=False)
@@ -26,9 +26,16 @@ _lock, _next = threading.Lock(), {}
 
 
 class Conf(ConfigNamespace):
-    """Addresses of the image services, read anew for each request.
+    """Addresses of the image services; a change takes effect with the next request.
 
-    Frames of SDSS come from the addresses in ``astroquery.sdss.conf``.
+    The addresses of SDSS frames are in ``astroquery.sdss.conf``.
+
+    Examples
+    --------
+    >>> from astromorph.services import conf
+    >>> with conf.set_temp("viewer_url", "https://mirror.example.org/viewer"):
+    ...     print(conf.viewer_url)
+    https://mirror.example.org/viewer
     """
 
     skyserver_url = ConfigItem("https://skyserver.sdss.org", "SkyServer of SDSS.")
@@ -37,7 +44,7 @@ class Conf(ConfigNamespace):
                                "hips2fits service of the CDS.")
     hips2fits_mirror_url = ConfigItem(
         "https://alaskybis.cds.unistra.fr/hips-image-services/hips2fits",
-        "Another server of hips2fits, asked where the first fails or shows nothing.")
+        "Second server of hips2fits, used if the first fails or shows nothing.")
     moc_url = ConfigItem("https://alasky.cds.unistra.fr/MocServer/query",
                          "Coverage maps of surveys at the CDS.")
     rubin_url = ConfigItem("https://data.lsst.cloud/api", "The Rubin Science Platform.")
@@ -50,12 +57,12 @@ conf = Conf()
 
 
 def endpoints(service):
-    """Tell the addresses that a service's images come from.
+    """List the addresses that a service uses.
 
     Parameters
     ----------
     service : str
-        Its name.
+        Name of the service.
 
     Returns
     -------
@@ -75,11 +82,12 @@ def _configured(beginning=""):
 
 @contextmanager
 def naming(url):
-    """Name an address whose host may be asked meanwhile, by the same thread.
+    """Allow the host of an address for this thread while the context lasts.
 
     Parameters
     ----------
     url : str
+        The address.
     """
     token = _named.set(url)
     try:
@@ -113,31 +121,31 @@ def is_loopback(host):
 
 
 def check_address(url):
-    """Refuse an address unless its host is a known one.
+    """Raise unless the host of an address is allowed.
 
-    Known are the host that is named (`naming`), those of `conf`, and `KNOWN`; with `anywhere`, all
-    that are asked by https.
+    Allowed are the host given to `naming`, the hosts of `conf`, and `KNOWN`. Inside `anywhere`,
+    every host is allowed by https.
 
     Parameters
     ----------
     url : str
-        Of a service, which may send anywhere.
+        The address, perhaps from a service, which may send anywhere.
 
     Raises
     ------
     FetchError
-        If it is no address, or that of another host.
+        If it is not an address, or its host is not allowed.
     """
     origin = _origin(url)
     if origin is None:
-        raise FetchError(f"the service gave {url!r:.100} for an address", MorphFlag.UNREADABLE)
+        raise FetchError(f"the service sent {url!r:.100} as an address", MorphFlag.UNREADABLE)
     scheme, host, port = origin
     known = any(host == name or host.endswith(f".{name}") for name in KNOWN)
     named = {_origin(each) for each in (_named.get(), *_configured())} - {None}
     secure = scheme == "https" and port == 443 and any(host == each[1] for each in named)
     if not (known and port == _PORTS[scheme] or secure or origin in named
             or _anywhere.get() and _is_safe(scheme, host)):
-        raise FetchError(f"the service sends to {scheme}://{host}:{port}, a host that nobody named",
+        raise FetchError(f"the service sends to {scheme}://{host}:{port}, an unknown host",
                          MorphFlag.UNREADABLE)
 
 
@@ -148,10 +156,10 @@ def _is_safe(scheme, host):
 
 
 def _origin(url):
-    """Scheme, host and port of an address as urllib3 understands it; None if it is none."""
+    """Scheme, host and port of an address as urllib3 reads it; None if it is invalid."""
     try:
         parts = parse_url(url or "")
-    except Exception:  # the many ways to write one wrong
+    except Exception:  # an invalid address can fail in many ways
         return None
     if parts.scheme not in _PORTS or not parts.host:
         return None
@@ -159,18 +167,19 @@ def _origin(url):
 
 
 def pace(url, stopped):
-    """Wait for the turn of a request, where the service wants a pause between two.
+    """Wait before a request, if the service demands a pause between requests.
 
     Parameters
     ----------
     url : str
+        Address of the request.
     stopped : `threading.Event`
-        Set when nothing should be asked any more.
+        Set to stop all requests.
 
     Raises
     ------
     FetchError
-        If that is so.
+        If ``stopped`` is set during the wait.
     """
     for pattern, seconds in PACES.items():
         if re.match(pattern, url, re.IGNORECASE):

@@ -1,4 +1,4 @@
-"""What went wrong with a service, told in one way: errors of all clients become `FetchError`."""
+"""Translate the errors of all clients of services to `FetchError`."""
 import http.client
 import json
 import socket
@@ -20,7 +20,7 @@ __all__ = ["StatusError", "WaitsForItself", "check_status", "judging", "translat
 
 
 class WaitsForItself(RuntimeError):
-    """An attempt asks its own host by another call: a mistake in a service's code."""
+    """An attempt requests something else from its own host, which is a bug in a service."""
 
 
 class StatusError(FetchError):
@@ -31,9 +31,9 @@ class StatusError(FetchError):
     status : int
         The HTTP status.
     host : str
-        Who answered.
+        Name of the host that answered.
     retry_after : str, optional
-        The header of that name: seconds, or a date.
+        The header Retry-After: seconds, or a date.
     response : `requests.Response`, optional
         The whole answer.
     """
@@ -49,11 +49,17 @@ class StatusError(FetchError):
 
 
 def check_status(response):
-    """Raise `StatusError` if a response has a status of 400 or more.
+    """Raise if a response has a status of 400 or more.
 
     Parameters
     ----------
     response : `requests.Response`
+        The response.
+
+    Raises
+    ------
+    StatusError
+        If it has such a status.
     """
     if response.status_code >= 400:
         raise StatusError(response.status_code, urlsplit(response.url).netloc,
@@ -61,7 +67,7 @@ def check_status(response):
 
 
 def _seconds(retry_after):
-    """Seconds from now that a Retry-After header means; None if it is missing or unreadable."""
+    """Seconds to wait according to a header Retry-After; None if it is missing or unreadable."""
     try:
         return max(0.0, float(int(retry_after)))
     except (TypeError, ValueError, OverflowError):
@@ -70,7 +76,7 @@ def _seconds(retry_after):
         date = parsedate_to_datetime(retry_after)
         date = date.replace(tzinfo=date.tzinfo or timezone.utc)
         return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
-    except Exception:  # it reads dates by the letter, whatever letters there are
+    except Exception:  # unreadable dates fail in many ways
         return None
 
 
@@ -82,7 +88,7 @@ def _phrase(status):
 
 
 def _reason(response):
-    """The first line of an answer in plain text, which says what was wrong with the request."""
+    """The first line of an answer in plain text, which usually explains the error."""
     if response is None or "text/plain" not in response.headers.get("Content-Type", ""):
         return ""
     line = response.content[:1000].decode("utf-8", "replace").strip().partition("\n")[0]
@@ -90,7 +96,7 @@ def _reason(response):
 
 
 _NOBODY = "no connection, or it was closed without an answer"
-# The first row that fits counts: exceptions, flag, whether to try again, what happened.
+# Exceptions, flag, whether to try again, and what happened. The first row that fits counts.
 _MEANINGS = (
     ((TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError),
      MorphFlag.TIMED_OUT, True, "no answer in time"),
@@ -109,8 +115,8 @@ _MEANINGS = (
 
 
 def _client_meanings():
-    """As `_MEANINGS`, for exceptions of astroquery and pyvo."""
-    import astroquery.exceptions  # here, as who raised one has loaded them
+    """Rows as in `_MEANINGS`, for exceptions of astroquery and pyvo."""
+    import astroquery.exceptions  # only here: code that raised such an exception has loaded it
     import pyvo.dal.exceptions
 
     return (
@@ -124,19 +130,19 @@ def _client_meanings():
 
 
 def translate(error, *, host="the service"):
-    """Say what an exception from a client of an image service means.
+    """Translate an exception from a client of an image service to a `FetchError`.
 
     Parameters
     ----------
     error : Exception
-        From requests, urllib3, urllib, `http.client`, sockets, astropy, astroquery or pyvo.
+        Exception of requests, urllib3, urllib, `http.client`, sockets, astropy, astroquery or pyvo.
     host : str
-        Who was asked.
+        Name of the host, for the message.
 
     Returns
     -------
     FetchError or None
-        None if the exception is not about the network or the answer, but a bug.
+        None if the exception is not about the network or the answer. Then it shows a bug.
     """
     if isinstance(error, FetchError):
         return error
@@ -155,14 +161,19 @@ def translate(error, *, host="the service"):
 
 @contextmanager
 def judging(who):
-    """Make a `FetchError` of whatever is raised while a service is asked and its answer looked at.
+    """Translate all errors of a request, and of the check of its answer, to `FetchError`.
 
-    An answer is untrusted: it may make any client, reader or check of ours fail in any way.
+    A bad answer may make any client, reader or check fail in any way.
 
     Parameters
     ----------
     who : str
-        Who is asked.
+        Name of the service or host, for the message.
+
+    Raises
+    ------
+    FetchError
+        If anything in the context raises.
     """
     try:
         yield
@@ -175,7 +186,7 @@ def judging(who):
 
 
 def _root(error):
-    """The innermost of the exceptions that clients wrapped in each other, as text."""
+    """Text of the innermost exception, because clients wrap exceptions in each other."""
     while inner := next((each for each in (*error.args, getattr(error, "reason", None),
                                            error.__cause__) if isinstance(each, Exception)), None):
         error = inner
@@ -188,7 +199,7 @@ def _find(error, meanings):
 
 def _from_http_error(error, host):
     if isinstance(error, urllib.error.HTTPError):
-        error.close()  # it holds the connection
+        error.close()  # frees the connection
         return StatusError(error.code, host, error.headers.get("Retry-After"))
     response = error.response
     return StatusError(response.status_code, host, response.headers.get("Retry-After"), response)

@@ -1,4 +1,4 @@
-"""Exchanges with services: each answer is read whole, and within limits, whichever client asks."""
+"""Read each answer of a service completely and within limits, whichever client asks."""
 import io
 import socket
 import threading
@@ -20,7 +20,7 @@ from astromorph.services.limits import Exchange, unpack
 __all__ = ["WholeAnswers"]
 
 CONNECT_TIMEOUT = 10.0
-"""Longest wait for a connection, in seconds."""
+"""Longest wait for a connection in seconds (float)."""
 CHUNK = 2 ** 16
 CHARSETS = ("utf-8", "utf8", "iso-8859-1", "latin-1", "us-ascii", "ascii", "windows-1252")
 _PLAIN = urllib3.connection.HTTPConnection, urllib3.connection.HTTPSConnection
@@ -28,17 +28,17 @@ _IMAGES = (b"\xff\xd8", b"\x89PNG", b"SIMPLE", b"BZh")
 
 
 class WholeAnswers(HTTPAdapter):
-    """Reads each answer whole and within the limits of its `Exchange`, whichever client asks.
+    """Reads each answer completely and within the limits of its `Exchange`.
 
-    Clients have time limits of their own, or none, and wait without end for one that trickles.
-    Closing it ends the requests under way, too, whatever they wait for.
+    The clients of services have other time limits or none, and wait forever for a slow answer.
+    Closing the adapter also ends open requests.
 
     Parameters
     ----------
     timeout : float
         See `Exchange`.
     stopped : `threading.Event`
-        Set when no more answers are wanted.
+        Set to refuse further answers.
     **options
         See `requests.adapters.HTTPAdapter`.
     """
@@ -49,12 +49,12 @@ class WholeAnswers(HTTPAdapter):
         super().__init__(**options)
 
     def init_poolmanager(self, *args, **options):
-        """Have connections tell of their sockets, and read within limits."""
+        """Make connections report their sockets and read within limits."""
         super().init_poolmanager(*args, **options)
         self._limit(self.poolmanager)
 
     def proxy_manager_for(self, proxy, **options):
-        """Have those through a proxy do so, too."""
+        """Do the same for connections through a proxy."""
         known = proxy in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **options)
         if not known:
@@ -73,16 +73,16 @@ class WholeAnswers(HTTPAdapter):
             answer = super().send(request, stream=True, timeout=limits, **options)
             with answer:
                 body = _unpacked(_read(answer.raw, exchange), answer.headers)
-        if self._stopped.is_set():  # the end that `close` made is not that of the answer
+        if self._stopped.is_set():  # `close` may have cut off the answer
             raise FetchError("stopped before the whole answer came", MorphFlag.SERVER_ERROR)
         _refuse_streams(body)
         response = self.build_response(request, _rebuilt(answer.raw, body))
         if str(response.encoding).lower() not in CHARSETS:
-            response.encoding = "utf-8"  # others may raise, guessing takes long
+            response.encoding = "utf-8"  # other encodings may raise, and guessing is slow
         return response
 
     def close(self):
-        """Close all connections, those in use too."""
+        """Close all connections, also those in use."""
         with self._lock:
             sockets = list(self._sockets)
         for each in sockets:
@@ -97,12 +97,12 @@ class WholeAnswers(HTTPAdapter):
 
 
 def _limited(pool, opened):
-    """A class of connection pools that calls ``opened`` with each socket, and reads in limits."""
+    """A class of connection pools that calls ``opened`` with each socket and reads in limits."""
     class Connection(pool.ConnectionCls):
         response_class = _Answer
 
         def _new_conn(self):
-            if pool.ConnectionCls not in _PLAIN:  # a proxy's own way to connect
+            if pool.ConnectionCls not in _PLAIN:  # proxies connect in other ways
                 return super()._new_conn()
             try:
                 return _connected(self._dns_host, self.port, self.socket_options, opened)
@@ -115,13 +115,13 @@ def _limited(pool, opened):
 
         def connect(self):
             super().connect()
-            opened(self.sock)  # that of TLS
+            opened(self.sock)  # the socket of TLS
 
     return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
 
 
 def _connected(host, port, options, opened):
-    """A socket that is connected; ``opened`` knows it before, so that waiting can be ended."""
+    """Connect a socket; ``opened`` gets it first, so that another thread can end the wait."""
     failure = OSError(f"{host} has no address")
     for *kind, _, place in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
         connection = socket.socket(*kind)
@@ -141,7 +141,7 @@ def _connected(host, port, options, opened):
 
 
 class _Answer(HTTPResponse):
-    """An answer whose lines, headers and chunks come within limits, too."""
+    """An answer whose lines, headers and chunks are read within limits."""
 
     def __init__(self, sock, *args, **options):
         super().__init__(sock, *args, **options)
@@ -149,7 +149,7 @@ class _Answer(HTTPResponse):
 
 
 class _Incoming(io.RawIOBase):
-    """What comes through a socket, as long as the limits of an exchange allow."""
+    """A stream from a socket that keeps the limits of an exchange."""
 
     def __init__(self, connection, raw, exchange):
         self._connection, self._raw, self._exchange = connection, raw, exchange
@@ -169,48 +169,48 @@ class _Incoming(io.RawIOBase):
 
 
 def _shut(connection):
-    """Have whoever reads from a socket, in whichever thread, see its end."""
+    """End a socket, so that a thread that reads from it stops waiting."""
     with suppress(OSError):
-        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # TLS need not say goodbye
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # without the closing of TLS
 
 
 def _read(raw, exchange):
-    """The body of an urllib3 response, as it came."""
+    """The body of a urllib3 response, still packed."""
     body = bytearray()
     while chunk := raw.read1(CHUNK, decode_content=False):
         body += chunk
-        if "Content-Encoding" not in raw.headers:  # else it may be much of nothing
+        if "Content-Encoding" not in raw.headers:  # the size of a packed body proves nothing
             exchange.body = len(body)
     return bytes(body)
 
 
 def _unpacked(body, headers):
-    """A body without the packing that its headers tell."""
+    """Unpack a body as its headers say."""
     packing = headers.get("Content-Encoding", "").strip().lower()
     if packing in ("", "identity") or not body:
         return body
     if packing not in ("gzip", "x-gzip"):
-        raise DecodeError(f"packed as {packing[:40]!r}, for which nobody asked")
+        raise DecodeError(f"packed as {packing[:40]!r}, which was not requested")
     return unpack(body, lambda: zlib.decompressobj(16 + zlib.MAX_WBITS))
 
 
 def _refuse_streams(body):
-    """Refuse a table that has its rows at another address: its reader would go there by itself."""
+    """Raise if a table has its rows at another address, because its reader would go there."""
     def begin(name, attributes):
         if name.rpartition(":")[2] == "STREAM" and any(
                 each.rpartition(":")[2] == "href" for each in attributes):
-            raise FetchError("the service sent a table that has its rows elsewhere (STREAM href)",
+            raise FetchError("the service sent a table with its rows elsewhere (STREAM href)",
                              MorphFlag.UNREADABLE)
 
     if not body.startswith(_IMAGES):
         parser = expat.ParserCreate()
         parser.StartElementHandler = begin
-        with suppress(expat.ExpatError):  # no XML, or damaged: its reader will say so
+        with suppress(expat.ExpatError):  # not XML, or damaged: reading it raises later
             parser.Parse(body, True)
 
 
 def _rebuilt(raw, body):
-    """An urllib3 response with the body that was read."""
+    """Make a urllib3 response with the body that was read."""
     headers = raw.headers.copy()
     for name in ("Content-Encoding", "Transfer-Encoding", "Content-Length"):
         headers.discard(name)

@@ -1,4 +1,4 @@
-"""Where a survey has images: its coverage map (MOC) from the server of the CDS."""
+"""Coverage maps (MOC) of surveys, from the server of the CDS."""
 import hashlib
 import threading
 from pathlib import Path
@@ -15,23 +15,23 @@ from astromorph.services.limits import answers_up_to
 __all__ = ["Footprint"]
 
 ORDER = 10
-"""HEALPix order of the maps that are asked for: cells of 3.4 arcmin."""
-_CELL = 58.6323 * 3600  # arcsec, side of a cell of order 0
+"""HEALPix order of the maps, with cells of 3.4 arcmin (int)."""
+_CELL = 58.6323 * 3600  # side of a cell of order 0, in arcsec
 _LARGEST = 2**23
 
 
 class Footprint:
-    """Tells which frames lie surely outside of a survey's coverage map.
+    """The coverage map of a survey, which shows the frames that are surely outside.
 
-    The map is asked for once, when the first frame is judged, checked, and kept in a folder. Where
-    there is none to be had, no frame is outside.
+    astromorph downloads the map once, for the first frame, and keeps it in a folder. Without a map,
+    no frame counts as outside.
 
     Parameters
     ----------
     survey : `~astromorph.surveys.Survey`
-        Its ``moc`` names the map.
+        The survey. Its ``moc`` names the map.
     folder : path, optional
-        Where to keep maps; by default nowhere.
+        Folder in which to keep maps. By default they are not kept.
 
     Raises
     ------
@@ -50,13 +50,14 @@ class Footprint:
             f"{conf.moc_url} {survey.moc} {ORDER}".encode()).hexdigest() + ".txt")
 
     def excludes(self, request, transport=None):
-        """Tell whether a frame lies surely outside, by more than a cell of the map.
+        """Tell whether a frame is surely outside, by more than a cell of the map.
 
         Parameters
         ----------
         request : `~astromorph.services.base.CutoutRequest`
+            The request for the frame.
         transport : `~astromorph.services.transport.Transport`, optional
-            To ask for the map; without it, only one that is kept counts.
+            Transport to download the map with. By default only a map in the folder counts.
 
         Returns
         -------
@@ -73,7 +74,7 @@ class Footprint:
             np.array([request.ra]) * u.deg, np.array([request.dec]) * u.deg)[0]
 
     def _around(self, request):
-        """The map with a margin of a cell, of an order whose cells are as large as the frame."""
+        """The map with a margin of one cell, in the order whose cells are as large as the frame."""
         finest = max(self._maps)
         order = min(finest, max(int(np.log2(_CELL / (2 * request.width))), 0))
         with self._lock:
@@ -93,20 +94,20 @@ class Footprint:
             with answers_up_to(_LARGEST):
                 text = transport.get(conf.moc_url, params=params, check=_checked)
         except FetchError as error:
-            warn(f"the coverage map of {self._survey.title} is not to be had, so all positions are "
-                 f"asked for: {error}")
+            warn(f"The coverage map of {self._survey.title} could not be downloaded, so astromorph "
+                 f"requests all positions: {error}")
             return None
         if self._path:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 write_file(self._path, text)
             except OSError:
-                pass  # it is asked for again
+                pass  # the next run downloads the map again
         return _read(text)
 
 
 def _checked(response):
-    """The body, if it is a map of a part of the sky."""
+    """The body of a response; raise unless it is a map of a part of the sky."""
     try:
         _read(response.content)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The CDS's hips2fits: any frame of the HiPS of a survey."""
+"""Images from hips2fits, a service of the CDS that draws any frame of a HiPS."""
 from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
 from astromorph.images.bands import band_text
@@ -12,12 +12,12 @@ __all__ = ["color_hips", "hips_picture", "hips_planes"]
 
 
 def color_hips(survey):
-    """Identifier of a survey's color HiPS, or None."""
+    """Identifier of a survey's color HiPS; None if it has none."""
     return survey.hips.get("color")
 
 
 def hips_picture(request, transport):
-    """PNG of the survey's color HiPS: what has no data is transparent; in a JPEG it is white."""
+    """Fetch a PNG of the survey's color HiPS; without data it is transparent, a JPEG white."""
     pixels = min(request.pixels, MAX_SIDE)
 
     def check(response):
@@ -31,10 +31,10 @@ def hips_picture(request, transport):
 
 
 def hips_planes(request, transport):
-    """FITS of the HiPS of each band, combined: flux as of a native pixel at any scale."""
+    """Fetch a FITS file of each band's HiPS and combine them; flux is per native pixel."""
     pixels, hips = min(request.pixels, MAX_SIDE), request.survey.hips
     if missing := [band for band in own_bands(request) if band not in hips]:
-        raise FetchError(f"the survey's record names no HiPS of {band_text(missing)}",
+        raise FetchError(f"the survey's record names no HiPS for {band_text(missing)}",
                          MorphFlag.MISSING_BAND)
 
     def check(response):
@@ -54,10 +54,10 @@ def hips_planes(request, transport):
 
 
 def _of_either(request, get):
-    """From the first server, or from its mirror where that one fails or shows nothing.
+    """Fetch from the first server, or from its mirror if the first fails or shows nothing.
 
-    That both show nothing is final only where the survey has no better service: a HiPS may lack a
-    part of what the survey has observed.
+    If both show nothing, other services are still tried, because a HiPS may lack a part of the
+    survey. The result is final only if hips2fits is the survey's first service.
     """
     try:
         return get(conf.hips2fits_url)
@@ -79,16 +79,17 @@ def _of_either(request, get):
 
 
 def _mirror():
-    """Address of the mirror; None where only the first server was set to another one."""
+    """Address of the mirror; None if the user changed only the address of the first server."""
     moved = conf.hips2fits_url != Conf.hips2fits_url.defaultvalue
     usual = conf.hips2fits_mirror_url == Conf.hips2fits_mirror_url.defaultvalue
     return None if moved and usual else conf.hips2fits_mirror_url
 
 
 def _params(hips, form, request, pixels):
-    """What astroquery would ask: its own asking misreads errors, and is not made for threads.
+    """The parameters that astroquery would send.
 
-    By a WCS: asked by center and width, the service is half a pixel off.
+    astroquery's own requests misread errors, and do not work in threads. The frame is given as a
+    WCS, because the service is half a pixel off for a center and a width.
     """
     from astroquery.hips2fits import hips2fits  # takes a moment to import
 

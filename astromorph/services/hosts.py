@@ -1,4 +1,4 @@
-"""What is known of a host that is asked: how much it takes at a time, and whether it answers."""
+"""Limit the simultaneous requests to a host, and pause while it does not answer."""
 import threading
 import time
 from contextlib import contextmanager
@@ -11,42 +11,43 @@ from astromorph.services.errors import WaitsForItself
 __all__ = ["Host"]
 
 FIRST_WINDOW = 4
-"""Attempts under way at a time to a host that is not known yet."""
+"""Number of simultaneous attempts to a new host (int)."""
 FAILURES = 10
-"""Failed attempts in a row after which a host is left alone for a while."""
+"""Number of failed attempts in a row before a pause (int)."""
 REST, LONGEST_REST = 30.0, 300.0
-"""Seconds that a host is left alone at first, doubled with each further failure, and at most."""
+"""First and longest pause in seconds (float); it doubles with each further failure."""
 LONGEST_WAIT = 60.0
-"""Longest wait in seconds that is granted to a host that asks for one (Retry-After)."""
+"""Longest wait in seconds that a host may ask for with Retry-After (float)."""
 PUSHBACK = (429, 503)
-"""HTTP statuses that ask for fewer requests."""
+"""HTTP statuses that ask for fewer requests (tuple of int)."""
 
 
 @dataclass(frozen=True)
 class _Ticket:
-    """One attempt under way."""
+    """One open attempt."""
 
     round: int
     probe: bool
 
 
 class Host:
-    """Limits the attempts under way to a host, and leaves it alone while it does not answer.
+    """Limits the simultaneous attempts to a host, and pauses while the host does not answer.
 
-    The window of attempts starts at `FIRST_WINDOW`, grows by one after as many answers as it is
-    wide, and is halved when the host asks for less (HTTP status 429 or 503), at most once for the
-    attempts that were under way together. A wait that the host asks for holds for all threads.
+    The window is the allowed number of simultaneous attempts. It starts at `FIRST_WINDOW` and grows
+    by one after as many answers. If the host asks for fewer requests (HTTP status 429 or 503), the
+    window is halved, but only once for attempts that were open together. If the host asks to wait,
+    all threads wait.
 
     Parameters
     ----------
     name : str
-        How to call it in messages.
+        Name of the host in messages.
     per_host : int
-        The widest window.
+        Largest window.
     stopped : `threading.Event`
-        Set when no attempt should start any more.
+        Set to start no more attempts.
     clock : callable
-        Gives seconds.
+        Returns the time in seconds.
     """
 
     def __init__(self, name, *, per_host, stopped, clock=time.monotonic):
@@ -54,7 +55,7 @@ class Host:
         self.window = min(FIRST_WINDOW, per_host)
         self._per_host, self._stopped, self._clock = per_host, stopped, clock
         self._changed = threading.Condition()
-        self._threads = set()  # those with an attempt under way
+        self._threads = set()  # threads with an open attempt
         self._answers = self._failures = self._round = 0
         self._quiet_until = self._rest_until = self._rest = 0.0
         self._probing = False
@@ -62,15 +63,15 @@ class Host:
 
     @contextmanager
     def slot(self):
-        """Wait for a turn; what happens inside is one attempt.
+        """Wait for a turn; the context is one attempt.
 
-        Gives a function to call when the host has answered: another attempt may start while the
-        answer is looked at.
+        It yields a function to call when the host has answered. Then another attempt may start
+        while this one checks its answer.
 
         Raises
         ------
         FetchError
-            If the host is being left alone, or `stopped` is set.
+            If the host has a pause, or ``stopped`` is set.
         """
         ticket, error = self._enter(), None
         try:
@@ -84,7 +85,7 @@ class Host:
                 self._make_room()
 
     def wake(self):
-        """Let those who wait for a turn see that `stopped` is set."""
+        """Wake the threads that wait for a turn, so that they see that ``stopped`` is set."""
         with self._changed:
             self._changed.notify_all()
 
@@ -94,14 +95,14 @@ class Host:
 
     def _make_room(self):
         self._threads.discard(threading.get_ident())
-        # Not more than can go on: many threads that wake for nothing slow down the others.
+        # Wake only as many threads as can continue. Others would wake for nothing and cost time.
         self._changed.notify(max(self.window - len(self._threads), 0))
 
     def _enter(self):
         thread = threading.get_ident()
         with self._changed:
             if thread in self._threads:
-                raise WaitsForItself(f"an attempt asks {self.name} by another call, which could "
+                raise WaitsForItself(f"an attempt asks {self.name} in another call, which could "
                                      "wait for itself")
             while True:
                 self._check()
@@ -119,8 +120,8 @@ class Host:
             raise FetchError("stopped before an answer came", MorphFlag.SERVER_ERROR)
         rest = self._rest_until - self._clock()
         if self._rest and (rest > 0 or self._probing):
-            raise FetchError(f"{self.name} is left alone for {max(rest, 0.0):.0f} s more (failed "
-                             f"attempts in a row: {self._failures}; the last: "
+            raise FetchError(f"requests to {self.name} pause for {max(rest, 0.0):.0f} s more "
+                             f"(failed attempts in a row: {self._failures}; the last: "
                              f"{self._last_failure})", MorphFlag.SERVER_ERROR)
 
     def _leave(self, ticket, error):

@@ -1,4 +1,4 @@
-"""The image services, by name."""
+"""The image services by name."""
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -19,23 +19,27 @@ __all__ = ["IMAGE_SERVICES", "ImageService", "check_image_service", "get_image_s
 
 @dataclass(frozen=True)
 class ImageService:
-    """An image service, called as ``service(request, transport)``; returns a `ServiceImage`.
+    """An image service. Call it as ``service(request, transport)`` to get a `ServiceImage`.
 
     Parameters
     ----------
     name : str
-        Its name in `~astromorph.surveys.Survey.services`, in tables and in the cache.
+        Name in `~astromorph.surveys.Survey.services`, in tables and in the cache.
     fetch : callable
-        Takes a `CutoutRequest` and a `~astromorph.services.transport.Transport`, returns a
+        Takes a `CutoutRequest` and a `~astromorph.services.transport.Transport`, and returns a
         `ServiceImage` or raises `FetchError`.
     needs : callable, optional
-        Takes a survey's record; true if it holds what the service needs.
+        Takes a survey's record and returns whether it holds what the service needs.
     local : bool
-        Whether it does without the network: it is then not cached, and works offline.
+        Whether it needs no network. Its images are not cached, and it works offline.
     requests : float
-        Requests for one galaxy, as ``benchmarks/images_by_position.py`` counts them.
+        Number of requests per galaxy, measured by ``benchmarks/images_by_position.py``.
     kilobytes : float, optional
-        What is received for one galaxy, by the same measurement.
+        Kilobytes received per galaxy, measured by the same script.
+
+    See Also
+    --------
+    get_image_service : Look up a service by name.
     """
 
     name: str
@@ -46,7 +50,7 @@ class ImageService:
     kilobytes: float | None = None
 
     def __call__(self, request, transport):
-        """Get an image; see `fetch`. It says its release, and whether its colors are others."""
+        """Fetch an image, and add its release and the flag for a different color mapping."""
         image, survey = self.fetch(request, transport), request.survey
         others = MorphFlag.OTHER_COLORS if self.name in survey.other_colors else MorphFlag(0)
         return replace(image, flag=image.flag | others,
@@ -63,6 +67,7 @@ IMAGE_SERVICES = {service.name: service for service in (
     ImageService("sia", sia_planes, attrgetter("sia"), requests=4, kilobytes=238),
     ImageService("rubin", rubin_planes, attrgetter("rsp"), requests=10),
 )}
+"""Name of a service to its `ImageService` (`dict`). You may add services of your own."""
 
 
 def get_image_service(service):
@@ -71,17 +76,23 @@ def get_image_service(service):
     Parameters
     ----------
     service : str or callable
-        A name in `IMAGE_SERVICES`, a local source such as `LocalFolder`, or a callable of your own.
+        A name in `IMAGE_SERVICES`, a local source such as `LocalFolder`, or your own callable.
 
     Returns
     -------
     callable
-        Has the attribute ``name``.
+        The service, with the attribute ``name``.
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If there is no such service.
+
+    Examples
+    --------
+    >>> from astromorph.services import get_image_service
+    >>> get_image_service("viewer").name
+    'viewer'
     """
     if callable(service):
         name = getattr(service, "__name__", type(service).__name__)
@@ -95,18 +106,19 @@ def get_image_service(service):
 
 
 def check_image_service(service, survey):
-    """Check that a service has images of a survey.
+    """Raise if a service has no images of a survey.
 
     Parameters
     ----------
     service : str or callable
         See `get_image_service`.
     survey : str or `~astromorph.surveys.Survey`
+        The survey.
 
     Raises
     ------
-    ValueError
-        If it has none.
+    ArgumentError
+        If the service is unknown, or the survey's record does not name it or lacks what it needs.
     """
     service, survey = get_image_service(service), get_survey(survey)
     if IMAGE_SERVICES.get(service.name) is not service:
@@ -115,6 +127,6 @@ def check_image_service(service, survey):
         raise wrong("services", f"a service of {survey.title} (survey={survey.name!r}), "
                     f"{', '.join(map(repr, survey.services))}", repr(service.name))
     if not service.needs(survey):
-        raise wrong("services", f"a service that the record of survey {survey.name!r} has the "
-                    "layer, HiPS or collection for", repr(service.name),
+        raise wrong("services", f"a service whose layer, HiPS or collection is in the record of "
+                    f"survey {survey.name!r}", repr(service.name),
                     "Complete the record; see astromorph.Survey.")

@@ -1,4 +1,4 @@
-"""Limits of what a service may send: how long a request and its answer take, and how much comes."""
+"""Limits of time and size for the answers of a service."""
 import time
 import zlib
 from contextlib import contextmanager
@@ -12,25 +12,25 @@ from astromorph.flags import MorphFlag
 __all__ = ["Exchange", "answers_up_to", "check_size", "unpack"]
 
 STEADY = 2 ** 15
-"""Bytes per second: while more come, an answer may take longer than the timeout."""
+"""Bytes per second from which an answer may take longer than the timeout (int)."""
 LONGEST = 4
-"""Timeouts that an exchange takes at most, however much comes."""
+"""Longest time of an exchange, in timeouts (int)."""
 LARGEST_BODY = 256 * 2 ** 20
-"""Bytes of the largest answer that is read, packed and unpacked, where no less is expected."""
+"""Default limit for the size of an answer in bytes, packed and unpacked (int)."""
 STREAMS = 64
-"""Most packed streams in an answer."""
+"""Largest number of packed streams in an answer (int)."""
 _largest = ContextVar("largest", default=None)
 _under_way = ContextVar("under_way", default=None)
 
 
 @contextmanager
 def answers_up_to(size):
-    """Take no answers of more bytes, packed or unpacked, as long as the context lasts.
+    """Limit the size of answers, packed and unpacked, while the context lasts.
 
     Parameters
     ----------
     size : int
-        Bytes.
+        Limit in bytes.
     """
     token = _largest.set(size)
     try:
@@ -40,17 +40,17 @@ def answers_up_to(size):
 
 
 def check_size(size):
-    """Refuse what is larger than the answers that are taken, before it is unpacked.
+    """Raise if an answer is too large, before it is unpacked.
 
     Parameters
     ----------
     size : int
-        Bytes that it says it has.
+        Size in bytes that the answer states.
 
     Raises
     ------
     FetchError
-        If that is too much.
+        If it is above the limit.
     """
     limit = _largest.get() or LARGEST_BODY
     if size > limit:
@@ -58,25 +58,26 @@ def check_size(size):
 
 
 def unpack(body, decompressor):
-    """Unpack an answer as far as it may be.
+    """Unpack an answer, up to the limit of size.
 
     Parameters
     ----------
     body : bytes
         One or a few packed streams.
     decompressor : callable
-        Makes an object of `zlib` or `bz2` for each.
+        Makes a decompressor of `zlib` or `bz2` for each stream.
 
     Returns
     -------
     bytes
+        The unpacked answer.
 
     Raises
     ------
     FetchError
-        If there is too much.
+        If the answer is above the limit.
     urllib3.exceptions.DecodeError
-        If it is damaged, or has no end.
+        If the answer is damaged, or has no end.
     """
     data, limit = b"", _largest.get() or LARGEST_BODY
     for _ in range(STREAMS):
@@ -95,17 +96,17 @@ def unpack(body, decompressor):
 
 
 class Exchange:
-    """Limits of one request, with all redirects, from the connection to the end of the answer.
+    """The limits of one request with all redirects, from the connection to the end of the answer.
 
-    A context manager; one inside another in the same thread is the same exchange.
+    It is a context manager. Nested contexts in the same thread are one exchange.
 
     Parameters
     ----------
     timeout : float
-        Seconds that it may take. It may take longer, up to `LONGEST` timeouts, as long as more than
-        `STEADY` bytes of an unpacked body come per second.
+        Longest time in seconds. While more than `STEADY` bytes of an unpacked body arrive per
+        second, the exchange may take up to `LONGEST` timeouts.
     clock : callable
-        Gives seconds.
+        Returns the time in seconds.
     """
 
     def __init__(self, timeout, clock=time.monotonic):
@@ -122,33 +123,35 @@ class Exchange:
 
     @staticmethod
     def current():
-        """Give the one that is under way in this thread, or None."""
+        """Return the open exchange of this thread, or None."""
         return _under_way.get()
 
     def left(self):
-        """Tell how many seconds are left to wait for more.
+        """Compute the time that is left to wait for more bytes.
 
         Returns
         -------
         float
+            Time in seconds.
 
         Raises
         ------
         TimeoutError
-            If there are none.
+            If no time is left.
         """
         limit = min(self._timeout + self.body / STEADY, LONGEST * self._timeout)
         left = self._begun + limit - self._clock()
         if left <= 0:
-            raise TimeoutError(f"{self.size} bytes came in {limit:.3g} s, and more are missing")
+            raise TimeoutError(f"{self.size} bytes came in {limit:.3g} s, but more are missing")
         return min(left, self._timeout)
 
     def came(self, size):
-        """Count bytes that came, of any kind.
+        """Count bytes that arrived, of any kind.
 
         Parameters
         ----------
         size : int
+            Number of bytes.
         """
         self.size += size
         check_size(self.size)

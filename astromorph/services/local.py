@@ -1,4 +1,4 @@
-"""Images that are already there: a folder of files."""
+"""A local source of images: a folder of files."""
 import os
 import re
 from bisect import bisect_left
@@ -29,28 +29,43 @@ _PICTURES = (b"\xff\xd8", b"\x89PNG")
 
 
 class LocalFolder:
-    """An image service: files of a folder, named after the galaxies.
+    """An image service that reads the files of a folder, named after the galaxies.
 
-    Each shows its galaxy in the middle. FITS files are scaled by their WCS. Pictures have none:
-    without ``width`` they are framed as they are, and flagged NO_WCS.
+    Each file shows its galaxy in the middle. The WCS of a FITS file gives its pixel scale. Pictures
+    have no WCS; without ``width`` the whole picture is the frame, and it is flagged ``NO_WCS``.
 
     Parameters
     ----------
     folder : path
+        The folder.
     pattern : str
-        File name, where ``{name}`` stands for the galaxy's name ("/" in it for "_"), and ``*`` and
-        ``?`` for any characters, but for those that would make the name a longer one: ``{name}.*``
-        finds ``10.fits`` for the name 10, not ``10.5.fits``. With ``{band}``, as in
-        ``"{name}_{band}.fits"``, there is a FITS file for each band. Only regular files count.
+        Pattern of file names. ``{name}`` stands for the galaxy's name, with "_" in place of "/".
+        ``*`` and ``?`` stand for any characters, but never make the name longer: for the name 10,
+        ``{name}.*`` finds ``10.fits``, but not ``10.5.fits``. With ``{band}``, as in
+        ``"{name}_{band}.fits"``, there is one FITS file per band. Only regular files count.
     width : `~astropy.units.Quantity`, optional
-        Angle that the smaller side of pictures, and of FITS files without a WCS, shows. For
-        pictures that are some number of R90 wide, pass their files to
-        `~astromorph.MorphologyClassifier.classify` with ``cutout_r90`` instead.
+        Angle of the smaller side of pictures, and of FITS files without a WCS. If your pictures are
+        a number of R90 wide, pass their files to `~astromorph.MorphologyClassifier.classify` with
+        ``cutout_r90`` instead.
 
     Raises
     ------
-    ValueError
-        If an argument is not as described.
+    ArgumentError
+        If an argument has the wrong type or value.
+
+    See Also
+    --------
+    astromorph.services.LocalHips : Read a HiPS on disk.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from astropy import units as u
+    >>> from astromorph.services import LocalFolder
+    >>> with TemporaryDirectory() as folder:
+    ...     images = LocalFolder(folder, "{name}.jpg", width=1 * u.arcmin)
+    >>> images.name, images.width
+    ('local-folder', 60.0)
     """
 
     name = "local-folder"
@@ -70,11 +85,11 @@ class LocalFolder:
 
     @property
     def source(self):
-        """Where its images are and how they are framed: what a checkpoint knows it by."""
+        """Description of the folder and the frames, which identifies it in a checkpoint (str)."""
         return f"{self.name} {self.folder.absolute() / self.pattern} {self.width}"
 
     def __call__(self, request, transport=None):
-        """Get the image of ``request.name``; see `~astromorph.services.ImageService`."""
+        """Read the image of ``request.name``; see `~astromorph.services.ImageService`."""
         if not request.name:
             raise FetchError("the galaxy has no name; a local folder finds images by it",
                              MorphFlag.MISSING_FILE)
@@ -123,7 +138,7 @@ class LocalFolder:
                             flag=MorphFlag.NO_WCS if np.isnan(scale) else MorphFlag(0))
 
     def _find(self, name, band):
-        """The file of a galaxy, or None."""
+        """Find the file of a galaxy; None if there is none."""
         name = file_stem(name)
         head, tail = os.path.split(self.pattern)
         inner = head.format(name=name, band=band)
@@ -138,20 +153,20 @@ class LocalFolder:
         found = [file for file in _starting_with(folder, start)
                  if pattern.fullmatch(file) and os.path.isfile(folder / file)]
         if len(found) > 1:
-            raise FetchError(f"{folder} has {len(found)} files for {name!r}, as {found[0]} "
-                             f"and {found[1]}; make the pattern tell which",
+            raise FetchError(f"{folder} has {len(found)} files for {name!r}, such as {found[0]} "
+                             f"and {found[1]}; use a pattern that fits only one",
                              MorphFlag.MISSING_FILE)
         return folder / found[0] if found else None
 
 
 def _leaves(inner, pattern):
-    """Whether the name of a galaxy leads out of the folder, as ".." does."""
+    """Whether the name of a galaxy leads out of the folder, such as ".."."""
     return any(part in (".", "..") and part != given
                for part, given in zip(inner.split(os.sep), pattern.split(os.sep)))
 
 
 def _file_pattern(tail, name, band):
-    """What the files of a galaxy match; wild characters beside its name do not make it longer."""
+    """Pattern of the files of a galaxy; wildcards beside its name do not make it longer."""
     texts = tail.format(name="\0", band=band).split("\0")
     pieces = [re.sub(r"\\[zZ]$", "", translate(text)) for text in texts]
     whole = pieces[0]
@@ -185,10 +200,10 @@ def _shape(flux):
 
 
 def _starting_with(folder, start):
-    """Names of the files that start so, without reading the folder each time."""
+    """Names of the files with this start, without reading the folder each time."""
     try:
         names = _listing(folder, folder.stat().st_mtime_ns)
-    except (OSError, ValueError):  # no folder, a file in its place, a name too long
+    except (OSError, ValueError):  # there is no such folder, or its name is too long
         return []
     first = bisect_left(names, start)
     return takewhile(lambda name: name.startswith(start), islice(names, first, None))
@@ -196,5 +211,5 @@ def _starting_with(folder, start):
 
 @lru_cache(maxsize=64)
 def _listing(folder, changed):
-    """Sorted names; ``changed`` makes a folder with new files another one."""
+    """Sorted names in a folder; ``changed`` is part of the cache's key, to notice new files."""
     return sorted(os.listdir(folder))

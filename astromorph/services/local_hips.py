@@ -1,4 +1,4 @@
-"""Images that are already there: a HiPS, or a mirrored part of one."""
+"""A local source of images: a HiPS on disk, or a part of one."""
 import io
 from functools import lru_cache
 from pathlib import Path
@@ -25,18 +25,22 @@ _KEPT = 64  # tiles of 1 MB
 
 
 class LocalHips:
-    """An image service: frames cut from a HiPS on disk.
+    """An image service that cuts frames out of a HiPS on disk.
 
     Parameters
     ----------
     path : path or dict
-        Folder of a HiPS (it holds the file ``properties``) with JPEG or PNG tiles in color, or a
-        dict of band to folder of a HiPS with FITS tiles.
+        Folder of a HiPS with JPEG or PNG tiles in color, which holds the file ``properties``. Or a
+        dict of band to the folder of a HiPS with FITS tiles.
 
     Raises
     ------
-    ValueError
-        If an argument is not as described.
+    ArgumentError
+        If a folder holds no such HiPS.
+
+    See Also
+    --------
+    astromorph.services.LocalFolder : Read files named after the galaxies.
     """
 
     name = "local-hips"
@@ -50,7 +54,7 @@ class LocalHips:
 
     @property
     def source(self):
-        """Where its tiles are: what a checkpoint knows it by."""
+        """Description of the folders, which identifies it in a checkpoint (str)."""
         folders = {name: str(one.folder.absolute()) for name, one in self._maps.items()}
         return f"{self.name} {folders}"
 
@@ -59,7 +63,7 @@ class LocalHips:
         try:
             return self._picture(request) if "color" in self._maps else self._planes(request)
         except FetchError as error:
-            error.final = False  # a mirror may hold a part of the survey only
+            error.final = False  # the HiPS on disk may be only a part of the survey
             raise
 
     def _picture(self, request):
@@ -75,7 +79,7 @@ class LocalHips:
     def _planes(self, request):
         missing = set(request.bands) - set(self._maps)
         if missing:
-            raise FetchError(f"no local HiPS was given for the band {min(missing)}",
+            raise FetchError(f"there is no local HiPS for the band {min(missing)}",
                              MorphFlag.MISSING_BAND)
         maps = [self._maps[band] for band in request.bands]
         pixels = native_pixels(request, min(one.scale for one in maps))
@@ -86,7 +90,7 @@ class LocalHips:
 
 
 class _Map:
-    """A HiPS at its highest order: ``scale`` in arcseconds, ``header`` of its tiles."""
+    """A HiPS at its highest order, with its ``scale`` in arcseconds and the ``header`` of tiles."""
 
     def __init__(self, folder, formats):
         self.folder, self.header = Path(folder), {}
@@ -104,7 +108,7 @@ class _Map:
         self.scale = nside_to_pixel_resolution(self._nside).to_value(u.arcsec)
 
     def frame(self, request, pixels):
-        """Interpolate onto a request's frame, row 0 in the south; NaN where there is no tile."""
+        """Interpolate onto the frame of a request, row 0 in the south; NaN without a tile."""
         x, y = np.indices((pixels, pixels))[::-1].reshape(2, -1)
         sky = SkyCoord(*frame_wcs(request, pixels).wcs_pix2world(x, y, 0), unit="deg")
         sky = sky.transform_to(self._sky).spherical
@@ -113,10 +117,10 @@ class _Map:
         return np.squeeze((weights[..., None] * values).sum(axis=0).reshape(pixels, pixels, -1))
 
     def _values(self, index):
-        """Values of HEALPix pixels in the nested order, (pixel, channel)."""
+        """Values (pixel, channel) of HEALPix pixels in the nested order."""
         bits = self._width.bit_length() - 1
         tiles, inside = index >> 2 * bits, index & self._width**2 - 1
-        # in a tile, row 0 at the bottom, the second HEALPix axis goes right and the first down
+        # In a tile, with row 0 at the bottom, the second HEALPix axis goes right, the first down.
         row, column = self._width - 1 - _even_bits(inside, bits), _even_bits(inside >> 1, bits)
         values = np.full((index.size, 3 if self._ending != "fits" else 1), np.nan, np.float32)
         for number in np.unique(tiles):
@@ -135,7 +139,7 @@ class _Map:
 def _properties(folder):
     try:
         file = folder / "properties"
-        if not file.is_file():  # a FIFO would wait for good
+        if not file.is_file():  # reading a FIFO might wait forever
             raise FileNotFoundError(file)
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -146,16 +150,16 @@ def _properties(folder):
 
 
 def _even_bits(number, count):
-    """The bits 0, 2, 4... of numbers, put together."""
+    """Join the bits 0, 2, 4... of numbers."""
     return sum((number >> 2 * bit & 1) << bit for bit in range(count))
 
 
 @lru_cache(maxsize=_KEPT)
 def _tile(path):
-    """A tile, (y, x, channel) with row 0 at the bottom, and its header; None if there is none."""
+    """Read a tile (y, x, channel), row 0 at the bottom, and its header; None if it is missing."""
     try:
-        if path.exists() and not path.is_file():  # a FIFO would wait for good
-            raise OSError("no regular file")
+        if path.exists() and not path.is_file():  # reading a FIFO might wait forever
+            raise OSError("not a regular file")
         if path.suffix == ".fits":
             planes, header = read_fits(path.read_bytes())
             return planes[0, ..., None], dict(header)

@@ -1,7 +1,8 @@
-"""The Rubin Science Platform: cutouts of deep coadds, for those with a token.
+"""Cutouts of deep coadds from the Rubin Science Platform, for users with a token.
 
-A table of images by SIA (version 2), for each band its DataLink, and the cutout by SODA. What is
-known of the platform is only reported; the rest is as the standards of the IVOA have it.
+A query by SIA (version 2) gives a table of images. The DataLink of a band's image gives the service
+of cutouts, which follows SODA. The code follows these IVOA standards. Details of the platform come
+from reports of others.
 """
 import io
 import math
@@ -23,14 +24,14 @@ from astromorph.services.framing import fine_pixels, own_bands, resample_to_fram
 __all__ = ["TOKEN", "rubin_planes"]
 
 TOKEN = "RUBIN_TOKEN"
-"""Environment variable with the user's token, which is sent to the platform and kept nowhere."""
+"""Environment variable with the user's token, which is sent to the platform and never stored."""
 _WAVELENGTHS = dict(zip("ugrizy", (368e-9, 479e-9, 622e-9, 754e-9, 869e-9, 971e-9)))  # m
 _COLUMNS = {"access_url", "em_min", "em_max", "s_ra", "s_dec"}
 _SODA = "ivo://ivoa.net/std/soda#sync"
 
 
 def rubin_planes(request, transport):
-    """FITS of the coadd whose middle is the nearest, in each band, resampled and combined."""
+    """Fetch FITS cutouts of the coadds with the nearest centers, and combine the bands."""
     circle = f"CIRCLE {request.ra:.8f} {request.dec:.8f} {0.75 * request.width / 3600:.8f}"
     found = _ask(transport, f"{conf.rubin_url}/sia/{request.survey.rsp}/query", {
         "POS": circle, "DPSUBTYPE": "lsst.deep_coadd"}, _images)
@@ -43,16 +44,16 @@ def rubin_planes(request, transport):
             "ID": identifier, "POS": circle, "CUTOUTMODE": "image"}, read_fits)
         planes[name] = resample_to_frame(image[0], header, request, pixels)
         headers.append(header)
-        urls.append(f"{url}?ID={identifier}")  # that of the redirection may be signed
+        urls.append(f"{url}?ID={identifier}")  # the redirected address may hold a signature
     return cube_image(planes, headers, request, urls[0])
 
 
 def _ask(transport, url, params, read):
-    """What an address of the platform gives to the user's token, read; nobody else gets it."""
+    """Send a request with the user's token, but only to the platform, and read the answer."""
     token, home = os.environ.get(TOKEN, "").strip(), urlsplit(conf.rubin_url)
     if not token:
-        raise FetchError(f"the Rubin Science Platform wants a token: set {TOKEN} to one with the "
-                         "scopes read:tap and read:image", MorphFlag.SERVER_ERROR)
+        raise FetchError(f"the Rubin Science Platform needs a token: set {TOKEN} to a token with "
+                         "the scopes read:tap and read:image", MorphFlag.SERVER_ERROR)
     if urlsplit(url)[:2] != home[:2]:
         raise FetchError(f"the Science Platform sends to another host, {urlsplit(url).netloc}",
                          MorphFlag.UNREADABLE)
@@ -65,21 +66,21 @@ def _ask(transport, url, params, read):
         failure = FetchError(f"{error}{refused}", error.flag, retry_after=error.retry_after)
     except FetchError as error:
         failure = error
-    # Without what it came from: the request, which has the token.
+    # The original exception holds the request with the token, so it is dropped.
     failure.__cause__ = failure.__context__ = None
     raise failure
 
 
 def _images(data):
-    """Table of images, as SIA sends it."""
+    """Read the table of images that SIA sends."""
     table = _parsed(data).get_first_table().to_table(use_names_over_ids=True)
     if not _COLUMNS <= set(table.colnames):
-        raise _odd("another table than one of images")
+        raise _odd("a table that does not list images")
     return table
 
 
 def _nearest(found, band, request):
-    """Address of the DataLink of a band's coadd: patches overlap, and one holds the frame best."""
+    """Address of the DataLink of a band's coadd; of overlapping patches, the nearest one."""
     wavelength = _WAVELENGTHS.get(band.lower(), np.nan)
     rows = [row for row in found if row["em_min"] < wavelength < row["em_max"]]
     if not rows:
@@ -95,7 +96,7 @@ def _nearest(found, band, request):
 
 
 def _cutout_service(data):
-    """Address of the cutouts that a DataLink offers, and what the image is called there."""
+    """Address of the service of cutouts in a DataLink, and the identifier of the image."""
     for resource in _parsed(data).resources:
         params = {param.name: str(param.value) for param in resource.params}
         inputs = {param.name: str(param.value) for group in resource.groups
@@ -106,14 +107,14 @@ def _cutout_service(data):
 
 
 def _parsed(data):
-    """A VOTable; nothing that it points to is opened."""
+    """Parse a VOTable; refuse one that points to rows at another address."""
     if b"<STREAM" in data and b"href" in data:
-        raise _odd("a table that is elsewhere")
+        raise _odd("a table with its rows elsewhere")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return votable.parse(io.BytesIO(data), verify="ignore")
-    except Exception as error:  # the parser has errors of many kinds for what is no VOTable
+    except Exception as error:  # the parser raises errors of many kinds
         raise _odd(f"no VOTable: {error!s:.100}") from error
 
 

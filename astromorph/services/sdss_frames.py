@@ -1,4 +1,4 @@
-"""SDSS frames: whole corrected fields, as its Science Archive Server has them."""
+"""SDSS frames: whole corrected fields from its Science Archive Server."""
 import bz2
 import math
 import threading
@@ -19,16 +19,16 @@ from astromorph.services.limits import unpack
 
 __all__ = ["Frames", "download_frame", "sdss_frames"]
 
-_NEAR = 1 * u.arcmin  # some object is so near wherever SDSS has observed
+_NEAR = 1 * u.arcmin  # wherever SDSS has observed, there is an object within this radius
 _FIELD = ("run", "rerun", "camcol", "field")
-_FOLDERS = (12, "boss"), (17, "eboss"), (math.inf, "prior-surveys/sdss4-dr17-eboss")  # by release
+_FOLDERS = (12, "boss"), (17, "eboss"), (math.inf, "prior-surveys/sdss4-dr17-eboss")  # to release
 _KEPT = 9  # frames of 12 MB: three bands of three fields
 _LOCK = threading.Lock()
 _FRAMES = WeakKeyDictionary()  # transport -> its frames
 
 
 def sdss_frames(request, transport):
-    """FITS of the frames that hold the position best, resampled to the north and combined."""
+    """Fetch the frames that hold the position best, resample them to north up, and combine them."""
     with _LOCK:
         frames = _FRAMES.setdefault(transport, Frames())
     field = _best_field(_find_fields(request, transport), request, frames, transport)
@@ -50,7 +50,7 @@ def _find_fields(request, transport):
     """Fields that show an object at the position, as tuples of `_FIELD`."""
     from astroquery.sdss import SDSSClass, conf
 
-    # astroquery's own form, but without its requests for the columns of SkyServer's tables.
+    # The form of astroquery, without its extra requests for the columns of SkyServer's tables.
     form = {"uquery": "SELECT " + ", ".join(f"p.{name}" for name in _FIELD) + " FROM "
                       "#upload u JOIN #x x ON x.up_id = u.up_id JOIN PhotoObjAll AS p "
                       "ON p.objID = x.objID ORDER BY x.up_id",
@@ -64,7 +64,7 @@ def _find_fields(request, transport):
         text = transport.session.post(url, data=form, files=files).text
         try:
             return unique(Table.read(text, format="ascii.csv", comment="#")[_FIELD])
-        except Exception as error:  # a page or a message, which astroquery takes for a table
+        except Exception as error:  # an error page or a message, which astroquery reads as a table
             raise FetchError(f"SkyServer sent no table of fields: {' '.join(text.split())[:80]!r}",
                              MorphFlag.UNREADABLE, retry=True) from error
 
@@ -75,7 +75,7 @@ def _find_fields(request, transport):
 
 
 def _best_field(fields, request, frames, transport):
-    """The field whose frame has the position farthest from its edges."""
+    """The field with the position farthest from the edges of its frame."""
     enough = native_pixels(request) / np.sqrt(2)
     margins = {}
     for field in fields:
@@ -87,18 +87,18 @@ def _best_field(fields, request, frames, transport):
             break
     best = max(margins, key=margins.get)
     if not margins[best] >= 0:
-        raise outside(request, "it is not on the frames of the objects near")
+        raise outside(request, "it is not on the frames of the objects nearby")
     return best
 
 
 class Frames:
-    """The latest frames, for neighbors; each is downloaded once, however many threads want it."""
+    """The latest frames, which neighbors share; threads download each frame only once."""
 
     def __init__(self):
         self._lock, self._futures = threading.Lock(), OrderedDict()
 
     def get(self, field, band, request, transport):
-        """Give the frame of a field in a band, as soon as it is there."""
+        """Return the frame of a field in a band; wait if another thread downloads it."""
         key = field, band, _release(request)
         with self._lock:
             first = key not in self._futures
@@ -117,7 +117,7 @@ class Frames:
 
 
 def download_frame(field, band, release, transport):
-    """Flux, header and address of a frame."""
+    """Download a frame; return its flux, header and address."""
     from astroquery.sdss import SDSSClass, conf
 
     folder = next(name for last, name in _FOLDERS if release <= last)

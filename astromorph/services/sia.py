@@ -1,4 +1,4 @@
-"""NOIRLab's Simple Image Access: cutouts of the coadded images of a survey."""
+"""Cutouts of a survey's coadded images from NOIRLab's Simple Image Access service."""
 import math
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -21,7 +21,7 @@ _COLUMNS = {"proctype", "prodtype", "obs_bandpass", "exptime", "access_url"}
 
 
 def sia_planes(request, transport):
-    """FITS of the coadded tile that covers most of the frame, resampled to it and combined."""
+    """Fetch the coadded tile that covers most of the frame, resample it, and combine the bands."""
     service = f"{conf.sia_url}/{request.survey.sia}"
     found = transport.call(service, lambda: _search(service, request, transport.session))
     tiles = _tiles(found, request)
@@ -51,7 +51,7 @@ def sia_planes(request, transport):
 
 
 def _search(service, request, session):
-    """Table of the images that overlap the frame."""
+    """Search for images that overlap the frame; return their table."""
     from pyvo.dal import SIAService  # takes a moment to import
 
     width = _MARGIN * request.width / 3600
@@ -60,15 +60,16 @@ def _search(service, request, session):
         pos=(request.ra, request.dec), size=(wide, width), verbosity=2)
     table = found.to_table()
     if not _COLUMNS <= set(table.colnames):
-        raise FetchError("the service sent another table than one of images",
+        raise FetchError("the service sent a table that does not list images",
                          MorphFlag.UNREADABLE, retry=True)
     return table
 
 
 def _tiles(found, request):
-    """For each tile that touches the frame, the address of the plain coadd in each band.
+    """Addresses of the plain coadds by band, for each tile that touches the frame.
 
-    Every tile has twins (``_nobkg``: with the local sky), detection images, masks and weights.
+    Other images of a tile are left out: twins with the local sky (``_nobkg``), detection images,
+    masks and weights.
     """
     plain = [row for row in found if row["proctype"] == "Stack" and row["prodtype"] == "image"
              and _is_plain(str(row["access_url"]))]
@@ -90,12 +91,12 @@ def _tiles(found, request):
 
 
 def _name(url):
-    """Name of the file that an address stands for."""
+    """Name of the file at an address."""
     query = parse_qs(urlsplit(url).query.replace("+", "%2B"))
     return query.get("siaRef", [url])[0]
 
 
 def _is_plain(url):
-    """Whether an address is that of the image of a coadd whose sky is subtracted."""
+    """Whether an address leads to the image of a coadd with the sky subtracted."""
     extension = parse_qs(urlsplit(url).query).get("extn", ["1"])[0]
     return "_nobkg" not in url and extension == "1"

@@ -1,4 +1,4 @@
-"""SkyServer's ImgCutout: color pictures of SDSS."""
+"""Color pictures of SDSS from SkyServer's ImgCutout."""
 from astromorph.errors import FetchError
 from astromorph.flags import MorphFlag
 from astromorph.services.base import ServiceImage
@@ -11,7 +11,7 @@ _SCALES = 0.015, 60  # arcsec per pixel
 
 
 def skyserver_picture(request, transport):
-    """JPEG by SkyServer's ImgCutout, of 64 to 2048 pixels; i, r, g as red, green, blue."""
+    """Fetch a JPEG of 64 to 2048 pixels a side from SkyServer; i, r, g as red, green, blue."""
     finest = int(request.width / _SCALES[0])
     pixels = max(min(request.pixels, finest, 2048), 64)
     if not _SCALES[0] <= request.width / pixels <= _SCALES[1]:
@@ -28,7 +28,7 @@ def skyserver_picture(request, transport):
                             request.width / pixels, coverage, flag)
 
     def on_error(response):
-        # The words are in the reason phrase; the body is a picture of them.
+        # The reason is in the status line; the body is a picture of the same words.
         if response.status_code == 404 and "outside" in str(response.reason).lower():
             raise outside(request, "outside the footprint, says SkyServer")
 

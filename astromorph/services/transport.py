@@ -1,4 +1,4 @@
-"""How image services are asked: politely, patiently, and from many threads at once."""
+"""Send requests to services from many threads, within limits, and repeat them after failures."""
 import math
 import threading
 from http.cookiejar import DefaultCookiePolicy
@@ -23,28 +23,30 @@ BACK_OFF = tenacity.wait_random_exponential(multiplier=0.5, max=20)
 
 
 class Transport:
-    """Asks services, with limits for each host, time limits, and repetition of what may succeed.
+    """Sends requests to services, with limits per host and of time, and repeats failed attempts.
 
-    It is shared by threads. A context manager that closes on leaving.
+    Threads may share it. As a context manager it closes on leaving.
 
     Parameters
     ----------
     per_host : int
-        Most attempts under way at a time to one host; fewer at first, and when it asks for less.
+        Limit of simultaneous attempts to one host. It starts lower, and falls when the host asks
+        for it.
     timeout : float
-        Seconds for a request with its redirects and the whole answer; up to four times as many
-        while more than 32 kilobytes come per second. A connection is waited for 10 s at most.
+        Longest time in seconds for a request with its redirects and the whole answer. An answer of
+        more than 32 kilobytes per second may take four times as long. Connecting may take 10 s.
     retries : int
-        Attempts after a first one that failed and may succeed later.
+        Largest number of attempts after the first one, if an error may be temporary.
 
     Attributes
     ----------
     session : `requests.Session`
-        For clients of services. Its answers are complete and have a status below 400: it raises
-        `~astromorph.errors.FetchError` else, or an exception that `translate` knows. It
-        keeps to the limits, whatever a client asks for: of time, of size, and to the host that
-        `call` names and those that `~astromorph.services.endpoints.check_address` knows.
+        A session for the clients of services. Its answers are complete and have a status below 400;
+        otherwise it raises `~astromorph.errors.FetchError` or an exception that `translate` knows.
+        It keeps all limits, and only asks hosts that `call` names or that
+        `~astromorph.services.endpoints.check_address` allows.
     timeout : float
+        Longest time in seconds, as above.
     """
 
     def __init__(self, *, per_host=6, timeout=30.0, retries=6):
@@ -64,7 +66,7 @@ class Transport:
         self.close()
 
     def close(self):
-        """End the attempts under way and start no more: who waits for one gets a `FetchError`."""
+        """End all attempts and start no more; waiting threads get a `FetchError`."""
         self._stopped.set()
         with self._lock:
             hosts = list(self._hosts.values())
@@ -87,25 +89,26 @@ class Transport:
         Parameters
         ----------
         url : str
+            Its address.
         params : dict, optional
             Parameters of the query.
         check : callable, optional
-            Takes the complete response, of a status below 400, and returns what is to be returned,
-            or raises `~astromorph.errors.FetchError`, which may ask for another attempt.
-            The host may be asked for something else meanwhile.
+            Takes the complete response, with a status below 400, and returns the result. It may
+            raise `~astromorph.errors.FetchError`, which may ask for another attempt. Meanwhile
+            other threads may ask the host.
         on_error : callable, optional
-            Takes a response of status 400 or more, to raise a more telling
-            `~astromorph.errors.FetchError` than `check_status` does.
+            Takes a response of status 400 or more. It may raise a
+            `~astromorph.errors.FetchError` with a better message than that of `check_status`.
 
         Returns
         -------
         object
-            The result of ``check``, else the `requests.Response`.
+            The result of ``check``; without it the `requests.Response`.
 
         Raises
         ------
         `~astromorph.errors.FetchError`
-            That of the last attempt.
+            The error of the last attempt.
         """
         def attempt():
             try:
@@ -118,49 +121,49 @@ class Transport:
         return self.call(url, attempt, check)
 
     def follow(self, url, **options):
-        """Get a resource whose address a service gave, if its host is known.
+        """Get a resource at an address that a service sent, if its host is allowed.
 
         Parameters
         ----------
         url : str
-            Perhaps empty, relative, or meant to reach where nobody should.
+            The address. It is not trusted.
         **options
-            As for `get`.
+            See `get`.
 
         Returns
         -------
         object
-            As for `get`.
+            See `get`.
 
         Raises
         ------
         `~astromorph.errors.FetchError`
-            Also if `~astromorph.services.endpoints.check_address` refuses the address.
+            The error of the last attempt, or of `~astromorph.services.endpoints.check_address`.
         """
         check_address(url)
         return self.get(url, **options)
 
     def call(self, url, attempt, check=None):
-        """Ask a service by a callable, as often as it takes.
+        """Call a function that asks a service, and repeat it after failures.
 
         Parameters
         ----------
         url : str
-            Says which host is asked.
+            Address whose host the function asks.
         attempt : callable
-            Without arguments; asks that host, once, without `call` or `get`.
+            A function without arguments that asks the host once. It must not use `call` or `get`.
         check : callable, optional
-            As for `get`, of what ``attempt`` returned.
+            Takes the result of ``attempt``; see `get`.
 
         Returns
         -------
         object
-            What ``check``, else ``attempt`` returned.
+            The result of ``check``; without it that of ``attempt``.
 
         Raises
         ------
         `~astromorph.errors.FetchError`
-            That of the last attempt. Whatever is raised becomes one.
+            The error of the last attempt. Other exceptions become one.
         """
         host = self._host(url)
         again = tenacity.Retrying(
@@ -202,20 +205,20 @@ def _wait(state):
 
 
 class _Session(requests.Session):
-    """Asks known hosts only, each request and its redirects as one `Exchange`."""
+    """A session that asks allowed hosts only; a request with its redirects is one `Exchange`."""
 
     def __init__(self, per_host, timeout, stopped):
         super().__init__()
         self._timeout, self._stopped = timeout, stopped
         self.headers.update({"User-Agent": user_agent(), "Accept-Encoding": "gzip"})
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        # Clients that misread error pages never see them.
+        # Some clients misread error pages, so these raise before the client sees them.
         self.hooks["response"].append(lambda response, **_: check_status(response))
         for scheme in ("http://", "https://"):
             self.mount(scheme, WholeAnswers(timeout, stopped, pool_maxsize=max(per_host, 10)))
 
     def send(self, request, **options):
-        """Send a request, also one that a redirect asks for."""
+        """Send a request or follow a redirect."""
         check_address(request.url)
         pace(request.url, self._stopped)
         with Exchange(self._timeout):
@@ -223,7 +226,7 @@ class _Session(requests.Session):
 
 
 def user_agent():
-    """Say who asks: name, version, and where to turn to.
+    """Make the header User-Agent: name, version and contact.
 
     Returns
     -------

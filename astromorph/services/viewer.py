@@ -1,4 +1,4 @@
-"""The Legacy Surveys viewer: color pictures and flux of its layers."""
+"""Color pictures and flux from the layers of the Legacy Surveys viewer."""
 import numpy as np
 
 from astromorph.errors import FetchError
@@ -12,18 +12,18 @@ from astromorph.services.framing import MAX_SIDE, own_bands
 
 __all__ = ["viewer_picture", "viewer_planes"]
 
-_GRAYS = {"sdss": (22, 22, 22), "ps1": (22, 22, 22)}  # layers drawn otherwise than their records
+_GRAYS = {"sdss": (22, 22, 22), "ps1": (22, 22, 22)}  # layers with another blank than their records
 
 
 def viewer_picture(request, transport):
-    """JPEG by the viewer's jpeg-cutout."""
+    """Fetch a JPEG from the viewer's jpeg-cutout."""
     blank = _GRAYS.get(request.survey.layer) or _without_flux(request.survey)
 
     def check(data, pixels):
         try:
             return check_picture(data, request, pixels=pixels, blank=blank)
         except FetchError as error:
-            if error.flag & MorphFlag.BLANK:  # one color: that of a layer without an image
+            if error.flag & MorphFlag.BLANK:  # one color means that the layer has no image
                 raise outside(request, "the picture is empty") from error
             raise
 
@@ -31,22 +31,22 @@ def viewer_picture(request, transport):
 
 
 def viewer_planes(request, transport):
-    """FITS by the viewer's fits-cutout, as it comes: flux as of a native pixel at any scale.
+    """Fetch a FITS file from the viewer's fits-cutout; flux is per native pixel at any scale.
 
-    Where a layer has no image, the viewer fails with the same bare page as in any failure. Its
-    picture of the frame then tells.
+    If a layer has no image, the viewer answers with the same page as for any failure. Then the
+    picture of the frame shows whether there is an image.
     """
     for _ in range(2):
         try:
             return _planes(request, transport, on_error=_unclear)
         except _Unclear:
             pass
-    viewer_picture(request, transport)  # raises where there is nothing
+    viewer_picture(request, transport)  # raises if there is no image
     return _planes(request, transport)
 
 
 class _Unclear(FetchError):
-    """The viewer failed, or has no image there."""
+    """The viewer failed, or has no image of the position."""
 
 
 def _unclear(response):
@@ -84,6 +84,6 @@ def _cutout(service, request, transport, check, bands, chosen=None, on_error=Non
 
 
 def _without_flux(survey):
-    """Color that the viewer shows where there is no flux, and no data."""
+    """Color in which the viewer shows pixels without flux or data."""
     dark = color_composite({band: np.zeros((1, 1), np.float32) for band in survey.rgb}, survey)
     return tuple(int(value) for value in np.rint(255 * dark[0, 0]))

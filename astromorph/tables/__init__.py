@@ -1,4 +1,4 @@
-"""Tables from and to files, with all that a published catalog needs."""
+"""Read and write tables, with the units, descriptions and UCDs of a published catalog."""
 from astromorph.tables.files import (FORMATS, Format, check_columns, check_destination, read_table,
                                      table_format, write_table)
 from astromorph.tables.provenance import PROVENANCE

@@ -1,4 +1,4 @@
-"""Tables as Arrow's, which Parquet files and HATS catalogs hold."""
+"""Convert tables to and from Arrow, the format inside Parquet files and HATS catalogs."""
 import io
 
 import numpy as np
@@ -10,15 +10,15 @@ from astromorph.tables.votables import as_votable, describe_columns
 
 __all__ = ["from_arrow", "read_parquet", "to_arrow", "write_parquet"]
 
-_YAML = b"table_meta_yaml"  # what astropy reads
-_VOTABLE = b"IVOA.VOTable-Parquet."  # what TOPCAT reads
+_YAML = b"table_meta_yaml"  # read by astropy
+_VOTABLE = b"IVOA.VOTable-Parquet."  # read by TOPCAT
 
 
 def to_arrow(table):
-    """The table as a `pyarrow.Table`; masked values are null.
+    """Convert a table to a `pyarrow.Table`; masked values become null.
 
-    Its schema holds units, descriptions, UCDs and provenance, as astropy writes them to Parquet
-    files and as the Virtual Observatory's VOParquet convention has them.
+    Its schema holds units, descriptions, UCDs and provenance in two forms: that of astropy, and the
+    VOParquet convention of the Virtual Observatory.
     """
     import pyarrow as pa
 
@@ -30,7 +30,7 @@ def to_arrow(table):
                 _VOTABLE + b"version": b"1.0",
                 _VOTABLE + b"content": _votable_header(table[described])}
     for column in table.itercols():
-        if column.dtype.kind == "U":  # astropy asks for the length of text
+        if column.dtype.kind == "U":  # astropy needs the length of text
             metadata[f"table::len::{column.name}".encode()] = str(
                 column.dtype.itemsize // 4).encode()
     return pa.table({column.name: _to_array(column) for column in table.itercols()},
@@ -38,7 +38,7 @@ def to_arrow(table):
 
 
 def from_arrow(data):
-    """A table of a `pyarrow.Table`, with what its schema says; null values are masked."""
+    """Convert a `pyarrow.Table` to a table, with the metadata of its schema; null is masked."""
     table = Table({name: _from_array(data[name]) for name in data.column_names})
     metadata = data.schema.metadata or {}
     if _YAML in metadata:
@@ -60,7 +60,7 @@ def read_parquet(path):
     from pyarrow import parquet
 
     data = parquet.ParquetFile(path).read()
-    # Masks and mixins that astropy has written as columns of their own are for it to put together.
+    # astropy writes masks and mixins as extra columns, which only astropy can put together again.
     if b"__serialized_columns__" in (data.schema.metadata or {}).get(_YAML, b""):
         return Table.read(path, format="parquet")
     return from_arrow(data)
@@ -85,7 +85,7 @@ def _to_array(column):
 
 
 def _from_array(array):
-    """Column of a chunked array of Arrow."""
+    """Convert a chunked array of Arrow to a column."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(array.type):
@@ -131,7 +131,7 @@ def _apply_yaml(table, text):
 
 
 def _votable_header(table):
-    """The VOTable of no rows that describes the columns."""
+    """The text of a VOTable without rows, which describes the columns."""
     text = io.BytesIO()
     as_votable(table[:0]).to_xml(text)
     return text.getvalue()

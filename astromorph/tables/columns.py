@@ -1,4 +1,4 @@
-"""Columns as every file format can hold them."""
+"""Convert columns to types that the file formats can hold."""
 from itertools import chain
 from numbers import Real
 
@@ -12,27 +12,33 @@ from astromorph.errors import wrong
 
 __all__ = ["as_text", "check_cells", "like", "narrow", "no_rows", "plain"]
 
-# What neither FITS nor VOTable has, and what holds the same numbers. Unsigned ones come in FITS
-# with an offset that readers do not agree to apply to the null value.
+# Types that FITS or VOTable lack, and the types that replace them. FITS stores unsigned integers
+# with an offset, and readers disagree whether it applies to the null value.
 _WIDER = {"int8": "int16", "uint16": "int32", "uint32": "int64"}
 
 
 def plain(table, *, objects=False):
-    """Copy of a table with nothing but columns of numbers, booleans and text.
+    """Copy a table and convert its columns to numbers, booleans and text.
 
-    Positions become columns of right ascension and declination (ICRS), times text (ISO 8601),
-    numbers of 16 bits such of 32, and Python's objects numbers or text where nothing is lost.
+    Positions become columns of right ascension and declination (ICRS), and times become text (ISO
+    8601). Floats of 16 bits become floats of 32 bits. Python objects become numbers or text if
+    nothing is lost.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
+        The table, which stays unchanged.
     objects : bool
-        Leave bytes and arrays of several lengths as objects.
+        Keep bytes and arrays of different lengths as objects.
+
+    Returns
+    -------
+    `~astropy.table.Table`
 
     Raises
     ------
-    ValueError
-        If there is another kind of column.
+    ArgumentError
+        If a column cannot be converted.
     """
     result = Table(table, copy=False)  # columns with units instead of quantities
     for name in table.colnames:
@@ -60,7 +66,7 @@ def plain(table, *, objects=False):
 
 
 def _refused(column, name, kind):
-    return wrong("table", "columns of numbers, text, positions and times",
+    return wrong("table", "columns of numbers, text, positions or times",
                  f"column {name!r} of {kind}", "Remove it, or write an .ecsv file.")
 
 
@@ -78,7 +84,7 @@ def _doubles(column):
 
 
 def _of_objects(column, objects):
-    """Numbers or text in place of Python's objects; None becomes masked."""
+    """Convert a column of Python objects to numbers or text; None becomes masked."""
     mask = np.ma.getmaskarray(column) | np.array([value is None for value in column], bool)
     values = [value for value, gone in zip(column, mask) if not gone]
     if not values or all(isinstance(value, (str, bytes)) for value in values):
@@ -111,12 +117,12 @@ def _are_text(values):
 
 
 def as_text(column):
-    """Column of text in place of one of Python's strings; None becomes masked."""
+    """Convert a column of Python strings to text; None becomes masked."""
     values = column.filled("") if isinstance(column, MaskedColumn) else column
     missing = np.ma.getmaskarray(column) | np.array([value is None for value in values], bool)
     if not _are_text([value for value in values if isinstance(value, bytes)]):
-        raise wrong("table", "text, numbers, positions and times",
-                    f"column {column.name!r} of bytes that are no text",
+        raise wrong("table", "columns of text, numbers, positions or times",
+                    f"column {column.name!r} of bytes that are not text",
                     "Remove it, or write a .parquet file.")
     text = np.array(["" if gone else value.decode() if isinstance(value, bytes)
                      else str(value) for value, gone in zip(values, missing)], str)
@@ -124,25 +130,25 @@ def as_text(column):
 
 
 def check_cells(column, format, *, kinds="biufcSU", arrays="biufcSU", most=9, control=""):
-    """Refuse a column that a format cannot hold.
+    """Raise if a format cannot hold a column.
 
     Parameters
     ----------
     column : `~astropy.table.Column`
-        Of a `plain` table.
+        A column of a `plain` table.
     format : str
-        Its name, for the message.
+        Name of the format, for the message.
     kinds, arrays : str
-        Kinds of types that it holds, and those of which a cell may hold several values.
+        Kinds of types that the format holds, and kinds that may have several values per cell.
     most : int
-        Most dimensions of a column.
+        Largest number of dimensions of a column.
     control : str
-        Characters that text must not have, besides halves of such (surrogates).
+        Characters that the format does not allow in text. Surrogates are never allowed.
 
     Raises
     ------
-    ValueError
-        If it cannot.
+    ArgumentError
+        If the format cannot hold the column.
     """
     if column.dtype.kind not in kinds:
         raise _refused(column, column.name, f"type {column.dtype}")
@@ -160,19 +166,19 @@ def check_cells(column, format, *, kinds="biufcSU", arrays="biufcSU", most=9, co
 
 
 def like(column, values, mask=None):
-    """Column of other values, described as another one is."""
+    """Make a column of new values with the name, unit and description of another column."""
     kind, mask = (MaskedColumn, {"mask": mask}) if np.any(mask) else (Column, {})
     return kind(values, name=column.name, unit=column.unit, description=column.description,
                 meta=column.meta, format=column.format, **mask)
 
 
 def no_rows(names, ucds):
-    """A table of no rows with columns of these names and UCDs, or None."""
+    """Make a table without rows, with these names and UCDs; a UCD may be None."""
     return Table([Column([], name, meta={"ucd": ucd or ""}) for name, ucd in zip(names, ucds)])
 
 
 def narrow(table):
-    """`plain`, and in the types that FITS and VOTable share; masked integers have a null value."""
+    """Make a `plain` table of types that FITS and VOTable share, with null values for integers."""
     result = plain(table)
     for name in result.colnames:
         column = result[name]
@@ -186,7 +192,7 @@ def narrow(table):
 
 
 def _signed(column):
-    """Integers in 64 bits with a sign, or, where one is too large, their digits."""
+    """Convert to signed integers of 64 bits, or to text if a number is too large."""
     values = np.where(np.ma.getmaskarray(column), 0, np.ma.getdata(column))
     if np.all(values <= np.iinfo(np.int64).max):
         return like(column, values.astype(np.int64), np.ma.getmaskarray(column))
@@ -194,7 +200,7 @@ def _signed(column):
 
 
 def _with_null(column):
-    """A column whose fill value no row has; of more bits if need be."""
+    """Give a column a fill value that no row has; use more bits if all values are taken."""
     taken = set(np.ma.getdata(column)[~np.ma.getmaskarray(column)].ravel().tolist())
     limits = np.iinfo(column.dtype)
     ends = [limits.min, limits.max] if limits.min < 0 else [limits.max, limits.min]
@@ -207,7 +213,7 @@ def _with_null(column):
 
 
 def _spread(table, name):
-    """Right ascension and declination in place of a column of positions."""
+    """Replace a column of positions by columns of right ascension and declination."""
     icrs = table[name].icrs
     taken = {other.lower() for other in table.colnames} - {name.lower()}
     prefix = f"{name}_" if taken & {"ra", "dec"} else ""

@@ -1,4 +1,4 @@
-"""Tables in CSV files as services and spreadsheets write them."""
+"""Read and write CSV files, in the variants of services and spreadsheets."""
 import csv
 import io
 import re
@@ -14,7 +14,7 @@ from astromorph.tables.columns import check_cells, plain
 __all__ = ["read_csv", "write_csv"]
 
 _MISSING = ("", "null")
-# Names of columns whose values are names, not quantities: 1e5 is none of a hundred thousand.
+# Names of columns of identifiers. There, 1e5 is a name and not the number 100,000.
 _IDENTIFIERS = re.compile("(.*[_ -])?(ids?|name|names|designation|file|filename|label)"
                           "|(spec|photo|phot|best)?(obj)ids?|id[_ -].*", re.IGNORECASE)
 
@@ -22,9 +22,9 @@ _IDENTIFIERS = re.compile("(.*[_ -])?(ids?|name|names|designation|file|filename|
 def read_csv(path):
     """Read a CSV file.
 
-    A byte order mark, and comments (``#Table1``) before the line of names, are left out; ``null``
-    and empty cells are missing. Integers keep every digit, and what a number would not keep, as
-    leading zeros, is text.
+    A byte order mark and comments (``#Table1``) before the line of names are skipped. Empty cells
+    and ``null`` are missing values. Integers keep every digit. A column stays text if numbers would
+    lose something, such as leading zeros.
     """
     with open(path, "rb") as file:
         data = file.read()
@@ -46,24 +46,25 @@ def write_csv(table, path):
     table = plain(table).copy(copy_data=False)
     for name in table.colnames:
         check_cells(table[name], "CSV", arrays="", control="\0\r")
-        table[name].info.format = None  # which would round the numbers
+        table[name].info.format = None  # a format would round the numbers
     table.write(path, format="ascii.csv", overwrite=True)
 
 
 def _split(text):
-    """The names of the columns, and the rows, each with as many cells."""
+    """The names of the columns, and the rows, each with one cell per column."""
     comments, lines = [], []
     for line in _lines(text):
         first = line[0].strip() if line else ""
         if not lines and first.startswith("#"):
             comments.append(line)
         elif lines and len(line) == 1 and re.fullmatch(r"#Table\d+", first):
-            warn("The file holds several tables; the first one is read.")
+            warn("The file holds several tables. Only the first one is read; write the others "
+                 "into files of their own.")
             break
         elif line and (lines or any(cell.strip() for cell in line)):
             lines.append(line)
     while len(lines) > 1 and len(lines[0]) > 1 and not any(cell.strip() for cell in lines[-1]):
-        lines.pop()  # spreadsheets end with empty rows; between others they keep their place
+        lines.pop()  # spreadsheets add empty rows at the end; other empty rows stay
     if comments and _is_header(comments[-1], lines):
         lines.insert(0, [comments[-1][0].lstrip("# "), *comments[-1][1:]])
     names = [name.strip() for name in lines[0]] if lines else []
@@ -78,7 +79,7 @@ def _lines(text):
 
 
 def _is_header(comment, lines):
-    """Whether the names of the columns stand in the last comment, as numbers follow at once."""
+    """Whether the last comment holds the names of the columns: then numbers follow at once."""
     return len(comment) > 1 and bool(lines) and len(comment) == len(lines[0]) and any(
         _is_number(cell) for cell in lines[0]) and not any(map(_is_number, comment))
 
@@ -99,15 +100,16 @@ def _distinct(names):
 
 
 def _fitted(line, width, number):
-    """A row of the width of the table; one with too many cells cannot be read."""
+    """Fit a row to the width of the table; a row with too many cells becomes missing values."""
     if any(cell.strip() for cell in line[width:]):
-        warn(f"Row {number} has {len(line)} cells in place of {width}: it is read as missing.")
+        warn(f"Row {number} has {len(line)} cells instead of {width}. All its values are read as "
+             "missing; correct the row in the file.")
         line = []
     return [cell for _, cell in zip_longest(range(width), line[:width], fillvalue="")]
 
 
 def _column(name, cells):
-    """A column of integers, other numbers or text."""
+    """Make a column of integers, other numbers or text from cells."""
     text = np.array([cell.strip() for cell in cells], str)
     mask = np.isin(np.char.lower(text), _MISSING) if text.size else np.zeros(0, bool)
     values = _values(text[~mask], name)

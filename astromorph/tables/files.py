@@ -1,4 +1,4 @@
-"""Read and write tables, whatever the format."""
+"""Read and write tables in any of the supported formats."""
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,16 +26,16 @@ _LINE_ENDS = "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 @dataclass(frozen=True)
 class Format:
-    """How a kind of file is read and written.
+    """A format of tables.
 
     Parameters
     ----------
     read : callable
-        Takes a path, returns a table.
+        Takes a path and returns a table.
     write : callable
-        Takes a table and a path.
+        Takes a table and a path, and writes the file.
     suffixes : tuple of str
-        Ends of the names of such files.
+        Endings of the names of such files.
     """
 
     read: Callable
@@ -49,7 +49,7 @@ def _reader(path, format):
     except ValueError:
         if format is not None:
             raise
-        return "a table", Table.read  # astropy knows many more
+        return "a table", Table.read  # astropy knows many more formats
     return name, FORMATS[name].read
 
 
@@ -63,14 +63,14 @@ def _write_ecsv(table, path):
         kind = getattr(getattr(table[name], "dtype", None), "kind", None)
         if kind == "M":
             table[name] = plain(table[[name]])[name]
-        elif kind == "m":  # which its reader cannot read
+        elif kind == "m":  # astropy's reader of ECSV cannot read time differences
             check_cells(table[name], "ECSV")
         elif kind in ("U", "S"):
             check_cells(table[name], "ECSV", most=99, control=_LINE_ENDS)
             if number == 0 and any(str(value).startswith("#") for value in table[name].flat):
                 raise wrong("table", "text that ECSV can hold",
-                            f"the first column, {name!r}, with text that starts with #, which a "
-                            "reader takes for a comment", "Move the column, or use another format.")
+                            f"the first column, {name!r}, with text that starts with #, which "
+                            "means a comment", "Move the column, or use another format.")
     table.write(path, format="ascii.ecsv", overwrite=True)
 
 
@@ -82,18 +82,18 @@ FORMATS = {
     "csv": Format(read_csv, write_csv, (".csv",)),
     "hats": Format(read_hats, write_hats, ("hats",)),
 }
-"""Name to `Format` (`dict`)."""
+"""Name of a format to its `Format` (`dict`)."""
 
 
 def table_format(path, format=None):
-    """The format that a path or a name means.
+    """Find the format of a table from the name of its file.
 
     Parameters
     ----------
     path : path
-        Its end tells; a folder that holds a HATS catalog is one.
+        A file, or the folder of a HATS catalog.
     format : str, optional
-        A name in `FORMATS`, in any case.
+        A name in `FORMATS`, in upper or lower case. By default the ending of the path decides.
 
     Returns
     -------
@@ -102,8 +102,14 @@ def table_format(path, format=None):
 
     Raises
     ------
-    ValueError
-        If there is no such format, or the path tells none.
+    ArgumentError
+        If the format is unknown, or the path has no known ending.
+
+    Examples
+    --------
+    >>> from astromorph.tables import table_format
+    >>> table_format("galaxies.fits.gz")
+    'fits'
     """
     if format is not None:
         if str(format).lower() not in FORMATS:
@@ -115,7 +121,7 @@ def table_format(path, format=None):
     found = [key for key, known in FORMATS.items() if name.lower().endswith(known.suffixes)]
     if not found:
         ends = ", ".join(known.suffixes[0] for known in FORMATS.values())
-        raise wrong("path", f"a name that ends in {ends}", f"{name}, which tells no table format",
+        raise wrong("path", f"a name that ends in {ends}", f"{name}, which has no such ending",
                     f"Rename it, or pass format= one of {', '.join(FORMATS)}.")
     return found[0]
 
@@ -123,22 +129,23 @@ def table_format(path, format=None):
 def read_table(path, *, format=None, hdu=None):
     """Read a table, with the units, descriptions, UCDs and missing values that its format keeps.
 
+    If a FITS or VOTable file holds several tables, astromorph reads the first one with positions.
+
     Parameters
     ----------
     path : path
-        A file, or the folder of a HATS catalog, which is read whole (at most
-        `~astromorph.tables.hats.MAX_ROWS` rows). Of several tables in a FITS file the first with
-        positions is read, and so of those in a VOTable file, of which else there must be one only.
+        A file, or the folder of a HATS catalog with at most `~astromorph.tables.hats.MAX_ROWS`
+        rows.
     format : str, optional
-        ``"fits"``, ``"votable"``, ``"ecsv"``, ``"parquet"``, ``"csv"`` or ``"hats"``; by default
-        the name tells, or else astropy.
+        ``"fits"``, ``"votable"``, ``"ecsv"``, ``"parquet"``, ``"csv"`` or ``"hats"``. By default
+        the ending of the name decides, and astropy reads files with other endings.
     hdu : int or str, optional
-        Number or name of the HDU, for FITS files.
+        Number or name of the HDU in a FITS file.
 
     Returns
     -------
     `~astropy.table.Table`
-        UCDs are in the ``meta`` of its columns, ``"ucd"``.
+        The table. The ``meta`` of a column holds its UCD under ``"ucd"``.
 
     Raises
     ------
@@ -146,52 +153,90 @@ def read_table(path, *, format=None, hdu=None):
         If there is no such file.
     ImportError
         If it is a HATS catalog and LSDB is not installed.
-    ValueError
-        If the format is unknown, or the file does not hold a table in it.
+    ArgumentError
+        If the format is unknown, or the file holds no table that can be read. Also if a VOTable
+        file holds several tables, none of them with positions.
+
+    See Also
+    --------
+    write_table : Write a table.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from astromorph.tables import read_table
+    >>> folder = TemporaryDirectory()
+    >>> file = Path(folder.name) / "galaxies.csv"
+    >>> _ = file.write_text('''name,ra,dec
+    ... NGC 1300,49.92,-19.41
+    ... ''')
+    >>> read_table(file).colnames
+    ['name', 'ra', 'dec']
+    >>> folder.cleanup()
     """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}")
     name, read = _reader(path, format)
     if hdu is not None and name != "fits":
-        raise wrong("hdu", "None, as only FITS files have HDUs", f"{hdu!r}, for {path}")
+        raise wrong("hdu", "None, because only FITS files have HDUs", f"{hdu!r}, for {path}")
     try:
         return read(path) if hdu is None else read(path, hdu)
     except (ImportError, PermissionError, AstromorphWarning, ArgumentError):
         raise
-    except Exception as error:  # the parsers have errors of every kind for what they cannot read
+    except Exception as error:  # the parsers raise errors of every kind for damaged files
         raise wrong("path", "a file that holds a table", f"{path}, which cannot be read as {name}: "
                     f"{_first_line(error)}") from error
 
 
 def write_table(table, path, *, overwrite=False, format=None):
-    """Write a table to publish it: whole, with all that the format can say about its columns.
+    """Write a table, with all metadata that the format can hold.
 
     Columns keep their unit, description, UCD (``"ucd"`` in the column's ``meta``) and missing
-    values, the table what its ``meta`` holds of text and numbers, among it the provenance
+    values. The table keeps the text and numbers of its ``meta``, such as the provenance
     (`PROVENANCE`). CSV keeps the missing values only. Except in ECSV, positions become columns of
     right ascension and declination (ICRS, degrees), and times become text (ISO 8601).
 
     Parameters
     ----------
     table : `~astropy.table.Table`
+        The table, which stays unchanged.
     path : path
         A file, or the folder of a HATS catalog.
     overwrite : bool
-        Replace what is there.
+        Replace an existing file.
     format : str, optional
-        As for `read_table`.
+        See `read_table`.
 
     Raises
     ------
     DestinationError
-        If the file exists and ``overwrite`` is not set, or it is no file.
+        If the file exists and ``overwrite`` is False, or the path is not a file.
     ImportError
         If it is a HATS catalog and LSDB is not installed.
     OSError
-        If it cannot be written; what was there is still there, and nothing else.
-    ValueError
+        If the file cannot be written. An existing file then stays as it was.
+    ArgumentError
         If the format is unknown, or cannot hold a column.
+
+    See Also
+    --------
+    read_table : Read a table.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from astropy.table import Table
+    >>> from astromorph.tables import read_table, write_table
+    >>> table = Table({"ra": [49.92], "dec": [-19.41], "P_bar": [0.97]})
+    >>> table["P_bar"].description = "Probability of a bar"
+    >>> folder = TemporaryDirectory()
+    >>> write_table(table, Path(folder.name) / "galaxies.fits")
+    >>> read_table(Path(folder.name) / "galaxies.fits")["P_bar"].description
+    'Probability of a bar'
+    >>> folder.cleanup()
     """
     path, name = Path(path), table_format(path, format)
     _check_kind(path, name)
@@ -203,12 +248,12 @@ def write_table(table, path, *, overwrite=False, format=None):
 
 
 def check_destination(path, *, overwrite=False, format=None):
-    """Raise what `write_table` would, as far as can be told before the table is there.
+    """Check the destination of `write_table` before the work starts.
 
     Parameters
     ----------
     path, overwrite, format
-        As for `write_table`.
+        See `write_table`.
 
     Returns
     -------
@@ -217,8 +262,8 @@ def check_destination(path, *, overwrite=False, format=None):
 
     Raises
     ------
-    DestinationError, OSError, ValueError
-        As `write_table`.
+    DestinationError, OSError, ArgumentError
+        See `write_table`.
     """
     path, name = Path(path), table_format(path, format)
     _check_kind(path, name)
@@ -227,32 +272,33 @@ def check_destination(path, *, overwrite=False, format=None):
 
 
 def check_columns(table, format):
-    """Raise what `write_table` would raise about the columns, before the work.
+    """Check that a format can hold the columns of a table, before the work starts.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
+        The table.
     format : str
         A name in `FORMATS`.
 
     Raises
     ------
-    ValueError
+    ArgumentError
         If the format cannot hold a column.
     """
     table = _telling_rows(table)
     if format == "hats":
         to_arrow(table)
         return
-    with suppress(OSError), tempfile.TemporaryDirectory() as folder:  # of no room for a trial
+    with suppress(OSError), tempfile.TemporaryDirectory() as folder:  # if the disk has no room
         _write(format, table, Path(folder, f"columns{FORMATS[format].suffixes[0]}"))
 
 
 def _telling_rows(table):
-    """A few rows that are refused as the whole table is.
+    """Make a few rows that a format refuses if it refuses the whole table.
 
-    All letters of a column of text are in its first row. Columns of objects, of bytes and of long
-    numbers are judged by every value.
+    The first row holds all letters of a column of text. If a column holds objects, bytes or long
+    numbers, every value matters, and all rows stay.
     """
     kinds = {name: getattr(table[name], "dtype", np.dtype(bool)) for name in table.colnames}
     whole = any(kind.kind in "OS" or kind.kind in "fc" and kind.itemsize > 8 * (
@@ -271,21 +317,21 @@ def _telling_rows(table):
 
 
 def _write(format, table, path):
-    """Write a file; all that is wrong with a column is an error of the same kind."""
+    """Write a file; every fault of a column raises the same kind of error."""
     for column in table.colnames:
-        if not column.strip() or not column.isprintable():  # written, few readers would find it
+        if not column.strip() or not column.isprintable():  # few readers could find such a column
             raise wrong("table", "columns with names of letters", repr(column),
                         "Rename it: table.rename_column.")
     try:
         FORMATS[format].write(table, path)
     except (ArgumentError, ImportError, OSError):
         raise
-    except Exception as error:  # the writers have errors of every kind for what they cannot hold
+    except Exception as error:  # the writers raise errors of every kind for such columns
         raise wrong("table", f"columns that {format} can hold", _first_line(error)) from error
 
 
 def _check_kind(path, name):
-    """Only a HATS catalog takes the place of a folder, and only of one of its kind."""
+    """Raise unless the path fits the format: only a HATS catalog may replace a HATS catalog."""
     if path.is_dir() and not (name == "hats" and is_hats(path)):
         raise wrong("path", "a file, or a HATS catalog to replace", f"{path}, which is a folder",
                     error=DestinationError)

@@ -1,4 +1,4 @@
-"""Tables in FITS files: units, nulls, descriptions and UCDs in the header, as TOPCAT has them."""
+"""Read and write FITS tables, with units, nulls, descriptions and UCDs in TOPCAT's cards."""
 import io
 import os
 import unicodedata
@@ -16,7 +16,7 @@ from astromorph.tables.provenance import scalars
 
 __all__ = ["holds_table", "is_table", "read_fits", "write_fits"]
 
-# For each column, besides TTYPE and the like, which astropy writes.
+# Cards per column that astropy does not write.
 _ATTRIBUTES = {"TCOMM": "description", "TUCD": "ucd"}
 
 
@@ -31,21 +31,21 @@ def write_fits(table, path):
         about = {"description": column.description, "ucd": column.meta.get("ucd")}
         cards |= {f"{key}{number}": _ascii(about[attribute])
                   for key, attribute in _ATTRIBUTES.items() if about[attribute]}
-        column.description, column.meta = None, {}  # else astropy hides them in COMMENT cards
+        column.description, column.meta = None, {}  # astropy would write them as COMMENT cards
     lines = {key: [_ascii(str(line)) for line in table.meta[key]]
              for key in ("comments", "HISTORY") if isinstance(table.meta.get(key), list)}
     table.meta = cards | lines | dict(map(_card, scalars(table.meta)))
     with warnings.catch_warnings():
-        # Long keys become HIERARCH cards, long comments are cut, reserved words left out: there is
-        # nothing to do about it.
+        # Users can do nothing about these: astropy writes long keys as HIERARCH cards, cuts long
+        # comments and leaves out reserved words.
         warnings.filterwarnings("ignore", "Keyword name|Card is too long|Meta-data keyword")
         table.write(path, format="fits", overwrite=True)
 
 
 def read_fits(path, hdu=None):
-    """Read a table of a FITS file: of several, the one with positions, or that of an HDU."""
+    """Read the table of an HDU; by default the first with positions, or the only one."""
     _check_layout(path)
-    with fits.open(path, character_as_bytes=True) as hdus:  # in which astropy sees missing text
+    with fits.open(path, character_as_bytes=True) as hdus:  # needed to see missing text
         chosen = _choose(hdus, path) if hdu is None else _named(hdus, hdu)
         table, header = Table.read(chosen, format="fits"), chosen.header
     if len(table.columns) == header["TFIELDS"] and set(table.colnames) == set(_names(header)):
@@ -64,7 +64,7 @@ def holds_table(path):
     Returns
     -------
     bool
-        False for a file that is not there, or cannot be read.
+        False if the file does not exist or cannot be read.
     """
     if not os.path.isfile(path):
         return False
@@ -78,7 +78,7 @@ def holds_table(path):
 
 
 def _check_layout(path):
-    """Refuse a damaged file before Astropy, which may never come to an end with it."""
+    """Raise for a damaged file, because Astropy might never finish reading it."""
     with open(path, "rb") as file:
         packed = PACKED.get(file.read(2))
         file.seek(0)
@@ -105,17 +105,17 @@ def _named(hdus, name):
 
 
 def _choose(hdus, path):
-    """The first table with positions, else the first that is no header of an image."""
+    """The first table with positions, else the first that is not a copy of an image's header."""
     tables = [hdu for hdu in hdus if is_table(hdu)]
     if not tables:
         raise ValueError("it holds images, but no table")
     placed = [hdu for hdu in tables if _has_positions(hdu)]
-    others = [hdu for hdu in tables if hdu.name != "LDAC_IMHEAD"]  # SExtractor's copy of a header
+    others = [hdu for hdu in tables if hdu.name != "LDAC_IMHEAD"]  # SExtractor copies headers there
     best = placed or others or tables
     if len(best) > 1:
         number = hdus.index_of(best[0])
-        warn(f"{path} holds {len(tables)} tables; the first one"
-             f"{' with positions' if placed else ''} (HDU {number}) is read. hdu= chooses another.")
+        warn(f"{path} holds {len(tables)} tables. The first one"
+             f"{' with positions' if placed else ''} (HDU {number}) is read; hdu= chooses another.")
     return best[0]
 
 
@@ -149,9 +149,9 @@ def _decode(table):
 
 
 def _storable(column):
-    """Text as bytes, and masked booleans as integers, for these have no null value in FITS.
+    """Convert text to bytes, and masked booleans to integers, because FITS has no null for them.
 
-    Masked text is empty.
+    Masked text becomes empty.
     """
     mask = np.ma.getmaskarray(column)
     if column.dtype.kind == "U":
@@ -169,7 +169,7 @@ def _card(entry):
 
 
 def _ascii(text):
-    """Text that a FITS header can hold."""
+    """Convert text to the characters that a FITS header can hold."""
     text = unicodedata.normalize("NFKD", " ".join(text.split()))
     return "".join(character for character in text if not unicodedata.combining(character)).encode(
         "ascii", "replace").decode()

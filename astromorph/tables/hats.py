@@ -1,4 +1,4 @@
-"""HATS catalogs: folders of Parquet files by position, as LSDB reads and writes them."""
+"""Read and write HATS catalogs, which are folders of Parquet files by position, with LSDB."""
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +14,17 @@ __all__ = ["MAX_ROWS", "describe_hats", "is_hats", "open_hats", "read_columns", 
            "write_hats"]
 
 MAX_ROWS = 3_000_000
-"""Most rows of a HATS catalog that is read into a table."""
+"""Largest number of rows of a HATS catalog that `read_hats` reads into memory (int)."""
 _MARKS = ("collection.properties", "hats.properties", "properties")
 
 
 def is_hats(path):
-    """Whether a path is the folder of a HATS catalog."""
+    """Tell whether a path is the folder of a HATS catalog."""
     return any((Path(path) / name).is_file() for name in _MARKS)
 
 
 def open_hats(path):
-    """Open a HATS catalog, without its margin: only what is computed is read.
+    """Open a HATS catalog without its margin; LSDB reads the rows only when they are needed.
 
     Returns
     -------
@@ -34,13 +34,13 @@ def open_hats(path):
 
 
 def read_hats(path):
-    """Read a HATS catalog that is small enough for memory."""
+    """Read a HATS catalog into memory; it may have at most `MAX_ROWS` rows."""
     import pyarrow as pa
 
     catalog = open_hats(path)
     rows = len(catalog)
     if rows > MAX_ROWS:
-        raise ValueError(f"it has {rows} rows, more than the {MAX_ROWS} that are read into memory; "
+        raise ValueError(f"it has {rows} rows, more than the {MAX_ROWS} that fit into memory; "
                          "open it with lsdb, and use MorphologyClassifier.classify_catalog")
     frame = catalog.compute(progress_bar=False)
     data = pa.Table.from_pandas(frame, preserve_index=False)
@@ -51,7 +51,7 @@ def read_hats(path):
 
 
 def read_columns(catalog):
-    """A table of no rows, with the columns of a catalog of LSDB as they are described."""
+    """Make a table without rows, with the columns of a catalog of LSDB and their descriptions."""
     data = catalog.hc_structure.schema.empty_table().select(list(catalog.columns))
     return from_arrow(data.replace_schema_metadata(_metadata(catalog)))
 
@@ -59,8 +59,8 @@ def read_columns(catalog):
 def write_hats(table, path, *, name=None):
     """Write a HATS catalog, by default named as its folder; the table must have positions.
 
-    Units, UCDs and descriptions are in ``dataset/_common_metadata``, by the VOParquet convention,
-    the provenance in ``hats.properties``.
+    The file ``dataset/_common_metadata`` holds units, UCDs and descriptions, by the VOParquet
+    convention. The file ``hats.properties`` holds the provenance.
     """
     import pandas as pd
 
@@ -76,7 +76,7 @@ def write_hats(table, path, *, name=None):
 
 
 def describe_hats(path, table):
-    """Keep units, UCDs and descriptions of a table's columns with a HATS catalog that has them."""
+    """Add the units, UCDs and descriptions of a table's columns to a HATS catalog of them."""
     from hats.io.parquet_metadata import write_voparquet_in_common_metadata
 
     columns = {column.name: column for column in plain(table).itercols()}
@@ -89,15 +89,15 @@ def describe_hats(path, table):
 
 
 def _placed(table):
-    """The rows that have a position, and the names of its columns in degrees (ICRS)."""
+    """The rows with a position, and the names of the columns with ra and dec in degrees (ICRS)."""
     names = []
     position = find_positions(table)
     good = np.isfinite(position[0])
     if not good.any():
-        raise wrong("table", "rows with a position, for a HATS catalog", "no rows with one")
+        raise wrong("table", "rows with a position, for a HATS catalog", "no such row")
     if not good.all():
-        warn(f"{np.sum(~good)} of {len(table)} rows have no position, which a HATS catalog needs: "
-             "they are left out.")
+        warn(f"{np.sum(~good)} of {len(table)} rows have no position. They are left out, because a "
+             "HATS catalog needs positions; use another format to keep them.")
     table, position = table[good], [angles[good] for angles in position]
     for key, angles in zip(("ra", "dec"), position):
         same = (name for name in table.colnames if table[name].dtype.kind == "f"
@@ -112,7 +112,7 @@ def _placed(table):
 
 
 def _metadata(catalog):
-    """What the schema of a catalog says about its columns."""
+    """The metadata in the schema of a catalog, which describes its columns."""
     from pyarrow import parquet
 
     path = Path(str(catalog.hc_structure.catalog_base_dir)) / "dataset" / "_common_metadata"

@@ -1,4 +1,4 @@
-"""Where galaxies are and how large: positions and R90 from tables as catalogs spell them."""
+"""Find positions and R90 in tables, by the names that catalogs use for their columns."""
 import re
 import warnings
 from numbers import Real
@@ -15,27 +15,27 @@ from astromorph.errors import ArgumentTypeError, wrong
 __all__ = ["angle_unit", "find_positions", "find_sizes", "has_positions", "position_columns",
            "size_column"]
 
-# Names of right ascension and declination, in any case and with any of "_-. " within. VizieR adds
-# _RAJ2000 and _DEJ2000, in degrees, to tables of any kind.
+# Names of right ascension and declination, in lower case and without "_-. " inside. VizieR adds
+# _RAJ2000 and _DEJ2000, in degrees, to all of its tables.
 _SPELLINGS = [tuple(pair.split()) for pair in (
     "ra dec", "_raj2000 _dej2000", "_raicrs _deicrs", "raj2000 dej2000", "raj2000 decj2000",
     "raicrs deicrs", "raicrs decicrs", "radeg dedeg", "radeg decdeg", "ra2000 dec2000",
     "ra2000 de2000", "ra de", "rightascension declination", "alphaj2000 deltaj2000",
     "alphawinj2000 deltawinj2000", "alphasky deltasky", "ramean decmean", "rastack decstack",
     "sra sdec", "objra objdec", "targetra targetdec", "plugra plugdec")]
-# Names of R90, the preferred ones first: of the r band, of an unnamed one, of the others near to r.
+# Names of R90 in the order of preference: in r, without a band, then in the bands next to r.
 _SIZES = [name + band for band in ("r", "", "i", "g", "z", "u")
           for name in ("petror90", "petroth90", "r90arcsec", "r90")]
-# What SDSS and the NASA-Sloan Atlas call it is in arcseconds by their definition.
+# SDSS and the NASA-Sloan Atlas define columns of these names in arcseconds.
 _IN_ARCSEC = re.compile("(petror90|petroth90|r90arcsec)[ugriz]?")
-# Units of angle as files spell them, without case, plural and brackets.
+# Spellings of units of angle, in lower case and singular, without brackets.
 _ANGLES = {word: unit for unit, words in {
     u.deg: "deg degree \N{DEGREE SIGN}", u.rad: "rad radian", u.arcmin: "arcmin arcminute amin",
     u.arcsec: "arcsec arcsecond asec", u.mas: "mas milliarcsec milliarcsecond marcsec",
     u.uas: "uas microarcsec microarcsecond", u.hourangle: "hourangle"}.items()
     for word in words.split()}
 _HOURS = {"h", "hr", "hour"}
-# Units of text in hours, or degrees, and minutes and seconds; with or without ":" and the like.
+# Units of sexagesimal text, such as "h:m:s", without the characters between the letters.
 _SEXAGESIMAL = re.compile("(h+|hrs?|hours?|d+|degs?|degrees?)(arc)?(m+|mins?|minutes?)"
                           "(arc)?(s+|secs?|seconds?)s*")
 _UNDERSTOOD = ("a SkyCoord column, columns such as ra and dec, RA_ICRS and DE_ICRS, RAJ2000 and "
@@ -44,29 +44,41 @@ _UNDERSTOOD = ("a SkyCoord column, columns such as ra and dec, RA_ICRS and DE_IC
 
 
 def find_positions(data, *, ra=None, dec=None):
-    """Find the positions of galaxies, whatever their columns are called.
+    """Find the positions of galaxies in the columns of a table.
 
     Parameters
     ----------
     data : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         Positions in any frame, or a table with a SkyCoord column or with columns of right ascension
-        and declination (J2000 or ICRS) in a usual spelling. Numbers without a unit are degrees;
-        text is sexagesimal, with right ascension in hours, or decimal degrees.
+        and declination (J2000 or ICRS). Numbers without a unit are degrees. Text holds decimal
+        degrees, or is sexagesimal with right ascension in hours.
     ra, dec : str, optional
-        Names of the columns; ``ra`` alone may name a SkyCoord column. By default they are found:
-        the one SkyCoord column, else ``ra`` and ``dec``, else the pair whose UCD says
-        ``meta.main``, else those that VizieR adds, else the only pair there is.
+        Names of the columns; ``ra`` alone may name a SkyCoord column. By default astromorph looks
+        for a single SkyCoord column, and then for ``ra`` and ``dec``. Next come the pair with
+        ``meta.main`` in its UCDs, the pair that VizieR adds, and the only pair.
 
     Returns
     -------
     ra, dec : `~numpy.ndarray`, shape (n,)
-        ICRS, degrees, ``ra`` from 0 to 360. Both are NaN where a position is missing, cannot be
+        ICRS, in degrees, ``ra`` from 0 to 360. Both are NaN where a position is missing, cannot be
         read, or lies outside -180 to 360 or -90 to 90 degrees.
 
     Raises
     ------
     TypeError, ValueError
-        If the columns cannot be told, have a unit that is no angle, or are no columns of numbers.
+        If there are no such columns or several pairs, or if the columns hold no angles.
+
+    See Also
+    --------
+    find_sizes : Find R90.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.tables.positions import find_positions
+    >>> ra, dec = find_positions(Table({"RAJ2000": ["03 19 41"], "DEJ2000": ["-19 24 41"]}))
+    >>> print(f"{ra[0]:.4f} {dec[0]:.4f}")
+    49.9208 -19.4114
     """
     if isinstance(data, SkyCoord):
         return _from_skycoord(data, "data")
@@ -83,28 +95,39 @@ def find_positions(data, *, ra=None, dec=None):
 
 
 def find_sizes(data, *, r90=None):
-    """Find the Petrosian R90 of galaxies, the radius that holds 90 % of their light.
+    """Find the Petrosian R90 of galaxies, the radius that holds 90% of their Petrosian flux.
 
     Parameters
     ----------
     data : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         The galaxies.
     r90 : `~astropy.units.Quantity` or str, optional
-        R90 as an angle, one or one per galaxy, or the name of a column. By default a column named
-        ``petroR90_r``, ``PETRO_TH90``, ``R90`` or similar is found, of several that of the r band.
-        The names of SDSS and of the NASA-Sloan Atlas are in arcseconds by definition; any other
-        needs a unit. Half-light radii are not taken for R90.
+        R90 as an angle, one for all or one per galaxy, or the name of a column. By default
+        astromorph looks for a column such as ``petroR90_r``, ``PETRO_TH90`` or ``R90``, and prefers
+        the r band. Columns of SDSS and of the NASA-Sloan Atlas are in arcseconds; others need a
+        unit. Half-light radii do not count as R90.
 
     Returns
     -------
     `~numpy.ndarray`, shape (n,), or None
-        Arcseconds, NaN where R90 is missing or not positive (SDSS writes -9999); None if there is
-        no ``r90`` and no column of it.
+        R90 in arcseconds, NaN where it is missing or not positive (SDSS writes -9999). None if
+        there is neither ``r90`` nor such a column.
 
     Raises
     ------
     TypeError, ValueError
-        If R90 has no unit or one that is no angle, or there is not one for each galaxy.
+        If R90 is not an angle with a unit, or the number of values does not fit.
+
+    See Also
+    --------
+    find_positions : Find positions.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.tables.positions import find_sizes
+    >>> print(find_sizes(Table({"petroR90_r": [21.5, -9999.0]})))
+    [21.5  nan]
     """
     if r90 is None:
         r90 = size_column(data)
@@ -112,17 +135,23 @@ def find_sizes(data, *, r90=None):
 
 
 def angle_unit(unit):
-    """Give the unit of angle that a file means, whatever its spelling.
+    """Find the unit of angle that a file means, in any spelling.
 
     Parameters
     ----------
     unit : `~astropy.units.Unit` or str or None
-        As ``ARCSEC``, ``arcsecs``, ``RADIANS``, ``[deg]``, ``'deg'``.
+        The unit, such as ``ARCSEC``, ``arcsecs``, ``RADIANS``, ``[deg]`` or ``'deg'``.
 
     Returns
     -------
     `~astropy.units.Unit` or None
-        None for no unit; what is no angle is given back as it came (hours, lengths).
+        None for no unit. Other units, such as hours and lengths, are returned unchanged.
+
+    Examples
+    --------
+    >>> from astromorph.tables.positions import angle_unit
+    >>> angle_unit("ARCSECS")
+    Unit("arcsec")
     """
     if unit is None or not str(unit).strip(" \"'[]()"):
         return None
@@ -142,26 +171,26 @@ def angle_unit(unit):
 def _is_angle(unit):
     try:
         return unit.is_equivalent(u.arcsec)
-    except OverflowError:  # of high powers, as d63 for a day
+    except OverflowError:  # some units have very high powers
         return False
 
 
 def _form(name):
-    """A column's name without case and separators, but for a leading underscore."""
+    """A column's name in lower case, without separators except a leading underscore."""
     return name[:1].lower() + re.sub("[-_. ]", "", name[1:].lower())
 
 
 def named_column(table, name, argument):
-    """Give the column of a table that an argument names, or say what is wrong."""
+    """Return the column that an argument names, or raise."""
     names = table.colnames if isinstance(table, Table) else []
     if name not in names:
         raise wrong(argument, f"the name of a column, one of {names}" if names else
-                    "no name of a column, as there is no table", repr(name))
+                    "no name of a column, because there is no table", repr(name))
     return table[name]
 
 
 def arcseconds(data, value, argument):
-    """Give an angular size, or the column of it that an argument names, in arcseconds."""
+    """Convert an angle, or the column that an argument names, to arcseconds."""
     name, column = argument, value
     if isinstance(value, str):
         name, column = value, named_column(data, value, argument)
@@ -175,7 +204,7 @@ def arcseconds(data, value, argument):
             raise wrong(argument, "an angle with its unit", f"the number {value:g}",
                         f"If it is in arcseconds, pass {argument}={value} * u.arcsec.")
         raise wrong(argument, "an angle, as 5 * u.arcsec or a column with a unit", f"unit {unit}",
-                    f"A table's column {name!r} gets one by table[{name!r}].unit = 'arcsec'.")
+                    f"Set the unit of a column with table[{name!r}].unit = 'arcsec'.")
     values = _numbers(column, name) * unit.to(u.arcsec)
     n = data.size if isinstance(data, SkyCoord) else len(data)
     if values.ndim and values.shape != (n,):
@@ -186,14 +215,14 @@ def arcseconds(data, value, argument):
 
 
 def _numbers(column, name):
-    """Numbers of a column; NaN in cells of text or of objects that hold none."""
+    """Convert a column to numbers; cells of text or objects without a number become NaN."""
     if getattr(getattr(column, "dtype", None), "kind", "f") not in "SUO" or column.ndim != 1:
         return as_floats(getattr(column, "value", column), name)
     return np.array([_number(value) for value in column.tolist()], float)
 
 
 def _number(value):
-    """The number that a cell holds, else NaN."""
+    """Convert a cell to a number; NaN if it holds none."""
     try:
         return as_float(value)
     except (TypeError, ValueError):
@@ -201,7 +230,7 @@ def _number(value):
 
 
 def _named(table, ra, dec):
-    """Names of the columns that the user asked for."""
+    """The names of the columns that the user chose; raise if there are no such columns."""
     if ra is not None and isinstance(named_column(table, ra, "ra"), SkyCoord) and dec is None:
         return (ra,)
     if ra is None or dec is None:
@@ -212,42 +241,44 @@ def _named(table, ra, dec):
 
 
 def position_columns(table):
-    """Find the columns of positions by their names.
+    """Find the names of the columns with positions.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        May be without rows.
+        The table, perhaps without rows.
 
     Returns
     -------
     tuple of str
-        The one SkyCoord column, or the best pair, as `find_positions` takes them.
+        The SkyCoord column, or the pair of right ascension and declination. `find_positions` has
+        the order of preference.
 
     Raises
     ------
-    ValueError
-        If there are none, or several.
+    ArgumentError
+        If there are no positions, or several.
     """
     found, best = _candidates(table)
     if best:
         return best
     if not found:
         raise wrong("data", f"positions: {_UNDERSTOOD}", f"no positions in the columns "
-                    f"{table.colnames}", "Rename others to those, or name them by ra and dec.")
+                    f"{table.colnames}", "Name the columns with ra= and dec=, or rename them.")
     if len(found) > 1:
         raise wrong("data", "one position", "several positions, "
                     f"{', '.join(' and '.join(names) for names in found)}",
-                    "Choose by ra and dec.")
+                    "Choose with ra= and dec=.")
     return found[0]
 
 
 def has_positions(table):
-    """Tell whether a table has columns of positions, one or several.
+    """Tell whether a table has columns of positions, even several.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
+        The table, perhaps without rows.
 
     Returns
     -------
@@ -258,9 +289,9 @@ def has_positions(table):
 
 
 def _candidates(table):
-    """All columns of positions, and those that are better than the others, if any."""
+    """All columns of positions, and the preferred ones or None."""
     skycoords = [(name,) for name in table.colnames if isinstance(table[name], SkyCoord)]
-    forms = {_form(name): name for name in sorted(table.colnames)}  # "ra" after "RA": it wins
+    forms = {_form(name): name for name in sorted(table.colnames)}  # "ra" follows "RA" and wins
     spelled = {pair: tuple(forms[form] for form in pair) for pair in _SPELLINGS
                if forms.keys() >= set(pair)}
     main, described = _by_ucd(table, "main"), _by_ucd(table)
@@ -271,10 +302,10 @@ def _candidates(table):
 
 
 def _by_ucd(table, word=""):
-    """Names of the only columns with UCDs pos.eq.ra and pos.eq.dec that hold a word, or None."""
+    """Names of the only pair of columns with UCDs pos.eq.ra and pos.eq.dec and a word, or None."""
     found = {"ra": [], "dec": []}
     for name in table.colnames:
-        if re.search("19[05]0", name):  # the equinox
+        if re.search("19[05]0", name):  # the equinox B1900 or B1950
             continue
         info = table[name].info
         ucds = f"{(info.meta or {}).get('ucd', '')} {info.description or ''}".lower()
@@ -285,11 +316,11 @@ def _by_ucd(table, word=""):
 
 
 def _from_skycoord(coordinates, name):
-    """ICRS degrees, NaN where masked or not finite."""
+    """Right ascension and declination (ICRS, degrees), NaN where masked or not finite."""
     try:
         icrs = coordinates.icrs
     except (ConvertError, AttributeError) as error:
-        raise wrong(name, "positions that can be turned into ICRS",
+        raise wrong(name, "positions that can be transformed to ICRS",
                     f"{coordinates.frame.name}: {error}") from error
     ra, dec = (np.atleast_1d(as_floats(angle, name)) for angle in (icrs.ra.deg, icrs.dec.deg))
     if ra.ndim > 1:
@@ -299,12 +330,12 @@ def _from_skycoord(coordinates, name):
 
 
 def _degrees(column, name, sexagesimal):
-    """A column of angles in degrees, NaN where missing or unreadable."""
+    """Convert a column of angles to degrees, NaN where missing or unreadable."""
     if not hasattr(column, "dtype"):
         raise wrong(name, "a column of angles", f"one of type {type(column).__name__}")
     text = column.dtype.kind in "SUO"
     unit = angle_unit(getattr(column, "unit", None))
-    # Declared as "h:m:s" and the like, text needs no more than the usual reading.
+    # A unit such as "h:m:s" only says that the text is sexagesimal, which the default handles.
     if text and _SEXAGESIMAL.fullmatch(re.sub("[^a-z]", "", str(unit).lower())):
         unit = None
     if unit in (u.hour, u.hourangle) and sexagesimal == u.hourangle:
@@ -322,7 +353,7 @@ def _degrees(column, name, sexagesimal):
 
 
 def _read(column, decimal, sexagesimal):
-    """Angles of a column of text, or of Python objects."""
+    """Convert a column of text or Python objects to degrees."""
     def read(value):
         value = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
         value = value.strip(" \t\"'")
@@ -337,16 +368,17 @@ def _read(column, decimal, sexagesimal):
         except (ValueError, TypeError):
             return np.nan
 
-    with warnings.catch_warnings():  # 60 seconds are a minute
+    with warnings.catch_warnings():  # 60 seconds simply count as a minute
         warnings.simplefilter("ignore", IllegalSecondWarning)
         warnings.simplefilter("ignore", IllegalMinuteWarning)
         return np.array([read(value) for value in column.tolist()], float)
 
 
 def _has_other_sense(text, hours):
-    """Whether a text is no right ascension, or no declination, though it can be read as an angle.
+    """Whether a text is an angle, but not a right ascension or a declination.
 
-    Hours are no declination, west is no right ascension, and a sign and a direction are too many.
+    A declination has no hours, and a right ascension no direction west. No angle has both a sign
+    and a direction.
     """
     signed, end = text[:1] in ("-", "+"), text[-1:]
     if end == "S" and re.search("[dhm']", text, re.IGNORECASE):  # seconds
@@ -357,17 +389,17 @@ def _has_other_sense(text, hours):
 
 
 def size_column(data):
-    """Find the column of R90 by its name.
+    """Find the name of the column with R90.
 
     Parameters
     ----------
-    data : `~astropy.table.Table`
-        May be without rows; anything else has no columns.
+    data : object
+        A table, perhaps without rows. Other objects have no columns.
 
     Returns
     -------
     str or None
-        The best one, as `find_sizes` takes it.
+        The preferred column, as in `find_sizes`; None if there is none.
     """
     if not isinstance(data, Table):
         return None

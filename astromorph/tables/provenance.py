@@ -1,31 +1,31 @@
-"""What the ``meta`` of a classified table says, as files describe it."""
+"""Describe the provenance in the ``meta`` of a classified table."""
 
 __all__ = ["PROVENANCE", "describe", "scalars"]
 
 PROVENANCE = {  # key: (description, UCD)
     "MORPHNET": ("Network that gave the probabilities", "meta.title;meta.software"),
-    "MORPHSRV": ("Survey that the weights are for", "meta.dataset"),
+    "MORPHSRV": ("Survey of the weights", "meta.dataset"),
     "MORPHWGT": ("First digits of the weights' SHA-256", "meta.checksum"),
-    "MORPHMDL": ("First digits of the checksum of all that moves an answer", "meta.checksum"),
-    "MORPHEMB": ("First digits of the checksum of all that moves the features", "meta.checksum"),
+    "MORPHMDL": ("First digits of the checksum of all that affects answers", "meta.checksum"),
+    "MORPHEMB": ("First digits of the checksum of all that affects features", "meta.checksum"),
     "MORPHPRC": ("Precision of the arithmetic", "meta.note"),
     "MORPHVER": ("Version of astromorph", "meta.version;meta.software"),
-    "MORPHDAT": ("When it was classified (UTC)", "time.processing"),
+    "MORPHDAT": ("Time of classification (UTC)", "time.processing"),
     "MORPHIMG": ("Survey and release of the images", "meta.dataset"),
 }
-"""Keys that `~astromorph.classifier.MorphologyClassifier.classify` adds to the ``meta`` of a table:
-description and UCD (`dict`)."""
+"""Keys that `~astromorph.classifier.MorphologyClassifier.classify` adds to the ``meta`` of a table,
+each with its description and UCD (`dict`)."""
 
 
 def describe(key):
-    """Description and UCD of a key of the ``meta``, empty for those of others."""
+    """Description and UCD of a key of the ``meta``; empty for unknown keys."""
     return PROVENANCE.get(str(key).upper(), ("", None))
 
 
 def scalars(meta):
-    """(key, value, comment) of the text, numbers and booleans of a ``meta``.
+    """Yield (key, value, comment) of the text, numbers and booleans of a ``meta``.
 
-    A value may come as a pair with its comment, as astropy takes it for FITS headers.
+    A value may be a pair with its comment, as astropy allows for FITS headers.
     """
     for key, value in meta.items():
         comment = describe(key)[0]

@@ -1,4 +1,4 @@
-"""Tables as VOTable, the format of the Virtual Observatory."""
+"""Read and write VOTable files, the format of the Virtual Observatory."""
 import io
 import re
 import warnings
@@ -21,16 +21,16 @@ _NOT_IN_XML = "".join(map(chr, {*range(32)} - {9, 10, 13})) + "\ufffe\uffff"
 
 
 def as_votable(table):
-    """The table as astropy's `~astropy.io.votable.tree.VOTableFile`.
+    """Convert a table to astropy's `~astropy.io.votable.tree.VOTableFile`.
 
-    What its ``meta`` holds of text and numbers becomes parameters.
+    Text and numbers of its ``meta`` become parameters.
     """
     table = narrow(table)
     for column in table.itercols():
         check_cells(column, "VOTable", arrays="biufc", most=2, control=_NOT_IN_XML)
     entries = list(scalars(table.meta))
     table.meta = {key: value for key, value in table.meta.items() if key == "description"}
-    with warnings.catch_warnings():  # names that are no identifiers get one
+    with warnings.catch_warnings():  # astropy makes identifiers of other names, and warns
         warnings.simplefilter("ignore", VOWarning)
         file = VOTableFile.from_table(table)
         element = file.get_first_table()
@@ -46,12 +46,12 @@ def as_votable(table):
 
 def write_votable(table, path):
     """Write a VOTable file."""
-    # Astropy's writer in C writes beyond its memory (astropy #20419); that in Python is as fast.
+    # Astropy's C writer writes beyond its memory (astropy #20419). The Python writer is as fast.
     as_votable(table).to_xml(str(path), _debug_python_based_parser=True)
 
 
 def read_votable(path):
-    """Read the table of a VOTable file: of several, the one with positions."""
+    """Read the table of a VOTable file; of several tables, the first with positions."""
     element = _choose([*votable.parse(path, verify="ignore").iter_tables()], path)
     table = element.to_table(use_names_over_ids=True)
     for name in table.colnames:
@@ -60,7 +60,7 @@ def read_votable(path):
         if column.dtype.kind in "US" or column.dtype.kind == "O" and all(
                 isinstance(value, (str, bytes)) for value in column):
             text = as_text(column)
-            table[name] = like(text, text, mask=text == "")  # the format tells no difference
+            table[name] = like(text, text, mask=text == "")  # VOTable has no null text
     for param in element.params:
         value = param.value
         table.meta[param.name] = value.item() if hasattr(value, "item") else value
@@ -68,7 +68,7 @@ def read_votable(path):
 
 
 def _choose(tables, path):
-    """The first table with positions, or the only one."""
+    """The only table, or the first with positions."""
     if len(tables) == 1:
         return tables[0]
     placed = [each for each in tables if has_positions(
@@ -77,14 +77,15 @@ def _choose(tables, path):
         names = ", ".join(each.name or each.ID or f"table {number}"
                           for number, each in enumerate(tables, start=1))
         raise wrong("path", "one table, or one with positions", f"{path} with {names or 'none'}",
-                    "Write the one that you mean into a file of its own.")
+                    "Write the table that you want into a file of its own.")
     if len(placed) > 1:
-        warn(f"{path} holds {len(placed)} tables with positions; the first one is read.")
+        warn(f"{path} holds {len(placed)} tables with positions. The first one is read; write "
+             "another into a file of its own.")
     return placed[0]
 
 
 def describe_columns(table, content):
-    """Give columns the unit, description and UCD that the text of a VOTable has for them."""
+    """Set the unit, description and UCD of columns from the text of a VOTable."""
     element = votable.parse(io.BytesIO(content), verify="ignore").get_first_table()
     for field in element.fields:
         if field.name in table.colnames:
@@ -95,7 +96,7 @@ def describe_columns(table, content):
 
 
 def _one_line(text):
-    """Undo how astropy breaks lines, at hyphens too."""
+    """Join the lines that astropy broke, also those broken at hyphens."""
     return text and " ".join(re.sub(r"(?<=\w-)\n\s*(?=\w)", "", text).split())
 
 

@@ -90,7 +90,7 @@ def test_version(capsys):
     (["classify", "a.jpg", "--survey", "hubble"], "'sdss'"),
     (["classify", "a.fits", "b.fits", "--images", "file"], "one table, not 2 files"),
     (["classify", "a.jpg", "-o", "no/such/folder/a.fits"], "there is no folder no/such/folder"),
-    (["classify", "a.jpg", "-o", "a.tableau"], "tells no table format"),
+    (["classify", "a.jpg", "-o", "a.tableau"], "which has no such ending"),
 ])
 def test_bad_arguments(capsys, arguments, message):
     status, line = _refused(capsys, arguments)
@@ -259,7 +259,7 @@ def test_a_record_in_a_file(tmp_path, monkeypatch, capsys):
             ('"0.2 arcsec"', "0.2", "pixel_scale in {}: expected a positive angle"),
             ("offset", "ofset", "ofset in {}: .* Did you mean offset"),
             ('["hips2fits"]', '["hips2fit"]', "in {}: services: expected 'skyserver'"),
-            ('["hips2fits"]', '["viewer"]', "in {}: services: .*has the layer")):
+            ('["hips2fits"]', '["viewer"]', "in {}: services: .*whose layer")):
         record.write_text(text.replace(old, new))
         status, line = _refused(capsys, ["classify", "a.jpg", "--survey", str(record)])
         assert status == 2 and re.search(told.format(re.escape(str(record))), line)
@@ -346,8 +346,8 @@ def test_column_of_sizes(positions, capsys):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["a.fits", "b.fits", "--positions"], "one table, not 2 files"),
-    (["a.fits", "--positions", "--images", "file"], "exclude each other"),
-    (["a.jpg", "--offline"], "--offline goes with --positions")])
+    (["a.fits", "--positions", "--images", "file"], "give --images or --positions, not both"),
+    (["a.jpg", "--offline"], "--offline needs a table of positions")])
 def test_bad_arguments_for_positions(capsys, arguments, message):
     status, line = _refused(capsys, ["classify", *arguments])
     assert status == 2 and message in line
@@ -367,7 +367,7 @@ def test_cache(tmp_path, capsys):
     assert "Removed 1 images" in capsys.readouterr().out
     assert cache.info()["entries"] == 0
     status, line = _refused(capsys, ["cache", "info", "--older-than", "3"])
-    assert status == 2 and "go with clear" in line
+    assert status == 2 and "need the action clear" in line
 
 
 def _json(capsys, arguments, status=0):
@@ -442,7 +442,7 @@ def test_embed_similar_odd(sample, tmp_path, loaded, capsys):
     assert _json(capsys, ["odd", output, "-n", "2", "-o", tmp_path / "2.fits"])["rows"] == 12
     assert len(read_table(tmp_path / "2.fits")) == 2
     assert cli.main(["similar", str(output), "--like", "12"]) == 1
-    assert "--like: expected a row" in capsys.readouterr().err
+    assert "--like: expected the number of a row" in capsys.readouterr().err
     assert cli.main(["odd", str(output), "-n", "0"]) == 1
     assert "positive integer" in capsys.readouterr().err
 
@@ -474,7 +474,7 @@ def test_adapt(sample, tmp_path, loaded, capsys, monkeypatch):
 def test_too_few_labels(sample, tmp_path, loaded, capsys):
     output = tmp_path / "mine.safetensors"
     assert cli.main(["adapt", str(sample), *IMAGES, "-o", str(output)]) == 1
-    assert "at least 10 galaxies of either answer" in capsys.readouterr().err
+    assert "at least 10 galaxies of each answer" in capsys.readouterr().err
     assert not output.exists()
 
 
@@ -604,7 +604,7 @@ def test_dry_run_of_images(sample, capsys, loaded):
     out = capsys.readouterr().out
     assert re.search(r"^rows +12$", out, re.M) and re.search(r"^requests +0$", out, re.M)
     assert f"MB to read                   {size / 1e6:.1f}" in out
-    assert "It is assumed that" in out
+    assert "This assumes that" in out
 
 
 def test_dry_run_of_a_service_without_measured_traffic(tmp_path, monkeypatch, capsys):
@@ -695,7 +695,7 @@ def _fill_disk(monkeypatch):
 # (arguments, exit status, what the line says); {t} is a folder with the files below.
 BAD_INPUTS = {
     "missing image": (["classify", "{t}/no.jpg"], 1, "there is no file {t}/no.jpg"),
-    "missing images": (["classify", "{t}/no.jpg", "{t}/nor.jpg"], 1, "none of the 2 files"),
+    "missing images": (["classify", "{t}/no.jpg", "{t}/nor.jpg"], 1, "none of the 2 files exists"),
     "missing table": (["classify", "{t}/no.csv"], 1, "there is no file {t}/no.csv"),
     "missing column": (["classify", "{t}/good.csv", "--images", "pic"], 1, "'pic'"),
     "no coordinates": (["classify", "{t}/bare.csv", "--width", "30arcsec"], 1,
@@ -721,9 +721,9 @@ BAD_INPUTS = {
                                 "there is no folder"),
     "read-only output": (["classify", "{t}/a.jpg", "-o", "/proc/out.fits"], 2, "/proc/"),
     "output is a device": (["classify", "{t}/a.jpg", "-o", "/dev/full", "--output-format", "csv",
-                            "--overwrite"], 2, "/dev/full, which is no file"),
+                            "--overwrite"], 2, "/dev/full, which is not a file"),
     "unknown output format": (["classify", "{t}/a.jpg", "-o", "{t}/out.tableau"], 2,
-                              "tells no table format"),
+                              "which has no such ending"),
     "report exists": (["classify", "{t}/a.jpg", "--report", "{t}/old.fits"], 2, "--overwrite"),
     "full disk": (["classify", "{t}/a.jpg", "-o", "{t}/out.fits"], 1, "No space left on device"),
     "unknown survey": (["classify", "{t}/a.jpg", "--survey", "hubble"], 2, "'sdss'"),
@@ -736,13 +736,13 @@ BAD_INPUTS = {
     "missing local folder": (["classify", "{t}/good.csv", "--local", "{t}/no"], 1,
                              "an existing folder"),
     "bad region": (["classify", "--region", "around here"], 1, "--region"),
-    "region and files": (["classify", "{t}/a.jpg", "--region", REGION], 2, "not files"),
+    "region and files": (["classify", "{t}/a.jpg", "--region", REGION], 2, "leave out FILE"),
     "nothing": (["classify"], 2, "required: FILE"),
     "empty folder": (["classify", "{t}/empty"], 2, "there are no images"),
     "no labels": (["evaluate", "{t}/good.csv", "--offline"], 1, "disk"),
     "no output": (["adapt", "{t}/good.csv"], 2, "required: -o"),
-    "resume without output": (["classify", "{t}/a.jpg", "--resume"], 2, "--resume goes with"),
-    "workers without HATS": (["classify", "{t}/a.jpg", "--workers", "2"], 2, "--workers goes"),
+    "resume without output": (["classify", "{t}/a.jpg", "--resume"], 2, "--resume needs"),
+    "workers without HATS": (["classify", "{t}/a.jpg", "--workers", "2"], 2, "--workers needs"),
 }
 
 

@@ -43,7 +43,7 @@ def test_labels_are_joined_by_a_column_of_choice(galaxies, labels, capsys):
 
 
 @pytest.mark.parametrize("arguments, status, message", [
-    (["galaxies.fits", "--images", "file", "--key", "no"], 2, "--key goes with --labels"),
+    (["galaxies.fits", "--images", "file", "--key", "no"], 2, "--key needs --labels"),
     (["galaxies.fits", "--images", "file", "--labels", "labels.csv", "--key", "whom"], 1,
      "--key: expected the name of a column"),
     (["galaxies.fits", "--images", "file", "--labels", "labels.csv", "--vote-threshold", "2"], 1,
@@ -102,8 +102,8 @@ def test_adapt_from_chosen_weights(galaxies, monkeypatch, capsys, arguments, beg
 @pytest.mark.parametrize("arguments, message", [
     (["--from", "nowhere.safetensors"], "there is no such file"),
     (["--from", "hubble"], "one of sdss, legacy, des, "),
-    (["--from", "galaxies.fits", "--network", "ds18"], "--network goes with"),
-    (["--from", "sdss", "--weights", "mine.safetensors"], "exclude each other")])
+    (["--from", "galaxies.fits", "--network", "ds18"], "--network needs"),
+    (["--from", "sdss", "--weights", "mine.safetensors"], "give --from or --weights, not both")])
 def test_weights_that_are_not_there(galaxies, capsys, arguments, message):
     with pytest.raises(SystemExit) as refusal:
         cli.main(["adapt", "galaxies.fits", "--images", "file", "-o", "n.safetensors", *arguments])

@@ -54,15 +54,15 @@ def serve(monkeypatch, error):
 
 
 @pytest.mark.parametrize("advice, told", [
-    ("without a network, offline=True takes", "without a network, --offline takes"),
+    ("without a network, offline=True uses", "without a network, --offline uses"),
     ("Pass overwrite=True to replace it.", "Pass --overwrite to replace it."),
     ("or r90= (an angle), or width=, or r90=\"measure\"",
      "or --r90 (an angle), or --width, or --r90 measure"),
     ("a column of images (images=).", "a column of images (--images)."),
     ("r90=8.0 * u.arcsec", "--r90 8.0arcsec"), ("Try cutout_r90=4.24.", "Try --cutout-r90 4.24."),
     ("make_labels(questions=...)", "make_labels(questions=...)"),
-    ("A table's column 'size' gets one by table['size'].unit = 'arcsec'.",
-     "A table's column 'size' gets one by size:arcsec."),
+    ("Set the unit of a column with table['size'].unit = 'arcsec'.",
+     "Set the unit of a column with size:arcsec."),
     ("an angle, as 5 * u.arcsec", "an angle, as 5arcsec"),
     ("align=False leaves it", "--no-align leaves it")])
 def test_advice_names_options(advice, told):
@@ -89,7 +89,7 @@ def test_without_a_network_one_line_says_so(catalog, monkeypatch, capsys):
     serve(monkeypatch, FetchError("no connection", MorphFlag.SERVER_ERROR, unreachable=True))
     assert cli.main(catalog) == 1
     line = next(line for line in capsys.readouterr().err.splitlines() if "no connection" in line)
-    assert "; without a network, --offline takes what the cache holds" in line
+    assert "; without a network, --offline uses only the cache" in line
     assert line.count("no connection") == 1 and len(line) < 400
 
 

@@ -339,7 +339,7 @@ def test_several_positions_of_one_image(classifier, tmp_path, flux):
     fits.writeto(tmp_path / "m.fits", flux, header)
     at = SkyCoord(catalog(header)["ra"], catalog(header)["dec"])
     table = QTable({"file": [str(tmp_path / "m.fits")] * 3, "a": at, "b": at[::-1]})
-    with pytest.raises(ValueError, match="Choose by ra and dec"):
+    with pytest.raises(ValueError, match="Choose with ra= and dec="):
         classifier.classify(table, images="file", r90=R90)
     found = classifier.classify(table, images="file", r90=R90, ra="a")
     other = classifier.classify(table, images="file", r90=R90, ra="b")
@@ -485,7 +485,7 @@ def test_a_size_column_that_cannot_be_used_is_told_once(classifier, tmp_path, fl
     table["R90"] = [5.0, 5.0, 5.0] * u.mag
     with pytest.warns(AstromorphWarning) as said:
         found = classifier.classify(table, images=tmp_path / "m.fits")
-    assert sum("R90 is not taken" in str(each.message) for each in said) == 1
+    assert sum("table's R90 cannot be used" in str(each.message) for each in said) == 1
     assert all(flag & MorphFlag.MEASURED_SIZE for flag in found["morph_flag"])
 
 

@@ -201,7 +201,7 @@ def test_errors_become_messages(begin, sample):
     learner.teach()  # there are no labels
     assert learner.wait(300)
     state = learner.state()
-    assert "at least 10 galaxies of either answer" in state["message"] == state["error"]
+    assert "at least 10 galaxies of each answer" in state["message"] == state["error"]
     assert f"went wrong last: {state['error']}" in report_text(state)
     assert state["status"] == "waiting" and state["taught"] is None
     label(learner, session, sample[1], 25)

@@ -182,10 +182,10 @@ def test_galaxies_without_a_label_keep_the_old_answer(classifier, sample):
 
 def _interrupted_after(monkeypatch, epochs):
     """Ctrl-C during the training of the epoch after this many."""
-    train, done = networks.FineTuning.__iter__, []
+    train, done = networks.FineTuning.train, []
 
-    def interrupted(tuning):
-        epoch = train(tuning)
+    def interrupted(*args):
+        epoch = train(*args)
         while len(done) < epochs:
             try:
                 answers = next(epoch)
@@ -195,7 +195,7 @@ def _interrupted_after(monkeypatch, epochs):
             yield answers
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(networks.FineTuning, "__iter__", interrupted)
+    monkeypatch.setattr(networks.FineTuning, "train", interrupted)
 
 
 def test_interrupted_returns_the_best_so_far(classifier, sample, monkeypatch):
@@ -296,7 +296,7 @@ def test_table_of_votes_and_bad_rows(classifier, sample, tmp_path):
 
 
 @pytest.mark.parametrize("labels, message", [
-    (np.ones((96, 3)), "at least 10 galaxies of either answer.*disk 96 positive and 0 negative"),
+    (np.ones((96, 3)), "at least 10 galaxies of each answer.*disk 96 positive and 0 negative"),
     (np.full((96, 3), np.nan), "disk 0 positive and 0 negative"),
     (np.full((96, 3), 0.4), "labels: expected 1, 0, or NaN"),
     (np.full((96, 3), 2), "labels: expected 1, 0, or NaN"),

@@ -36,12 +36,12 @@ def test_labels_as_people_write_them(question, column, labels):
     (ARMS, ["none", "odd", "weak"], r"table\['arms'\]: expected none, weak, very_strong.*'odd'"),
     (ARMS, [0, 1, 3], "or their places 0 to 2, or missing. Received 1 others, first 3"),
     (ARMS, [0, 1, 0.5], "first 0.5"), (ARMS, [0, 1, np.inf], "first inf"),
-    (ARMS, ["0_1", "0", "1"], "'0_1' is no number"),
+    (ARMS, ["0_1", "0", "1"], "'0_1' is not a number"),
     (NUMBER, [1, 2, 1e39], "finite numbers"),
-    (SIZE, MaskedColumn([1, 2, 3], unit=u.Unit("foo", parse_strict="silent")), "some in foo"),
+    (SIZE, MaskedColumn([1, 2, 3], unit=u.Unit("foo", parse_strict="silent")), "numbers in foo"),
     (SIZE, [1, 2, 101], "from 0 to 100"),
     (SIZE, [1, 2, np.inf], "finite numbers"), (SIZE, ["a", "1", "2"], "an array of numbers"),
-    (SIZE, [1, 2, 3] * u.kg, "numbers in arcsec. Received some in kg")])
+    (SIZE, [1, 2, 3] * u.kg, "numbers in arcsec. Received numbers in kg")])
 def test_what_is_no_label_raises(question, column, message):
     with pytest.raises(ValueError, match=message):
         read_labels(Table({question.key: column}), None, [question])

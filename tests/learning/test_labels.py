@@ -280,10 +280,10 @@ def test_campaigns_of_one_table_need_a_choice():
 
 
 @pytest.mark.parametrize("columns, options, message", [
-    ({"a": [1], "b": [2]}, {}, r"Received \['a', 'b'\]. Understood: gz2 \(t01_.*disk or P_disk"),
+    ({"a": [1], "b": [2]}, {}, r"Received \['a', 'b'\]. Known columns: gz2 \(t01_.*disk or P_disk"),
     ({"disk": [1]}, {"dialect": "gz2"}, "expected columns of gz2.*Received .'disk'"),
     ({"disk": [1]}, {"dialect": "gz3"}, "dialect: expected one of .*decals-dr5.*'gz3'"),
-    ({"disk": [1]}, {"debiased": True}, "debiased: expected votes"),
+    ({"disk": [1]}, {"debiased": True}, "debiased: expected a table of votes"),
     ({"disk": [2]}, {}, "0..1, or missing, in column 'disk'. Received 1 others, first 2"),
     ({"disk": [[1, 0]]}, {}, r"one number per row in column 'disk'.*\(1, 2\)"),
     ({"bar_yes": [3]}, {},
@@ -294,8 +294,8 @@ def test_campaigns_of_one_table_need_a_choice():
     ({"bar_yes_fraction": [0.8], "bar_no_fraction": [0.7]}, {}, "add up"),
     ({"bar_yes": [-1], "bar_no": [20]}, {}, "0 or more.*'bar_yes'.*first -1"),
     ({"bar_yes": [np.inf], "bar_no": [20]}, {}, "0 or more.*'bar_yes'.*first inf"),
-    ({"bar_yes": [8], "bar_no": [20], "bar_total-votes": [20]}, {}, "more for the answers"),
-    ({"bar_yes": [8], "bar_no": [20], "bar_total-votes": [0]}, {}, "more for the answers"),
+    ({"bar_yes": [8], "bar_no": [20], "bar_total-votes": [20]}, {}, "more votes than were cast"),
+    ({"bar_yes": [8], "bar_no": [20], "bar_total-votes": [0]}, {}, "more votes than were cast"),
     ({"t03_bar_a06_bar_weight_fraction": [1], "t03_bar_a07_no_bar_weight_fraction": [0],
       "t03_bar_a06_bar_weighted_fraction": [0], "t03_bar_a07_no_bar_weighted_fraction": [1]}, {},
      "one spelling of the votes on bar.*Keep the columns of one catalog"),
@@ -376,7 +376,7 @@ def test_files_are_matched_by_a_column_of_choice(labeled, kind):
     labels = labels if kind is Table else labels_of(labels, [DISK], key="galaxy_no")
     files = ["a/5.jpg", "7.fits.fz"]
     assert_array_equal(read_labels(files, labels, [DISK], key="galaxy_no")[:, 0], [0, 1])
-    with pytest.raises(ValueError, match="key: expected .* files, which have names"):
+    with pytest.raises(ValueError, match="key: expected galaxies with names: a table, or files"):
         read_labels([np.zeros((9, 9, 3))], labels, [DISK], key="galaxy_no")
 
 
@@ -405,7 +405,7 @@ def test_labels_of_galaxies_without_names(labeled):
 
 
 def test_labels_that_disagree_are_said(labeled):
-    with pytest.raises(ValueError, match="names .* the galaxies have.*'15'.*none of them, as '7'"):
+    with pytest.raises(ValueError, match="names of the galaxies.*'15'.*other names, such as '7'"):
         read_labels(Table({"objid": [15, 16, 17]}), labeled, [DISK])
     twice = Table({"objid": [5, 5, 6, 6, 7], "disk": [1, 0, 1, NAN, 0]})
     with pytest.warns(AstromorphWarning, match="1 galaxies have several rows .* disagree"):
@@ -430,7 +430,7 @@ def test_labels_of_other_words_are_refused_in_a_line():
         make_labels(Table({"disk": ["spiral", "elliptical", "yes"] * 60}))
     assert str(caught.value) == ("table['disk']: expected an array of numbers, or of 'smooth', "
                                  "'disk or features', yes, no and unknown. Received 'spiral' "
-                                 "and the like in 120 rows.")
+                                 "and similar texts in 120 rows.")
 
 
 def test_unknown_labels_of_an_array():
@@ -489,7 +489,7 @@ def test_labels_are_joined_by_what_the_columns_hold(column):
 def test_the_order_of_the_rows_is_said():
     galaxies = Table({"ra": [1.0, 2.0, 3.0, 4.0]})
     labels = reversed_labels([11, 22, 33, 44], "specobj")
-    with pytest.warns(AstromorphWarning, match="in the order of the rows.*by key="):
+    with pytest.warns(AstromorphWarning, match="in the order of the rows.*with key="):
         assert read_labels(galaxies, labels, QUESTIONS)[:, 0].tolist() == [1, 0, 1, 0]
 
 

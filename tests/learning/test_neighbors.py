@@ -87,7 +87,7 @@ def test_more_than_there_are():
 def test_wrong_arguments(random_table):
     with pytest.raises(ArgumentError, match="without 'features'"):
         similar(load_sample(), 0)
-    with pytest.raises(ArgumentError, match="row of the table"):
+    with pytest.raises(ArgumentError, match="the number of a row, in a table of 40000 rows"):
         similar(random_table, 40_000)
     with pytest.raises(ArgumentError, match="morph_flag"):
         similar(random_table, 100)

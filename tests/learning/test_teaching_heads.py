@@ -94,18 +94,18 @@ def test_the_calibration_report_tells_of_heads(taught, sample):
     assert report["question"].tolist() == ["disk", "edge_on", "bar", "ring"]
     assert report["calibrated"].tolist() == [False, False, False, True]
     both[:, 0], both[9:, 3] = labels[:, 0], np.nan
-    with pytest.warns(AstromorphWarning, match="Not calibrated: ring, which have too few labels"):
+    with pytest.warns(AstromorphWarning, match="Not calibrated, because of too few labels: ring"):
         taught.calibrate(images, both, **OPTIONS)
 
 
 def test_columns_of_the_table_itself_are_not_replaced_in_silence(taught, sample):
     images = np.array([*sample[0][:3], None], object)[:3]
     table = Table({"image": images, "P_ring": [1.0, 0, 1]})
-    with pytest.warns(AstromorphWarning, match="take the place of the table's own P_ring"):
+    with pytest.warns(AstromorphWarning, match="replace the table's own columns P_ring"):
         once = taught.classify(table, images="image", **OPTIONS)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=AstromorphWarning)
-        warnings.filterwarnings("error", "The answers take")  # its own it renews
+        warnings.filterwarnings("error", "The answers replace")  # its own it renews
         taught.classify(once, images="image", questions="ring", **OPTIONS)
 
 

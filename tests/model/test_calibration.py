@@ -84,7 +84,7 @@ def test_survives_json():
     ([1] * 20, [.5] * 20, r"at least 5 galaxies of each answer.*20 labeled 1 and 0 labeled 0"),
     ([1] * 20 + [0] * 4, [.5] * 24, r"20 labeled 1 and 4 labeled 0"),
     ([NAN] * 9, [.5] * 9, r"0 labeled 1 and 0 labeled 0"),
-    ([1] * 9 + [0] * 9, [.5] * 18, r"some that differ between galaxies.*0.5 for all"),
+    ([1] * 9 + [0] * 9, [.5] * 18, r"probabilities that differ between galaxies.*0.5 for all"),
     ([1] * 9 + [0] * 9, [.2, .3, .4] * 3 + [.6, .7, .8] * 3, r"fitted slope of -.*swapped"),
     ([1, 0], [.5], r"same shape"),
 ])
@@ -189,7 +189,7 @@ def three_questions(n=400):
 def test_recalibrate_keeps_what_it_cannot_fit(method):
     labels, probabilities = three_questions()
     old = [PlattScaling(1.1, .1)] * 3
-    with pytest.warns(AstromorphWarning, match="^Not calibrated, bar: ") as said:
+    with pytest.warns(AstromorphWarning, match="^Not calibrated: bar: ") as said:
         new, report = recalibrate(QUESTIONS, old, labels, probabilities, method)
     assert new[2] == old[2] and new[0] != old[0] and new[1] != old[1]
     assert len(said) == 1

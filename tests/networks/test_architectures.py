@@ -183,9 +183,9 @@ def _everything(name, arrays):
     images = rng.integers(0, 255, (8, 40, 40, 3), dtype=np.uint8)
     for dense in (False, True):
         answers += networks.FineTuning(
-            name, arrays, images, np.eye(8, 2), np.ones((8, 2)), images[:2], dense=dense,
-            frozen_norms=True, views=1, rate=1e-3, epochs=1, batch_size=4, seed=1,
-            options=SMALL[name])
+            name, arrays, images, np.eye(8, 2), np.ones((8, 2)), dense=dense, frozen_norms=True,
+            views=1, rate=1e-3, batch_size=4, seed=1, options=SMALL[name],
+        ).train(np.arange(8), np.arange(2), epochs=1)
     return np.concatenate([np.float32(answer).ravel() for answer in answers])
 
 

@@ -84,7 +84,7 @@ fork(lambda: networks.export_weights(model))
     first, second = printed[:-1:2], printed[1::2]
     assert set(second) == {"0"} and not errors
     assert first[0] == "(1, 1)" and len(first) == 9
-    assert all("Use the spawn or forkserver start method" in line for line in first[1:])
+    assert all("Use the start method spawn or forkserver" in line for line in first[1:])
 
 
 def test_notes_of_others_are_not_dropped(caplog):

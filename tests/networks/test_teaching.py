@@ -1,6 +1,7 @@
 """The loss, the augmentation, and training: it learns, and goes on where it stopped."""
 import keras
 import numpy as np
+import pytest
 
 from astromorph import networks
 
@@ -104,3 +105,42 @@ def test_fit_learns_and_resumes(tmp_path):
     np.testing.assert_allclose(resumed_scores[:3], scores[:3], rtol=1e-4)
     np.testing.assert_allclose(resumed_scores[3:], scores[3:], rtol=0.2)
     assert resumed_scores[-1] < resumed_scores[2]
+
+
+def _dropping_network(questions):
+    """All that a training changes: weights, moving statistics, numbers drawn by two layers."""
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 3, name="conv", use_bias=False)(inputs)
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization(name="norm")(x))
+    x = keras.layers.Flatten(name="flat")(keras.layers.Dropout(0.3, name="drop1")(x))
+    x = keras.layers.Dropout(0.3, name="drop2")(x)
+    return keras.Model(inputs, keras.layers.Dense(len(questions), "sigmoid", name="out")(x))
+
+
+@pytest.mark.parametrize("scratch", [False, True])
+@pytest.mark.parametrize("dense", [False, True])
+def test_each_training_begins_as_the_first(monkeypatch, dense, scratch):
+    """After others of more or fewer batches, and of smaller ones, all bits are the same."""
+    monkeypatch.setitem(networks.ARCHITECTURES, "dropping", networks.Architecture(
+        "dropping", _dropping_network, 8, cut="flat"))
+    rng, rows = np.random.default_rng(6), np.arange(50)
+    images = rng.integers(0, 255, (50, 12, 12, 3), dtype=np.uint8)
+    labels, weights = rng.integers(0, 2, (50, 2)).astype(float), rng.random((50, 2))
+    arrays = None if scratch else networks.export_weights(networks.build("dropping", range(2)))
+
+    def trained(tuning, n):
+        answers = list(tuning.train(rows[:n], rows[-5:], epochs=1 + n % 2))
+        return [*answers, *networks.export_weights(tuning.network).values()]
+
+    def fresh():
+        return networks.FineTuning("dropping", arrays, images, labels, weights, dense=dense,
+                                   frozen_norms=False, views=2, rate=0.01, batch_size=8, seed=3,
+                                   options={})
+
+    tuning, numbers = fresh(), (40, 3, 19, 27, 40)
+    again = [trained(tuning, n) for n in numbers]
+    once = {n: trained(fresh(), n) for n in numbers}
+    for n, found in zip(numbers, again, strict=True):
+        for one, other in zip(found, once[n], strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(once[19][-1], once[27][-1])

@@ -92,8 +92,8 @@ def test_counts_and_outcomes(many, tmp_path):
     page = written(tmp_path, many)
     assert "Morphology of 200 galaxies" in page.text
     assert page.row("good")[1:3] == ["196", "98.0%"]
-    assert page.row("BLANK")[1:] == ["2", "1.0%", "The image holds no signal: every pixel equal, "
-                                     "or none valid.", "none"]
+    assert page.row("BLANK")[1:] == ["2", "1.0%", "The image holds no signal: all pixels are "
+                                     "equal, or none is valid.", "none"]
     assert page.row("UNUSUAL")[-1] == "with care"
     assert [cells[0] for cells in page.rows[1:6]] == ["good", "BLANK", "TIMED_OUT", "MISSING_BAND",
                                                       "UNUSUAL"]
@@ -116,7 +116,7 @@ def test_sections_and_provenance(many, tmp_path):
     for value in many.meta.values():
         assert value in page.text
     assert len(page.images) == 3
-    assert "No images were given" in page.text
+    assert "it was written without images" in page.text
 
 
 def test_nothing_is_fetched(many, tmp_path):
@@ -198,7 +198,7 @@ def test_labels_of_the_table(many, tmp_path):
     assert "scores" in written(tmp_path, many).ids
     many["disk"] = 7
     page = written(tmp_path, many, overwrite=True)
-    assert "scores" not in page.ids and "labels of the table were not used: table:" in page.text
+    assert "scores" not in page.ids and "does not use the labels of the table: table:" in page.text
 
 
 @pytest.mark.parametrize("flags", [[], [MorphFlag.UNREADABLE] * 4])
@@ -243,9 +243,9 @@ def test_wrong_arguments(many, tmp_path):
     with pytest.raises(ValueError, match="returned. Received Table without P_disk, .* morph_flag"):
         written(tmp_path, Table({"a": [1]}))
     many.meta["MORPHMDL"] = "f" * 16
-    with pytest.raises(ValueError, match="classifier: expected that of the table, model ff"):
+    with pytest.raises(ValueError, match="classifier: expected the one of the table, model ff"):
         written(tmp_path, many, classifier=Classifier())
-    with pytest.raises(ValueError, match="images: expected 200, .* Received 1"):
+    with pytest.raises(ValueError, match="images: expected 200 images, .* Received 1"):
         written(tmp_path, many, images=["a.jpg"])
     with pytest.raises(ValueError, match="images: expected the name of a column.* 'files'"):
         written(tmp_path, many, images="files")

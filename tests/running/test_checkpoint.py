@@ -357,7 +357,7 @@ def test_folder_in_use(clf, jpegs, begun):
     with subprocess.Popen([sys.executable, "-c", code, begun / "lock"], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(BlockingIOError, match=f"another process is at work in {begun}"):
+        with pytest.raises(BlockingIOError, match=f"another process uses {begun}"):
             clf.classify(jpegs[:2], checkpoint=begun)
         other.kill()
     assert len(clf.classify(jpegs[:2], checkpoint=begun)) == 2
@@ -452,7 +452,7 @@ def test_damaged_parts_are_not_trusted(tmp_path):
             continue
         rejected += 1
         assert back.todo().tolist() == list(range(PART, 2 * PART))
-        assert messages == [f"checkpoint: {path} is damaged; its rows are classified again."]
+        assert messages == [f"checkpoint: {path} is damaged. astromorph classifies its rows again."]
         assert np.isnan(back.answers[PART:2 * PART]).all() and not any(back.flags[back.todo()])
     assert rejected > 40
 
@@ -583,7 +583,7 @@ def test_no_locks(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(FileLock, "acquire", acquire)
-    with pytest.warns(AstromorphWarning, match="no lock is to be had"), opened(tmp_path):
+    with pytest.warns(AstromorphWarning, match="cannot be locked"), opened(tmp_path):
         pass
 
 

@@ -75,7 +75,7 @@ def test_without_a_map_nothing_is_refused(tmp_path, answer):
             return check(type("Response", (), {"content": answer}))
 
     footprint, transport = Footprint(SDSS, tmp_path), Answering()
-    with pytest.warns(AstromorphWarning, match="coverage map of Sloan .* is not to be had"):
+    with pytest.warns(AstromorphWarning, match="coverage map of Sloan .* could not be downloaded"):
         assert not footprint.excludes(at(-89.0), transport)
     assert transport.params["expr"] == "ID=CDS/P/SDSS9/color"
     with warnings.catch_warnings():
@@ -86,7 +86,7 @@ def test_without_a_map_nothing_is_refused(tmp_path, answer):
 
 def test_a_server_that_fails_refuses_nothing(server, tmp_path):
     server.faults.set(rates={"500": 1.0}, only=MOC)
-    with pytest.warns(AstromorphWarning, match="all positions are asked for"):
+    with pytest.warns(AstromorphWarning, match="astromorph requests all positions"):
         table = fetch_cutouts(SkyCoord(10, 30, unit="deg"), 40 * u.arcsec, survey="sdss",
                               cache=tmp_path, footprint=True, retries=0)
     assert table["morph_flag"][0] == 0

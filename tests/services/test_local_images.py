@@ -229,7 +229,7 @@ def test_hips_in_part(tmp_path):
     with pytest.raises(FetchError) as caught:  # the survey may have it, the mirror does not
         hips(make_request(dec=31.0, bands="r"))
     assert caught.value.flag == MorphFlag.OUTSIDE_FOOTPRINT and not caught.value.final
-    with pytest.raises(FetchError, match="no local HiPS was given for the band g") as caught:
+    with pytest.raises(FetchError, match="there is no local HiPS for the band g") as caught:
         hips(make_request(bands="gr"))
     assert caught.value.flag == MorphFlag.MISSING_BAND
 

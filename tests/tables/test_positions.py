@@ -162,7 +162,7 @@ def test_undecided_lists_what_was_found():
     (QTable({"ra": [1] * u.deg, "dec": [1] * u.h}), {}, "dec: expected degrees.*unit h"),
     (Table({"ra": [[1, 2]], "dec": [1]}), {}, r"ra: expected one angle per row.*\(1, 2\)"),
     (SkyCoord([[1]], [[1]], unit="deg"), {}, r"data: expected one position or a list.*\(1, 1\)"),
-    (SkyCoord(1, 2, unit="deg", frame="altaz"), {}, "turned into ICRS. Received altaz"),
+    (SkyCoord(1, 2, unit="deg", frame="altaz"), {}, "transformed to ICRS. Received altaz"),
 ])
 def test_wrong_arguments(data, options, message):
     with pytest.raises(ValueError, match=message):

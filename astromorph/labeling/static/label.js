@@ -488,7 +488,9 @@ class View {
     }
     this.paint();
     this.showState();
-    this.needPictures();
+    // Pictures of later galaxies can wait until this one is on the screen.
+    if (this.drawn) this.later(() => this.needPictures());
+    else this.needPictures();
   }
 
   needPictures() {

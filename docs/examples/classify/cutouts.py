@@ -27,3 +27,12 @@ tbl["P_disk", "P_edge_on", "P_bar", "morph_flag"]
 pictures = [read_cutout(path).pixels for path in cutouts]
 probabilities = np.ma.stack([tbl["P_disk"], tbl["P_edge_on"], tbl["P_bar"]], axis=1)
 axes = plot_mosaic(pictures, probabilities)
+
+# %%
+# See also
+# --------
+# - :doc:`/getting_started`: the first steps, one by one
+# - :doc:`/cutouts`: other forms of images, and their widths
+# - :doc:`/data_model`: the columns and flags of the result
+# - `~astromorph.classifier.MorphologyClassifier.classify` and
+#   `~astromorph.plots.plot_mosaic`: all arguments

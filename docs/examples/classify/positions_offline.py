@@ -45,3 +45,10 @@ bars = face_on[:4]
 pictures = [read_cutout(folder / f"{name}.fits").pixels for name in bars["objid"]]
 probabilities = np.ma.stack([bars["P_disk"], bars["P_edge_on"], bars["P_bar"]], axis=1)
 axes = plot_mosaic(pictures, probabilities, titles=bars["objid"])
+
+# %%
+# See also
+# --------
+# - :doc:`/images_by_position`: the services of the surveys, and the cache
+# - :doc:`/resuming`: runs that you can stop and resume
+# - `~astromorph.services.LocalFolder`: how files get their names

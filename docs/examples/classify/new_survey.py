@@ -27,5 +27,13 @@ pictures, answers = [], []
 for survey in ("sdss", deep):
     pictures += [read_cutout(path, survey=survey).pixels for path in sample["file"]]
     answers.append(clf.predict(sample["file"], survey=survey, r90="measure"))
+
 titles = [f"{survey}: {name}" for survey in ("sdss", "deep") for name in sample["name"]]
 axes = plot_mosaic(pictures, np.concatenate(answers), titles=titles)
+
+# %%
+# See also
+# --------
+# - :doc:`/new_survey`: all fields of a record, and records in files
+# - :doc:`/surveys`: the surveys that astromorph knows
+# - `~astromorph.surveys.Survey`: the record

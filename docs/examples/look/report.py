@@ -35,3 +35,10 @@ Shown()
 # %%
 # You can also draw its diagrams alone.
 ax = plot_histogram(tbl["P_disk"])
+
+# %%
+# See also
+# --------
+# - :doc:`/getting_started`: what the flags of a row mean
+# - :doc:`/look`: a gallery in which you sort, filter and correct
+# - `~astromorph.report.write_report` and `~astromorph.plots.plot_histogram`: all arguments
