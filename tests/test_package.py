@@ -91,7 +91,7 @@ FLOORS = (  # from the ground; a room imports from its own floor and from those 
     "question_files survey_files survey_rules surveys fits_layout",
     "images tables metrics curves scores",
     "networks services plots", "model", "running learning", "cutouts", "galaxies partitions",
-    "classifier labeling report datasets", "cli")
+    "classifier labeling report datasets interop", "cli")
 
 
 def test_imports_go_down_and_take_no_private_names():
