@@ -251,8 +251,14 @@ def test_misspelt_options(classifier, method, typed, meant):
 
 
 def test_unknown_weights():
-    with pytest.raises(ValueError, match="bundled weights, .*'sdss' with network='ds18'"):
+    with pytest.raises(ValueError, match="bundled weights, .*'sdss', with network 'ds18', "):
         MorphologyClassifier.from_pretrained("2mass")
+
+
+@pytest.mark.parametrize("name", ["mine.safetensors", Path("folder/mine.safetensors"), "me/mine"])
+def test_a_file_for_from_pretrained_is_told_where_to_go(name):
+    with pytest.raises(ValueError, match="MorphologyClassifier.read reads a file.*hf://OWNER/NAME"):
+        MorphologyClassifier.from_pretrained(name)
 
 
 @pytest.mark.parametrize("network", ["pinwheel", "ds18"])

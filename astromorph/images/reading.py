@@ -165,8 +165,8 @@ def open_cutout(source, *, survey=None, bands=None, enough=None):
         raise CutoutError(f"{source_label(source)}: no memory to read it now; try it again",
                           MorphFlag.READ_ERROR) from None
     except FileNotFoundError as error:
-        raise CutoutError(f"{error.filename}: no such file; check the name and the folder",
-                          MorphFlag.MISSING_FILE) from None
+        raise CutoutError(f"{error.filename}: no such file{_in_folder(error.filename)}; check the "
+                          "name and the folder", MorphFlag.MISSING_FILE) from None
     except Exception as error:  # damaged bytes fail anywhere in Pillow and astropy
         if getattr(error, "errno", None) in _PASSING:
             raise CutoutError(f"{source_label(source)}: not read now, try it again "
@@ -174,6 +174,11 @@ def open_cutout(source, *, survey=None, bands=None, enough=None):
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise CutoutError(f"{source_label(source)}: unreadable, get it again ({reason})",
                           MorphFlag.UNREADABLE) from error
+
+
+def _in_folder(name):
+    """Where a relative name was looked for, because tables may lie in another folder."""
+    return "" if os.path.isabs(str(name)) else f" in {os.getcwd()}"
 
 
 def source_label(source):

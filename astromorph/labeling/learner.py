@@ -20,6 +20,7 @@ from astromorph.labeling.lessons import Lessons, as_point, labels_of
 from astromorph.labeling.seen import SeenGalaxies
 from astromorph.learning.adapting import adapt
 from astromorph.learning.reports import AdaptationReport
+from astromorph.learning.teaching import is_taught
 from astromorph.questions import split_answers
 from astromorph.running import run
 
@@ -28,6 +29,9 @@ __all__ = ["Learner"]
 _CHUNK = 64  # galaxies to read before other tasks have their turn
 _ENOUGH = 512  # galaxies that the first order needs
 _PATIENCE = 5.0  # seconds to wait for the end of the thread
+_TOO_FEW = ("There are too few labels for weights yet: a question needs at least 10 galaxies of each "
+            "answer, or 30 numbers, apart from the galaxies that measure the accuracy. Your labels "
+            "are kept. Continue, and press Teach or Save again later.")
 
 
 class Learner:
@@ -254,6 +258,8 @@ class Learner:
         rows = np.array([entry["row"] for entry in answered], int)
         labels, sealed = labels_of(answered, questions), np.isin(rows, list(self._session.sealed))
         teaches = ~sealed & np.array([entry["key"] != NO_GALAXY for entry in answered], bool)
+        if not any(map(is_taught, labels[teaches].T, questions)):
+            raise ValueError(_TOO_FEW)
         model = self._adapted(self._seen.rows(rows[teaches]), labels[teaches])
         scores = self._scores(model, rows[sealed], labels[sealed])
         told = {"labels": len(answered), "questions": scores}

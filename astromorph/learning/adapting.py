@@ -379,8 +379,8 @@ class Trainer:
             "more": more | {"made": date.today().isoformat()},
             "adapted": {
                 "from": self.model.card.sha256, "train": self.mode, "recipe": recipe,
-                "seed": self.seed, "folds": folds, "galaxies": len(self.labels),
-                "interrupted": self.interrupted,
+                "seed": self.seed, "folds": folds, "interrupted": self.interrupted,
+                "galaxies": int(np.isfinite(self.labels).any(axis=1).sum()),
                 "labels": {key: {"n": int(np.isfinite(y).sum()), "positive": int((y == 1).sum()),
                                  "trained": bool(trained)}
                            for key, y, trained in zip(keys, self.labels.T, self.trained,

@@ -19,6 +19,8 @@ DEFAULT = "pinwheel"
 """The default network of bundled weights."""
 # Surveys of the same camera and the same color mapping share weights.
 _SHARED = {"des": "legacy", "legacy-dr9": "legacy", "legacy-dr10": "legacy"}
+_OTHER_WEIGHTS = ("MorphologyClassifier.read reads a file of yours; hf://OWNER/NAME@COMMIT and "
+                  "https:// are addresses of weights.")
 
 
 def digest(arrays, keys):
@@ -157,8 +159,10 @@ def find_bundled(survey="sdss", network=None):
         return record, files[wanted], None
     others = [SURVEYS[name] for name, kind in files if kind == wanted[1] and name not in _SHARED]
     if not record or not others:
-        there = ", ".join(f"{s!r} with network={n!r}" for s, n in files)
-        raise wrong("survey, network", f"one of the bundled weights, {there}", wanted)
+        surveys, networks = (", ".join(map(repr, sorted(set(each))))
+                             for each in zip(*files, strict=True))
+        raise wrong("survey, network", f"one of the bundled weights, survey {surveys}, with network "
+                    f"{networks}", wanted, None if record else _OTHER_WEIGHTS)
     owner = _nearest(record, others)
     return record, files[owner.name, wanted[1]], owner
 

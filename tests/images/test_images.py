@@ -299,7 +299,7 @@ UNUSABLE = {
     "not FITS in gzip": (gzip.compress(b"hello"), "UNREADABLE", "get it again"),
     "a number": (5, "UNREADABLE", "not int"),
     "a path that is a folder": (".", "UNREADABLE", "get it again"),
-    "missing file": ("nowhere/a.jpg", "MISSING_FILE", "nowhere/a.jpg: no such file"),
+    "missing file": ("nowhere/a.jpg", "MISSING_FILE", "nowhere/a.jpg: no such file in .*; check"),
     "no name": ("", "MISSING_FILE", "no file name"),
     "None": (None, "MISSING_FILE", "no file name"),
     "masked": (np.ma.masked, "MISSING_FILE", "no file name"),

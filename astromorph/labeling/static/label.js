@@ -397,7 +397,7 @@ class View {
   time(ms) {
     this.times = [...this.times, ms].slice(-20);
     const median = [...this.times].sort((a, b) => a - b)[this.times.length >> 1];
-    this.pace.textContent = this.times.length > 4 ? `${(median / 1000).toFixed(1)} s a galaxy` : "";
+    this.pace.textContent = this.times.length > 4 ? `${(median / 1000).toFixed(1)} s per galaxy` : "";
   }
 
   flash(key) {
