@@ -29,9 +29,9 @@ __all__ = ["Learner"]
 _CHUNK = 64  # galaxies to read before other tasks have their turn
 _ENOUGH = 512  # galaxies that the first order needs
 _PATIENCE = 5.0  # seconds to wait for the end of the thread
-_TOO_FEW = ("There are too few labels for weights yet: a question needs at least 10 galaxies of each "
-            "answer, or 30 numbers, apart from the galaxies that measure the accuracy. Your labels "
-            "are kept. Continue, and press Teach or Save again later.")
+_TOO_FEW = ("There are too few labels for weights yet: a question needs at least 10 galaxies of "
+            "each answer, or 30 numbers, apart from the galaxies that measure the accuracy. Your "
+            "labels are kept. Continue, and press Teach or Save again later.")
 
 
 class Learner:

@@ -277,11 +277,12 @@ def test_table_of_votes_and_bad_rows(classifier, sample, tmp_path):
     """Labels from vote columns; files that cannot be read are left out."""
     from PIL import Image
 
-    images, labels = sample[0][:60], sample[1][:60]
+    images, labels = sample[0][:60], sample[1][:60].copy()
     files = [str(tmp_path / f"{k}.png") for k in range(60)]
     for file, image in zip(files, images):
         Image.fromarray(image).save(file)
     (tmp_path / "7.png").write_bytes(b"")
+    labels[8] = np.nan  # a galaxy without a label does not count
     table = Table({"file": files})
     for question, name in ((0, "smooth-or-featured_featured-or-disk"), (1, "disk-edge-on_yes"),
                            (2, "bar_yes")):
@@ -292,7 +293,7 @@ def test_table_of_votes_and_bad_rows(classifier, sample, tmp_path):
     table["disk-edge-on_no_fraction"] = 1 - table["disk-edge-on_yes_fraction"]
     table["bar_no_fraction"] = 1 - table["bar_yes_fraction"]
     adapted = classifier.adapt(table, images="file", train="dense", **QUICK)
-    assert adapted.card["adapted"]["galaxies"] == 59
+    assert adapted.card["adapted"]["galaxies"] == 58
 
 
 @pytest.mark.parametrize("labels, message", [
