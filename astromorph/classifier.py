@@ -10,6 +10,8 @@ from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels, read_test_labels, read_training_labels
 from astromorph.model import TrainedModel
 from astromorph.model.calibration import METHODS
+from astromorph.model.model_card import write_model_card
+from astromorph.model.remote import is_address
 from astromorph.questions import as_questions
 from astromorph.scores import score_answers
 from astromorph.surveys import get_survey
@@ -50,8 +52,8 @@ class MorphologyClassifier:
         self.model = model
 
     @classmethod
-    def from_pretrained(cls, survey="sdss", *, network=None):
-        """Load weights that come with the package.
+    def from_pretrained(cls, survey="sdss", *, network=None, sha256=None):
+        """Load weights that come with the package, or weights that others published.
 
         Parameters
         ----------
@@ -61,9 +63,18 @@ class MorphologyClassifier:
             the weights for a survey of the same camera. If there are none, it gets the weights for
             the survey with the most similar pixels, in units of the seeing. A warning then names
             the survey.
+
+            Or the address of a weights file: ``"hf://OWNER/NAME@COMMIT"`` on the Hugging Face Hub,
+            or an address that begins with ``https://``. If the repository has several weights
+            files, write ``"hf://OWNER/NAME/FILE.safetensors@COMMIT"``. The file is downloaded
+            once, checked before it is opened, and kept.
         network : str, optional
             ``"pinwheel"`` (the default), the slower and more precise ``"whirlpool"``, or
-            ``"ds18"``, the network of the paper.
+            ``"ds18"``, the network of the paper. Not for an address.
+        sha256 : str, optional
+            Checksum of the file at an address, 64 hexadecimal digits; it may also stand at the end
+            of the address, after ``#sha256=``. It is needed unless a commit (40 hexadecimal
+            digits) pins the file.
 
         Returns
         -------
@@ -72,7 +83,10 @@ class MorphologyClassifier:
         Raises
         ------
         ValueError
-            If there is no such survey or network. The message lists the bundled weights.
+            If there is no such survey or network; the message lists the bundled weights. Or if the
+            file at the address has another checksum, or is not a weights file.
+        `~astromorph.errors.FetchError`
+            If the file at the address cannot be downloaded.
 
         Warns
         -----
@@ -91,7 +105,13 @@ class MorphologyClassifier:
         >>> [question.key for question in clf.questions]
         ['disk', 'edge_on', 'bar']
         """
-        return cls(TrainedModel.bundled(survey, network))
+        if not is_address(survey):
+            if sha256 is not None:
+                raise wrong("sha256", "an address that it belongs to", repr(survey))
+            return cls(TrainedModel.bundled(survey, network))
+        if network is not None:
+            raise wrong("network", "none with an address, which names one file", repr(network))
+        return cls(TrainedModel.downloaded(survey, sha256))
 
     @classmethod
     def read(cls, path):
@@ -117,8 +137,8 @@ class MorphologyClassifier:
         """
         return cls(TrainedModel.read(path))
 
-    def write(self, path, *, overwrite=False):
-        """Write the classifier to one file: its weights and its card.
+    def write(self, path, *, overwrite=False, model_card=True):
+        """Write the classifier to one file, its weights and its card, and a page about it.
 
         Parameters
         ----------
@@ -126,6 +146,10 @@ class MorphologyClassifier:
             ``*.safetensors``.
         overwrite : bool
             Replace an existing file.
+        model_card : bool
+            Write the page, the same name with ``.md``: a model card as the Hugging Face Hub reads
+            it, with what the weights answer, what taught them, their scores and how to load them.
+            A page there that astromorph did not write stays, with a warning.
 
         Raises
         ------
@@ -152,6 +176,37 @@ class MorphologyClassifier:
         True
         """
         self.model.write(path, overwrite=overwrite)
+        if model_card:
+            write_model_card(path, self.model.card)
+
+    def export(self, path, *, overwrite=False):
+        """Write the network as an ONNX file, to classify where there is no astromorph.
+
+        The file takes ``pixels``, what `prepare` gives. It gives the columns that `classify` fills
+        for the questions ``"all"``, each by its name, calibrated, and within 1e-5 of them. Its
+        metadata has the card. Flags, errors and joint probabilities are not in it. Needs the extra
+        ``astromorph[onnx]``.
+
+        Parameters
+        ----------
+        path : path
+            ``*.onnx``.
+        overwrite : bool
+            Replace an existing file.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and ``overwrite`` is not set.
+        ImportError
+            If the package onnx is not installed.
+        ValueError
+            If the name ends otherwise, or the network, one of your own, has layers that cannot be
+            exported.
+        """
+        from astromorph.model.onnx_export import export_onnx
+
+        export_onnx(self.model, path, overwrite=overwrite)
 
     @property
     def questions(self):
@@ -218,6 +273,31 @@ class MorphologyClassifier:
         (12, 3)
         """
         return running.predict(self.model, open_source(self.model, data, **options))
+
+    def prepare(self, data, **options):
+        """Give what the network sees of images that must all be good.
+
+        It is the input of a file that `export` wrote.
+
+        Parameters
+        ----------
+        data, **options
+            As for `classify`.
+
+        Returns
+        -------
+        `~numpy.ndarray`, shape (n, y, x, 3), float32
+            The frames: row 0 at the top, bands in the order red, green, blue, each divided by its
+            own maximum.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described.
+        `~astromorph.errors.ImageError`
+            If an image is not to be had, or cannot be used.
+        """
+        return running.prepare(self.model, open_source(self.model, data, **options))
 
     @keeps_result
     def classify(self, data, *, questions=None, images=None, cutout_r90=None, r90=None, width=None,
@@ -397,7 +477,7 @@ class MorphologyClassifier:
 
         Nothing is computed until you compute or write the result. Write it with its
         ``write_catalog``, or with `~astromorph.partitions.write_extension`. This needs the extra
-        ``astromorph[lsdb]``.
+        ``[lsdb]``.
 
         Parameters
         ----------
@@ -612,8 +692,8 @@ class MorphologyClassifier:
         until you press Ctrl-C. astromorph writes each answer to a journal, the file ``output`` with
         ``.journal`` added, before the page confirms it. The same call continues where you stopped.
         One galaxy in five is sealed: the classifier never trains on it, and its answer measures how
-        good the classifier is. This needs the extra ``astromorph[label]``, in a notebook
-        ``astromorph[notebook]``.
+        good the classifier is. This needs the extra ``[label]``, in a notebook
+        ``[notebook]``.
 
         Parameters
         ----------

@@ -132,7 +132,7 @@ def source_weights(pair, network, data, work):
         source = bundled.adapt(read(data, pair.sources, ("train", "val")), images="path",
                                cutout_r90="cutout_r90", train="scratch", epochs=24, folds=0,
                                align=False, validation_fraction=0.15)
-        source.write(path)
+        source.write(path, model_card=False)
         # Nothing but how bright SDSS images are stays of the bundled weights, for (a*), (b), (c).
         card, arrays = read_weights(path)
         write_weights(path, card | {"brightness": bundled.card["brightness"]}, arrays,

@@ -122,6 +122,8 @@ def example_archive(monkeypatch):
 def test_code_runs(page, files, tmp_path, monkeypatch, quick_lessons, example_archive, request):
     if page.stem == "whole_survey":
         request.getfixturevalue("hats_catalog")
+    if page.stem == "other_tools":
+        pytest.importorskip("onnx")
     plt.switch_backend("Agg")
     for path in files.iterdir():
         (tmp_path / path.name).symlink_to(path)

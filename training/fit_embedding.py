@@ -38,7 +38,7 @@ def main():
         galaxies = galaxies[np.random.default_rng(0).permutation(len(galaxies))[:args.most]]
     classifier = MorphologyClassifier.read(args.weights).fit_embedding(
         galaxies, images="path", cutout_r90="cutout_r90")
-    classifier.write(args.weights, overwrite=True)
+    classifier.write(args.weights, overwrite=True, model_card=False)
 
 
 if __name__ == "__main__":

@@ -118,8 +118,9 @@ def add_network(parser):
     weights.add_argument("--network", metavar="NAME",
                          help="pinwheel (default); whirlpool, slower and more precise; or ds18, "
                               "the network of the paper")
-    weights.add_argument("--weights", type=Path, metavar="FILE",
-                         help="a weights file that 'astromorph adapt' wrote")
+    weights.add_argument("--weights", metavar="FILE",
+                         help="a weights file that 'astromorph adapt' wrote, or its address: "
+                              "hf://OWNER/NAME@COMMIT, or https://HOST/FILE#sha256=CHECKSUM")
 
 
 def add_questions(add):
@@ -180,22 +181,24 @@ def open_galaxies(galaxies, classifier, **options):
 def load_classifier(args):
     """Load the classifier that the arguments name."""
     from astromorph import MorphologyClassifier
+    from astromorph.model.remote import is_address
     from astromorph.surveys import SURVEYS
 
     start = getattr(args, "start", None)
     if start is not None and args.weights is not None:
         args.parser.error("give --from or --weights, not both")
     path = args.weights if start is None or start.lower() in SURVEYS else start
-    if start is not None and path == start and not Path(start).exists():
+    if start is not None and path == start and not (is_address(start) or Path(start).exists()):
         args.parser.error(f"--from: expected a weights file, or one of {', '.join(SURVEYS)}. "
                           f"Received {start!r}; there is no such file.")
     if path is not None:
         if args.network is not None:
             args.parser.error("--network needs the weights of a survey; a weights file has its own "
                               "network")
-        return MorphologyClassifier.read(path)
+        if not is_address(path):
+            return MorphologyClassifier.read(path)
     try:
-        return MorphologyClassifier.from_pretrained(start or args.survey or "sdss",
+        return MorphologyClassifier.from_pretrained(path or start or args.survey or "sdss",
                                                     network=args.network)
     except ValueError as error:
         args.parser.error(explain(args, error))

@@ -12,6 +12,7 @@ astromorph info surveys
 astromorph info legacy
 astromorph info sdss --network ds18
 astromorph info mine.safetensors
+astromorph info hf://OWNER/NAME@COMMIT
 """
 _SCORES = ("n", "n_positive", "TPR", "precision", "accuracy", "AUC")
 
@@ -21,8 +22,8 @@ def add_parser(commands):
     parser = add_command(commands, "info", run, "List surveys and weights, or show what a weights "
                                                 "file contains.", _EXAMPLES)
     parser.add_argument("what", nargs="?", metavar="FILE|SURVEY",
-                        help="a weights file, a survey, a TOML file with the record of a survey, "
-                             "or 'surveys' for a table of all; default: an overview")
+                        help="a weights file or its address, a survey, a TOML file with the record "
+                             "of a survey, or 'surveys' for a table of all; default: an overview")
     parser.add_argument("--network", metavar="NAME", help="network of the survey's weights")
 
 
@@ -30,6 +31,7 @@ def run(args):
     """Return the exit status and the summary."""
     from astromorph.errors import wrong
     from astromorph.model import files as weights
+    from astromorph.model.remote import fetch_weights, is_address
     from astromorph.surveys import SURVEYS
 
     if args.what is None:
@@ -38,6 +40,8 @@ def run(args):
         return 0, _overview(weights.bundled(), SURVEYS)
     if args.what.lower() == "surveys":
         return 0, _surveys(weights.bundled(), SURVEYS)
+    if is_address(args.what):
+        return 0, _card(fetch_weights(args.what), name=args.what.partition("#")[0])
     if args.what.lower() in SURVEYS or args.what.lower().endswith(".toml"):
         survey, path, owner = weights.find_bundled(_record(args), args.network)
         _show(_survey_lines(survey))
@@ -125,12 +129,13 @@ def _survey_lines(survey):
             "only reported": " ".join(survey.reported.split())}
 
 
-def _card(path, survey=None):
+def _card(path, survey=None, name=None):
     from astromorph.model import files as weights
 
     card, _ = weights.read_weights(path)
     card |= {"survey": survey} if survey else {}
-    _show({"weights": Path(path).name, "network": card["network"], "for survey": card["survey"],
+    _show({"weights": name or Path(path).name,
+           "network": card["network"], "for survey": card["survey"],
            "sha256": card["sha256"], "questions": ", ".join(card["questions"]),
            **_heads(card.get("heads", ())),
            "images": f"{card['size']} pixels, {card['frame_r90']} R90 wide",

@@ -10,7 +10,7 @@ from astromorph.arguments import as_floats, check_number
 from astromorph.errors import ArgumentTypeError, wrong
 from astromorph.tables.positions import arcseconds, find_positions, find_sizes
 
-__all__ = ["CLASS_COLORS", "bounding_circle", "inside", "to_regions"]
+__all__ = ["CLASS_COLORS", "bounding_circle", "find_classes", "inside", "to_regions"]
 
 CLASS_COLORS = {"smooth": "red", "featured": "cyan", "edge-on": "green", "barred": "magenta",
                 "unclassified": "gray"}
@@ -141,7 +141,7 @@ def to_regions(table, *, radius=None, threshold: float = 0.5) -> Regions:
         raise wrong("radius", "an angle, as 10 * u.arcsec, or the name of a column, because the "
                     "table has no column of R90", f"none, and the columns {table.colnames}")
     ratios, angles = _shapes(table)
-    names, probabilities = _classes(table, threshold)
+    names, probabilities = find_classes(table, threshold)
     centers = SkyCoord(ra, dec, unit=u.deg)
     return Regions([_region(centers[row], sizes[row], ratios[row], angles[row], names[row],
                             probabilities[row])
@@ -183,8 +183,27 @@ def _shapes(table):
     return np.where(good, ratios, 1), np.where(good, angles, 0)
 
 
-def _classes(table, threshold):
-    """Class and probability of each galaxy, from the last question that applies."""
+def find_classes(table, threshold):
+    """Give the class and probability of each galaxy, from the last question that applies.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        A table with ``P_disk``; see `to_regions`.
+    threshold : float
+        Probability from which an answer counts as positive.
+
+    Returns
+    -------
+    names : `~numpy.ndarray` of str
+        Names of `CLASS_COLORS`.
+    probabilities : `~numpy.ndarray`
+
+    Raises
+    ------
+    ValueError
+        If there is no such column.
+    """
     if "P_disk" not in table.colnames:
         raise wrong("table", "a classified table, with the column P_disk",
                     f"the columns {table.colnames}")

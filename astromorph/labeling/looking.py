@@ -268,7 +268,7 @@ def look(table, classifier=None, *, labels=None, labeler=None, questions=None, t
          **options):
     """Look at a classified table in a notebook.
 
-    Sort it, filter it, select from it, correct answers. Needs the extra ``astromorph[notebook]``.
+    Sort it, filter it, select from it, correct answers. Needs the extra ``[notebook]``.
 
     Parameters
     ----------

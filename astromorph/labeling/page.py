@@ -20,6 +20,7 @@ from importlib.resources import files
 
 from astromorph.arguments import check_number
 from astromorph.atomic import is_plain_file, read_plain_file, written_whole
+from astromorph.distribution import missing
 from astromorph.errors import warn
 
 try:
@@ -30,8 +31,8 @@ try:
     from starlette.routing import Route, WebSocketRoute
     from starlette.websockets import WebSocketDisconnect
 except ImportError as error:
-    raise ImportError("the labeling page needs Starlette, uvicorn and websockets; "
-                      "pip install 'astromorph[label]' brings them.") from error
+    raise missing("The page in the browser", "Starlette, uvicorn and websockets",
+                  "label") from error
 
 __all__ = ["PageServer", "serve"]
 

@@ -2,11 +2,12 @@
 import re
 from importlib.resources import files
 
+from astromorph.distribution import missing
+
 try:
     import anywidget
 except ImportError as error:
-    raise ImportError("labeling in a notebook needs anywidget; "
-                      "pip install 'astromorph[notebook]' brings it.") from error
+    raise missing("Labeling in a notebook", "anywidget", "notebook") from error
 
 __all__ = ["GalleryWidget", "LabelWidget"]
 

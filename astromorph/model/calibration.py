@@ -9,11 +9,11 @@ from astromorph.errors import warn, wrong
 from astromorph.metrics import score, valid_pairs
 from astromorph.questions import probability_asked
 
-__all__ = ["METHODS", "PlattScaling", "base_rates", "estimate_base_rate", "fit_platt",
+__all__ = ["CLIP", "METHODS", "PlattScaling", "base_rates", "estimate_base_rate", "fit_platt",
            "fit_temperature", "recalibrate", "shift_priors"]
 
-# Probabilities are kept this far from 0 and 1, so that their logits are finite.
-_CLIP = 1e-7
+CLIP = 1e-7
+"""Probabilities are kept this far from 0 and 1, so that their logits are finite (float)."""
 # With fewer galaxies of one answer, the two fitted numbers would be noise.
 _MIN_PER_ANSWER = 5
 # The base rate of fewer galaxies is noise.
@@ -22,7 +22,7 @@ _FOLDS = 5
 
 
 def _logit(probabilities):
-    probabilities = np.clip(probabilities, _CLIP, 1 - _CLIP)
+    probabilities = np.clip(probabilities, CLIP, 1 - CLIP)
     return np.log(probabilities / (1 - probabilities))
 
 

@@ -15,12 +15,13 @@ import numpy as np
 from astromorph.answers import get_kind
 from astromorph.model.calibration import METHODS, PlattScaling
 
-__all__ = ["KINDS", "head_kind"]
+__all__ = ["KINDS", "LARGEST_LOG", "head_kind"]
 
 _CLIP = 1e-7
 # Mean of the logarithm of the absolute value of a normal variable of unit variance.
 _MEAN_LOG = -0.635
-_LARGEST = 80.0  # logarithm of a number that a float32 can hold
+LARGEST_LOG = 80.0
+"""Logarithm of a number that a float32 can hold (float)."""
 
 
 def _sigmoid(logits):
@@ -132,7 +133,7 @@ class _Number:
         return 2
 
     def answer(self, question, outputs):
-        value, spread = outputs[..., 0], np.exp(np.minimum(outputs[..., 1], _LARGEST))
+        value, spread = outputs[..., 0], np.exp(np.minimum(outputs[..., 1], LARGEST_LOG))
         if question.limits is not None:
             low, high = question.limits
             value, spread = np.clip(value, low, high), np.minimum(spread, (high - low) / 2)

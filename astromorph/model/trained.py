@@ -12,7 +12,7 @@ import numpy as np
 from astromorph.arguments import check_choice
 from astromorph.errors import warn, wrong
 from astromorph.images import normalize_bands
-from astromorph.model import files
+from astromorph.model import files, remote
 from astromorph.model.card import Card
 from astromorph.model.domain import DomainWatch
 from astromorph.model.heads import head_arrays
@@ -141,6 +141,35 @@ class TrainedModel:
              "few hundred labels (adapt), or classify images and see that no warning says that "
              "they differ from the training images.")
         return model.replace(survey=record, weights_of=owner.name)
+
+    @classmethod
+    def downloaded(cls, address, sha256=None):
+        """Read weights that are elsewhere, and keep the file.
+
+        Parameters
+        ----------
+        address, sha256 : str
+            See `~astromorph.model.remote.fetch_weights`.
+
+        Returns
+        -------
+        TrainedModel
+
+        Raises
+        ------
+        ValueError
+            If the address is none, the checksum is another one, or it is not a weights file.
+        `~astromorph.errors.FetchError`
+            If the file is not to be had.
+        OSError
+            If it cannot be kept.
+        """
+        path = remote.fetch_weights(address, sha256)
+        try:
+            return cls.read(path)
+        except ValueError as error:
+            raise wrong("survey", "the address of a weights file that astromorph wrote",
+                        f"{address} ({error})") from error
 
     def write(self, path, *, overwrite=False):
         """Write weights and card to one file.

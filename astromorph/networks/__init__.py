@@ -5,7 +5,7 @@ from astromorph.networks.architectures import (ARCHITECTURES, Architecture, Reci
 from astromorph.networks.inference import (Frozen, answer_features, count_features, drop_features,
                                            export_weights, features, gigaflops, has_bfloat16,
                                            import_weights, in_bfloat16, last_arrays, run,
-                                           run_dropout, run_views, views)
+                                           run_dropout, run_views, views, with_features)
 from astromorph.networks.training import (Augmentation, FineTuning, crop, fit,
                                           masked_crossentropy, split)
 
@@ -14,4 +14,4 @@ __all__ = ["ARCHITECTURES", "Architecture", "Augmentation", "FineTuning", "Froze
            "export_weights", "features", "fit", "get_architecture", "gigaflops", "has_bfloat16",
            "import_weights", "in_bfloat16", "last_arrays", "masked_crossentropy", "pinwheel",
            "residual_block", "run", "run_dropout", "run_views", "split", "views",
-           "whirlpool"]
+           "whirlpool", "with_features"]

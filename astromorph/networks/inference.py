@@ -13,7 +13,7 @@ from astromorph.networks.backend import (check_process, keras, no_retracing_note
 
 __all__ = ["Frozen", "answer_features", "count_features", "drop_features", "export_weights",
            "features", "flat_layers", "gigaflops", "has_bfloat16", "import_weights", "in_bfloat16",
-           "last_arrays", "run", "run_dropout", "run_views", "views"]
+           "last_arrays", "run", "run_dropout", "run_views", "views", "with_features"]
 
 layers = keras.layers
 
@@ -67,7 +67,7 @@ class Frozen:
 
     def __init__(self, model, *, seeing=False):
         check_process()
-        model = _with_features(model) if seeing else model
+        model = with_features(model) if seeing else model
         self.output_shape = None, sum(output.shape[-1] for output in model.outputs)
         predict = (_constant_graph(model) if keras.config.backend() == "tensorflow"
                    else model.predict_on_batch)
@@ -86,8 +86,19 @@ def _constant_graph(model):
     return lambda batch: graph(tf.constant(batch, tf.float32))
 
 
-def _with_features(model):
-    """The network with its features as further outputs; it shares the weights."""
+def with_features(model):
+    """Make a network that gives its features, too; it shares the weights.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        From `build`.
+
+    Returns
+    -------
+    `keras.Model`
+        Its outputs are the answers, then what each of the last layers sees.
+    """
     seen = [layer.input for layer in _last_layers(model)]
     with plain_settings():
         both = keras.Model(model.input, [*model.outputs, *seen])

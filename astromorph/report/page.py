@@ -6,6 +6,7 @@ import numpy as np
 from astropy.table import Column, Table
 
 from astromorph.atomic import check_writable, written_whole
+from astromorph.distribution import missing
 from astromorph.errors import wrong
 from astromorph.flags import MorphFlag, flag_meanings
 from astromorph.learning.embedding import COLUMN
@@ -72,7 +73,7 @@ def write_report(table, path, *, classifier=None, images=None, labels=None,
     OSError
         If the file cannot be written.
     ImportError
-        If Jinja2 is not installed: ``pip install "astromorph[report]"``.
+        If Jinja2 is not installed: ``pip install "astromorph-galaxies[report]"``.
     TypeError, ValueError
         If the table was not classified, or by other weights, or another argument has the wrong
         type or value.
@@ -153,8 +154,7 @@ def _template():
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError as error:
-        raise ImportError("The HTML report needs Jinja2, which is not installed. Install it with "
-                          'pip install "astromorph[report]".') from error
+        raise missing("The HTML report", "Jinja2", "report") from error
     # The template escapes all text of the table, so that a name cannot break the page.
     return Environment(
         loader=PackageLoader("astromorph.report", ""), autoescape=True, trim_blocks=True,

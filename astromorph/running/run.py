@@ -97,7 +97,28 @@ def predict(model, source):
     `~astromorph.errors.ImageError`
         If an image is missing or cannot be used.
     """
-    model = model.asking()
+    model, pixels = model.asking(), prepare(model, source)
+    return (model.answer(pixels) if len(pixels)
+            else np.empty((0, sum(len(each.columns) for each in model.all_questions))))
+
+
+def prepare(model, source):
+    """Give what the network sees of images that must all be good.
+
+    Parameters
+    ----------
+    model, source
+        As for `classify`.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (n, size, size, 3), float32
+
+    Raises
+    ------
+    `~astromorph.errors.ImageError`
+        If an image is not to be had.
+    """
     with source:
         frames = []
         for item in source:
@@ -105,8 +126,8 @@ def predict(model, source):
             if loaded.error is not None:
                 raise loaded.error
             frames.append(loaded.pixels)
-    return (model.answer(np.stack(model.prepare(frames))) if frames
-            else np.empty((0, sum(len(each.columns) for each in model.all_questions))))
+    return (np.stack(model.prepare(frames)) if frames
+            else np.empty((0, model.size, model.size, 3), np.float32))
 
 
 def run(source, answer, *, size, frame_r90, prepare, watch, batch_size=128, threads=None,

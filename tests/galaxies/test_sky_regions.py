@@ -1,8 +1,14 @@
+import os
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
 from astropy.table import MaskedColumn, Table
+from astropy.wcs import WCS
 from regions import (CircleAnnulusSkyRegion, CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion,
                      RectangleSkyRegion, Regions)
 
@@ -135,6 +141,29 @@ def test_written_regions_keep_class_and_color(classified, tmp_path):
     assert [region.meta["text"] for region in back] == labels
     assert [region.visual.get("linestyle") for region in back] == [None] * 4 + ["dashed"]
     assert len(set(CLASS_COLORS.values())) == len(CLASS_COLORS)
+
+
+@pytest.mark.skipif(not (shutil.which("ds9") and shutil.which("xvfb-run")),
+                    reason="DS9 or Xvfb is not installed")
+def test_ds9_opens_them(classified, tmp_path):
+    """It saves the same regions as it was given, with text, color and dashes."""
+    to_regions(classified).write(tmp_path / "x.reg", format="ds9")
+    wcs = WCS({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 10.2, "CRVAL2": 0.2,
+               "CRPIX1": 50.0, "CRPIX2": 50.0, "CDELT1": -0.01, "CDELT2": 0.01})
+    fits.writeto(tmp_path / "x.fits", np.eye(100, dtype=np.float32), wcs.to_header())
+    subprocess.run(["xvfb-run", "-a", "ds9", "x.fits", "-regions", "load", "x.reg", "-regions",
+                    "system", "wcs", "-regions", "sky", "icrs", "-regions", "save", "y.reg",
+                    "-exit"], cwd=tmp_path, check=True, timeout=120, env=os.environ | {
+                        "HOME": str(tmp_path)})
+    given, saved = (Regions.read(tmp_path / name, format="ds9") for name in ("x.reg", "y.reg"))
+    assert len(saved) == len(given) == 5
+    for one, other in zip(given, saved):
+        assert one.center.separation(other.center) < 0.01 * u.arcsec
+        assert abs(one.radius - other.radius) < 0.01 * u.arcsec
+        assert one.meta["text"] == other.meta["text"]
+        assert one.visual["edgecolor"] == other.visual["edgecolor"]
+        dashed = [each.visual.get("linestyle") is not None for each in (one, other)]
+        assert dashed[0] == dashed[1]
 
 
 def test_threshold_and_radius(classified):

@@ -1,0 +1,261 @@
+"""Tables to TOPCAT, Aladin and other programs on this machine, and rows back: SAMP."""
+import tempfile
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from xmlrpc.client import Error as XMLRPCError
+
+from astromorph import __version__
+from astromorph.arguments import check_number
+from astromorph.errors import warn, wrong
+from astromorph.tables import write_table
+
+__all__ = ["SampLink", "send"]
+
+_LOAD, _HIGHLIGHT, _SELECT = "table.load.votable", "table.highlight.row", "table.select.rowList"
+
+
+def send(table, *, client=None, name="astromorph", on_highlight=None, on_select=None):
+    """Send a table to TOPCAT, Aladin, or another program on this machine that speaks SAMP.
+
+    Rows that are highlighted or selected there come back. TOPCAT sends a row that you click on
+    where the activation action "Send row index" is on, and a subset by "Transmit Subset" or
+    "Broadcast Subset".
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        Such as `~astromorph.MorphologyClassifier.classify` returns.
+    client : str, optional
+        Name of the program that gets it, as ``"topcat"``, in upper or lower case; by default all
+        that take tables.
+    name : str
+        What the table is called there.
+    on_highlight : callable, optional
+        Called with the number of each row that is highlighted there. TOPCAT may tell it twice.
+    on_select : callable, optional
+        Called with the list of numbers of the rows that are selected there.
+
+    Returns
+    -------
+    SampLink
+        It holds the connection; close it, or use it in a ``with`` statement.
+
+    Raises
+    ------
+    ConnectionError
+        If no program is running that takes the table.
+    TypeError, ValueError
+        If the table cannot be written as VOTable.
+
+    Examples
+    --------
+    ::
+
+        from astromorph.interop import send
+
+        link = send(tbl, client="topcat")  # now click on a row in TOPCAT
+        tbl[link.row]
+        link.selection                     # the rows of the subset that TOPCAT sent
+        link.close()
+    """
+    link = SampLink(table, name=name, on_highlight=on_highlight, on_select=on_select)
+    try:
+        link.send(client)
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
+class SampLink:
+    """A table that other programs have, and what they say of its rows; a context manager.
+
+    Parameters
+    ----------
+    table, name, on_highlight, on_select
+        See `send`.
+
+    Attributes
+    ----------
+    row : int or None
+        The row that was highlighted last.
+    rows : list of int
+        The rows that were selected last.
+    clients : list of str
+        Names of the programs that have the table.
+    """
+
+    def __init__(self, table, *, name="astromorph", on_highlight=None, on_select=None):
+        self.row, self.rows, self.clients = None, [], []
+        self._table, self._name, self._id = table, name, f"astromorph-{uuid.uuid4().hex[:12]}"
+        self._on_highlight, self._on_select = on_highlight, on_select
+        self._folder = tempfile.TemporaryDirectory(prefix="astromorph-")
+        self._path = Path(self._folder.name) / "table.vot"
+        self._client = None
+        try:
+            write_table(table, self._path)
+            self._client = _connected()
+        except BaseException:
+            self.close()
+            raise
+        self._listen()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def __repr__(self):
+        return f"<SampLink {self._name!r}, sent to {', '.join(self.clients) or 'nobody'}>"
+
+    @property
+    def selection(self):
+        """The rows that were selected last (`~astropy.table.Table`)."""
+        return self._table[self.rows]
+
+    def send(self, client=None):
+        """Send the table, again if need be.
+
+        Parameters
+        ----------
+        client : str, optional
+            See `~astromorph.interop.send`.
+
+        Raises
+        ------
+        ConnectionError
+            If there is no such program.
+        """
+        there = self._receivers(_LOAD)
+        wanted = {key: name for key, name in there.items()
+                  if client is None or name.lower() == str(client).lower()}
+        if not wanted:
+            raise ConnectionError(
+                "no program that takes tables " + (f"is called {client!r}" if client else
+                                                   "is connected by SAMP")
+                + f"; connected are: {', '.join(there.values()) or 'none'}. Start TOPCAT or Aladin "
+                "and try again.")
+        for key in wanted:
+            self._client.enotify(key, _LOAD, url=self._path.as_uri(), name=self._name,
+                                 **{"table-id": self._id})
+        self.clients = sorted({*self.clients, *wanted.values()})
+
+    def highlight(self, row):
+        """Highlight a row in the programs that have the table.
+
+        Parameters
+        ----------
+        row : int
+            From 0.
+
+        Raises
+        ------
+        ValueError
+            If there is no such row.
+        """
+        check_number(row, "row", f"a row from 0 to {len(self._table) - 1}",
+                     lambda value: value in range(len(self._table)))
+        self._tell(_HIGHLIGHT, row=str(int(row)))
+
+    def select(self, rows):
+        """Select rows in the programs that have the table.
+
+        Parameters
+        ----------
+        rows : iterable of int
+            From 0.
+
+        Raises
+        ------
+        ValueError
+            If there is no such row.
+        """
+        rows = list(rows)
+        if not all(row in range(len(self._table)) for row in rows):
+            raise wrong("rows", f"rows from 0 to {len(self._table) - 1}", f"{rows!r:.200}")
+        self._tell(_SELECT, **{"row-list": [str(int(row)) for row in rows]})
+
+    def close(self):
+        """End the connection; the programs keep the table."""
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(OSError, XMLRPCError):  # the hub may be gone
+                client.disconnect()
+        self._folder.cleanup()
+
+    def _tell(self, mtype, **parameters):
+        for key in self._receivers(mtype):
+            self._client.enotify(key, mtype, url=self._path.as_uri(),
+                                 **{"table-id": self._id}, **parameters)
+
+    def _receivers(self, mtype):
+        """Who takes a kind of message: identifiers and names."""
+        if self._client is None:
+            raise ConnectionError("the connection is closed; send the table again")
+        return {key: str(self._client.get_metadata(key).get("samp.name", key))
+                for key in self._client.get_subscribed_clients(mtype)}
+
+    def _listen(self):
+        for mtype, handle in {_HIGHLIGHT: self._highlighted, _SELECT: self._selected}.items():
+            received = self._receiver(handle)
+            self._client.bind_receive_notification(mtype, received)
+            self._client.bind_receive_call(mtype, received)
+
+    def _receiver(self, handle):
+        """What pyvo calls with a message, which has a number if its sender waits for an answer."""
+        def received(key, sender, message, mtype, parameters, extra):
+            handle(parameters)
+            if message is not None:
+                self._client.ereply(message, "samp.ok", result={})
+
+        return received
+
+    def _highlighted(self, parameters):
+        rows = self._rows_of(parameters, [parameters.get("row")])
+        if rows:
+            self.row = rows[0]
+            _call(self._on_highlight, self.row)
+
+    def _selected(self, parameters):
+        rows = self._rows_of(parameters, parameters.get("row-list"))
+        if rows is not None:
+            self.rows = rows
+            _call(self._on_select, rows)
+
+    def _rows_of(self, parameters, rows):
+        """Rows that a message names, None if it is of another table or makes no sense."""
+        ours = (parameters.get("table-id") == self._id
+                or parameters.get("url") == self._path.as_uri())
+        try:
+            rows = [int(row) for row in rows]
+        except (TypeError, ValueError):
+            return None
+        return rows if ours and all(row in range(len(self._table)) for row in rows) else None
+
+
+def _call(function, value):
+    """Call what the user gave; it runs in a thread of the connection, which must go on."""
+    try:
+        if function is not None:
+            function(value)
+    except Exception as error:
+        warn(f"{getattr(function, '__name__', 'the function')} failed: "
+             f"{type(error).__name__}: {error}")
+
+
+def _connected():
+    """A client of the hub that is running, reachable from this machine only."""
+    from pyvo import samp
+
+    with samp.conf.set_temp("use_internet", False):  # which would be asked for a name
+        client = samp.SAMPIntegratedClient(
+            name="astromorph", description=f"Galaxy morphology, version {__version__}",
+            addr="127.0.0.1")
+        try:
+            client.connect()
+        except (samp.SAMPHubError, OSError, XMLRPCError) as error:
+            raise ConnectionError(f"no SAMP hub is running ({error}). Start TOPCAT or Aladin, "
+                                  "which have one, and try again.") from error
+    return client

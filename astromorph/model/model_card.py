@@ -1,0 +1,188 @@
+"""A model card: the page in Markdown beside a weights file that tells people what it holds."""
+import hashlib
+import math
+import re
+from pathlib import Path
+
+from astropy.stats import binom_conf_interval
+
+from astromorph.atomic import write_file
+from astromorph.errors import warn
+from astromorph.printing import printable
+
+__all__ = ["model_card", "write_model_card"]
+
+_MARK = "<!-- astromorph writes this page anew with the weights, as long as this line is here. -->"
+_TAGS = ("astronomy", "galaxies", "galaxy-morphology")
+_SCORES = ("TPR", "precision", "accuracy", "AUC", "ECE")
+_LEVEL = 0.68
+_LIMITS = """\
+- The probabilities hold for images like those that taught the weights: {survey}, framed to
+  {frame_r90:g} Petrosian R90 of the galaxy. On other images, check `morph_flag` (`UNUSUAL`), and
+  adapt or calibrate the weights first.
+- A question that depends on another one is answered for every galaxy, but its probability means
+  something only where the question applies: see the table of answers.
+- Where the fraction of positives differs much from the base rates above, the probabilities are
+  too high or too low; the order of the galaxies stays right.
+- Where the seeing smears details out, the answers about details, such as bars, fail first."""
+
+
+def write_model_card(path, card):
+    """Write the model card beside a weights file; a page that people wrote is left as it is.
+
+    Parameters
+    ----------
+    path : path
+        The weights file, which is there.
+    card : `~astromorph.model.card.Card`
+    """
+    page = Path(path).with_suffix(".md")
+    if page.exists() and _MARK not in page.read_text(encoding="utf-8", errors="replace"):
+        warn(f"{page} is left as it is: astromorph did not write it. The model card of the weights "
+             "is not written; pass model_card=False, or rename that file.")
+        return
+    checksum = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    write_file(page, model_card(card, Path(path).name, checksum).encode())
+
+
+def model_card(card, name, sha256):
+    """Tell in Markdown what weights are, with the metadata that the Hugging Face Hub reads.
+
+    Parameters
+    ----------
+    card : `~astromorph.model.card.Card`
+    name : str
+        Name of the weights file.
+    sha256 : str
+        Checksum of the file.
+
+    Returns
+    -------
+    str
+    """
+    survey = _text(f"{card.survey.title} {card.survey.release}")
+    return "\n".join([
+        *_metadata(card), _MARK, "",
+        f"# Galaxy morphology on images of {survey}", "",
+        f"Weights of the network `{card.network}` for the Python package astromorph. Give it a "
+        "catalog or cutouts of galaxies; it returns the table with these columns.", "",
+        *_answers(card), "", "## How to load it", "",
+        *_loading(name, sha256), "", "## What it was trained on", "", *_training(card), "",
+        "## Scores", "", *_scores(card), "", "## Limits", "",
+        _LIMITS.format(survey=survey, frame_r90=card.frame_r90), "",
+        "## Please cite", "", *_citations(card), ""])
+
+
+def _metadata(card):
+    license = str(card.more.get("license", "")).lower()
+    known = re.fullmatch(r"[a-z0-9][a-z0-9.-]*", license)
+    return ["---", *([f"license: {license}"] if known else []), "library_name: astromorph",
+            "pipeline_tag: image-classification", "tags:", *(f"- {tag}" for tag in _TAGS), "---"]
+
+
+def _answers(card):
+    rows = []
+    for question in card.all_questions:
+        rate = card.base_rates.get(question.key)
+        rows += [(f"`{column.name}`", column.description, _condition(question),
+                  "" if rate is None else f"{rate:.2f}") for column in question.answer_columns]
+    return _table(("column", "what it is", "of which galaxies", "base rate"), rows)
+
+
+def _condition(question):
+    if question.parent is None:
+        return "all"
+    return f"`{question.parent}` is {'true' if question.asked_if else 'false'}"
+
+
+def _loading(name, sha256):
+    return ["```python", "from astromorph import MorphologyClassifier", "",
+            "# a file of yours, one of a repository on the Hub, one at any address",
+            f'clf = MorphologyClassifier.read("{name}")',
+            f'clf = MorphologyClassifier.from_pretrained("hf://OWNER/NAME/{name}@COMMIT")',
+            f'clf = MorphologyClassifier.from_pretrained("https://HOST/{name}",',
+            f'    sha256="{sha256}")', "",
+            'table = clf.classify("cutouts/*.jpg")', "```"]
+
+
+def _training(card):
+    known, lines = card.training or {}, []
+    if known.get("sets"):
+        lines.append(f"- Sets of labeled galaxies: {', '.join(map(str, known['sets']))}.")
+    if known.get("recipe"):
+        lines.append(f"- Recipe: {known['recipe']}.")
+    if card.adapted:
+        lines += [f"- Adapted to {card.survey.title} on {card.adapted.get('galaxies', 'some')} "
+                  f"labeled galaxies (layers: {card.adapted.get('train')}), from the weights "
+                  f"{card.adapted.get('from', '')[:16]}."]
+    labels = (card.adapted or known).get("labels") or {}
+    lines += [f"- Labels of `{key}`: {each.get('train', each.get('n'))}, of which "
+              f"{each.get('positive')} positive." for key, each in labels.items()]
+    lines += [f"- `{head.key}` was taught afterwards, on what the network sees." for head
+              in card.heads]
+    if card.calibrated:
+        lines.append(f"- Calibrated afterwards: {card.calibrated.get('method')}.")
+    return [_text(line) for line in lines] or ["The file does not say."]
+
+
+def _scores(card):
+    rows = _tested(card) or _adapted(card)
+    rows += [row for head in card.heads for row in head.training.get("scores", ())]
+    if not rows:
+        return ["None: these weights were not tested. Score them on labeled galaxies of yours "
+                "(`clf.evaluate`) before you use them."]
+    cells = [[row.get("set", ""), f"`{row['question']}`", f"{row['n']}",
+              f"{row.get('n_positive', '')}", *(_with_interval(row, score) for score in _SCORES)]
+             for row in rows]
+    by = card.more.get("tested_by") or _report(card).get("meta", {}).get("tested_by")
+    return [_text(f"On galaxies that were not trained on{f' ({by})' if by else ''}, at a threshold "
+                  f"of 0.5. Brackets hold {_LEVEL:.0%} intervals."), "",
+            *_table(("set", "question", "galaxies", "positive", *_SCORES), cells)]
+
+
+def _tested(card):
+    """Scores of the card, with intervals for fractions of galaxies."""
+    return [row | _interval("TPR", row, row.get("n_positive"))
+            | _interval("accuracy", row, row.get("n")) for row in card.test]
+
+
+def _interval(score, row, n):
+    if f"{score}_low" in row or not n or not math.isfinite(row.get(score, math.nan)):
+        return {}
+    low, high = binom_conf_interval(round(row[score] * n), n, _LEVEL, interval="wilson")
+    return {f"{score}_low": float(low), f"{score}_high": float(high)}
+
+
+def _report(card):
+    return ((card.adapted or {}).get("report") or {}).get("table") or {}
+
+
+def _adapted(card):
+    """Scores after adapting, of the questions that were trained."""
+    columns = {name.replace("_after", ""): values for name, values
+               in _report(card).get("columns", {}).items() if "_before" not in name}
+    rows = [dict(zip(columns, row)) for row in zip(*columns.values())]
+    return [row for row in rows if row.get("trained")]
+
+
+def _with_interval(row, score):
+    if row.get(score) is None or not math.isfinite(row[score]):
+        return ""
+    limits = [row.get(f"{score}{end}") for end in ("_low", "_high")]
+    return f"{row[score]:.3f}" + ("" if None in limits else " ({:.3f}-{:.3f})".format(*limits))
+
+
+def _citations(card):
+    return [f"- {_text(each)}" for each in card.more.get("citations", ())] or [
+        "- the package, astromorph"]
+
+
+def _table(names, rows):
+    cells = [names, ["---"] * len(names), *rows]
+    return ["| " + " | ".join(map(_text, row)) + " |" for row in cells]
+
+
+def _text(text):
+    """One line of text that Markdown shows as it is: cards come from anywhere."""
+    line = " ".join(printable(str(text)).split())
+    return line.replace("|", "\\|").replace("<", "&lt;")

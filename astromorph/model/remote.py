@@ -1,0 +1,268 @@
+"""Weights elsewhere: downloaded once, checked before they are opened, and kept.
+
+As pooch does it, but by the package's own `~astromorph.services.transport.Transport`, which has the
+limits of time, size and redirects that a download needs.
+"""
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from astropy.config import get_cache_dir_path
+
+from astromorph.atomic import read_plain_file, remove_files, write_file
+from astromorph.errors import FetchError, wrong
+from astromorph.flags import MorphFlag
+from astromorph.services.endpoints import anywhere, is_loopback
+from astromorph.services.limits import LARGEST_BODY
+from astromorph.services.transport import Transport
+
+__all__ = ["USUAL_FILE", "WeightsAddress", "fetch_weights", "is_address", "weights_folder"]
+
+USUAL_FILE = "astromorph.safetensors"
+"""The file of a repository that is taken where the address names none (str)."""
+_HUB = "https://huggingface.co"
+_ON_HUB = re.compile(r"hf://(?P<owner>\w[\w.-]*)/(?P<name>\w[\w.-]*)"
+                     r"(/(?P<file>(\w[\w. -]*/)*\w[\w. -]*\.safetensors))?"
+                     r"(@(?P<revision>\w[\w./-]*))?", re.ASCII)
+_COMMIT, _SHA256 = (re.compile(rf"[0-9a-f]{{{digits}}}") for digits in (40, 64))
+_EXPECTED = "https://HOST/FILE.safetensors, or hf://OWNER/NAME@COMMIT"
+_OTHERWISE = "download it by other means and read it from its path (MorphologyClassifier.read)"
+_SECONDS = 120.0  # up to four times as many, while the file comes
+
+
+def is_address(weights):
+    """Tell whether weights are named by an address.
+
+    Parameters
+    ----------
+    weights : object
+        Of text, those with ``://``.
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(weights, str) and "://" in weights
+
+
+def weights_folder():
+    """Tell where downloaded weights are kept.
+
+    Returns
+    -------
+    `~pathlib.Path`
+        ``weights`` in the folder that the environment variable ``ASTROMORPH_CACHE`` names, else in
+        Astropy's cache directory for astromorph.
+    """
+    chosen = os.environ.get("ASTROMORPH_CACHE")
+    return (Path(chosen).expanduser() if chosen else get_cache_dir_path("astromorph")) / "weights"
+
+
+@dataclass(frozen=True)
+class WeightsAddress:
+    """Where weights are, and what pins their content; checked when made.
+
+    Parameters
+    ----------
+    text : str
+        ``https://HOST/FILE``, ``hf://OWNER/NAME@REVISION`` or
+        ``hf://OWNER/NAME/FILE.safetensors@REVISION``.
+    sha256 : str, optional
+        Checksum of the file, 64 hexadecimal digits. It is needed unless the revision is a commit.
+
+    Raises
+    ------
+    ValueError
+        If it is another address, or its content may change.
+    """
+
+    text: str
+    sha256: str | None = None
+
+    def __post_init__(self):
+        if self.sha256 is not None and not _SHA256.fullmatch(str(self.sha256)):
+            raise wrong("sha256", "64 digits 0-9 and a-f", repr(self.sha256))
+        if self.on_hub:
+            self._check_revision()
+            _check_secure(_hub(), "HF_ENDPOINT")
+            return
+        _check_secure(self.text, "survey")
+        if self.sha256 is None:
+            raise wrong("sha256", "the checksum of the file, 64 digits 0-9 and a-f", "none",
+                        f"Add it to the address, {self.text}#sha256=...; the people who published "
+                        "the file can tell it ('sha256sum FILE').")
+
+    def _check_revision(self):
+        revision = self.on_hub["revision"]
+        if revision is None or not (self.sha256 or _COMMIT.fullmatch(revision)):
+            raise wrong("survey", "hf://OWNER/NAME@COMMIT with a whole commit of 40 digits 0-9 and "
+                        "a-f, which pins the file", repr(self.text), "The page of the repository "
+                        "lists its commits. Of a branch or tag, add the checksum of the file: "
+                        "#sha256=... at the end.")
+
+    @classmethod
+    def of(cls, address, sha256=None):
+        """Take the checksum from the end of an address, if it is there.
+
+        Parameters
+        ----------
+        address : str
+            May end with ``#sha256=`` and the checksum.
+        sha256 : str, optional
+
+        Returns
+        -------
+        WeightsAddress
+
+        Raises
+        ------
+        ValueError
+            If it is no such address, or there are two checksums.
+        """
+        text, _, end = address.partition("#")
+        kind, _, found = end.partition("=")
+        if end and kind != "sha256":
+            raise wrong("survey", "nothing or #sha256=... after the address", repr(address))
+        given = [each.strip().lower() if isinstance(each, str) else each
+                 for each in (found or None, sha256) if each is not None]
+        if len(set(given)) > 1:
+            raise wrong("sha256", "the checksum at the end of the address", repr(sha256),
+                        "Give one of them only.")
+        return cls(text, given[0] if given else None)
+
+    @property
+    def on_hub(self):
+        """The parts of an address of the Hugging Face Hub; None of another (dict)."""
+        parts = _ON_HUB.fullmatch(self.text)
+        if parts is None and self.text.lower().startswith("hf:"):
+            raise wrong("survey", "hf://OWNER/NAME@COMMIT or hf://OWNER/NAME/FILE.safetensors"
+                        "@COMMIT", repr(self.text))
+        return parts and parts.groupdict()
+
+    @property
+    def key(self):
+        """Where the file is kept, without its checksum: 16 hexadecimal digits (str)."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+
+def fetch_weights(address, sha256=None):
+    """Download a weights file, unless it was before.
+
+    Parameters
+    ----------
+    address : str
+        See `WeightsAddress`; it may end with ``#sha256=`` and the checksum.
+    sha256 : str, optional
+        The checksum.
+
+    Returns
+    -------
+    `~pathlib.Path`
+        The file in `weights_folder`, with the right checksum.
+
+    Raises
+    ------
+    ValueError
+        If the address is none, or the checksum of the file is another one.
+    `~astromorph.errors.FetchError`
+        If the file is not to be had.
+    OSError
+        If it cannot be kept.
+    """
+    wanted = WeightsAddress.of(address, sha256)
+    kept = _kept(wanted)
+    if kept is not None:
+        return kept
+    data = _download(wanted)
+    path = weights_folder() / f"{wanted.key}.{hashlib.sha256(data).hexdigest()}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, data, durable=True)
+    return path
+
+
+def _kept(wanted):
+    """The file of an earlier download, or None; a damaged one is removed."""
+    pattern = f"*.{wanted.sha256}" if wanted.sha256 else f"{wanted.key}.*"
+    for path in sorted(weights_folder().glob(f"{pattern}.safetensors")):
+        data = read_plain_file(path, LARGEST_BODY)
+        if path.name.split(".")[-2] == hashlib.sha256(data).hexdigest():
+            return path
+        remove_files(path)
+    return None
+
+
+def _download(wanted):
+    """The bytes of a file, which have the right checksum."""
+    try:
+        with Transport(timeout=_SECONDS, retries=2) as transport, anywhere():
+            url = _on_hub(wanted, transport) if wanted.on_hub else wanted.text
+            response = transport.get(url)
+    except FetchError as error:
+        raise FetchError(f"{wanted.text}: {error}. {_advice(error)}", error.flag,
+                         unreachable=error.unreachable) from error
+    expected = wanted.sha256 or _told_by_hub(response, wanted)
+    found = hashlib.sha256(response.content).hexdigest()
+    if found != expected:
+        page = response.content[:100].lstrip().lower().startswith((b"<!doctype", b"<html"))
+        raise wrong("sha256", expected, f"{found}, of {len(response.content)} bytes from "
+                    f"{wanted.text}{', which are a web page' if page else ''}",
+                    "Is it the address of the file itself, which takes no login? Nothing was kept."
+                    if page else "The file is another one, or was damaged on the way. Nothing was "
+                    "kept.")
+    return response.content
+
+
+def _on_hub(wanted, transport):
+    """The address of a file of the Hub, which is asked for its name where that is not said."""
+    parts = wanted.on_hub
+    repository, revision = f"{parts['owner']}/{parts['name']}", quote(parts["revision"], safe="")
+    file = parts["file"]
+    if file is None:
+        listed = transport.get(f"{_hub()}/api/models/{repository}/revision/{revision}",
+                               check=lambda response: response.json()["siblings"])
+        file = _choose([each["rfilename"] for each in listed], wanted.text)
+    return f"{_hub()}/{repository}/resolve/{revision}/{quote(file)}"
+
+
+def _choose(names, address):
+    """The usual weights file of a repository, else its only one."""
+    there = [name for name in names if name.endswith(".safetensors")]
+    if USUAL_FILE not in there and len(there) != 1:
+        raise wrong("survey", f"a repository with {USUAL_FILE} or with one .safetensors file",
+                    f"{address} with {', '.join(there) or 'none'}",
+                    "Name the file: hf://OWNER/NAME/FILE.safetensors@COMMIT.")
+    return USUAL_FILE if USUAL_FILE in there else there[0]
+
+
+def _told_by_hub(response, wanted):
+    """The checksum that the Hub has of a file: it is in the answer that sends to the file."""
+    told = [each.headers["X-Linked-Etag"] for each in (*response.history, response)
+            if "X-Linked-Etag" in each.headers]
+    found = told[0].strip().strip('"').lower() if told else ""
+    if not _SHA256.fullmatch(found):
+        raise FetchError(f"{wanted.text}: the answer does not say the checksum of the file. Add "
+                         "it to the address: #sha256=... at the end.", MorphFlag.UNREADABLE)
+    return found
+
+
+def _hub():
+    return (os.environ.get("HF_ENDPOINT") or _HUB).rstrip("/")
+
+
+def _check_secure(address, argument):
+    parts = urlsplit(address)
+    if not parts.hostname or parts.scheme not in ("https", "http"):
+        raise wrong(argument, _EXPECTED, repr(address))
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise wrong(argument, "an address that begins with https://", repr(address))
+
+
+def _advice(error):
+    status = getattr(error, "status", None)
+    if status in (401, 403, 404):
+        return ("Is the address right, and may everybody read the file? If it needs a login, "
+                f"{_OTHERWISE}.")
+    return f"There is no copy of an earlier download. Try again later, or {_OTHERWISE}."
