@@ -54,7 +54,7 @@ def measure(title, packages, without, codes, repeats):
             # Both hold the same files: those of the one that stays were removed as well.
             uv("pip", "install", "-q", "--compile-bytecode", "--python", python, "--no-deps",
                "--reinstall", *packages[1:])
-        versions = {found.name: found.version for found in
+        versions = {found.name.replace("_", "-"): found.version for found in
                     distributions(path=[str(next(Path(folder).glob("lib/*/site-packages")))])}
         size = megabytes(folder) - before
         bare = seconds(python, "pass", repeats)

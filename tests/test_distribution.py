@@ -38,7 +38,8 @@ def test_extras_that_name_the_distribution_name_it_right():
 
 
 def test_extras_in_the_documentation_exist():
-    pages = [*ROOT.glob("*.rst"), *ROOT.glob("docs/*.rst"), ROOT / "training" / "README.rst"]
+    pages = [*ROOT.glob("*.rst"), *ROOT.glob("docs/*.rst"), *ROOT.glob("docs/examples/**/*.py"),
+             ROOT / "training" / "README.rst"]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     named = set(re.findall(rf"{distribution.NAME}\[(\w+)\]", text))
     assert {"report", "label", "lsdb"} <= named <= PROJECT["optional-dependencies"].keys()
