@@ -5,6 +5,8 @@ deep-learning library.
 """
 from importlib import import_module
 
+import astromorph.distribution  # noqa: F401, it fails where another project shares this folder
+
 try:
     from astromorph._version import version as __version__
 except ImportError:  # a checkout that was never built

@@ -4,9 +4,10 @@ from astropy.table import Table, vstack
 from astromorph import running
 from astromorph.errors import keeps_result, wrong
 from astromorph.galaxies import open_source
+from astromorph.galaxies.rows import Rows
 from astromorph.galaxies.source import check_options
 from astromorph.galaxies.kinds import as_galaxies
-from astromorph.learning.labels import read_labels
+from astromorph.learning.labels import read_labels, read_test_labels, read_training_labels
 from astromorph.model import TrainedModel
 from astromorph.model.calibration import METHODS
 from astromorph.model.model_card import write_model_card
@@ -481,7 +482,7 @@ class MorphologyClassifier:
 
         Nothing is computed until you compute or write the result. Write it with its
         ``write_catalog``, or with `~astromorph.partitions.write_extension`. This needs the extra
-        ``astromorph[lsdb]``.
+        ``[lsdb]``.
 
         Parameters
         ----------
@@ -577,26 +578,22 @@ class MorphologyClassifier:
                      checkpoint=checkpoint)
 
     def look(self, table, **options):
-        """Look at a classified table in a notebook: sort, filter, select, correct answers.
+        """Look at a classified table in a notebook, see `astromorph.labeling.look`.
 
         Parameters
         ----------
-        table : `~astropy.table.Table`
-            The result of `classify`.
-        **options
-            Options of `~astromorph.labeling.look`, and those of `classify` that say which images.
+        table, **options
+            As for `astromorph.labeling.look`.
 
         Returns
         -------
         `~astromorph.labeling.widget.GalleryWidget`
-            The view. Its ``selection`` is a table of the selected galaxies.
+            The view.
 
         Raises
         ------
-        ImportError
-            If anywidget is not installed.
-        TypeError, ValueError
-            If an argument has the wrong type or value.
+        ImportError, OSError, TypeError, ValueError
+            As for `astromorph.labeling.look`.
 
         Examples
         --------
@@ -700,8 +697,8 @@ class MorphologyClassifier:
         until you press Ctrl-C. astromorph writes each answer to a journal, the file ``output`` with
         ``.journal`` added, before the page confirms it. The same call continues where you stopped.
         One galaxy in five is sealed: the classifier never trains on it, and its answer measures how
-        good the classifier is. This needs the extra ``astromorph[label]``, in a notebook
-        ``astromorph[notebook]``.
+        good the classifier is. This needs the extra ``[label]``, in a notebook
+        ``[notebook]``.
 
         Parameters
         ----------
@@ -733,8 +730,8 @@ class MorphologyClassifier:
         Returns
         -------
         widget or `~astropy.table.Table`
-            In a notebook, the view; close its ``conversation`` at the end. Elsewhere, the labels,
-            which `adapt` takes. Do not train on the galaxies that are ``sealed``: evaluate on them.
+            In a notebook, the view; close its ``conversation`` at the end. Elsewhere, the labels.
+            `adapt` learns from those that are not ``sealed``, and `evaluate` scores the others.
 
         Raises
         ------
@@ -900,6 +897,9 @@ class MorphologyClassifier:
         question keeps its old answers if one of its answers has fewer than 10 galaxies. Ctrl-C ends
         the training and keeps the best weights so far.
 
+        Galaxies do not train if a column ``sealed`` or ``no_galaxy`` of the labels marks them, as
+        `label` writes these columns.
+
         Parameters
         ----------
         data : as for `classify`
@@ -977,9 +977,11 @@ class MorphologyClassifier:
         check_options(options, self.adapt)
         questions = questions if questions is None else as_questions(questions)
         data = as_galaxies(data)
+        labels, rows = read_training_labels(data, labels, questions or self.model.questions,
+                                            key=key)
+        source = open_source(self.model, data, survey=survey, **options)
         return type(self)(adapt(
-            self.model, open_source(self.model, data, survey=survey, **options),
-            read_labels(data, labels, questions or self.model.questions, key=key),
+            self.model, source if rows is None else Rows(source, rows), labels,
             questions=questions, survey=survey, train=train, epochs=epochs,
             validation_fraction=validation_fraction, folds=folds, seed=seed, aligned=align,
             learning_curve=learning_curve, threads=threads, progress=progress))
@@ -1046,7 +1048,8 @@ class MorphologyClassifier:
         """Score the classifier on galaxies with known answers.
 
         Draw these galaxies at random from those that you will classify. Do not use galaxies that
-        trained, adapted or calibrated the classifier.
+        trained, adapted or calibrated the classifier. If the labels have a column ``sealed``, as
+        `label` writes it, only the sealed galaxies count.
 
         Parameters
         ----------
@@ -1091,7 +1094,7 @@ class MorphologyClassifier:
         """
         check_options(options, self.evaluate, self.classify)
         asked, data = self.model.find_questions(questions), as_galaxies(data)
-        labels = read_labels(data, labels, asked, key=key)
+        labels = read_test_labels(data, labels, asked, key=key)
         done = isinstance(data, Table) and {
             column for question in asked for column in question.columns} <= set(data.colnames)
         if done and self.model.has_made(data) is False:

@@ -27,6 +27,8 @@ from functools import wraps
 
 from astropy.utils.exceptions import AstropyUserWarning
 
+# Fails where another project's files lie in this folder, its __init__.py perhaps in place of ours.
+import astromorph.distribution  # noqa: F401
 from astromorph.printing import printable
 
 __all__ = ["ArgumentError", "ArgumentTypeError", "AstromorphWarning", "CutoutError",

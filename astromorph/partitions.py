@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import Column, Table
 
 from astromorph.arguments import check_count
+from astromorph.distribution import missing
 from astromorph.errors import ArgumentTypeError, wrong
 from astromorph.galaxies.frames import MEASURE
 from astromorph.tables.positions import has_positions, position_columns, size_column
@@ -189,7 +190,7 @@ def _check_catalog(catalog, argument):
     try:
         from lsdb.catalog import Catalog
     except ImportError as error:
-        raise ImportError("HATS catalogs need LSDB: pip install 'astromorph[lsdb]'") from error
+        raise missing("A HATS catalog", "LSDB", "lsdb") from error
     if not isinstance(catalog, Catalog):
         raise wrong(argument, "a catalog of LSDB, as lsdb.open_catalog gives",
                     type(catalog).__name__, error=ArgumentTypeError)

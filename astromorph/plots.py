@@ -170,6 +170,17 @@ def plot_rejection(labels, probabilities, errors, *, label=None, threshold=0.5, 
     ------
     TypeError, ValueError
         If an argument has the wrong type or value.
+
+    See Also
+    --------
+    astromorph.curves.rejection_curve : Compute the curve.
+
+    Examples
+    --------
+    >>> from astromorph.plots import plot_rejection
+    >>> ax = plot_rejection([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.6], [0.1, 0.1, 0.1, 0.3], label="bar")
+    >>> ax.get_ylabel()
+    'Accuracy of the others'
     """
     rejected, accuracy = rejection_curve(labels, probabilities, errors, threshold=threshold)
     ax = _or_new(ax)
@@ -208,6 +219,13 @@ def plot_histogram(probabilities, *, likely=None, n_bins=20, label=None, ax=None
     ------
     TypeError, ValueError
         If an argument has the wrong type or value.
+
+    Examples
+    --------
+    >>> from astromorph.plots import plot_histogram
+    >>> ax = plot_histogram([0.1, 0.2, 0.9], n_bins=10)
+    >>> ax.get_xlabel()
+    'Probability'
     """
     check_count(n_bins, "n_bins")
     probabilities = as_probabilities(probabilities)
@@ -240,6 +258,18 @@ def plot_numbers(labels, answers, *, unit="", ax=None):
     Returns
     -------
     `~matplotlib.axes.Axes`
+
+    Raises
+    ------
+    TypeError
+        If an array does not hold numbers.
+
+    Examples
+    --------
+    >>> from astromorph.plots import plot_numbers
+    >>> ax = plot_numbers([1.0, 2.0], [[1.1, 0.2], [1.8, 0.3]], unit="arcsec")
+    >>> ax.get_xlabel()
+    'Label (arcsec)'
     """
     labels, answers = as_floats(labels, "labels"), as_floats(answers, "answers")
     known = np.isfinite(labels) & np.isfinite(answers).all(axis=1)
@@ -267,6 +297,17 @@ def plot_confusion(counts, names, *, ax=None):
     Returns
     -------
     `~matplotlib.axes.Axes`
+
+    See Also
+    --------
+    astromorph.scores.confusion : Count the galaxies.
+
+    Examples
+    --------
+    >>> from astromorph.plots import plot_confusion
+    >>> ax = plot_confusion([[90, 10], [5, 95]], ["no ring", "ring"])
+    >>> ax.get_ylabel()
+    'Label'
     """
     counts, ax, places = np.asarray(counts), _or_new(ax), range(len(names))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

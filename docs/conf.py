@@ -51,3 +51,16 @@ rst_epilog += ".. _Astropy-affiliated: https://www.astropy.org/affiliated/"  # n
 
 intersphinx_mapping = {name: target for name, target in intersphinx_mapping.items()  # noqa: F405
                        if name in ("python", "numpy", "matplotlib", "astropy")}
+
+
+def find_home(app, env, node, text):
+    """Lead ``astromorph.NAME`` to the module in which NAME lives."""
+    name = node.get("reftarget", "").removeprefix("astromorph.")
+    home = astromorph._HOMES.get(name.partition(".")[0])
+    return home and env.domains["py"].resolve_xref(
+        env, node["refdoc"], app.builder, "obj", f"astromorph.{home}.{name}", node, text)
+
+
+def setup(app):
+    """Resolve the short names of what ``astromorph`` offers."""
+    app.connect("missing-reference", find_home)

@@ -431,7 +431,7 @@ def test_other_catalogs_are_refused(classifier, table, monkeypatch):
     with pytest.raises(TypeError, match="expected a catalog of LSDB.* Received Table"):
         classifier.classify_catalog(table)
     monkeypatch.setitem(sys.modules, "lsdb.catalog", None)
-    with pytest.raises(ImportError, match=r"pip install 'astromorph\[lsdb\]'"):
+    with pytest.raises(ImportError, match=r'"astromorph-galaxies\[lsdb\]"'):
         classifier.classify_catalog(table)
 
 

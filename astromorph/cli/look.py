@@ -23,6 +23,8 @@ def add_parser(commands):
     add("--labels", type=Path, metavar="FILE",
         help="table of your corrections, with a journal beside it; default: TABLE.labels.csv "
              "beside the output, else beside the table")
+    add("--questions", type=Path, metavar="FILE",
+        help="TOML file with the question that corrections answer; default: that of the table")
     add("--labeler", metavar="NAME", help="who corrects; default: the name of the account")
     page = parser.add_argument_group("the page").add_argument
     page("--port", type=int, metavar="N", help="port of the page on this machine; default: a free "
@@ -34,17 +36,20 @@ def add_parser(commands):
 def run(args):
     """Return the exit status and the summary."""
     from astromorph.labeling.gallery import Gallery
-    from astromorph.labeling.looking import LookConversation, corrections_journal
-    from astromorph.labeling.page import serve
+    from astromorph.labeling.looking import LookConversation
+    from astromorph.labeling.page import serve  # says what is missing, if it is
+    from astromorph.labeling.selected import corrections_journal
+    from astromorph.question_files import read_questions
 
-    check_output(args)
+    format = check_output(args)
     table, options = _read(args)
     labels = args.labels or _beside(args)
     classifier = load_classifier(args) if args.weights or args.network else None
     gallery = Gallery(table, classifier, journal=corrections_journal(labels),
-                      labeler=args.labeler, **options)
+                      labeler=args.labeler, **options, questions=args.questions and
+                      read_questions(args.questions))
     conversation = LookConversation(gallery, title=Path(args.files[0]).name, output=args.output,
-                                    labels=labels)
+                                    labels=labels, output_format=format)
     try:
         serve(conversation, browser=args.browser, **given(args, "port"))
     finally:

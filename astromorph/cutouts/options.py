@@ -38,7 +38,7 @@ class FetchOptions:
         kilobytes per second may take four times as long.
     footprint : bool
         Request no images that are surely outside the survey's coverage map. The CDS delivers the
-        map, and the cache keeps it. This needs ``pip install "astromorph[footprints]"``.
+        map, and the cache keeps it. This needs the extra ``[footprints]``.
     retries : int
         Largest number of attempts after the first one, if an error may be temporary.
 

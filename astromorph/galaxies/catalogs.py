@@ -136,7 +136,7 @@ def petrosian_r90(half_light, index, axis_ratio=1.0):
     --------
     >>> from astromorph.galaxies.catalogs import petrosian_r90
     >>> print(petrosian_r90([2.0, 2.0], [1.0, 4.0]).round(1))
-    [4.7 5. ]
+    [4.6 5. ]
     """
     return half_light * np.interp(index, *_r90_of_index()) * (1 + np.asarray(axis_ratio)) / 2
 

@@ -4,6 +4,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from astromorph.arguments import as_floats, check_number
+from astromorph.distribution import missing
 from astromorph.errors import wrong
 from astromorph.galaxies.regions import CLASS_COLORS, find_classes
 from astromorph.surveys import SURVEYS, get_survey
@@ -50,8 +51,7 @@ def show(table, *, column=None, threshold=0.5, survey=None, **options):
     try:
         from ipyaladin import Aladin
     except ImportError as error:
-        raise ImportError("ipyaladin is needed to show galaxies in Aladin Lite: "
-                          'pip install "astromorph[notebook]"') from error
+        raise missing("The view in Aladin Lite", "ipyaladin", "notebook") from error
     check_number(threshold, "threshold", "one number in 0..1", lambda value: 0 <= value <= 1)
     names, colors = _groups(table, column, threshold)
     galaxies, placed = _with_positions(table)

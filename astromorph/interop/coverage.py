@@ -4,6 +4,7 @@ from astropy import units as u
 from astropy.coordinates import Latitude, Longitude
 
 from astromorph.arguments import check_number
+from astromorph.distribution import missing
 from astromorph.errors import wrong
 from astromorph.tables.positions import arcseconds, find_positions
 
@@ -52,8 +53,7 @@ def to_moc(table, *, radius=None, order=12):
     try:
         from mocpy import MOC
     except ImportError as error:
-        raise ImportError('mocpy is needed for a coverage map: pip install '
-                          '"astromorph[footprints]"') from error
+        raise missing("A coverage map", "mocpy", "footprints") from error
     check_number(order, "order", "a whole number from 0 to 29",
                  lambda value: value in range(30))
     ra, dec = find_positions(table)

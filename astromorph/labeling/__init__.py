@@ -1,4 +1,4 @@
-"""People label galaxies, and look at results: pictures, keys, a journal that loses nothing."""
+"""Label galaxies, and look at results, in the browser or in a notebook."""
 
 __all__ = ["look"]
 

@@ -1,11 +1,11 @@
-"""How far two people agree on the same galaxies, and one person when asked twice."""
+"""How well two people agree on the same galaxies, or one person who labels them twice."""
 import numpy as np
 from astropy.table import Table
 
 from astromorph.errors import wrong
+from astromorph.labeling.entries import questions_of
 from astromorph.labeling.keys import answer_keys
 from astromorph.labeling.session import standing
-from astromorph.questions import Question
 
 __all__ = ["Agreement", "compare_journals", "kappa", "own_agreement"]
 
@@ -13,22 +13,22 @@ _DRAWS = 2000
 
 
 class Agreement:
-    """How far two sets of answers agree.
+    """How well two sets of answers agree.
 
     Parameters
     ----------
     questions : sequence of `~astromorph.questions.Question`
     pairs : list of tuple of dict
-        Entries of a journal about the same galaxy.
+        Two entries about the same galaxy each.
 
     Attributes
     ----------
     scores : `~astropy.table.Table`
-        One row a question, of the galaxies that both have a label for, and a last one, ``key``, of
-        which answer was given at all: ``n``, ``agree`` (fraction), ``kappa`` (see `kappa`) with
-        ``kappa_low`` and ``kappa_high`` (68%).
+        One row per question, for the galaxies with two labels. The last row, ``key``, compares the
+        keys. The columns are ``n``, ``agree`` (fraction), ``kappa`` (see `kappa`), ``kappa_low``
+        and ``kappa_high`` (68%).
     disagreements : `~astropy.table.Table`
-        Row and name of each galaxy to which both did not give the same answer, and the two answers.
+        Row and name of each galaxy with two different answers, and these answers.
     """
 
     def __init__(self, questions, pairs):
@@ -70,11 +70,11 @@ def compare_journals(first, second):
             raise wrong("journals", "two of the same galaxies and questions",
                         f"two whose {name} differ" if first and second else "an empty one")
     mine, theirs = (_answers(entries, again=False) for entries in (first, second))
-    return Agreement(_questions(first), _pairs(mine, theirs))
+    return Agreement(questions_of(first), _pairs(mine, theirs))
 
 
 def own_agreement(entries):
-    """Compare the answers to galaxies that came twice.
+    """Compare the two answers to galaxies that came twice.
 
     Parameters
     ----------
@@ -85,25 +85,25 @@ def own_agreement(entries):
     -------
     Agreement
     """
-    return Agreement(_questions(entries), _pairs(_answers(entries, again=False),
+    return Agreement(questions_of(entries), _pairs(_answers(entries, again=False),
                                                  _answers(entries, again=True)))
 
 
 def kappa(counts, weights=None):
-    """Cohen's kappa [1]_: how far two agree beyond what chance would do.
+    """Compute Cohen's kappa [1]_, the agreement beyond that of chance.
 
     Parameters
     ----------
     counts : array-like, shape (..., k, k)
-        Galaxies by the answers of the first and of the second.
+        Number of galaxies by the answers of the first (rows) and the second (columns).
     weights : array-like, shape (k, k), optional
-        How bad each disagreement is; by default all alike.
+        How bad each disagreement is. By default all are equal.
 
     Returns
     -------
     `~numpy.ndarray`, shape (...)
-        1 for full agreement, 0 for that of chance; NaN where both always gave the same one answer,
-        or there is none.
+        1 for full agreement, 0 for that of chance. NaN without answers, or if both always gave the
+        same answer.
 
     References
     ----------
@@ -124,7 +124,7 @@ def kappa(counts, weights=None):
 
 
 def _score(name, pairs, kind="classes"):
-    """One row of the scores; grades that are far apart disagree more, as their distance squared."""
+    """One row of the scores. Disagreements between grades count by their squared distance."""
     pairs = [pair for pair in pairs if None not in pair]
     agree = float(np.mean([one == other for one, other in pairs])) if pairs else np.nan
     row = {"question": name, "n": len(pairs), "agree": agree}
@@ -149,10 +149,6 @@ def _answers(entries, *, again):
 
 def _pairs(first, second):
     return [(first[row], second[row]) for row in sorted(first.keys() & second.keys())]
-
-
-def _questions(entries):
-    return [Question.from_json(record) for record in entries[0]["questions"]]
 
 
 def _said(entry, titles):

@@ -1,4 +1,4 @@
-"""What the page and Python say to each other, whichever way the messages travel.
+"""The messages between the page and Python, for every way of transport.
 
 Messages are dictionaries that JSON can hold, with a ``type``. From the page::
 
@@ -45,7 +45,7 @@ import numpy as np
 
 from astromorph.errors import wrong
 from astromorph.labeling.galaxies import STRETCHES, one_line
-from astromorph.labeling.messages import Talker, answer_message, is_finite, one, text_of
+from astromorph.labeling.messages import Talker, answer_message, as_asked, is_finite, one, text_of
 
 __all__ = ["AHEAD", "Conversation"]
 
@@ -56,7 +56,7 @@ _SAVED_EACH = 10  # entries of the journal
 
 
 class Conversation(Talker):
-    """Answers the messages of a page; threads may share it.
+    """Answers the messages of a page. Threads can share it.
 
     Parameters
     ----------
@@ -87,11 +87,11 @@ class Conversation(Talker):
             learner.start()
 
     def push_learning(self):
-        """Tell all pages what was learned."""
+        """Send the state of the learner to all pages."""
         self._tell(self._learned())
 
     def close(self):
-        """End the work in the background, write the table, and let others write to the journal."""
+        """Stop the background work, write the table, and close the journal."""
         if self._closed:
             return
         self._closed = True
@@ -106,7 +106,7 @@ class Conversation(Talker):
             self.session.galaxies.close()
 
     def receive(self, message):
-        """Answer a message; pictures may take seconds, all others are quick.
+        """Answer a message. Pictures can take seconds, all other answers are quick.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class Conversation(Talker):
         Returns
         -------
         list of (dict, bytes or None)
-            Never raises for what a page may send: an "error" says what is wrong.
+            No message raises an error here: the reply "error" says what is wrong.
         """
         return answer_message({
             "ready": self._ready, "answer": self._answer, "undo": self._undo, "want": self._want,
@@ -124,16 +124,11 @@ class Conversation(Talker):
 
     def _ready(self, message):
         session, start = self.session, self.session.journal.entries[0]
-        number = [{"title": one_line(each.positive), "unit": each.unit,
-                   "limits": each.limits and list(each.limits)}
-                  for each in session.questions if each.kind == "number"]
         return one("state", session=f"{start['galaxies']} {start['time']}",
                    title=one_line(self._title), labeler=one_line(session.labeler),
                    questions=[{"key": each.key, "title": one_line(each.positive),
                                "kind": each.kind} for each in session.questions],
-                   keys=[{"key": each.key, "title": one_line(each.title)}
-                         for each in session.keys.values()],
-                   number=number[0] if number else None, total=len(session),
+                   **as_asked(session.questions, session.keys.values()), total=len(session),
                    done=[{"id": entry["id"], **self._told(entry)} for entry in session.done()],
                    learning=self.learner and as_json(self.learner.state()),
                    can={"teach": self.learner is not None, "save": self._save is not None,
@@ -148,7 +143,7 @@ class Conversation(Talker):
         return {"row": row, "name": self.session.galaxies.names[row % len(self.session)]}
 
     def _told(self, entry):
-        """A row and what was answered; no more of what the journal holds."""
+        """The row and its answer, without the rest of the entry."""
         row = entry["row"] + (len(self.session) if entry.get("again") else 0)
         return {**self._named(row), "key": entry["key"], "value": entry.get("value")}
 
@@ -178,9 +173,9 @@ class Conversation(Talker):
         return reply + self._changed()
 
     def _changed(self):
-        """Have the learner know of an answer, and write the table once in a while.
+        """Notify the learner of an answer, and write the table after every few answers.
 
-        The answer is on the disk: what goes wrong here is told apart from it.
+        The answer is on the disk already, so an error here is a separate message.
         """
         try:
             if self.learner is not None:
@@ -241,7 +236,7 @@ class Conversation(Talker):
 
 
 def as_json(value):
-    """Give a value as the page can read it: null for what is no number, nothing of NumPy."""
+    """Turn a value into plain JSON: NaN becomes null, NumPy types become Python types."""
     if isinstance(value, dict):
         return {str(name): as_json(each) for name, each in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):

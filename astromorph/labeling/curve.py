@@ -1,7 +1,7 @@
-"""How good the answers are on the sealed share, after how many labels, and what more would bring.
+"""Scores on the sealed share against the number of labels, and a forecast for more labels.
 
-All points of a curve are measured on the same galaxies: those of the sealed share that have a label
-by now. Whether it still rises is told by drawing these galaxies again.
+All points of a curve use the same galaxies: the sealed ones that have a label. A bootstrap of these
+galaxies says whether the curve still rises.
 """
 import numpy as np
 from astropy.stats import binom_conf_interval
@@ -14,14 +14,14 @@ LEVEL = 0.68
 """Probability of the intervals."""
 MORE = 50
 """Labels that a forecast is about."""
-_POINTS, _GALAXIES = 3, 20  # fewer tell nothing
+_POINTS, _GALAXIES = 3, 20  # fewer points, or galaxies, are not enough
 _DRAWS = 400
-# Gain that is worth no more labels: of the accuracy, and of a number's scatter in parts of itself.
+# A smaller gain is not worth 50 labels: in accuracy, and in the relative scatter of a number.
 _WORTH = {"accuracy": 0.005, "rms": 0.02}
 
 
 def score_sealed(question, labels, answers):
-    """Score the answers to one question on galaxies that taught nothing.
+    """Score the answers to one question on the sealed galaxies.
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ def score_sealed(question, labels, answers):
     Returns
     -------
     dict of str to list of float or None
-        Name of a score -> value, low, high: accuracy, and for a yes/no question completeness and
-        purity of the positive answer, with binomial (Wilson) intervals; of a number the rms, with
-        a bootstrap interval. None where there is no galaxy to tell.
+        Name of a score -> value, low, high. All questions but numbers have the accuracy, yes/no
+        questions also completeness and purity of the positive answer, with binomial (Wilson)
+        intervals. Numbers have the rms with a bootstrap interval. None without galaxies.
     """
     if question.kind == "number":
         off = (answers[:, 0] - labels)**2
@@ -69,23 +69,23 @@ def _rms(squares):
 
 
 def _drawn(errors):
-    """Columns drawn again with replacement, many times."""
+    """Bootstrap samples of the columns."""
     rng, n = np.random.default_rng(0), errors.shape[1]
     return (errors[:, rng.integers(0, n, n)] for _ in range(_DRAWS if n else 0))
 
 
 class Forecast:
-    """What more labels would bring.
+    """The forecast for more labels.
 
     Parameters
     ----------
     gain : list of float or None
-        Of another 50 labels, and its limits: of the accuracy; for a number, by how much its scatter
-        would fall, in parts of itself. None if it cannot be told.
+        Gain in accuracy with another 50 labels, and its limits. For a number, the relative
+        decrease of its scatter. None if it is unknown.
     stop : int or None
-        Number of labels from which it is worth little more; None if it cannot be told.
+        Number of labels from which more labels bring little. None if it is unknown.
     sentence : str
-        For people.
+        The forecast in words.
     """
 
     def __init__(self, gain, stop, sentence):
@@ -93,17 +93,17 @@ class Forecast:
 
 
 def forecast(question, numbers, labels, answers):
-    """Forecast what more labels would bring, by a power law in the number of labels.
+    """Forecast the gain from more labels by a power law in the number of labels.
 
     Parameters
     ----------
     question : `~astromorph.questions.Question`
     numbers : sequence of int
-        Labels that were there at each point of the curve, of which none is 0.
+        Number of labels at each point of the curve, above 0.
     labels : `~numpy.ndarray`, shape (n,)
-        Of galaxies that taught nothing.
+        Labels of the sealed galaxies.
     answers : sequence of `~numpy.ndarray`, shape (n, columns)
-        At each point.
+        Answers at each point.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def _gain(name, numbers, errors, now=None):
 
 
 def _worth_until(name, numbers, errors, worth):
-    """The number of labels at which more bring little, up to ten times those there are."""
+    """The number of labels from which more bring little, at most ten times the present one."""
     later = np.arange(numbers[-1], 10 * numbers[-1] + 1, 10)
     little = [n for n in later if _gain(name, numbers, errors, n) < worth]
     return int(round(little[0], -1)) if little else None

@@ -1,4 +1,4 @@
-"""The galaxies to label, by their rows: names to call them, pictures to look at."""
+"""The galaxies to label, one per row, with their names and pictures."""
 import io
 import os
 from contextlib import nullcontext
@@ -25,9 +25,9 @@ __all__ = ["SIDE", "STRETCHES", "LabelGalaxies", "one_line"]
 SIDE = 400
 """Pixels of a picture on a side."""
 STRETCHES = ("linear", "asinh")
-"""Pictures as the images are, and with their faint parts brightened."""
-_WIDER = 1.5  # than the frame of the network: what is around a galaxy helps people
-_SOFTENING = 20  # of the brightest light: fainter light than a part of this is shown linearly
+"""Stretches of the pictures: as the images are, or with brighter faint parts."""
+_WIDER = 1.5  # than the frame: people also look at the surroundings
+_SOFTENING = 20  # light fainter than 1 / 20 of the brightest is shown linearly
 
 
 class LabelGalaxies:
@@ -38,14 +38,14 @@ class LabelGalaxies:
     data : as for `~astromorph.MorphologyClassifier.classify`
         A folder, files, a table with a column of images, or with positions.
     model : `~astromorph.model.TrainedModel`, optional
-        Weights whose survey and frame count; by default those for the survey.
+        The weights that give survey and frame. By default those for the survey.
     **options
-        Of `~astromorph.MorphologyClassifier.classify` that say which galaxies and which images.
+        Options of `~astromorph.MorphologyClassifier.classify` that select galaxies and images.
 
     Attributes
     ----------
     names : list of str
-        What to call them: one line each, without anything that a terminal would obey.
+        One line per galaxy, without control characters.
 
     Raises
     ------
@@ -69,17 +69,17 @@ class LabelGalaxies:
 
     @property
     def table(self):
-        """The galaxies' table; a column of file names for a list of them, else one of names."""
+        """The table of the galaxies. For a list of files it has a column of file names."""
         table = self._source.table
         return table if table.colnames else Table({"name": self.names})
 
     @property
     def digest(self):
-        """What tells this list of galaxies from others (str)."""
+        """A checksum of the names, which identifies this list of galaxies (str)."""
         return fingerprint(self.names)
 
     def source(self, model=None):
-        """Open the galaxies for a network, which then sees the images that are shown.
+        """Open the galaxies for a network, with the same images that people see.
 
         Parameters
         ----------
@@ -112,11 +112,10 @@ class LabelGalaxies:
         Returns
         -------
         picture : bytes
-            A JPEG; of an image that is not to be had, words that say why.
+            A JPEG. If there is no image, it shows the reason in words.
         meta : dict
-            ``width`` and ``height``; ``problem``, the words, where there is no image;
-            ``scale``, arcseconds per pixel, and ``north``, degrees from up to the left, where they
-            are known.
+            ``width`` and ``height``. ``problem`` is the reason if there is no image. ``scale``
+            (arcseconds per pixel) and ``north`` (degrees from up to the left) are there if known.
         """
         check_choice(stretch, "stretch", STRETCHES)
         try:
@@ -147,12 +146,12 @@ class LabelGalaxies:
             return None
 
     def close(self):
-        """Give up what is being downloaded."""
+        """Stop all downloads."""
         self._source.__exit__(None, None, None)
 
 
 def one_line(text):
-    """Give text of others as one line that is fit for a terminal, and for JSON in UTF-8."""
+    """Give text as one line without control characters, for terminals and for JSON in UTF-8."""
     return " ".join(printable(str(text)).split())
 
 

@@ -1,4 +1,4 @@
-"""A classified table to look at: its order, what is left out of it, what is chosen."""
+"""The gallery of a classified table: order, filters, selection, corrections."""
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,8 +7,10 @@ from astropy.table import Table
 
 from astromorph.arguments import check_choice
 from astromorph.errors import wrong
-from astromorph.flags import MorphFlag, decode_flags, flag_meanings
-from astromorph.labeling.galaxies import LabelGalaxies, one_line
+from astromorph.flags import MorphFlag, flag_meanings
+from astromorph.galaxies.kinds import as_galaxies
+from astromorph.labeling.columns import describe_row, find_answers, read_flags, read_numbers
+from astromorph.labeling.galaxies import LabelGalaxies
 from astromorph.labeling.keys import answer_keys
 from astromorph.labeling.session import LabelSession
 from astromorph.learning.embedding import COLUMN
@@ -20,13 +22,11 @@ from astromorph.tables.positions import find_positions
 __all__ = ["AT_ONCE", "FLAG_CHOICES", "Gallery"]
 
 AT_ONCE = 2000
-"""Galaxies that the network looks at, at most, to find those that look alike."""
+"""Largest number of galaxies that the network looks at to find similar ones."""
 FLAG_CHOICES = ("none", "any", "unclassified")
-"""What a filter may ask of flags besides the name of one."""
-_FRAME_R90 = 4.24  # of pictures, where no weights are at hand; half as much again is shown
-_FLAG = "morph_flag"
+"""Values of the filter by flag, besides the names of flags."""
+_FRAME_R90 = 4.24  # width of the frame without weights
 _IMAGES = ("file", "filename", "path", "image")
-_NOT_ANSWERS = ("_err", "_joint")
 
 
 class Gallery:
@@ -35,27 +35,29 @@ class Gallery:
     Parameters
     ----------
     table : `~astropy.table.Table`
-        What `~astromorph.MorphologyClassifier.classify` returned.
+        A table that `~astromorph.MorphologyClassifier.classify` returned.
     classifier : `~astromorph.MorphologyClassifier`, optional
-        Tells the survey and, for a table without ``features``, which galaxies look alike.
+        Gives the survey and the questions. For a table without ``features``, it also finds
+        similar galaxies.
     questions : sequence of `~astromorph.questions.Question`, optional
-        Those that a correction answers, see `~astromorph.labeling.keys.answer_keys`; by default
-        those of the table.
+        Questions that a correction answers, see `~astromorph.labeling.keys.answer_keys`. By
+        default those of the table.
     journal : path, optional
-        Where corrections go, see `~astromorph.labeling.journal.Journal`; without it there are none.
+        File for corrections, see `~astromorph.labeling.journal.Journal`. Without it, nothing can
+        be corrected.
     labeler : str, optional
-        Who corrects.
+        Name of the person who corrects.
     images : str, optional
-        The column of images; by default ``file``, where there is one and there are no positions.
+        The column of images. By default ``file``, if the table has no positions.
     **options
-        Of `~astromorph.MorphologyClassifier.classify` that say which images.
+        Options of `~astromorph.MorphologyClassifier.classify` that select images.
 
     Attributes
     ----------
     table : `~astropy.table.Table`
     galaxies : `~astromorph.labeling.galaxies.LabelGalaxies`
     numbers : dict of str to `~numpy.ndarray`
-        The columns of numbers, those of answers in front; NaN where masked.
+        The columns of numbers, answers first. NaN where masked.
     flags : `~numpy.ndarray`
     chosen : `~numpy.ndarray` of bool
         Which rows are selected.
@@ -68,16 +70,16 @@ class Gallery:
 
     def __init__(self, table, classifier=None, *, questions=None, journal=None, labeler=None,
                  images=None, **options):
+        table = as_galaxies(table) if hasattr(table, "columns") else table
         if not isinstance(table, Table) or not len(table):
             raise wrong("table", "a table with galaxies", _kind(table))
         self.table, self.classifier, self.labeler = table, classifier, labeler
         self.options = {**options, "images": images or _image_column(table, options)}
         self.galaxies = LabelGalaxies(table, _frame(table, classifier, options), **self.options)
-        self.questions, self.why_no_answers = _asked(table, questions, journal)
-        self.answer_names = _answers(table, classifier)
-        self.numbers = _numbers(table, self.answer_names)
-        self.flags = (np.ma.filled(np.ma.asarray(table[_FLAG]), 0).astype(int)
-                      if _FLAG in table.colnames else np.zeros(len(table), int))
+        known = QUESTIONS if classifier is None else classifier.all_questions
+        self.questions, self.why_no_answers = _asked(table, questions, known, journal)
+        self.answer_names = find_answers(table, (*known, *self.questions))
+        self.numbers, self.flags = read_numbers(table, self.answer_names), read_flags(table)
         self.chosen = np.zeros(len(table), bool)
         self._journal, self._session, self._seen = journal, None, None
         if not self.why_no_answers and Path(journal).exists():
@@ -95,7 +97,7 @@ class Gallery:
     def session(self):
         """The `~astromorph.labeling.session.LabelSession` of corrections.
 
-        Its journal is made with the first one.
+        The first correction makes the journal.
         """
         if self._session is None:
             if self.why_no_answers:
@@ -115,24 +117,26 @@ class Gallery:
         return self._session.progress()["answered"] if self.has_answers else 0
 
     def close(self):
-        """Give up what is being downloaded, and let others write to the journal."""
+        """Stop all downloads, and close the journal."""
         self.galaxies.close()
         if self.has_answers:
             self._session.journal.close()
 
     def rows(self, sort=None, descending=False, flag=None, ranges=()):
-        """Say which galaxies to show, in their order.
+        """Select and sort galaxies.
 
         Parameters
         ----------
         sort : str, optional
-            One of `numbers`; by default the order of the table. Rows without this number come last.
+            A name in `numbers`. By default the order of the table. Rows without this number come
+            last.
         descending : bool
-            The largest in front.
+            Whether the largest comes first.
         flag : str, optional
-            One of `FLAG_CHOICES`, or a name of `~astromorph.flags.MorphFlag`: only its rows.
+            Select only rows with a flag: a name in `~astromorph.flags.MorphFlag`, or one of
+            `FLAG_CHOICES`.
         ranges : sequence of (str, float or None, float or None)
-            Columns, and between what they must be.
+            Columns with their lower and upper limit.
 
         Returns
         -------
@@ -170,13 +174,12 @@ class Gallery:
         ----------
         row : int
         among : sequence of int
-            Rows to look among; at most `AT_ONCE` where the table has no ``features``, which are
-            then computed.
+            Rows to search. Without a column ``features``, the network looks at the first `AT_ONCE`.
 
         Returns
         -------
         rows : `~numpy.ndarray` of int
-            The galaxy itself in front.
+            The galaxy itself comes first.
         similarity : `~numpy.ndarray`
 
         Raises
@@ -198,7 +201,7 @@ class Gallery:
         return (np.array([row, *found["row"]]), np.array([1.0, *found["similarity"]]))
 
     def _look_at(self, rows):
-        """A table with the features of these rows, and of those of earlier calls."""
+        """A table with the features of these rows and of earlier calls."""
         if self._seen is None:
             self._seen = Table({COLUMN: np.full((len(self), 1), np.nan, np.float32),
                                 "known": np.zeros(len(self), bool)})
@@ -214,7 +217,7 @@ class Gallery:
         return seen
 
     def describe(self, row):
-        """Say all that the table has of a galaxy.
+        """Say all that the table has of a galaxy, see `~astromorph.labeling.columns.describe_row`.
 
         Parameters
         ----------
@@ -223,40 +226,9 @@ class Gallery:
         Returns
         -------
         dict
-            ``answers``, ``flags`` and ``others``, each a list of dictionaries of texts.
         """
-        answers = [{"name": one_line(name), "text": self._text(name, row),
-                    "value": _finite(self.numbers[name][row]),
-                    "error": self._text(f"{name}_err", row),
-                    "about": one_line(self.table[name].info.description or "")}
-                   for name in self.answer_names]
-        meanings = flag_meanings()
-        flags = [{"name": name, "about": meanings[name],
-                  "failed": bool(MorphFlag[name] & MorphFlag.UNCLASSIFIED)}
-                 for name in decode_flags(int(self.flags[row]))]
-        others = [{"name": one_line(name), "text": self._text(name, row)}
-                  for name in self.table.colnames
-                  if name not in (*self.answer_names, _FLAG, COLUMN)][:_MOST_COLUMNS]
-        return {"answers": answers, "flags": flags, "others": others}
-
-    def _text(self, name, row):
-        if name not in self.table.colnames:
-            return ""
-        column = self.table[name]
-        value = column[row]
-        if value is np.ma.masked or getattr(value, "ndim", 0):
-            return ""
-        if isinstance(value, (float, np.floating)):
-            text = format(value, ".4g" if name not in self.answer_names else ".3f")
-        else:
-            text = str(value)
-        unit = getattr(column, "unit", None)
-        text = text if unit is None or not isinstance(value, (float, np.floating)) else \
-            f"{text} {unit}"
-        return one_line(text)[:_LONGEST]
-
-
-_MOST_COLUMNS, _LONGEST = 80, 200
+        return describe_row(self.table, row, self.answer_names, self.numbers,
+                            int(self.flags[row]))
 
 
 def _kind(table):
@@ -264,7 +236,7 @@ def _kind(table):
 
 
 def _image_column(table, options):
-    """The column of files, where that is the only way to pictures."""
+    """The column of files, if the table has no positions."""
     try:
         find_positions(table, ra=options.get("ra"), dec=options.get("dec"))
         return None
@@ -273,7 +245,7 @@ def _image_column(table, options):
 
 
 def _frame(table, classifier, options):
-    """Which survey, and how wide; no network is loaded for it."""
+    """The survey and the width of the frame, without loading a network."""
     if classifier is not None:
         return classifier.model
     survey = str(options.get("survey") or table.meta.get("MORPHSRV", "sdss"))
@@ -281,43 +253,20 @@ def _frame(table, classifier, options):
     return SimpleNamespace(survey=get_survey(survey), frame_r90=_FRAME_R90)
 
 
-def _asked(table, questions, journal):
-    """The questions that corrections answer, and why there are none."""
+def _asked(table, questions, known, journal):
+    """The questions that corrections answer, or why nothing can be corrected."""
     if journal is None:
         return (), "no journal"
     if questions is None:
-        there = [each for each in QUESTIONS if set(each.columns) <= set(table.colnames)]
-        questions = there if len(there) == len(QUESTIONS) else there[:1]
-    questions = as_questions(questions) if questions else ()
+        there = [each for each in known if set(each.columns) <= set(table.colnames)]
+        published = [each for each in there if each in QUESTIONS]
+        questions = published if len(published) == len(QUESTIONS) else there[:1]
     if not questions:
-        return (), "a table of unknown questions; pass questions="
+        return (), ("the table answers no question that is known here; give yours by questions= "
+                    "(--questions)")
+    questions = as_questions(questions)
     answer_keys(questions)
-    return tuple(questions), None
-
-
-def _answers(table, classifier):
-    """Names of the columns that hold answers."""
-    asked = classifier.all_questions if classifier is not None else QUESTIONS
-    known = {column for question in asked for column in question.columns}
-    return [name for name in table.colnames
-            if name in known or (name.startswith("P_") and not name.endswith(_NOT_ANSWERS))
-            if _is_number(table[name])]
-
-
-def _is_number(column):
-    return getattr(column, "ndim", 0) == 1 and getattr(
-        getattr(column, "dtype", None), "kind", "O") in "iuf"
-
-
-def _numbers(table, first):
-    names = [*first, *(name for name in table.colnames if name not in first and name != _FLAG)]
-    return {name: np.ma.filled(np.ma.asarray(_plain(table[name])).astype(float), np.nan)
-            for name in names if _is_number(table[name])}
-
-
-def _plain(column):
-    """The numbers of a column, without a unit."""
-    return getattr(column, "value", column) if not np.ma.isMaskedArray(column) else column
+    return questions, None
 
 
 def _with_flag(flags, flag):
@@ -328,7 +277,3 @@ def _with_flag(flags, flag):
         return {"none": flags == 0, "any": flags != 0, "unclassified": failed != 0}[flag]
     check_choice(flag, "flag", (*FLAG_CHOICES, *flag_meanings()))
     return flags & MorphFlag[flag].value != 0
-
-
-def _finite(value):
-    return float(value) if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""What people answered, line by line: an answer that was acknowledged is on the disk."""
+"""The journal holds one entry per line. Each entry is on the disk before it is confirmed."""
 import json
 import os
 from datetime import datetime, timezone
@@ -10,31 +10,34 @@ from filelock import FileLock, Timeout
 from astromorph.atomic import write_file
 from astromorph.errors import warn, wrong
 
-__all__ = ["Journal", "read_journal"]
+__all__ = ["MEND", "Journal", "read_journal"]
+
+MEND = "Take the line from a copy, or remove it and number the following ones anew."
+"""What to do about a damaged line."""
 
 
 class Journal:
-    """A file of JSON lines that only grows; a context manager.
+    """A file of JSON lines that only grows. It is a context manager.
 
-    One process at a time writes to it, any number of its threads.
+    Only one process at a time can write to it. Threads of this process can share it.
 
     Parameters
     ----------
     path : path
-        The file; it is made where there is none.
+        The file. It is made if it does not exist.
 
     Attributes
     ----------
     path : `~pathlib.Path`
     entries : list of dict
-        All there are.
+        All entries.
 
     Raises
     ------
     OSError
-        If another process has it open, or it cannot be written.
+        If another process has the file open, or it cannot be written.
     ValueError
-        If it is damaged, see `read_journal`.
+        If a line is damaged, see `read_journal`.
 
     Examples
     --------
@@ -58,9 +61,11 @@ class Journal:
         try:
             if not self.path.exists():
                 write_file(self.path, b"", durable=True)
-            self.entries, self._end = _read(self.path)
+            self.entries, self._end, is_ended = _read(self.path)
             self._file = os.open(self.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
-            os.ftruncate(self._file, self._end)  # what a killed process wrote of its last line
+            os.ftruncate(self._file, self._end)  # removes an incomplete last line
+            if not is_ended:
+                self._write(b"\n")  # which an editor left out
         except BaseException:
             self._lock.release()
             raise
@@ -73,29 +78,30 @@ class Journal:
         self.close()
 
     def close(self):
-        """Let others write to it."""
+        """Close the file, so that other processes can write to it."""
         with self._turn:
             if self._lock.is_locked:
                 os.close(self._file)
                 self._lock.release()
 
     def append(self, entry):
-        """Write one entry; it is on the disk when this returns.
+        """Write one entry. It is on the disk when this function returns.
 
         Parameters
         ----------
         entry : dict
-            What JSON can hold. One whose ``id`` is known is not written again.
+            Values that JSON can hold. An entry with a known ``id`` is not written again.
 
         Returns
         -------
         dict
-            With its number, ``n``, and ``time`` (UTC); the earlier one where its ``id`` is known.
+            The entry with its number ``n`` and ``time`` (UTC). If the ``id`` is known, the earlier
+            entry.
 
         Raises
         ------
         OSError
-            If it cannot be written: the journal then is as it was.
+            If it cannot be written. The journal then stays as it was.
         """
         with self._turn:
             if entry.get("id") in self._known:
@@ -123,7 +129,7 @@ class Journal:
 
 
 def read_journal(path):
-    """Read a journal, which others may be writing to.
+    """Read a journal. Another process may write to it meanwhile.
 
     Parameters
     ----------
@@ -138,31 +144,55 @@ def read_journal(path):
     OSError
         If it cannot be read.
     ValueError
-        If a line is damaged; the message gives its number.
+        If a line is damaged. The message gives its number.
 
     Warns
     -----
     AstromorphWarning
-        If the last line is torn. It was not acknowledged, and is left out.
+        If the last line is incomplete. It was not confirmed, and is left out. A complete last
+        line without a newline counts: some editors leave the newline out.
     """
     return _read(path)[0]
 
 
 def _read(path):
-    """(entries, where the last whole one ends)."""
-    *lines, rest = Path(path).read_bytes().split(b"\n")
+    """The entries, the bytes that they take, and whether the last line has its end."""
+    content = Path(path).read_bytes()
+    *lines, rest = content.split(b"\n")
     entries = [_entry(path, number, line) for number, line in enumerate(lines, 1)]
+    is_ended = not rest
+    if rest and _parsed(rest, len(lines) + 1) is not None:
+        entries, rest = [*entries, _entry(path, len(lines) + 1, rest)], b""
     if rest:
-        warn(f"{path}: the last line is torn and left out; it was not acknowledged")
-    return entries, sum(len(line) + 1 for line in lines)
+        warn(f"{path}: the last line is incomplete and left out; it was not confirmed")
+    _check_ids(path, entries)
+    return entries, len(content) - len(rest), is_ended or bool(rest)
 
 
 def _entry(path, number, line):
+    entry = _parsed(line, number)
+    if entry is None:
+        raise wrong("journal", f"one entry a line in {path}", f"line {number}, {line!r:.60}",
+                    MEND)
+    return entry
+
+
+def _parsed(line, number):
+    """The entry of a line, or None."""
     try:
         entry = json.loads(line)
-        if isinstance(entry, dict) and entry["n"] == number and isinstance(entry["kind"], str):
+        if (isinstance(entry, dict) and entry["n"] == number and isinstance(entry["kind"], str)
+                and isinstance(entry.get("id", ""), str)):
             return entry
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, RecursionError):
         pass
-    raise wrong("journal", f"one entry a line in {path}", f"line {number}, {line!r:.60}",
-                "Take the line from a copy, or remove it and number the following ones anew.")
+    return None
+
+
+def _check_ids(path, entries):
+    known = set()
+    for entry in entries:
+        if "id" in entry and entry["id"] in known:
+            raise wrong("journal", f"each id once in {path}",
+                        f"line {entry['n']} with that of another, {entry['id']!r:.60}", MEND)
+        known.add(entry.get("id"))

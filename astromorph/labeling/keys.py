@@ -1,4 +1,4 @@
-"""Which key gives which answer."""
+"""The keys that answer questions."""
 from dataclasses import dataclass, field
 
 from astromorph.arguments import as_float
@@ -20,17 +20,17 @@ _MOST = 9  # keys that have digits
 
 @dataclass(frozen=True)
 class AnswerKey:
-    """A key, and what it says of a galaxy.
+    """A key, and the answers that it gives.
 
     Parameters
     ----------
     key : str
-        As it is on the keyboard.
+        The character on the keyboard.
     title : str
         The answer, for people.
     answers : dict of str to int
-        Key of a question -> label, as `~astromorph.learning.answers.check_answers` takes it;
-        empty where the galaxy has none.
+        Key of a question -> label, as `~astromorph.learning.answers.check_answers` takes it.
+        Empty if the galaxy gets no label.
     """
 
     key: str
@@ -39,13 +39,13 @@ class AnswerKey:
 
 
 def answer_keys(questions):
-    """Find the keys that answer questions.
+    """Give the keys that answer questions.
 
     Parameters
     ----------
     questions : sequence of `~astromorph.questions.Question`
-        Disk, edge-on and bar, which one key answers together; or any one question. A number has
-        no keys of its own: it is typed.
+        Disk, edge-on and bar, which one key answers together, or one other question. A question
+        about a number has no keys: people type the number.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def answer_keys(questions):
     Raises
     ------
     ValueError
-        If there are several questions, and others than these three; or more than nine answers.
+        If there are several questions other than these three, or more than nine answers.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def answer_keys(questions):
         answers = _of_one(questions[0])
     else:
         raise wrong("questions", "one question, or disk, edge_on and bar in this order",
-                    ", ".join(keys), "Label one question after the other.")
+                    ", ".join(keys), "Label one question at a time, each into a table of its own.")
     return (*answers, AnswerKey(CANNOT_TELL, "cannot tell"), AnswerKey(NO_GALAXY, "no galaxy"))
 
 
@@ -91,7 +91,7 @@ def _of_one(question):
 
 
 def as_number(value, questions):
-    """Give what was typed for a question about a number.
+    """Read the number that a person typed.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def as_number(value, questions):
     Raises
     ------
     ValueError
-        If none of the questions is about a number, or it is none that it can have.
+        If the first question is not about a number, or its answer cannot be this number.
     """
     question = questions[0]
     if question.kind != "number":

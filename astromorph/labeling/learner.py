@@ -1,8 +1,8 @@
-"""A classifier learns beside the person who labels, in a thread of its own.
+"""A classifier learns in its own thread while a person labels.
 
-Every 25 answers the questions are taught anew on what the network has seen, and scored on the
-sealed share, and the galaxies that would teach most come next. All that was learned follows from
-the journal: a session that is gone on with has its whole curve again.
+Every 25 answers, heads learn from all labels and are scored on the sealed share. Then the galaxies
+whose labels teach most come next. The journal determines all results, so a session that continues
+has its whole curve again.
 """
 import json
 from contextlib import suppress
@@ -15,6 +15,7 @@ from astromorph.arguments import check_count
 from astromorph.atomic import write_file
 from astromorph.labeling.curve import score_sealed
 from astromorph.labeling.galaxies import one_line
+from astromorph.labeling.keys import NO_GALAXY
 from astromorph.labeling.lessons import Lessons, as_point, labels_of
 from astromorph.labeling.seen import SeenGalaxies
 from astromorph.learning.adapting import adapt
@@ -24,31 +25,31 @@ from astromorph.running import run
 
 __all__ = ["Learner"]
 
-_CHUNK = 64  # galaxies that are read before anything else may have its turn
-_ENOUGH = 512  # from so many the first order is made
-_PATIENCE = 5.0  # seconds to wait for the thread to end
+_CHUNK = 64  # galaxies to read before other tasks have their turn
+_ENOUGH = 512  # galaxies that the first order needs
+_PATIENCE = 5.0  # seconds to wait for the end of the thread
 
 
 class Learner:
-    """Teaches a classifier while a person labels.
+    """Trains a classifier while a person labels.
 
     Parameters
     ----------
     classifier : `~astromorph.MorphologyClassifier`
-        What to start from.
+        The classifier to start from.
     session : `~astromorph.labeling.session.LabelSession`
-        Whose labels.
+        The session with the labels.
     every : int
-        Answers after which it learns again.
+        Number of answers between two lessons.
     seen : `~astromorph.labeling.seen.SeenGalaxies`, optional
-        What was seen of the galaxies before.
+        Features of the galaxies, if they are known already.
 
     Attributes
     ----------
     on_change : callable or None
-        Called without arguments, in the learner's thread, whenever `state` has changed.
+        Called without arguments, in the learner's thread, when `state` has changed.
     taught : `~astromorph.model.TrainedModel` or None
-        What `teach` made last.
+        The last result of `teach`.
     """
 
     def __init__(self, classifier, session, every=25, *, seen=None):
@@ -58,7 +59,7 @@ class Learner:
         self._survey = session.galaxies.options.get("survey")
         self.lessons = Lessons(session.questions, session.sealed, self._seen, every)
         self.on_change, self.taught = None, None
-        self._is_aligned, self._learned = seen is not None, None
+        self._is_aligned, self._learned, self._keeps_error = seen is not None, None, False
         self._stopped, self._busy, self._wanted, self._folder = False, False, False, None
         self._turn, self._thread = Condition(), None
         self._state = {"status": "reading", "error": "", "read": int(self._seen.read.sum()),
@@ -66,13 +67,13 @@ class Learner:
                        "details": [], "suspects": [], "taught": None}
 
     def start(self):
-        """Begin to read and to learn."""
+        """Start the thread."""
         if self._thread is None:
             self._thread = Thread(target=self._work, name="astromorph-learner", daemon=True)
             self._thread.start()
 
     def stop(self):
-        """End it; what it does at the moment may go on for some seconds."""
+        """Stop the thread. Its current task may take some more seconds."""
         with self._turn:
             self._stopped = True
             self._turn.notify_all()
@@ -80,12 +81,12 @@ class Learner:
             self._thread.join(_PATIENCE)
 
     def labels_changed(self):
-        """Tell that there may be something to learn."""
+        """Notify the thread of new answers."""
         with self._turn:
             self._turn.notify_all()
 
     def wait(self, timeout=None):
-        """Wait until there is nothing to do.
+        """Wait until all tasks are done.
 
         Parameters
         ----------
@@ -95,7 +96,7 @@ class Learner:
         Returns
         -------
         bool
-            Whether there is nothing to do.
+            Whether all tasks are done.
         """
         with self._turn:
             return self._turn.wait_for(
@@ -103,38 +104,43 @@ class Learner:
                 or not self._busy and self._task() is None, timeout)
 
     def state(self):
-        """Tell what was learned, in the types of JSON.
+        """Give what was learned, as JSON can hold it.
 
-        It changes only where something was read or learned: no number in it tells which galaxies
-        are sealed.
+        The scores change with a lesson only. So nothing shows whether the last galaxy was sealed.
 
         Returns
         -------
         dict
-            ``status`` (reading, learning, teaching, waiting, stopped), ``error``, what went wrong
-            last, and ``message``, either of them in words; ``read`` of ``total`` galaxies;
-            ``labels``, the answers that were learned from; ``questions``, the curve of each by its
-            key, and ``forecast``, what more labels would bring; ``details``, see
-            `~astromorph.labeling.lessons.Lessons.scores`; ``suspects``, see
-            `~astromorph.learning.suspects.find_suspects`; ``taught``, None or what `teach` brought:
-            ``labels``, ``report``, and the ``questions`` as they answer on the sealed share.
+            ``status`` is reading, learning, teaching, waiting or stopped. ``error`` is the last
+            error: one of `teach` stays until the next `teach`, others until the next lesson.
+            ``message`` puts both into words. ``read`` of ``total`` galaxies have features.
+            ``labels`` counts the answers of the last lesson. ``questions`` and ``forecast`` hold
+            curve and forecast by the key of the question. For ``details`` see
+            `~astromorph.labeling.lessons.Lessons.scores`, for ``suspects``
+            `~astromorph.learning.suspects.find_suspects`. ``taught`` is None or the result of
+            `teach`: ``labels``, ``report``, and ``questions`` with scores on the sealed share.
         """
         with self._turn:
             return self._state | {"message": _message(self._state)}
 
     def teach(self):
-        """Have the network adapted to all labels that are not sealed; it takes minutes."""
+        """Adapt the network to all labels that are not sealed, in the thread. It takes minutes."""
         with self._turn:
-            self._wanted = True
+            self._want_teaching()
             self._turn.notify_all()
 
+    def _want_teaching(self):
+        """Plan to teach. The user has seen the last error by now."""
+        self._wanted, self._keeps_error = True, False
+        self._state = self._state | {"error": ""}
+
     def save(self, folder):
-        """Write weights, their card and a report; what was not taught yet is taught first.
+        """Write weights, their card and a report. New labels are taught first.
 
         Parameters
         ----------
         folder : path
-            The report is there at once, weights and card when they are taught.
+            The report is written at once, weights and card after the training.
 
         Returns
         -------
@@ -146,7 +152,7 @@ class Learner:
             self._folder, taught = folder, self._state["taught"]
             self._write()
             if taught is None or taught["labels"] != len(self._answered()):
-                self._wanted = True
+                self._want_teaching()
             self._turn.notify_all()
         return folder
 
@@ -157,7 +163,7 @@ class Learner:
         self._tell(status="stopped")
 
     def _next(self):
-        """Do what is next; False once it was stopped."""
+        """Do the next task. Return False after `stop`."""
         with self._turn:
             self._turn.wait_for(lambda: self._stopped or self._task())
             if self._stopped:
@@ -166,7 +172,8 @@ class Learner:
         self._tell(status=status)
         try:
             task()
-        except Exception as error:  # people label on without it
+        except Exception as error:  # people continue to label
+            self._keeps_error = status == "teaching"  # the next lesson may succeed
             self._tell(error=one_line(error) or type(error).__name__)
             with suppress(OSError):
                 self._write()  # the report says why there are no weights
@@ -179,7 +186,7 @@ class Learner:
         return True
 
     def _task(self):
-        """What is to be done, and how to call it; None for nothing."""
+        """The status and the function of the next task, or None."""
         if self._wanted:
             return "teaching", self._adapt
         if not self._is_aligned:
@@ -190,13 +197,18 @@ class Learner:
         return None if read.all() else ("reading", self._read)
 
     def _is_due(self, enough):
-        """Whether there is something to learn: the first order, or so many answers more."""
+        """Whether a lesson is due, or the first order."""
         if self._learned is None:
             return enough
-        return len(self._answered()) // self._every != self._learned // self._every
+        return len(self._to_learn()) != self._learned
+
+    def _to_learn(self):
+        """The answers up to the last lesson: counts between lessons could show which are sealed."""
+        answered = self._answered()
+        return answered[:len(answered) // self._every * self._every]
 
     def _answered(self):
-        """The answers that count, in the order in which they came."""
+        """The answers that count, in their order in time."""
         return [entry for entry in self._session.done() if not entry.get("again")]
 
     def _tell(self, **news):
@@ -211,7 +223,7 @@ class Learner:
         self._seen.align(self._survey)
 
     def _read(self):
-        """Read those that have an answer first, then those that come next and the sealed ones."""
+        """Read galaxies with an answer first, then those that come next, then the sealed ones."""
         read = self._seen.read
         wanted = [*(entry["row"] for entry in self._answered()),
                   *(row % len(read) for row in self._session.upcoming()),
@@ -220,27 +232,29 @@ class Learner:
         try:
             self._seen.add(rows)
         finally:
-            read[rows] = True  # none is tried twice
+            read[rows] = True  # no galaxy is tried twice
         self._tell(read=int(read.sum()))
 
     def _learn(self):
-        answered = self._answered()
+        answered = self._to_learn()
         self._learned = len(answered)
         self.lessons.learn(answered)
         self._session.set_order(self.lessons.order(self._session.seed + len(answered)))
         details = self.lessons.scores()
-        self._tell(labels=len(answered), error="", details=details,
+        self._tell(labels=len(answered), details=details,
+                   error=self._state["error"] if self._keeps_error else "",
                    questions={each["key"]: each["curve"] for each in details},
                    forecast={each["key"]: each["forecast"] for each in details},
                    suspects=self.lessons.suspects())
 
     def _adapt(self):
-        """The full `adapt`, scored on the sealed share."""
+        """Run the full `adapt`, and score the result on the sealed share."""
         self._wanted = False
         answered, questions = self._answered(), self._session.questions
         rows = np.array([entry["row"] for entry in answered], int)
         labels, sealed = labels_of(answered, questions), np.isin(rows, list(self._session.sealed))
-        model = self._adapted(self._seen.rows(rows[~sealed]), labels[~sealed])
+        teaches = ~sealed & np.array([entry["key"] != NO_GALAXY for entry in answered], bool)
+        model = self._adapted(self._seen.rows(rows[teaches]), labels[teaches])
         scores = self._scores(model, rows[sealed], labels[sealed])
         told = {"labels": len(answered), "questions": scores}
         self.taught = model.replace(more=model.card.more | {"sealed_share": told})
@@ -287,11 +301,12 @@ class Learner:
 
 
 def _message(state):
-    """What to tell people of a state, empty where there is nothing to tell."""
+    """A state in words, empty if there is nothing to say."""
     if state["error"]:
         return state["error"]
     if state["status"] == "teaching":
-        return "The network is being adapted to the labels. It takes minutes; label on."
+        return ("The network is being adapted to the labels. It takes minutes. You can continue to "
+                "label.")
     if state["read"] < state["total"]:
         return f"It has looked at {state['read']} of {state['total']} galaxies."
     if state["taught"]:

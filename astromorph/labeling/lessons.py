@@ -1,7 +1,7 @@
-"""What the answers of a labeler teach: heads, their scores on the sealed share, what to label next.
+"""Lessons: heads that learn from the answers, their scores, and what to label next.
 
-The network's own questions begin with its present answers, see
-`~astromorph.learning.corrections.fit_correction`; others are answered once they have enough labels.
+For its own questions, the network starts with its present answers, see
+`~astromorph.learning.corrections.fit_correction`. Other questions need enough labels first.
 """
 import numpy as np
 
@@ -18,36 +18,44 @@ _AHEAD = 100  # galaxies that are put in order
 
 
 class Lessons:
-    """What was learned of some questions, after every so many answers.
+    """Heads for some questions, after each lesson.
 
     Parameters
     ----------
     questions : sequence of `~astromorph.questions.Question`
     sealed : set of int
-        Rows that teach nothing.
+        Rows that never train.
     seen : `~astromorph.labeling.seen.SeenGalaxies`
     every : int
-        Answers from one lesson to the next.
+        Number of answers between two lessons.
     """
 
     def __init__(self, questions, sealed, seen, every):
         self.questions, self.sealed, self.seen, self.every = questions, sealed, seen, every
         self.taught = {0: {}}  # number of answers -> key of a question -> what answers it
+        self._taught_by = {}  # number of answers -> rows and labels
         self._take([])
 
     def learn(self, answered):
-        """Teach what is missing; earlier lessons are learned later where the work was gone on with.
+        """Do all lessons that are missing, such as those before a restart.
 
         Parameters
         ----------
         answered : list of dict
-            Entries of a journal, in the order in which they came.
+            Entries of a journal, in their order in time.
         """
         self._take(answered)
-        self.taught = {n: each for n, each in self.taught.items() if n <= len(answered)}
+        self.taught = {n: each for n, each in self.taught.items() if self._stands(n)}
         for n in range(self.every, len(answered) + 1, self.every):
             if n not in self.taught:
                 self.taught[n] = self._fit(n)
+                self._taught_by[n] = self.rows[:n], self.labels[:n]
+
+    def _stands(self, n):
+        """Whether the answers that taught a lesson still count and are still the first ones."""
+        rows, labels = self._taught_by.get(n, (self.rows[:0], self.labels[:0]))
+        return n <= len(self.rows) and np.array_equal(rows, self.rows[:n]) and np.array_equal(
+            labels, self.labels[:n], equal_nan=True)
 
     def _take(self, answered):
         self.rows = np.array([entry["row"] for entry in answered], int)
@@ -58,7 +66,7 @@ class Lessons:
 
     @property
     def last(self):
-        """What answers each question by now, by its key (dict)."""
+        """The latest head of each question, by its key (dict)."""
         return self.taught[max(self.taught)]
 
     def _fit(self, n):
@@ -75,7 +83,7 @@ class Lessons:
         return found
 
     def answer(self, question, taught, rows):
-        """Answer a question as it was at some time.
+        """Answer a question with the heads of one lesson.
 
         Parameters
         ----------
@@ -83,7 +91,7 @@ class Lessons:
         taught : dict
             Of ``taught``.
         rows : sequence of int
-            Of galaxies that were seen.
+            Galaxies with features.
 
         Returns
         -------
@@ -92,7 +100,7 @@ class Lessons:
         Raises
         ------
         KeyError
-            If nothing answered it then.
+            If the lesson has no head for the question.
         """
         present, features = self.seen.of(rows)
         own = self.seen.place(question)
@@ -104,7 +112,7 @@ class Lessons:
         return question.key in taught or self.seen.place(question) is not None
 
     def order(self, seed):
-        """Choose the galaxies that would teach most, by the rule of `suggest`.
+        """Choose the galaxies whose labels would teach most, by the rule of `suggest`.
 
         Parameters
         ----------
@@ -113,7 +121,7 @@ class Lessons:
         Returns
         -------
         list of int
-            Rows, those to label first in front.
+            Rows, the most useful first.
         """
         left = self._usable.copy()
         left[[*self.rows, *self.sealed]] = False
@@ -127,13 +135,15 @@ class Lessons:
         return rows[chosen].tolist()
 
     def scores(self):
-        """Give what is known of each question by now.
+        """Give counts, scores and forecast of each question.
 
         Returns
         -------
         list of dict
-            ``key``, ``title``, ``kind``; ``labels`` that may teach it, and whether they ``taught``;
-            ``sealed``, galaxies that test it; ``curve``, see `as_point`; ``forecast``, a sentence.
+            ``key``, ``title`` and ``kind`` of the question. ``labels`` counts the labels for
+            training, and ``taught`` says whether they were enough. ``sealed`` counts the galaxies
+            that test it.
+            ``curve`` is a list, see `as_point`. ``forecast`` is a sentence.
         """
         return [self._score(*each) for each in zip(self.questions, self.labels.T, strict=True)]
 
@@ -151,10 +161,9 @@ class Lessons:
                 "forecast": told if is_known else _needs(question)}
 
     def suspects(self):
-        """Give the labels that the others contradict, the most suspect first (list of dict).
+        """Give the labels that other labels contradict, the most suspect first (list of dict).
 
-        Those of the sealed share are among them, though they teach nothing else: else one could
-        tell which they are.
+        Sealed galaxies are among them. Otherwise their absence would show which they are.
         """
         usable = np.flatnonzero(self._usable[self.rows])
         labels = self.labels[usable]
@@ -179,7 +188,7 @@ def labels_of(answered, questions):
     Returns
     -------
     `~numpy.ndarray`, shape (n, questions)
-        NaN where there is none.
+        NaN where there is no label.
     """
     values = [[entry["answers"].get(question.key, np.nan) for question in questions]
               for entry in answered]
@@ -192,14 +201,15 @@ def as_point(n, scores):
     Parameters
     ----------
     n : int
-        Answers by then.
+        Number of answers.
     scores : dict
         See `~astromorph.labeling.curve.score_sealed`.
 
     Returns
     -------
     dict
-        ``labels``, the first score with ``low`` and ``high``, others with theirs by their names.
+        ``labels``, and each score by its name. ``low`` and ``high`` are the limits of the first
+        score; those of the others begin with their names.
     """
     point, first = {"labels": n}, next(iter(scores))
     for name, (value, low, high) in scores.items():

@@ -1,4 +1,4 @@
-"""What the gallery's page and Python say to each other; how a notebook shows it.
+"""The messages between the gallery's page and Python, and `look` for a notebook.
 
 Messages are those of `astromorph.labeling.conversation` in form. From the page::
 
@@ -29,7 +29,6 @@ From Python::
     error {message, refused, id?}
 """
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import RLock
 
 import numpy as np
@@ -39,72 +38,55 @@ from astromorph.flags import MorphFlag, flag_meanings
 from astromorph.labeling.galaxies import STRETCHES, one_line
 from astromorph.labeling.gallery import FLAG_CHOICES, Gallery
 from astromorph.labeling.keys import answer_keys
-from astromorph.labeling.messages import Talker, answer_message, is_finite, one, text_of
-from astromorph.labeling.opening import journal_of
+from astromorph.labeling.messages import (Talker, answer_message, as_asked, is_finite, one,
+                                          text_of)
+from astromorph.labeling.selected import LookOutput, corrections_journal
 from astromorph.learning.embedding import COLUMN
-from astromorph.tables import table_format, write_table
 
-__all__ = ["SIZES", "LookConversation", "corrections_journal", "look"]
+__all__ = ["SIZES", "LookConversation", "look"]
 
 SIZES = {"small": 160, "large": 480}
 """Pixels of a picture on a side."""
 _THREADS = 8
 _MOST_RANGES = 20
-_open = {}  # what a notebook shows, by its journal
+_open = {}  # galleries of a notebook, by their journals
 
 
 class LookConversation(Talker):
-    """Answers the messages of a gallery's page; threads may share it.
+    """Answers the messages of a gallery's page. Threads can share it.
 
     Parameters
     ----------
     gallery : `~astromorph.labeling.gallery.Gallery`
     title : str
-    output : path, optional
-        Table of the selected galaxies.
-    labels : path, optional
-        Table of the corrections.
+    output, labels, output_format
+        See `~astromorph.labeling.selected.LookOutput`.
     """
 
     page = "look.html"
 
-    def __init__(self, gallery, *, title="Galaxies", output=None, labels=None):
+    def __init__(self, gallery, *, title="Galaxies", output=None, labels=None,
+                 output_format=None):
         super().__init__()
-        self.gallery, self._title = gallery, title
-        self._output, self._labels, self._saved = output, labels, False
+        self.gallery, self._title, self._labels = gallery, title, labels
+        self.save = LookOutput(gallery, output, labels, output_format)
         self._turn, self._tasks = RLock(), {}
         self._pool = ThreadPoolExecutor(_THREADS)
         self._looking = ThreadPoolExecutor(1)
-        self._rows, self._n = np.arange(len(gallery)), None
+        self._rows, self._n, self._latest = np.arange(len(gallery)), None, None
 
     def close(self):
-        """End the work in the background, and write what was selected and corrected."""
+        """Stop the background work, write selection and corrections, and close the journal."""
         for pool in (self._pool, self._looking):
             pool.shutdown(cancel_futures=True)
-        if self._saved or self.gallery.chosen.any() or self.gallery.has_answers:
-            self.save()
-        self.gallery.close()
-
-    def save(self):
-        """Write the selected galaxies and the corrections.
-
-        Returns
-        -------
-        list of str
-            What was written.
-        """
-        paths, gallery = [], self.gallery
-        if self._output is not None:
-            write_table(_fit(gallery.selection, self._output), self._output, overwrite=True)
-            paths.append(self._output)
-        if self._labels is not None and gallery.has_answers:
-            write_table(_fit(gallery.session.labels(), self._labels), self._labels, overwrite=True)
-            paths.append(self._labels)
-        self._saved = True
-        return [one_line(path) for path in paths]
+        try:
+            if self.save.is_due:
+                self.save()
+        finally:
+            self.gallery.close()
 
     def receive(self, message):
-        """Answer a message at once; pictures are pushed when they are there.
+        """Answer a message at once. Pictures follow when they are ready.
 
         Parameters
         ----------
@@ -113,27 +95,24 @@ class LookConversation(Talker):
         Returns
         -------
         list of (dict, bytes or None)
-            Never raises for what a page may send: an "error" says what is wrong.
+            No message raises an error here: the reply "error" says what is wrong.
         """
         return answer_message({
             "ready": self._ready, "view": self._view, "want": self._want, "drop": self._drop,
             "info": self._info, "select": self._select, "answer": self._answer,
-            "undo": self._undo, "save": self._save}, message)
+            "undo": self._undo, "save": self._saved}, message)
 
     def _ready(self, message):
         gallery = self.gallery
         failed = gallery.flags & MorphFlag.UNCLASSIFIED.value != 0
         state = (gallery.flags != 0) + 2 * failed + 4 * gallery.chosen
-        number = [each for each in gallery.questions if each.kind == "number"]
         return one(
             "look", state.astype(np.uint8).tobytes(), session=self._session(),
             title=one_line(self._title), total=len(gallery), columns=self._columns(),
-            flags=self._flags(), number=number and {"title": one_line(number[0].positive),
-                                                    "unit": number[0].unit} or None,
-            keys=[{"key": each.key, "title": one_line(each.title)}
-                  for each in (answer_keys(gallery.questions) if gallery.questions else ())],
+            flags=self._flags(), **as_asked(gallery.questions, answer_keys(
+                gallery.questions) if gallery.questions else ()),
             done=[_told(each) for each in (gallery.session.done() if gallery.has_answers else ())],
-            can={"answer": not gallery.why_no_answers, "save": bool(self._output or self._labels),
+            can={"answer": not gallery.why_no_answers, "save": bool(self.save),
                  "similar": COLUMN in gallery.table.colnames or gallery.classifier is not None},
             why=one_line(gallery.why_no_answers or ""))
 
@@ -156,23 +135,33 @@ class LookConversation(Talker):
 
     def _view(self, message):
         n, like, sort = message["n"], message.get("like"), _column(message.get("sort"))
+        if type(n) is not int:
+            raise wrong("n", "the number of the view", f"{n!r:.40}")
         ranges = [_range(each) for each in list(message.get("ranges", ()))[:_MOST_RANGES]]
         rows = self.gallery.rows(sort, bool(message.get("descending")),
                                  _column(message.get("flag")), ranges)
+        self._latest = n
         if like is None:
             return self._shown(n, rows, rows if sort is None else self.gallery.numbers[sort][rows])
         self._looking.submit(self._find_similar, n, self._row(like), rows)
         return []
 
     def _find_similar(self, n, row, rows):
-        """In the background, as a network may have to look at the galaxies first."""
+        """Runs in the background, because a network may look at the galaxies first."""
         def find(message):
+            if n != self._latest:  # the page asked for another view since
+                return []
             found, likeness = self.gallery.similar(row, rows)
             known = len(found) - (row not in rows)
             note = f"Compared with {known:,} of {len(rows):,}." if known < len(rows) else ""
-            return self._shown(n, found, likeness, note)
+            return self._shown(n, found, likeness, note) if n == self._latest else []
 
-        self._tell(answer_message({"view": find}, {"type": "view", "id": f"view {n}"}))
+        message = {"type": "view", "id": f"view {n}"}
+        try:
+            self._tell(answer_message({"view": find}, message))
+        except Exception as error:  # else nobody would learn of it
+            self._tell(one("error", id=message["id"], refused=True,
+                           message=one_line(error) or type(error).__name__))
 
     def _shown(self, n, rows, values, note=""):
         with self._turn:
@@ -245,17 +234,10 @@ class LookConversation(Talker):
         return one("undone", id=id, **(_told(now) if now else {
             "row": entry["row"], "key": None, "value": None}))
 
-    def _save(self, message):
-        if self._output is None and self._labels is None:
+    def _saved(self, message):
+        if not self.save:
             raise wrong("output", "a file to save to", "none")
         return one("saved", paths=self.save())
-
-
-def _fit(table, path):
-    """Without columns that CSV cannot hold, if it is to be CSV."""
-    if table_format(path) != "csv":
-        return table
-    return table[[name for name in table.colnames if getattr(table[name], "ndim", 1) == 1]]
 
 
 def _told(entry):
@@ -286,38 +268,42 @@ def look(table, classifier=None, *, labels=None, labeler=None, questions=None, t
          **options):
     """Look at a classified table in a notebook.
 
-    Sort it, filter it, select from it, correct answers. Needs the extra ``astromorph[notebook]``.
+    Sort it, filter it, select from it, correct answers. Needs the extra ``[notebook]``.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        What `~astromorph.MorphologyClassifier.classify` returned. Its images are those of the
-        column ``images``, of a column ``file``, or of its positions.
+        A table that `~astromorph.MorphologyClassifier.classify` returned. Images come from the
+        column ``images``, from a column ``file``, or from the positions.
     classifier : `~astromorph.MorphologyClassifier`, optional
-        Tells the survey; finds galaxies that look alike in a table without ``features``.
+        Gives the survey and the questions. It finds similar galaxies in a table without
+        ``features``.
     labels : path, optional
-        Table of corrections to write. Its journal is beside it, with ``.journal`` after its name,
-        and is gone on with where it exists. By default nothing can be corrected.
+        Table of corrections to write. Its journal is the file next to it with ``.journal`` after
+        the name. An existing journal continues. By default nothing can be corrected.
     labeler : str, optional
-        Who corrects; by default the name of the account.
+        Name of the person who corrects. By default the name of the account.
     questions : sequence of `~astromorph.Question`, optional
-        What is corrected: disk, edge-on and bar, or one other; by default those of the table.
+        What is corrected: disk, edge-on and bar, or one other. By default, those that the table
+        answers.
     title : str, optional
-        What stands above it.
+        Title of the gallery.
     **options
-        Of `~astromorph.MorphologyClassifier.classify` that say which images, such as ``images``,
-        ``cutout_r90``, ``r90``, ``survey``.
+        Options of `~astromorph.MorphologyClassifier.classify` that select images, such as
+        ``images``, ``cutout_r90``, ``r90``, ``survey``.
 
     Returns
     -------
     `~astromorph.labeling.widget.GalleryWidget`
-        Shows itself at the end of a cell. Its ``selection`` is a table of the selected galaxies,
-        its ``labels`` one of the corrections, which `~astromorph.MorphologyClassifier.adapt` takes.
+        Show it at the end of a cell. ``selection`` is the table of the selected galaxies.
+        ``labels`` is the table of the corrections for `~astromorph.MorphologyClassifier.adapt`.
 
     Raises
     ------
     ImportError
         If anywidget is not installed.
+    OSError
+        If the journal is in use by another process, or there is a table without its journal.
     TypeError, ValueError
         If an argument is not as described.
 
@@ -338,27 +324,3 @@ def look(table, classifier=None, *, labels=None, labeler=None, questions=None, t
     if journal is not None:
         _open[journal] = conversation
     return GalleryWidget(conversation)
-
-
-def corrections_journal(labels):
-    """Name the journal of a table of corrections.
-
-    Parameters
-    ----------
-    labels : path or None
-
-    Returns
-    -------
-    `~pathlib.Path` or None
-
-    Raises
-    ------
-    FileExistsError
-        If there is a table, but no journal from which it can be made anew.
-    """
-    if labels is None:
-        return None
-    journal = journal_of(labels).absolute()
-    if Path(labels).exists() and not journal.exists():
-        raise FileExistsError(f"{labels} exists and has no journal, {journal}; choose another name")
-    return journal

@@ -1,28 +1,28 @@
-"""What all conversations with a page share: how a message is answered."""
+"""How all conversations with a page answer messages."""
 from astromorph.errors import ImageError, wrong
 from astromorph.labeling.galaxies import one_line
 
-__all__ = ["Talker", "answer_message", "is_finite", "one", "text_of"]
+__all__ = ["Talker", "answer_message", "as_asked", "is_finite", "one", "text_of"]
 
 
 class Talker:
-    """Tells pages what they did not ask for; what a conversation is built on."""
+    """The base of conversations: sends messages that no page asked for."""
 
     def __init__(self):
         self._push = []
 
     def on_push(self, callback):
-        """Have messages that nobody asked for sent.
+        """Register a page, which then receives messages that it did not ask for.
 
         Parameters
         ----------
         callback : callable
-            Takes a message and bytes or None, in any thread. It is dropped once it raises.
+            Called with a message and bytes or None, in any thread. It is removed once it raises.
 
         Returns
         -------
         callable
-            Takes it out again.
+            Call it to remove the page.
         """
         self._push.append(callback)
         return lambda: callback in self._push and self._push.remove(callback)
@@ -37,19 +37,19 @@ class Talker:
 
 
 def answer_message(known, message):
-    """Answer a message of a page, whatever it holds.
+    """Answer a message of a page, whatever its content.
 
     Parameters
     ----------
     known : dict of str to callable
-        By the ``type`` of a message, what takes it and gives the replies.
+        ``type`` of a message -> function that takes it and returns the replies.
     message : dict
 
     Returns
     -------
     list of (dict, bytes or None)
-        Never raises for what a page may send: an "error" says what is wrong, and whether it was
-        refused, so that another attempt would be in vain.
+        The reply "error" says what is wrong. ``refused`` is true if another attempt would fail
+        again.
     """
     try:
         kind = message["type"]
@@ -70,13 +70,34 @@ def one(kind, data=None, **content):
     return [({"type": kind, **content}, data)]
 
 
+def as_asked(questions, keys):
+    """Say how questions are answered: by keys, or by a number that is typed.
+
+    Parameters
+    ----------
+    questions : sequence of `~astromorph.questions.Question`
+    keys : iterable of `~astromorph.labeling.keys.AnswerKey`
+
+    Returns
+    -------
+    dict
+        Parts of a message: ``keys``, each with its title, and ``number``, None or a title, a unit
+        and the limits.
+    """
+    numbers = [{"title": one_line(each.positive), "unit": each.unit,
+                "limits": each.limits and list(each.limits)}
+               for each in questions if each.kind == "number"]
+    return {"keys": [{"key": each.key, "title": one_line(each.title)} for each in keys],
+            "number": numbers[0] if numbers else None}
+
+
 def is_finite(value):
-    """Whether a value of a message is a number that a journal can hold."""
+    """Whether a value is a finite number for the journal."""
     return type(value) in (int, float) and abs(value) < 1e300
 
 
 def text_of(message, name):
-    """Give a short text of a message, which must be there."""
+    """Give a text of a message, which must be there and short."""
     value = message[name]
     if not isinstance(value, str) or not 0 < len(value) <= 100:
         raise wrong(name, "a text of at most 100 characters", f"{value!r:.40}")

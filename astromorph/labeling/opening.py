@@ -1,24 +1,26 @@
-"""Begin to label, or go on: journal, table, learner and page belong together."""
+"""Begin or continue to label, with a journal, a table, a learner and a page."""
 from pathlib import Path
 from threading import Lock
 
+from astromorph.errors import wrong
 from astromorph.labeling.agreement import compare_journals, own_agreement
 from astromorph.labeling.conversation import Conversation
+from astromorph.labeling.entries import check_entries
 from astromorph.labeling.galaxies import LabelGalaxies
 from astromorph.labeling.journal import read_journal
-from astromorph.labeling.session import LabelSession
+from astromorph.labeling.session import LabelSession, subject
 from astromorph.labeling.tables import whole_numbers
 from astromorph.progress import in_notebook
 from astromorph.tables import check_columns, check_destination, write_table
 
-__all__ = ["Comparison", "LabelTable", "journal_of", "label", "open_conversation"]
+__all__ = ["Comparison", "LabelTable", "check_others", "journal_of", "label", "open_conversation"]
 
-_open = {}  # what this process labels: in a notebook, a cell that runs again takes it over
+_open = {}  # journals in use here: in a notebook, a cell may run again
 
 
 def open_conversation(classifier, data, output, *, questions=None, labeler=None, seed=0, learn=True,
                       compare=(), overwrite=False, output_format=None, **options):
-    """Begin to label galaxies, or go on.
+    """Begin or continue to label galaxies.
 
     Parameters
     ----------
@@ -30,7 +32,7 @@ def open_conversation(classifier, data, output, *, questions=None, labeler=None,
     Returns
     -------
     `~astromorph.labeling.conversation.Conversation`
-        Close it in the end.
+        Close it at the end.
 
     Raises
     ------
@@ -46,12 +48,13 @@ def open_conversation(classifier, data, output, *, questions=None, labeler=None,
         _open.pop(journal).close()
     galaxies = LabelGalaxies(data, classifier.model, **options)
     check_columns(galaxies.table, format)
-    session = LabelSession(galaxies, classifier.questions if questions is None else questions,
-                           journal, labeler=labeler, seed=seed)
+    questions = classifier.questions if questions is None else questions
+    others = check_others(compare, galaxies, questions)
+    session = LabelSession(galaxies, questions, journal, labeler=labeler, seed=seed)
     try:
         _open[journal] = Conversation(
             session, _learner(classifier, session) if learn else None,
-            save=LabelTable(session, output, format), compare=Comparison(session, compare),
+            save=LabelTable(session, output, format), compare=Comparison(session, others),
             folder=output.with_name(f"{output.stem}_classifier"))
     except BaseException:
         session.close()
@@ -66,7 +69,7 @@ def _learner(classifier, session):
 
 
 def label(classifier, data, output, *, port=None, browser=True, **options):
-    """Show galaxies to label: in a notebook there, else on a page until Ctrl-C ends it.
+    """Show galaxies to label, in a notebook or on a page that Ctrl-C ends.
 
     Parameters
     ----------
@@ -94,7 +97,7 @@ def label(classifier, data, output, *, port=None, browser=True, **options):
 
 
 def journal_of(path):
-    """Name the journal of a table of labels; of a journal, the file itself.
+    """Give the name of the journal of a table. The name of a journal stays as it is.
 
     Parameters
     ----------
@@ -109,7 +112,7 @@ def journal_of(path):
 
 
 class LabelTable:
-    """The table of a session's labels, a file that follows from the journal; call it to write it.
+    """The file of a session's labels. Call it to write the file.
 
     Parameters
     ----------
@@ -123,7 +126,7 @@ class LabelTable:
         self._session, self._path, self._format, self._turn = session, path, format, Lock()
 
     def __call__(self):
-        """Write it, and return its path; before the first answer there is none to write."""
+        """Write the table and return its path. Without an answer, no new file is written."""
         with self._turn:
             table = whole_numbers(self._session.labels(), self._session.questions)
             if len(table) or self._path.exists():
@@ -131,27 +134,61 @@ class LabelTable:
         return self._path
 
 
+def check_others(paths, galaxies, questions):
+    """Raise unless journals of other labelers can be compared with labels of some galaxies.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        Their tables, or the journals.
+    galaxies, questions
+        As for `~astromorph.labeling.session.LabelSession`.
+
+    Returns
+    -------
+    list of `~pathlib.Path`
+        The journals.
+
+    Raises
+    ------
+    ValueError
+        If there is none, it is damaged, or it is of other galaxies or questions.
+    """
+    journals = [journal_of(path) for path in paths]
+    for path in journals:
+        compare_journals([{"kind": "start"} | subject(galaxies, questions)], _entries(path))
+    return journals
+
+
+def _entries(path):
+    """The entries of another labeler's journal."""
+    if not path.exists():
+        raise wrong("compare", "the labels of somebody else, with their journal",
+                    f"{path.with_suffix('')}, and no journal {path}",
+                    "A journal is beside each table that `label` writes; copy both.")
+    entries = read_journal(path)
+    check_entries(entries, path)
+    return entries
+
+
 class Comparison:
-    """How far a session's labeler agrees with others, and when asked twice; call it to know.
+    """How well a labeler agrees with others and with themselves. Call it to compare.
 
     Parameters
     ----------
     session : `~astromorph.labeling.session.LabelSession`
     others : iterable of path
-        Tables or journals of other labelers of the same galaxies.
+        Journals of other labelers of the same galaxies.
     """
 
     def __init__(self, session, others=()):
-        self._session = session
-        self._others = [journal_of(each) for each in others]
-        for path in self._others:
-            self._with(read_journal(path))  # before the work rather than after it
+        self._session, self._others = session, others
 
     def __call__(self):
-        """What the message "compared" holds (dict)."""
+        """The content of the message "compared" (dict)."""
         mine = self._session.journal.entries
         return {"own": _rows(own_agreement(mine).scores),
-                "others": [self._with(read_journal(path)) for path in self._others]}
+                "others": [self._with(_entries(path)) for path in self._others]}
 
     def _with(self, theirs):
         found = compare_journals(self._session.journal.entries, theirs)

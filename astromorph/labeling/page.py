@@ -1,8 +1,7 @@
-"""A page in the browser: a server on the loopback of this machine, and whom it answers.
+"""The server of a page in the browser, on the loopback of this machine.
 
-It answers those who know the token in the address, and no page from elsewhere: the host must be the
-loopback, the origin the page itself. It gives out some files and the pictures of the listed
-galaxies, and runs nothing.
+It answers only requests with the token in the address, the loopback as host, and the page itself as
+origin. It sends its own files and the pictures of the listed galaxies, and runs nothing.
 """
 import asyncio
 import hmac
@@ -19,7 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.resources import files
 
+from astromorph.arguments import check_number
 from astromorph.atomic import is_plain_file, read_plain_file, written_whole
+from astromorph.distribution import missing
 from astromorph.errors import warn
 
 try:
@@ -30,15 +31,15 @@ try:
     from starlette.routing import Route, WebSocketRoute
     from starlette.websockets import WebSocketDisconnect
 except ImportError as error:
-    raise ImportError("the labeling page needs Starlette, uvicorn and websockets; "
-                      "pip install 'astromorph[label]' brings them.") from error
+    raise missing("The page in the browser", "Starlette, uvicorn and websockets",
+                  "label") from error
 
 __all__ = ["PageServer", "serve"]
 
-STATIC = {"label.css": "text/css", "look.css": "text/css", "common.js": "text/javascript",
-          "label.js": "text/javascript", "look.js": "text/javascript", "page.js": "text/javascript",
-          "icon.svg": "image/svg+xml"}
-"""Files that are given out, and what they are."""
+STATIC = {"icon.svg": "image/svg+xml", **dict.fromkeys(("label.css", "look.css"), "text/css"),
+          **dict.fromkeys(("common.js", "curves.js", "grid.js", "label.js", "look.js", "page.js"),
+                          "text/javascript")}
+"""Files that the server sends, and their types."""
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,200}", re.ASCII)
 _LONGEST = 16384  # bytes of a message of the browser
@@ -53,18 +54,19 @@ _log = logging.getLogger(__name__)
 
 
 class PageServer:
-    """The server of a page; a context manager, in which it runs in a thread.
+    """The server of a page. As a context manager, it runs in a thread.
 
     Parameters
     ----------
     conversation : `~astromorph.labeling.conversation.Conversation`
         Who answers the browser.
     port : int, optional
-        Of the loopback. By default that of ``keep``, or a free one.
+        Port of the loopback. By default that of ``keep``, or a free one.
     token : str, optional
-        What the address must hold. By default that of ``keep``, or a random one.
+        Secret part of the address. By default that of ``keep``, or a random one.
     keep : path, optional
-        File of port and token, which only its owner can read: an open page finds the next server.
+        File with port and token, so that an open page finds the next server. Only its owner can
+        read it.
 
     Attributes
     ----------
@@ -74,6 +76,9 @@ class PageServer:
     """
 
     def __init__(self, conversation, *, port=None, token=None, keep=None):
+        if port is not None:
+            check_number(port, "port", "a whole number from 0 to 65535",
+                         lambda number: 0 <= number <= 65535 and number == int(number))
         self.conversation = conversation
         kept_port, kept_token = _kept(keep)
         self._socket = _listen(port if port is not None else kept_port, port is None)
@@ -82,7 +87,7 @@ class PageServer:
         if keep is not None:
             _keep(keep, self.port, self._token)
         self.address = f"http://127.0.0.1:{self.port}/?token={self._token}"
-        # Answers are taken one after the other; pictures need not wait for them.
+        # Answers are processed in order. Pictures need not wait for them.
         self._answering, self._drawing = ThreadPoolExecutor(1), ThreadPoolExecutor(4)
         self._visitor = self._loop = self._thread = None
         self._server = uvicorn.Server(uvicorn.Config(
@@ -100,7 +105,7 @@ class PageServer:
         self.stop()
 
     def run(self):
-        """Serve until `stop` is called or, in the main thread, the process is interrupted."""
+        """Serve until `stop`, or in the main thread until Ctrl-C."""
         try:
             self._server.run(sockets=[self._socket])
         finally:
@@ -110,7 +115,7 @@ class PageServer:
             self._drawing.shutdown(cancel_futures=True)
 
     def stop(self):
-        """End serving; what was received is still written."""
+        """Stop the server. Answers that have arrived are still written."""
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join()
@@ -148,7 +153,7 @@ class PageServer:
 
     async def _reply(self, websocket, text):
         try:
-            message = json.loads(text)
+            message = json.loads(text, parse_constant=_refuse_constant)
             if not isinstance(message, dict):
                 raise ValueError("no object")
         except (ValueError, RecursionError):
@@ -165,13 +170,13 @@ class PageServer:
     def _ask(self, message):
         try:
             return self.conversation.receive(message)
-        except Exception as error:  # the page goes on, and its answers are kept there
+        except Exception as error:  # the page continues and keeps its answers
             _log.exception("a message of the page")
             return [({"type": "error", "message": f"astromorph: {error}",
                       "refused": False, "id": message.get("id")}, None)]
 
     def _push(self, message, data=None):
-        """Send what the page did not ask for; from any thread."""
+        """Send a message that the page did not ask for, from any thread."""
         if self._visitor is not None:
             with suppress(RuntimeError):  # the server ended
                 asyncio.run_coroutine_threadsafe(
@@ -179,7 +184,7 @@ class PageServer:
 
 
 def serve(conversation, *, port=None, token=None, keep=None, browser=True):
-    """Show the page until the process is interrupted.
+    """Show the page until Ctrl-C.
 
     Parameters
     ----------
@@ -203,7 +208,7 @@ def serve(conversation, *, port=None, token=None, keep=None, browser=True):
 
 
 class _Guard:
-    """Lets in who comes to the loopback from the page itself; each answer has strict headers."""
+    """Refuses requests for other hosts and from other pages, and adds strict headers."""
 
     def __init__(self, application):
         self.application = application
@@ -213,7 +218,7 @@ class _Guard:
         hosts = [value for name, value in headers if name == b"host"]
         origins = [value for name, value in headers if name == b"origin"]
         if not _may_enter(scope["type"], hosts, origins):
-            await PlainTextResponse("Not from here.", 403)(scope, receive, send)
+            await _refuse(scope, receive, send)
             return
 
         async def strict(message):
@@ -226,10 +231,22 @@ class _Guard:
         await self.application(scope, receive, strict)
 
 
+async def _refuse(scope, receive, send):
+    """Answer with status 403. A WebSocket that closes before it opens gives this status."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close"})
+    else:
+        await PlainTextResponse("Not from here.", 403)(scope, receive, send)
+
+
 def _may_enter(kind, hosts, origins):
     if len(hosts) != 1 or not _LOOPBACK.fullmatch(hosts[0]):
         return False
     return origins == [f"http://{hosts[0]}"] or (kind == "http" and not origins)
+
+
+def _refuse_constant(name):
+    raise ValueError(f"{name} is no JSON")
 
 
 def _static(request):
@@ -253,29 +270,30 @@ async def _send(websocket, message, data):
 
 
 async def _quietly(sending):
-    """Send to a browser that may have gone."""
+    """Send to a browser that may have closed."""
     with suppress(WebSocketDisconnect, RuntimeError):
         await sending
 
 
 def _listen(port, may_differ):
-    """A socket on the loopback, of this port, or of another one if it may differ."""
+    """A socket on the loopback with this port, or with a free one if ``may_differ``."""
     listener = socket.socket()
     if os.name == "posix":  # on Windows this would let two servers have one port
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port or 0))
-        listener.listen(100)  # who comes before the server has begun waits
-    except OSError:
+        listener.listen(100)  # connections wait until the server has begun
+    except OSError as error:
         listener.close()
         if not (port and may_differ):
-            raise
+            raise OSError(f"port {port} cannot be used ({error.strerror}); choose another port, or "
+                          "none") from error
         return _listen(0, False)
     return listener
 
 
 def _kept(path):
-    """(port, token) of a file that only its owner, the user, knows; None for what it lacks."""
+    """(port, token) from a file that only the user can read, else (None, None)."""
     if path is None or not is_plain_file(path, 1000) or not _is_private(path):
         return None, None
     try:

@@ -3,38 +3,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from astromorph.galaxies.rows import Rows
 from astromorph.learning.aligning import align_frames
 from astromorph.model.alignment import MIN_IMAGES
 
-__all__ = ["Rows", "SeenGalaxies"]
+__all__ = ["SeenGalaxies"]
 
 _TO_ALIGN = 300  # galaxies tell how bright the images are
 
 
-class Rows:
-    """Some of the galaxies of a `~astromorph.galaxies.GalaxySource`, which is one, too.
-
-    Entering and leaving it does nothing: the whole source is open all the time.
-
-    Parameters
-    ----------
-    source : `~astromorph.galaxies.GalaxySource`
-    items : list
-        What iterating over it gave.
-    rows : sequence of int
-    """
-
-    def __init__(self, source, items, rows):
-        self._source, self._items = source, [items[row] for row in rows]
-
-    def __getattr__(self, name):
-        return getattr(self._source, name)
-
-    def __len__(self):
-        return len(self._items)
-
-    def __iter__(self):
-        return iter(self._items)
+class _OpenRows(Rows):
+    """Some of the galaxies of a source that is open all the time."""
 
     def __enter__(self):
         return self
@@ -79,7 +58,7 @@ class SeenGalaxies:
 
     def rows(self, rows):
         """The source of some of the galaxies."""
-        return Rows(self.source, self._items, rows)
+        return _OpenRows(self.source, rows, self._items)
 
     def align(self, survey=None):
         """Have the model see the images as bright as those that it was trained on.

@@ -1,4 +1,4 @@
-"""One person's labels of a list of galaxies: all of it follows from the journal."""
+"""The labels that one person gave to a list of galaxies. The journal holds all of them."""
 import getpass
 import json
 from collections import Counter
@@ -9,17 +9,18 @@ import numpy as np
 
 from astromorph.arguments import check_number
 from astromorph.errors import wrong
+from astromorph.labeling.entries import check_entries, check_start
 from astromorph.labeling.journal import Journal
 from astromorph.labeling.keys import answer_keys, as_number
-from astromorph.labeling.tables import label_table
+from astromorph.labeling.tables import check_label_columns, label_table
 
-__all__ = ["LabelSession", "standing"]
+__all__ = ["LabelSession", "standing", "subject"]
 
-_REPEATED_AFTER = 20  # answers; nobody remembers a galaxy so long
+_REPEATED_AFTER = 20  # answers, so that nobody remembers the galaxy
 
 
 class LabelSession:
-    """One person's labels of a list of galaxies.
+    """The labels that one person gives to a list of galaxies.
 
     Parameters
     ----------
@@ -28,17 +29,16 @@ class LabelSession:
     questions : sequence of `~astromorph.questions.Question`
         See `~astromorph.labeling.keys.answer_keys`.
     journal : path or `~astromorph.labeling.journal.Journal`
-        Empty, or one of the same galaxies, questions and labeler, which is gone on with.
+        A new journal, or one of the same galaxies, questions and labeler to continue.
     labeler : str, optional
-        Who labels; by default whoever the journal names, else the name of the account.
+        Name of the labeler. By default the name in the journal, else the name of the account.
     seed : int
-        Same seed, same sealed share; that of the journal counts.
+        The same seed gives the same sealed share. An existing journal keeps its own seed.
     sealed : float
-        Part of the galaxies that no training sees: they test what it brings. They are mixed at
-        random into what comes.
+        Share of galaxies that never train. They test the classifier. They come at random between
+        the others.
     repeats : float
-        Part of the galaxies that come a second time, to measure how consistent the labeler
-        is.
+        Share of galaxies that come a second time, to measure how consistent the labeler is.
 
     Raises
     ------
@@ -51,12 +51,15 @@ class LabelSession:
                  repeats=0.03):
         for name, value in {"sealed": sealed, "repeats": repeats}.items():
             check_number(value, name, "a fraction in 0..0.5", lambda part: 0 <= part <= 0.5)
+        check_number(seed, "seed", "a whole number, 0 or more",
+                     lambda number: 0 <= number < 2**53 and number == int(number))
         self.galaxies, self.questions = galaxies, tuple(questions)
         self.keys = {each.key: each for each in answer_keys(self.questions)}
+        check_label_columns(galaxies.table, self.questions)
         self.journal = journal if isinstance(journal, Journal) else Journal(journal)
         self._turn, self._promised, self._asked = RLock(), [], None
         try:
-            self._begin(labeler, seed, sealed, repeats)
+            self._begin(labeler, int(seed), sealed, repeats)
         except BaseException:
             self.journal.close()
             raise
@@ -69,24 +72,24 @@ class LabelSession:
         self.close()
 
     def close(self):
-        """Let others write to the journal."""
+        """Close the journal, so that other processes can write to it."""
         self.journal.close()
 
     def __len__(self):
         return len(self.galaxies.names)
 
     def _begin(self, labeler, seed, sealed, repeats):
-        """Write what is labeled, or go on where it is written."""
-        n = len(self)
-        told = {"galaxies": self.galaxies.digest, "rows": n, "questions": json.loads(
-            json.dumps([asdict(each) for each in self.questions]))}
+        """Write the first entry, or continue an existing journal."""
+        n, told = len(self), subject(self.galaxies, self.questions)
         if not self.journal.entries:
             chosen = np.random.default_rng(seed).permutation(n)[:round(sealed * n)]
             self.journal.append(
                 {"kind": "start", "labeler": labeler or _account(), **told, "seed": seed,
                  "share": sealed, "repeats": repeats, "sealed": sorted(chosen.tolist())})
+        check_start(self.journal.entries, self.journal.path)
         start = self.journal.entries[0]
-        _check_start(start, told, labeler, self.journal.path)
+        _check_same(start, told, labeler, self.journal.path)
+        check_entries(self.journal.entries, self.journal.path, self.galaxies.names)
         self.labeler, self.seed, self._share = start["labeler"], start["seed"], start["share"]
         self.sealed = frozenset(start["sealed"])
         order, chances = (np.random.default_rng([self.seed, kind]) for kind in (1, 2))
@@ -96,7 +99,7 @@ class LabelSession:
         self._repeated = np.flatnonzero(chances.random(n) < start["repeats"]).tolist()
 
     def _derive(self):
-        """Work out from the journal what stands."""
+        """Collect the answers that count from the journal."""
         self._answers, self._again = {}, {}
         for entry in standing(self.journal.entries):
             if entry["kind"] == "answer":
@@ -104,26 +107,26 @@ class LabelSession:
 
     def _take(self, entry):
         answers = self._again if entry.get("again") else self._answers
-        answers.pop(entry["row"], None)  # a correction is the newest
+        answers.pop(entry["row"], None)  # a correction counts as the newest answer
         answers[entry["row"]] = entry
 
     def answer(self, row, key=None, value=None, *, id, shown=None, ms=None):
-        """Write down an answer; a second one of a row corrects the first.
+        """Write an answer to the journal. A second answer for a row replaces the first.
 
         Parameters
         ----------
         row : int
-            As `upcoming` gives it.
+            A number that `upcoming` gave.
         key : str, optional
             See `~astromorph.labeling.keys.answer_keys`.
         value : float, optional
-            In place of a key, for a question about a number.
+            The number, in place of a key, for a question about a number.
         id : str
-            New for each answer; the same answer sent twice is written once.
+            Different for each answer. An answer that comes twice is written once.
         shown : dict, optional
-            How it was shown.
+            Stretch, zoom and inversion of the picture.
         ms : float, optional
-            Milliseconds that it was looked at.
+            Milliseconds from the picture to the answer.
 
         Returns
         -------
@@ -152,7 +155,7 @@ class LabelSession:
         return entry
 
     def _said(self, key, value):
-        """What an entry holds of an answer."""
+        """The parts of an entry that depend on the answer."""
         if key is None:
             number = as_number(value, self.questions)
             return {"key": None, "value": number, "answers": {self.questions[0].key: number}}
@@ -161,14 +164,14 @@ class LabelSession:
         return {"key": key, "answers": self.keys[key].answers}
 
     def undo(self, of=None, *, id):
-        """Take back an answer, or what took one back.
+        """Take back an answer, or an earlier undo.
 
         Parameters
         ----------
         of : str, optional
-            Its ``id``; by default that of the last answer that stands.
+            The ``id`` of the answer or undo. By default that of the last answer that counts.
         id : str
-            New for each.
+            Different for each undo.
 
         Returns
         -------
@@ -199,7 +202,7 @@ class LabelSession:
         return entry
 
     def go(self, row):
-        """Have a galaxy come next.
+        """Put a galaxy first.
 
         Parameters
         ----------
@@ -211,31 +214,32 @@ class LabelSession:
             self._asked = row
 
     def set_order(self, rows):
-        """Have galaxies come in an order; those of the sealed share come as they would.
+        """Change the order of the galaxies that are not sealed.
 
-        What `upcoming` told stays as it was told: that it did would tell which are sealed.
+        Galaxies that `upcoming` has already given keep their places. If only the sealed ones kept
+        theirs, the labeler could recognize them.
 
         Parameters
         ----------
         rows : sequence of int
-            Those that teach most in front; the others come after them.
+            The galaxies to label first. The others follow.
         """
         with self._turn:
             wanted = dict.fromkeys(int(row) for row in rows if row not in self.sealed)
             self._orders[0] = [*wanted, *(row for row in self._orders[0] if row not in wanted)]
 
     def upcoming(self, n=16):
-        """Tell which galaxies come next.
+        """Give the galaxies that come next.
 
         Parameters
         ----------
         n : int
-            How many, at most.
+            Largest number of galaxies.
 
         Returns
         -------
         list of int
-            Rows; one that comes again has the number of galaxies added to its row.
+            Rows. A galaxy that comes again has its row plus the number of galaxies.
         """
         with self._turn:
             self._promised = [row for row in self._promised if row == self._asked
@@ -247,7 +251,7 @@ class LabelSession:
             return self._promised[:n]
 
     def _draw(self, promised):
-        """The next row that was not promised: of the sealed share at its rate, place by place."""
+        """The next row that was not given yet. Each place is sealed with a fixed probability."""
         for row in self._repeated:
             if row + len(self) not in promised and self._is_due(row):
                 return row + len(self)
@@ -258,28 +262,28 @@ class LabelSession:
                      for row in order if row not in self._answers and row not in promised), None)
 
     def _is_due(self, row):
-        """Whether a galaxy that should come twice was answered long enough ago."""
+        """Whether it is time to show a galaxy for the second time."""
         return row in self._answers and row not in self._again and (
             self._answers[row]["n"] + _REPEATED_AFTER < len(self.journal.entries))
 
     def done(self):
-        """Tell what was answered, the latest last.
+        """Give the answers that count, the latest last.
 
         Returns
         -------
         list of dict
-            The entries that count.
+            Entries of the journal.
         """
         with self._turn:
             return sorted([*self._answers.values(), *self._again.values()],
                           key=lambda entry: entry["n"])
 
     def standing_answer(self, row):
-        """The entry that counts of a row, as `upcoming` gives it, or None."""
+        """The answer that counts for a row of `upcoming`, or None."""
         return (self._again if row >= len(self) else self._answers).get(row % len(self))
 
     def progress(self):
-        """Tell how far the work is; nothing of it tells which galaxies are sealed.
+        """Count the answers. The counts do not show which galaxies are sealed.
 
         Returns
         -------
@@ -290,19 +294,18 @@ class LabelSession:
             return {"answered": len(self._answers), "total": len(self), "keys": dict(keys)}
 
     def labels(self, *, sealed=None):
-        """Give the labels, in a form that `~astromorph.MorphologyClassifier.adapt` takes.
+        """Give the labels as a table for `~astromorph.MorphologyClassifier.adapt`.
 
         Parameters
         ----------
         sealed : bool, optional
-            Only those of the sealed share, or only the others; by default all.
+            True for the sealed galaxies only, False for the others only. By default all.
 
         Returns
         -------
         `~astropy.table.Table`
-            The rows of the galaxies that were answered, with the columns of the questions (NaN
-            where there is no label), ``cannot_tell``, ``no_galaxy``, ``sealed``, ``labeler`` and
-            ``time``.
+            The galaxies with an answer. It has a column per question (NaN where there is no label),
+            ``cannot_tell``, ``no_galaxy``, ``sealed``, ``labeler`` and ``time``.
         """
         with self._turn:
             entries = [entry for row, entry in sorted(self._answers.items())
@@ -317,7 +320,7 @@ class LabelSession:
 
 
 def standing(entries):
-    """Leave out what was taken back.
+    """Leave out the answers that were taken back.
 
     Parameters
     ----------
@@ -327,7 +330,7 @@ def standing(entries):
     Returns
     -------
     list of dict
-        Those that stand; an undo that was undone does not.
+        The entries that count. An undo that was itself undone does not count.
     """
     gone, stand = set(), []
     for entry in reversed(entries):
@@ -339,9 +342,23 @@ def standing(entries):
     return stand[::-1]
 
 
-def _check_start(start, told, labeler, path):
-    if start["kind"] != "start":
-        raise wrong("journal", "a first line that says what is labeled", f"{path} without")
+def subject(galaxies, questions):
+    """Describe galaxies and questions, as the first entry of a journal does.
+
+    Parameters
+    ----------
+    galaxies, questions
+        As for `LabelSession`.
+
+    Returns
+    -------
+    dict
+    """
+    return {"galaxies": galaxies.digest, "rows": len(galaxies.names), "questions": json.loads(
+        json.dumps([asdict(each) for each in questions]))}
+
+
+def _check_same(start, told, labeler, path):
     for name, what in {"galaxies": "galaxies", "rows": "galaxies",
                        "questions": "questions"}.items():
         if start.get(name) != told[name]:

@@ -1,13 +1,39 @@
-"""Answers as a table that `~astromorph.MorphologyClassifier.adapt` takes."""
+"""Tables of labels for `~astromorph.MorphologyClassifier.adapt`."""
 import numpy as np
 from astropy.table import Column, MaskedColumn
 
+from astromorph.errors import wrong
 from astromorph.labeling.keys import CANNOT_TELL, NO_GALAXY
 from astromorph.learning.labels import without_answers
+from astromorph.learning.matching import identifiers
 from astromorph.learning.votes import plain_name
 from astromorph.questions import DIALECTS
 
-__all__ = ["label_table", "whole_numbers"]
+__all__ = ["check_label_columns", "label_table", "whole_numbers"]
+
+_OWN = ("cannot_tell", "no_galaxy", "sealed", "labeler", "time")  # columns beside the labels
+
+
+def check_label_columns(table, questions):
+    """Raise unless the labels of questions can have columns of their own.
+
+    Parameters
+    ----------
+    table : `~astropy.table.Table`
+        The galaxies.
+    questions : sequence of `~astromorph.questions.Question`
+
+    Raises
+    ------
+    ValueError
+        If the key or an alias of a question is a column that tables of labels have anyway, or one
+        that names the galaxies.
+    """
+    taken = {plain_name(name) for name in (*_OWN, *identifiers(table)) if name[0] != "?"}
+    for question in questions:
+        if clash := [name for name in question.label_columns if plain_name(name) in taken]:
+            raise wrong("questions", f"keys and aliases other than {', '.join(sorted(taken))}",
+                        clash[0], "Its labels would take the place of this column.")
 
 
 def label_table(galaxies, questions, entries, sealed):
@@ -16,12 +42,12 @@ def label_table(galaxies, questions, entries, sealed):
     Parameters
     ----------
     galaxies : `~astropy.table.Table`
-        All galaxies. Votes, labels and answers in it, which would be taken for these, are left out.
+        All galaxies. Columns of other votes, labels and answers are left out.
     questions : sequence of `~astromorph.questions.Question`
     entries : list of dict
-        The answers, as a journal has them.
+        The answers, entries of a journal.
     sealed : set of int
-        Rows that no training sees.
+        Rows that never train.
 
     Returns
     -------
@@ -42,12 +68,12 @@ def label_table(galaxies, questions, entries, sealed):
 
 
 def whole_numbers(table, questions):
-    """Give labels as files should hold them: whole numbers, masked where there is none.
+    """Turn labels into whole numbers for a file. Missing labels are masked.
 
     Parameters
     ----------
     table : `~astropy.table.Table`
-        Of `label_table`; it is changed.
+        A table that `label_table` made. It is changed.
     questions : sequence of `~astromorph.questions.Question`
 
     Returns
@@ -65,6 +91,6 @@ def whole_numbers(table, questions):
 
 def _without_labels(table, questions):
     others = {plain_name(name) for each in questions for dialect in DIALECTS
-              for name in (*each.label_columns, *each.vote_columns(dialect))}
+              for name in (*each.label_columns, *each.vote_columns(dialect), *_OWN)}
     table = without_answers(table, questions)
     return table[[name for name in table.colnames if plain_name(name) not in others]]

@@ -1,29 +1,30 @@
-"""The same as the page in a notebook, through its kernel: no port is opened."""
+"""The page as a widget in a notebook. It talks through the kernel and opens no port."""
 import re
 from importlib.resources import files
+
+from astromorph.distribution import missing
 
 try:
     import anywidget
 except ImportError as error:
-    raise ImportError("labeling in a notebook needs anywidget; "
-                      "pip install 'astromorph[notebook]' brings it.") from error
+    raise missing("Labeling in a notebook", "anywidget", "notebook") from error
 
 __all__ = ["GalleryWidget", "LabelWidget"]
 
-_SHARED = re.compile(r"^(import .* from \"./common.js\"|export \{.*\});\n", re.MULTILINE)
+_SHARED = re.compile(r"^(import .* from \"./[a-z]+.js\"|export \{.*\});\n", re.MULTILINE)
 
 
 def _static(*names):
-    """Files as one, as a notebook takes it: without what modules tell each other."""
+    """Join files to one module for a notebook, without imports and exports of each other."""
     folder = files("astromorph.labeling").joinpath("static")
     return _SHARED.sub("", "\n".join(folder.joinpath(name).read_text(encoding="utf-8")
                                      for name in names))
 
 
 class LabelWidget(anywidget.AnyWidget):
-    """A view of a conversation; show it at the end of a cell.
+    """A view of a conversation. Show it at the end of a cell.
 
-    Keys work while it has the focus: click on it first.
+    Click on it first: keys work while it has the focus.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ class LabelWidget(anywidget.AnyWidget):
         Who answers the browser.
     """
 
-    _esm, _css = _static("common.js", "label.js"), _static("label.css")
+    _esm, _css = _static("common.js", "curves.js", "label.js"), _static("label.css")
 
     def __init__(self, conversation):
         super().__init__()
@@ -53,7 +54,7 @@ class LabelWidget(anywidget.AnyWidget):
 
 
 class GalleryWidget(LabelWidget):
-    """A view of a gallery; see `~astromorph.labeling.look`.
+    """A view of a gallery, see `~astromorph.labeling.look`.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ class GalleryWidget(LabelWidget):
         Who answers the browser.
     """
 
-    _esm, _css = _static("common.js", "look.js"), _static("label.css", "look.css")
+    _esm, _css = _static("common.js", "grid.js", "look.js"), _static("label.css", "look.css")
 
     @property
     def selection(self):
@@ -70,5 +71,5 @@ class GalleryWidget(LabelWidget):
 
     @property
     def labels(self):
-        """The corrections; see `~astromorph.labeling.session.LabelSession.labels`."""
+        """The corrections, see `~astromorph.labeling.session.LabelSession.labels`."""
         return self.conversation.gallery.session.labels()

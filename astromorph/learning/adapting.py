@@ -248,7 +248,7 @@ class Trainer:
 
     @cached_property
     def tuning(self):
-        """All networks are trained by it, one after the other."""
+        """The object that trains all networks, one after the other."""
         recipe = self.recipe
         return networks.FineTuning(
             self.model.card.network,
@@ -274,9 +274,9 @@ class Trainer:
         return min((labels == answer).sum(axis=0).min() for answer in (0, 1)) < _FEW
 
     def train(self, rows, validation, name):
-        """A network of the last epoch that the validation part finds as good as the best.
+        """Train a network; keep the last epoch that is about as good as the best one.
 
-        It is the same one each time: use it before the next training.
+        It is the same object each time: use it before the next training.
         """
         epochs, tuning = self.epochs or self.recipe.epochs_for(len(rows)), self.tuning
         best, arrays, waited = np.inf, None, 0

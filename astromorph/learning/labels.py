@@ -10,13 +10,15 @@ from astromorph.learning.answers import check_answers, read_answers, read_own
 from astromorph.learning.matching import find_identifiers, identifiers, match_labels
 from astromorph.learning.votes import PLAIN, VoteColumns, has_votes
 from astromorph.printing import printable
-from astromorph.questions import QUESTIONS
+from astromorph.questions import QUESTIONS, Question
 
 __all__ = ["MIN_PER_ANSWER", "Labels", "find_trained", "labels_of", "make_labels", "read_labels",
-           "vote_agreement", "without_answers"]
+           "read_test_labels", "read_training_labels", "vote_agreement", "without_answers"]
 
 MIN_PER_ANSWER = 10
 """A question is trained if each of its answers has at least this many galaxies."""
+_MARKS = ("sealed", "no_galaxy")
+"""Columns of `label` that mark rows that do not train."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,16 @@ class Labels:
         `make_labels`.
     names : dict of str to list, optional
         The columns that name the galaxies; see `~astromorph.learning.matching.identifiers`.
+    marks : `~numpy.ndarray`, float, shape (n, 2), optional
+        1 where the columns ``sealed`` and ``no_galaxy`` of `~astromorph.MorphologyClassifier.label`
+        say yes, else NaN.
     """
 
     values: np.ndarray
     keys: tuple[str, ...]
     report: Table
     names: dict | None = None
+    marks: np.ndarray | None = None
 
     def select(self, questions) -> np.ndarray:
         """Return the labels of some questions.
@@ -178,8 +184,13 @@ def make_labels(table, *, questions=QUESTIONS, threshold: float = 0.7, min_votes
     criterion = {"threshold": threshold} if agreement is None else {"agreement": agreement}
     meta = {"dialect": choice, **criterion, "min_votes": min_votes, "debiased": debiased}
     return Labels(np.stack(values, axis=1), tuple(each.key for each in questions),
-                  Table(rows, meta=meta),
-                  identifiers(table))
+                  Table(rows, meta=meta), identifiers(table), _marks(table))
+
+
+def _marks(table):
+    """Where the columns that keep rows from teaching say yes."""
+    found = [read_own(table, Question(name)).positive for name in _MARKS]
+    return np.where(np.stack(found, axis=1) == 1, 1.0, np.nan)
 
 
 def labels_of(table, questions, *, key=None, **choices):
@@ -236,26 +247,100 @@ def read_labels(data, labels, questions, *, key=None):
         If there are no labels, there is not one row per galaxy, or labels are not 1, 0 and NaN. For
         questions of other kinds, `~astromorph.learning.answers.check_answers` says what labels are.
     """
+    return _read(data, labels, questions, key)[0]
+
+
+def read_training_labels(data, labels, questions, *, key=None):
+    """Give labels to learn from, and which galaxies to learn from.
+
+    Parameters
+    ----------
+    data, labels, questions, key
+        As for `read_labels`.
+
+    Returns
+    -------
+    labels : `~numpy.ndarray`, shape (kept, questions)
+    rows : `~numpy.ndarray` of int or None
+        The rows of the galaxies; None for all. Those that a column ``sealed`` keeps for a test,
+        and those of ``no_galaxy``, are left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `read_labels`.
+
+    Warns
+    -----
+    AstromorphWarning
+        If galaxies are sealed.
+    """
+    labels, marks = _read(data, labels, questions, key)
+    if not marks.any():
+        return labels, None
+    if n := marks[:, 0].sum():
+        warn(f"{n} of {len(labels)} galaxies are sealed and teach nothing: evaluate scores them. "
+             "To train on them, too, remove the column 'sealed'.")
+    rows = np.flatnonzero(~marks.any(axis=1))
+    return labels[rows], rows
+
+
+def read_test_labels(data, labels, questions, *, key=None):
+    """Give labels to score answers with: those of the sealed galaxies, where there are any.
+
+    Parameters
+    ----------
+    data, labels, questions, key
+        As for `read_labels`.
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (n, questions)
+        NaN for galaxies that a column ``sealed`` leaves for training, if it seals others.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `read_labels`.
+
+    Warns
+    -----
+    AstromorphWarning
+        If galaxies are sealed.
+    """
+    labels, marks = _read(data, labels, questions, key)
+    if not (sealed := marks[:, 0]).any():
+        return labels
+    warn(f"Only the {sealed.sum()} sealed galaxies of {len(labels)} are scored: the others may "
+         "have taught. To score all, remove the column 'sealed'.")
+    return np.where(sealed[:, None], labels, np.nan)
+
+
+def _read(data, labels, questions, key):
+    """Labels of the galaxies, and where they are sealed, and no galaxies."""
     if not isinstance(labels, Table) and hasattr(labels, "iloc") and hasattr(labels, "columns"):
         labels = Table.from_pandas(labels, index=labels.index.name is not None)
     if key is not None and not isinstance(labels, (Table, Labels)):
         raise wrong("key", "a table of labels to match by it", type(labels).__name__)
+    marks = None
     if labels is None:
         _check_labeled(data, questions)
-        labels = labels_of(data, questions).select(questions)
+        labels = labels_of(data, questions)
+        labels, marks = labels.select(questions), labels.marks
     elif isinstance(labels, Table):
         labels = labels_of(labels, questions, key=key)
     elif len(questions) == 1 and _are_words(labels):
         labels = labels_of(Table({questions[0].key: labels}), questions).select(questions)
     if isinstance(labels, Labels):
-        labels = _of_galaxies(data, labels, questions, key)
+        labels, marks = _of_galaxies(data, labels, questions, key)
     labels = as_floats(labels, "labels")
     labels = labels[:, None] if labels.ndim == len(questions) == 1 else labels
     if labels.shape != (len(data), len(questions)):
         raise wrong("labels", f"shape ({len(data)}, {len(questions)}), one row per galaxy and one "
                     "column per question", labels.shape)
     return np.stack([check_answers(each, question) for each, question
-                     in zip(labels.T, questions, strict=True)], axis=1)
+                     in zip(labels.T, questions, strict=True)], axis=1), (
+        np.zeros((len(data), len(_MARKS)), bool) if marks is None else marks == 1)
 
 
 def _are_words(labels):
@@ -263,8 +348,10 @@ def _are_words(labels):
 
 
 def _of_galaxies(data, labels, questions, key):
-    """Labels of the galaxies, matched by their names, else by the order of the rows."""
-    values, theirs = labels.select(questions), labels.names or {}
+    """Labels and marks of the galaxies, matched by their names, else by the order of the rows."""
+    marks = np.full((len(labels.values), len(_MARKS)), np.nan)
+    values = np.hstack([labels.select(questions), marks if labels.marks is None else labels.marks])
+    theirs = labels.names or {}
     mine = identifiers(data, key if isinstance(data, Table) else None)
     if key is not None:
         if not mine:
@@ -272,12 +359,17 @@ def _of_galaxies(data, labels, questions, key):
         theirs = dict.fromkeys(mine, find_identifiers(theirs, key))
     shared = mine.keys() & theirs.keys()
     if shared and all(mine[name] == theirs[name] for name in shared):
-        return values  # the same rows
+        return _parted(values)  # the same rows
     matched = match_labels(mine, theirs, values)
     if matched is None and len(values) == len(data):
         warn("No column names the galaxies in both tables, so the labels are taken in the order of "
              "the rows. If the order may differ, choose such a column with key=.")
-    return values if matched is None else matched
+    return _parted(values if matched is None else matched)
+
+
+def _parted(values):
+    """Labels, and the marks after them."""
+    return np.split(values, [-len(_MARKS)], axis=1)
 
 
 def _check_labeled(data, questions):

@@ -205,9 +205,9 @@ def _gathered(rows, values):
     for number, mine in enumerate(rows):
         if mine:
             known = ~np.isnan(values[mine])
-            best = np.max(np.where(known, values[mine], -1), axis=0)
+            best = np.max(np.where(known, values[mine], -np.inf), axis=0)
             same = ~known | (values[mine] == best)
-            labels[number] = np.where(same.all(axis=0) & (best >= 0), best, np.nan)
+            labels[number] = np.where(same.all(axis=0) & np.isfinite(best), best, np.nan)
             clash += not same.all()
     if clash:
         warn(f"{clash} galaxies have several rows of labels that disagree. Those answers count as "

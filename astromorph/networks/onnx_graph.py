@@ -5,6 +5,7 @@ Images go through the graph with their bands first, as ONNX has them: a Keras te
 """
 import numpy as np
 
+from astromorph.distribution import missing
 from astromorph.errors import wrong
 from astromorph.networks.backend import check_process, keras, plain_settings
 
@@ -29,8 +30,7 @@ def import_onnx():
     try:
         import onnx
     except ImportError as error:
-        raise ImportError("onnx is needed to export a network: "
-                          'pip install "astromorph[onnx]"') from error
+        raise missing("The export of a network", "onnx", "onnx") from error
     return onnx
 
 

@@ -268,10 +268,10 @@ def split(network):
 
 
 class FineTuning:
-    """Train a network on some of few galaxies, in memory, as often as wanted.
+    """Train a network on a few galaxies, in memory, as often as needed.
 
-    It is built and traced once. Each training begins as if it was the first: with the same weights
-    and the same random numbers.
+    The network is built and traced once. Each training starts like the first one: with the same
+    weights and the same random numbers.
 
     Parameters
     ----------
@@ -290,16 +290,17 @@ class FineTuning:
     views : int
         Number of augmented views, for ``dense``.
     rate : float
-        Highest learning rate: a linear warm-up over a tenth of the steps, then a cosine to zero.
+        Highest learning rate: it rises linearly over a tenth of the steps, then falls to zero as a
+        cosine.
     batch_size, seed : int
-        As usual.
+        Images in a step; seed of all random numbers.
     options : dict
         Options of the network's function.
 
     Attributes
     ----------
     network : `keras.Model`
-        As the last training left it, until the next one begins.
+        The network after the last training; the next training changes it.
     on_batch : callable
         Function without arguments, called after each batch, because an epoch may be long.
     """
@@ -340,7 +341,7 @@ class FineTuning:
         Yields
         ------
         `~numpy.ndarray`, shape (m, questions), or None
-            Answers to ``held_out`` after each epoch; None where there are none.
+            Answers to ``held_out`` after each epoch; None if there are none.
         """
         with plain_settings():
             batch_size = self._restart(self._views * len(rows), epochs)
@@ -356,9 +357,9 @@ class FineTuning:
             yield _in_batches(self._head, seen)[0] if len(held_out) else None
 
     def _restart(self, n, epochs):
-        """Put back all that a training changes; the size of the batches of n galaxies."""
+        """Undo everything that a training changes; return the size of the batches of n galaxies."""
         batch_size = min(self._batch_size, n)
-        if batch_size != self._traced:  # one trace for several sizes would not give the same bits
+        if batch_size != self._traced:  # a trace for several sizes could change the last bits
             self._trainer.make_train_function(force=True)
             self._traced = batch_size
         for variable, value in self._start:
@@ -373,7 +374,7 @@ class FineTuning:
         return batch_size
 
     def _set_rate(self):
-        """Of the next step; a schedule in the trace would be that of one number of steps."""
+        """Set the rate of the next step; a schedule in the trace would fix the number of steps."""
         self._optimizer.learning_rate = self._schedule(self._optimizer.iterations)
 
     def _after_batch(self):

@@ -6,10 +6,11 @@ import numpy as np
 from astropy.table import Column, Table
 
 from astromorph.atomic import check_writable, written_whole
+from astromorph.distribution import missing
 from astromorph.errors import wrong
 from astromorph.flags import MorphFlag, flag_meanings
 from astromorph.learning.embedding import COLUMN
-from astromorph.learning.labels import read_labels
+from astromorph.learning.labels import read_test_labels
 from astromorph.learning.neighbors import similar
 from astromorph.learning.votes import has_votes
 from astromorph.names import as_names, is_missing
@@ -72,7 +73,7 @@ def write_report(table, path, *, classifier=None, images=None, labels=None,
     OSError
         If the file cannot be written.
     ImportError
-        If Jinja2 is not installed: ``pip install "astromorph[report]"``.
+        If Jinja2 is not installed: ``pip install "astromorph-galaxies[report]"``.
     TypeError, ValueError
         If the table was not classified, or by other weights, or another argument has the wrong
         type or value.
@@ -153,8 +154,7 @@ def _template():
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError as error:
-        raise ImportError("The HTML report needs Jinja2, which is not installed. Install it with "
-                          'pip install "astromorph[report]".') from error
+        raise missing("The HTML report", "Jinja2", "report") from error
     # The template escapes all text of the table, so that a name cannot break the page.
     return Environment(
         loader=PackageLoader("astromorph.report", ""), autoescape=True, trim_blocks=True,
@@ -184,7 +184,7 @@ def _find_labels(table, labels, questions):
     if labels is None and not has_votes(table, questions):
         return None, None
     try:
-        return read_labels(table, labels, questions), None
+        return read_test_labels(table, labels, questions), None
     except (TypeError, ValueError) as error:
         if labels is not None:
             raise

@@ -7,6 +7,7 @@ import numpy as np
 from astropy import units as u
 
 from astromorph.atomic import read_plain_file, write_file
+from astromorph.distribution import install_command
 from astromorph.errors import FetchError, warn, wrong
 from astromorph.flags import MorphFlag
 from astromorph.services.endpoints import conf
@@ -44,7 +45,7 @@ class Footprint:
             import mocpy  # noqa: F401
         except ImportError as error:
             raise wrong("footprint", "mocpy, which reads coverage maps", "none",
-                        "Install it: pip install 'astromorph[footprints]'.") from error
+                        f"Install it: {install_command('footprints')}.") from error
         self._survey, self._maps, self._lock = survey, None, threading.Lock()
         self._path = folder and Path(folder) / "footprints" / (hashlib.sha256(
             f"{conf.moc_url} {survey.moc} {ORDER}".encode()).hexdigest() + ".txt")

@@ -10,6 +10,7 @@ import tenacity
 
 from astromorph import __version__
 from astromorph.arguments import check_count, check_number
+from astromorph.distribution import NAME
 from astromorph.errors import FetchError, wrong
 from astromorph.services.endpoints import check_address, naming, pace
 from astromorph.services.errors import StatusError, check_status, judging, translate
@@ -233,7 +234,7 @@ def user_agent():
     str
     """
     try:
-        pages = metadata.metadata("astromorph").get_all("Project-URL") or ()
+        pages = metadata.metadata(NAME).get_all("Project-URL") or ()
     except metadata.PackageNotFoundError:
         pages = ()
     contact = next((f" (+{page.rpartition(', ')[2]})" for page in pages), "")

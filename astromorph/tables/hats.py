@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Column
 
+from astromorph.distribution import missing
 from astromorph.errors import warn, wrong
 from astromorph.tables.arrow import from_arrow, to_arrow
 from astromorph.tables.columns import plain
@@ -123,6 +124,5 @@ def _lsdb():
     try:
         import lsdb
     except ImportError as error:
-        raise ImportError("HATS catalogs need lsdb. Install it: pip install 'astromorph[lsdb]'"
-                          ) from error
+        raise missing("A HATS catalog", "LSDB", "lsdb") from error
     return lsdb

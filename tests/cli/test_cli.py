@@ -822,7 +822,7 @@ def test_a_report_without_jinja2_is_refused_first(sample, tmp_path, capsys, monk
     out = tmp_path / "out.fits"
     assert cli.main(["classify", str(sample), *IMAGES, "-o", str(out), "--report",
                      str(tmp_path / "r.html")]) == 1
-    assert "pip install \"astromorph[report]\"" in capsys.readouterr().err
+    assert 'pip install "astromorph-galaxies[report]"' in capsys.readouterr().err
     assert not out.exists()
 
 

@@ -91,7 +91,7 @@ def test_notebook_runs(name, empty, tmp_path_factory, monkeypatch):
     for variable in ("HOME", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
         monkeypatch.setenv(variable, str(home))
     notebook = nbformat.reads(json.dumps(notebook_of(name)), as_version=4)
-    nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3",
+    nbclient.NotebookClient(notebook, timeout=600, startup_timeout=600, kernel_name="python3",
                             resources={"metadata": {"path": str(empty)}}).execute()
     shown = {kind for cell in notebook.cells for output in cell.get("outputs", ())
              for kind in output.get("data", ())}

@@ -43,7 +43,7 @@ def test_a_folder_stands_for_its_images(folder):
 
 def test_a_pattern_stands_for_files(folder):
     assert [Path(file).name for file in as_galaxies(f"{folder}/*.fits*")] == ["c.fits.fz"]
-    with pytest.raises(ValueError, match="data: expected a pattern that fits"):
+    with pytest.raises(ValueError, match="data: expected a pattern that matches"):
         as_galaxies(f"{folder}/*.tiff")
 
 

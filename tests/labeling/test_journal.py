@@ -45,8 +45,8 @@ def test_a_torn_last_line_is_dropped_and_written_over(tmp_path_factory, texts, c
         whole = [journal.append(_entry(f"{n}", name=text)) for n, text in enumerate(texts)]
     content = path.read_bytes()
     path.write_bytes(content[:len(content) - cut] if cut < len(content) else b"")
-    kept = content[:max(len(content) - cut, 0)].count(b"\n")
-    torn = len(path.read_bytes()) and not path.read_bytes().endswith(b"\n")
+    kept = content[:max(len(content) - cut, 0)].count(b"\n") + (cut == 1)  # a whole line counts
+    torn = cut != 1 and len(path.read_bytes()) and not path.read_bytes().endswith(b"\n")
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         assert read_journal(path) == whole[:kept]
@@ -60,7 +60,33 @@ def test_a_torn_last_line_is_dropped_and_written_over(tmp_path_factory, texts, c
     assert read_journal(path) == again
 
 
+def test_an_editor_may_leave_out_the_last_newline(tmp_path):
+    with Journal(tmp_path / "j") as journal:
+        written = [journal.append(_entry("a")), journal.append(_entry("b"))]
+    content = (tmp_path / "j").read_bytes()
+    (tmp_path / "j").write_bytes(content[:-1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_journal(tmp_path / "j") == written
+        Journal(tmp_path / "j").close()
+        assert (tmp_path / "j").read_bytes() == content
+        (tmp_path / "j").write_bytes(content[:-1])
+        with Journal(tmp_path / "j") as journal:
+            written.append(journal.append(_entry("c")))
+        assert read_journal(tmp_path / "j") == written
+
+
+def test_a_line_that_was_copied_raises_with_its_number(tmp_path):
+    with Journal(tmp_path / "j") as journal:
+        journal.append(_entry("a"))
+    line = (tmp_path / "j").read_bytes()
+    (tmp_path / "j").write_bytes(line + line.replace(b'"n": 1', b'"n": 2'))
+    with pytest.raises(ValueError, match="each id once in .*line 2 with that of another, 'a'"):
+        read_journal(tmp_path / "j")
+
+
 @pytest.mark.parametrize("line", [b"", b"{}", b"[1]", b"nonsense", b"\x00\x00", b'{"n": 2}',
+                                  b'{"n": 2, "kind": "answer", "id": 5}', b"[" * 100_000,
                                   b'{"n": 7, "kind": "answer"}', b'{"n": 2, "kind": 5}', b"\xff"])
 def test_another_damaged_line_raises_with_its_number(tmp_path, line):
     with Journal(tmp_path / "j") as journal:

@@ -9,6 +9,7 @@ import pytest
 from second_survey import WIDTH, galaxies
 
 from astromorph import MorphologyClassifier, Question
+from astromorph.labeling.conversation import Conversation
 from astromorph.labeling.galaxies import LabelGalaxies
 from astromorph.labeling.learner import Learner, report_text
 from astromorph.labeling.seen import SeenGalaxies
@@ -142,13 +143,54 @@ def test_going_on_gives_the_same_curve(begin, sample):
 
 def test_undo_goes_back(begin, sample):
     learner, session = begin()
-    label(learner, session, sample[1], 50)
+    label(learner, session, sample[1], 25)
+    after_25 = learner.state()
+    label(learner, session, sample[1], 25, "b")
     session.undo(id="u")
     learner.labels_changed()
     assert learner.wait(300)
     state = learner.state()
-    assert state["labels"] == 49
+    assert state == after_25
+    assert state["labels"] == 25
     assert [each["labels"] for each in state["questions"]["disk"]] == [0, 25]
+
+
+def test_no_number_between_two_lessons_tells_which_galaxies_are_sealed(begin, sample):
+    """What the page shows depends on whole lessons alone, also after it is gone on with."""
+    learner, session = begin()
+    label(learner, session, sample[1], 25)
+    at_25 = learner.state()
+    label(learner, session, sample[1], 7, "b")
+    assert learner.state() == at_25
+    session.undo(id="u")
+    learner.labels_changed()
+    assert learner.wait(300) and learner.state() == at_25
+    learner.stop()
+    session.close()
+    learner, session = begin()
+    assert learner.wait(300) and learner.state() == at_25
+    assert sum(at_25["details"][0][name] for name in ("labels", "sealed")) == 25
+
+
+def test_a_lesson_of_answers_that_were_corrected_is_learned_anew(begin, sample):
+    found = []
+    for name in ("a", "b"):
+        learner, session = begin(name=name)
+        assert learner.wait(300)
+        rows = [row for row in range(N) if row not in session.sealed][:100]
+        for row in rows[:50]:
+            session.answer(row, key_of(sample[1][row]), id=f"{row}")
+        if name == "a":  # it has learned from what is corrected later
+            learner.labels_changed()
+            assert learner.wait(300)
+        session.answer(rows[0], key_of(sample[1][rows[0]]), id="again")
+        for row in rows[50:]:
+            session.answer(row, key_of(sample[1][row]), id=f"{row}")
+        learner.labels_changed()
+        assert learner.wait(300)
+        found.append([learner.lessons.answer(QUESTIONS[0], learner.lessons.taught[n], range(N))
+                      for n in (25, 50, 75, 100)])
+    np.testing.assert_array_equal(*found)
 
 
 def test_a_question_of_ones_own(begin, sample, tmp_path):
@@ -205,7 +247,37 @@ def test_errors_become_messages(begin, sample):
     assert f"went wrong last: {state['error']}" in report_text(state)
     assert state["status"] == "waiting" and state["taught"] is None
     label(learner, session, sample[1], 25)
-    assert learner.state()["labels"] == 25 and learner.state()["message"] == ""
+    assert learner.state()["labels"] == 25
+    assert learner.state()["message"] == state["error"]  # until somebody teaches again
+    learner._adapt = lambda: setattr(learner, "_wanted", False)
+    learner.teach()
+    assert learner.wait(300) and learner.state()["message"] == ""
+
+
+def test_a_lesson_that_failed_is_forgotten_with_the_next(begin, sample):
+    learner, session = begin()
+    assert learner.wait(300)
+    fit, learner.lessons._fit = learner.lessons._fit, lambda n: 1 / 0
+    label(learner, session, sample[1], 25)
+    assert "division" in learner.state()["message"]
+    learner.lessons._fit = fit
+    label(learner, session, sample[1], 25, "b")
+    assert learner.state()["message"] == ""
+
+
+def test_the_page_draws_what_the_learner_says(begin, sample, page):
+    """The learner itself, not a stand-in."""
+    pytest.importorskip("starlette")
+    from astromorph.labeling.page import PageServer
+
+    learner, session = begin()
+    label(learner, session, sample[1], 25)
+    conversation = Conversation(session, learner)
+    with PageServer(conversation) as server:
+        page.open(server.address)
+        page.tab.wait_for_selector(".am-learning svg[aria-label^='disk or features: accuracy']")
+        assert page.tab.locator(".am-question").count() == 3
+    conversation.close()
 
 
 def test_it_reads_those_that_are_needed_first(classifier, sample, tmp_path):

@@ -1,15 +1,20 @@
 """The gallery without a browser: its order, filters, selection, corrections and messages."""
 import json
 import time
+import warnings
+from threading import Event
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from astropy.table import Table
 from PIL import Image
 
+from astromorph.errors import AstromorphWarning
 from astromorph.labeling.gallery import Gallery
-from astromorph.labeling.journal import read_journal
-from astromorph.labeling.looking import LookConversation, corrections_journal, look
+from astromorph.labeling.journal import Journal, read_journal
+from astromorph.labeling.looking import LookConversation, look
+from astromorph.labeling.selected import corrections_journal
 from astromorph.questions import Question
 
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m"
@@ -103,6 +108,7 @@ def test_filtered_by_ranges(table, talk):
     {"type": "view", "n": 1, "sort": "file"}, {"type": "view", "n": 1, "flag": "RED"},
     {"type": "view", "n": 1, "sort": 3}, {"type": "view", "n": 1, "ranges": [["P_disk", "a", 1]]},
     {"type": "view", "n": 1, "ranges": [["P_disk"]]}, {"type": "view", "n": 1, "like": 99},
+    {"type": "view", "n": float("nan")}, {"type": "view", "n": "1"},
     {"type": "view", "n": 1, "ranges": 7}, {"type": "info", "row": -1}, {"type": "info"},
     {"type": "info", "row": True}, {"type": "want", "id": "a", "row": 0, "size": "huge"},
     {"type": "want", "id": "", "row": 0}, {"type": "want", "id": "a", "row": 0, "stretch": "x"},
@@ -300,6 +306,129 @@ def test_it_says_that_it_cannot_tell_which_look_alike(table, talk):
     assert message["type"] == "error" and "classifier" in message["message"]
 
 
+def test_a_view_that_nobody_waits_for_changes_nothing(table, talk, monkeypatch):
+    """Similar galaxies may take long to find: another view may be shown by then."""
+    conversation, gate = talk(table), Event()
+    monkeypatch.setattr(conversation.gallery, "similar", lambda row, among: (
+        gate.wait(10), (np.array([5, 4]), np.ones(2)))[1])
+    conversation.receive({"type": "view", "n": 1, "like": 5})
+    conversation.receive({"type": "view", "n": 2, "like": 5})
+    assert view(conversation, n=3, sort="P_disk")[0][0] == 4
+    gate.set()
+    conversation._looking.shutdown()
+    assert conversation.pushed == []
+    ask(conversation, "select", view=3, **{"from": 0, "to": 0}, on=True)
+    assert conversation.gallery.chosen.tolist() == [False] * 4 + [True, False]
+
+
+@pytest.mark.parametrize("features", [["a"] * 6, [1.0] * 6, np.full((6, 4), np.nan)])
+def test_features_that_are_none_are_an_error_of_the_page(table, talk, features):
+    table["features"] = features
+    conversation = talk(table)
+    conversation.receive({"type": "view", "n": 1, "like": 1})
+    message, _ = pushed(conversation)
+    assert message["type"] == "error" and message["id"] == "view 1"
+
+
+ODD = {HOSTILE: range(6), "": range(6), "a,b\n": range(6), "__proto__": range(6),
+       "a\udcff": range(6), "wide": np.full(6, 2**63, np.uint64), "objects": np.array([
+           None, {}, [1], "s", 2, 3.5], object), "vector": np.zeros((6, 3)),
+       "bytes": np.array([b"x"] * 6), "complex": np.full(6, 1j),
+       "inf": [np.inf, -np.inf, np.nan, 1e308, 0, 1], "text": ["\udcff\x1b[2J", *"bcdef"]}
+
+
+@pytest.mark.parametrize("name", ["selected.csv", "selected.fits", "selected.ecsv"])
+def test_odd_columns_are_shown_and_written_as_far_as_a_file_holds_them(table, talk, tmp_path, name):
+    for column, values in ODD.items():
+        table[column] = values
+    conversation = talk(table, labels=tmp_path / "labels.csv", output=tmp_path / name)
+    ask(conversation, "ready")
+    ask(conversation, "info", row=0)
+    view(conversation)
+    ask(conversation, "select", view=1, **{"from": 0, "to": 1}, on=True)
+    ask(conversation, "answer", id="a", row=0, key="S")
+    with pytest.warns(AstromorphWarning, match=f"{name} lacks .*img src"):
+        conversation.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        written, labels = Table.read(tmp_path / name), Table.read(tmp_path / "labels.csv")
+    assert len(written) == 2 and {"file", "P_disk", "inf", "__proto__"} <= set(written.colnames)
+    assert labels["disk"].tolist() == [0]
+    Journal(tmp_path / "labels.csv.journal").close()  # it was let go
+
+
+def test_columns_of_odd_names_are_sorted_by(table, talk):
+    for column in (HOSTILE, "", "a\udcff"):
+        table[column] = range(6)
+    conversation = talk(table)
+    for each in ask(conversation, "ready")[0]["columns"]:
+        assert len(view(conversation, sort=each["name"])[0]) == 6
+
+
+@pytest.mark.parametrize("values", [["a"] * 6, [0.5] * 6, [-1] * 6, [2**60] * 6, np.zeros((6, 2))])
+def test_flags_that_are_none_are_refused(table, values):
+    table["morph_flag"] = values
+    with pytest.raises(ValueError, match="morph_flag"):
+        Gallery(table, cutout_r90=8.48)
+
+
+def test_missing_flags_are_none(table):
+    table["morph_flag"] = np.ma.masked_array([1.0, np.nan, 3, 4, 5, 6], [0, 0, 1, 0, 0, 0])
+    assert Gallery(table, cutout_r90=8.48).flags.tolist() == [1, 0, 0, 4, 5, 6]
+
+
+QUESTIONS_OF_ALL_KINDS = [
+    (Question("ring"), ["1", "2"]), (Question("t", kind="number"), []),
+    (Question("arms", kind="grades", answers=("none", "weak", "strong")), ["1", "2", "3"]),
+    (Question("kind", kind="classes", answers=("a", "b")), ["1", "2"])]
+
+
+@pytest.mark.parametrize("question, keys", QUESTIONS_OF_ALL_KINDS)
+def test_questions_of_the_classifier_are_corrected(table, talk, tmp_path, question, keys):
+    rows = Table({"file": table["file"], **{name: np.arange(6) / 6 for name in question.columns}})
+    classifier = SimpleNamespace(model=Gallery(table, cutout_r90=8.48).galaxies.model,
+                                 all_questions=[question])
+    for options in ({"classifier": classifier}, {"questions": [question]}):
+        look, _ = ask(talk(rows, labels=tmp_path / "a.csv", **options), "ready")
+        assert [each["key"] for each in look["keys"]] == [*keys, "?", "X"]
+        assert (look["number"] is None) == (question.kind != "number")
+        assert question.columns[0] in [each["name"] for each in look["columns"] if each["answer"]]
+    look, _ = ask(talk(rows, labels=tmp_path / "a.csv"), "ready")
+    assert not look["keys"] and "--questions" in look["why"]
+
+
+def test_one_galaxy_and_the_same_galaxy_again(table, talk, tmp_path):
+    assert view(talk(table[:1]))[0] == [0]
+    twice = table[[0, 0, 1, 1]]
+    conversation = talk(twice, labels=tmp_path / "labels.csv")
+    ask(conversation, "answer", id="a", row=1, key="E")
+    assert [each["row"] for each in ask(conversation, "ready")[0]["done"]] == [1]
+
+
+def test_corrections_wait_while_another_process_has_the_journal(table, talk, tmp_path):
+    conversation = talk(table, labels=tmp_path / "labels.csv")
+    other = Journal(tmp_path / "labels.csv.journal")
+    error, _ = ask(conversation, "answer", id="a", row=1, key="E")
+    assert "in use by another process" in error["message"] and not error["refused"]
+    with pytest.raises(OSError, match="in use"):
+        talk(table, labels=tmp_path / "labels.csv")
+    other.close()
+    assert ask(conversation, "answer", id="a", row=1, key="E")[0]["type"] == "written"
+
+
+@pytest.mark.parametrize("output, labels", [("a.csv", "a.csv"), ("a.csv", "labels.strange"),
+                                            ("selected", "labels.csv")])
+def test_files_that_could_not_be_written_are_refused_before_the_work(table, tmp_path, output,
+                                                                     labels):
+    with pytest.raises(ValueError, match="labels|format|path"):
+        LookConversation(Gallery(table, cutout_r90=8.48), output=tmp_path / output,
+                         labels=tmp_path / labels)
+
+
+def test_a_data_frame_is_looked_at(table):
+    assert len(Gallery(table.to_pandas(), cutout_r90=8.48)) == 6
+
+
 @pytest.mark.parametrize("wrong", [Table(), Table({"file": []}), "table.fits", None])
 def test_only_a_table_with_galaxies_is_looked_at(wrong):
     with pytest.raises(ValueError, match="table: expected a table with galaxies"):
@@ -344,3 +473,28 @@ def test_the_command_line(table, tmp_path, monkeypatch, capsys):
     assert len(Table.read(tmp_path / "selected.csv")) == 2
     assert len(Table.read(tmp_path / "table.fits.labels.csv")) == 1
     assert read_journal(tmp_path / "table.fits.labels.csv.journal")[1]["key"] == "S"
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["table.fits", "--labels", "labels.strange"], "labels.strange"),
+    (["table.fits", "-o", "x.csv", "--labels", "x.csv"], "--labels: expected another file"),
+    (["table.fits", "--labels", "table.csv"], "has no journal"), (["galaxy0.jpg"], "as a table"),
+    (["nowhere.fits"], "nowhere.fits"), (["empty.csv"], "a table with galaxies"),
+    (["table.fits", "--questions", "no.toml"], "no.toml"),
+    (["table.fits", "table.csv"], "table")])
+def test_what_is_wrong_is_said_in_a_line(table, tmp_path, monkeypatch, capsys, arguments, message):
+    page = pytest.importorskip("astromorph.labeling.page")
+    from astromorph.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(page, "serve", lambda *args, **options: None)
+    table["file", "P_disk"].write("table.fits")
+    table["file", "P_disk"].write("table.csv")
+    table["file", "P_disk"][:0].write("empty.csv")
+    try:
+        assert main(["look", "--images", "file", "--cutout-r90", "8.48", *arguments]) == 1
+    except SystemExit as refusal:
+        assert refusal.code == 2
+    line, = capsys.readouterr().err.splitlines()
+    assert message in line and line.startswith("astromorph look: error: ")
+    assert not list(tmp_path.glob("*.journal"))

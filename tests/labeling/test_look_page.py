@@ -152,7 +152,7 @@ def test_all_of_it_by_keys(page, show):
     press("End")
     page.tab.wait_for_selector(".am-cell.am-at[data-place='59']")
     here = page.tab.get_attribute(".am-cells", "aria-activedescendant")
-    assert page.tab.get_attribute(f"#{here}", "aria-posinset") == "60"
+    page.tab.wait_for_selector(f"#{here}[aria-posinset='60']")
     assert page.tab.is_visible(f"#{here}")
     press("Control+a")
     page.wait(lambda: len(chosen(conversation)) == 60)
@@ -243,6 +243,29 @@ def test_a_correction_without_a_connection_is_written_when_it_is_back(page, show
     page.wait(lambda: conversation.gallery.n_answers == 1)
     page.tab.wait_for_selector(".am-cell.am-at[data-place='8'] kbd:text('E')")
     assert chosen(conversation) == [8]
+
+
+def test_a_second_window_takes_over(page, show):
+    conversation = show()
+    page.tab.click(".am-cell[data-place='8']")
+    page.wait(lambda: chosen(conversation) == [8])
+    other = page.tab.context.new_page()
+    other.goto(conversation.server.address)
+    page.tab.wait_for_selector("text=opened in another window")
+    other.wait_for_selector(".am-cell[data-place='8'][aria-selected='true']")
+    other.wait_for_function(THERE)
+    other.click(".am-cell[data-place='3']")
+    page.wait(lambda: chosen(conversation) == [3])
+
+
+def test_columns_of_odd_names_are_text_and_sort(page, show):
+    conversation = show(**{HOSTILE: np.arange(60)[::-1], "__proto__": np.arange(60.0)})
+    for name, first in ((HOSTILE, 59), ("__proto__", 0)):
+        page.tab.select_option("select[aria-label='Sort by']", name)
+        page.wait(lambda: f"{name} 0" in (page.tab.get_attribute(READY, "aria-label") or ""))
+        assert order(page, 2) == conversation.gallery.rows(name)[:2].tolist()
+        assert order(page, 1) == [first]
+    assert page.tab.evaluate("document.querySelectorAll('.am-root img').length") == 0
 
 
 def test_only_its_own_files_are_given_out(page, show):

@@ -9,6 +9,7 @@ import pytest
 from astropy.table import Table
 
 from astromorph.datasets import load_sample
+from astromorph.errors import AstromorphWarning
 from astromorph.labeling.journal import read_journal
 from astromorph.labeling.opening import journal_of, open_conversation
 from astromorph.learning.labels import read_labels
@@ -86,9 +87,18 @@ def test_adapt_takes_the_labels_as_they_are(folder, classifier):
     conversation = _begin(classifier, data, images="file", r90="petroR90", questions=[ring])
     for row in range(60):
         _say(conversation, [row], "2" if "smooth" in files[row] else "1", row)
-    taught = classifier.adapt(conversation.session.labels(sealed=False), images="file",
-                              r90="petroR90", questions=[ring])
     conversation.close()
+    sealed = sorted(conversation.session.sealed)
+    labels = read_table("labels.csv")
+    for row in sealed:  # a label of theirs would spoil it
+        labels["ring"][row] = 1 - labels["ring"][row]
+    with pytest.warns(AstromorphWarning, match="12 of 60 galaxies are sealed and teach nothing"):
+        taught = classifier.adapt(labels, images="file", r90="petroR90",
+                                  questions=[ring])
+    assert taught.model.heads[-1].training["galaxies"] == 48
+    with pytest.warns(AstromorphWarning, match="Only the 12 sealed galaxies"):
+        scores = taught.evaluate(labels, images="file", r90="petroR90", questions=["ring"])
+    assert scores["n"][0] == 12 and scores["accuracy"][0] == 0
     found = taught.classify(sample, questions=["ring"], images="file", r90="petroR90")["P_ring"]
     disks = np.array(["smooth" not in name for name in sample["name"]])
     assert found[disks].min() > found[~disks].max()
@@ -126,12 +136,32 @@ def test_two_people_label_one_list(folder, classifier):
     assert other["labeler"] == "ben" and other["agreement"][0]["n"] == 11
     assert [each["row"] for each in other["disagreements"]] == [10]
     conversation.close()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ValueError, match="compare: expected the labels of somebody else.*cy.csv, "
+                       "and no journal cy.csv.journal"):
         _begin(classifier, output="ann.csv", labeler="ann", compare=["cy.csv"])
     (folder / "dan.csv.journal").write_bytes(b"")
-    with pytest.raises(ValueError, match="an empty one"):
+    with pytest.raises(ValueError, match="a first line that says what is labeled"):
         _begin(classifier, output="ann.csv", labeler="ann", compare=["dan.csv"])
     _begin(classifier, output="ann.csv", labeler="ann").close()  # it was let go
+
+
+def test_a_comparison_that_fails_leaves_nothing_behind(folder, classifier):
+    ring = Question("ring")
+    _begin(classifier, output="rings.csv", questions=[ring]).close()
+    for other in ("no.csv", "rings.csv"):
+        with pytest.raises(ValueError):
+            _begin(classifier, output="new.csv", compare=[other])
+    assert not [path for path in folder.iterdir() if path.name.startswith("new")]
+
+
+def test_damaged_journals_of_others_are_refused_with_the_line(folder, classifier):
+    other = _begin(classifier, output="ben.csv", labeler="ben")
+    _say(other, [0, 1])
+    other.close()
+    text = (folder / "ben.csv.journal").read_text()
+    (folder / "ben.csv.journal").write_text(text.replace('"row": 1, ', ""))
+    with pytest.raises(ValueError, match="a row below 12 in line 3 of ben.csv.journal"):
+        _begin(classifier, output="ann.csv", labeler="ann", compare=["ben.csv"])
 
 
 def test_what_is_there_is_not_overwritten(folder, classifier):

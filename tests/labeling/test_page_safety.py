@@ -78,7 +78,8 @@ def test_static_files_are_given_out(server, name):
 
 def test_all_static_files_are_known(server):
     assert {path.name for path in STATIC.iterdir()} == {
-        "page.js", "label.js", "look.js", "common.js", "label.css", "look.css", "icon.svg",
+        "page.js", "label.js", "look.js", "common.js", "curves.js", "grid.js", "label.css",
+        "look.css", "icon.svg",
         "page.html", "look.html"}
 
 
@@ -124,6 +125,14 @@ def test_other_origins_are_refused(server, origin):
     assert upgrade(server, origin=origin) == 403
 
 
+def test_a_refused_talk_says_nothing_on_the_terminal(server, caplog):
+    caplog.set_level("WARNING")
+    assert upgrade(server, host="evil.example", origin="http://evil.example") == 403
+    assert upgrade(server) == 403
+    server.stop()  # all it had to say is said
+    assert not caplog.records
+
+
 def test_who_tells_no_origin_is_refused(server):
     assert upgrade(server) == 403
     assert upgrade(server, origin=f"http://127.0.0.1:{server.port}") == 101
@@ -136,7 +145,8 @@ def test_a_tunnel_may_have_another_port(server):
         assert '"state"' in talk.recv(timeout=10)
 
 
-@pytest.mark.parametrize("text", ["[]", "1", "no JSON", "[" * 8000, '{"a":' * 3000, ""])
+@pytest.mark.parametrize("text", ["[]", "1", "no JSON", '{"a": NaN}', "[" * 8000,
+                                   '{"a":' * 3000, ""])
 def test_what_is_no_message_ends_the_talk(server, text):
     with talking(server) as talk, pytest.raises(ConnectionClosed) as closed:
         talk.send(text)
@@ -253,9 +263,12 @@ def test_a_token_that_others_may_know_is_not_used(talk, tmp_path):
         assert TOKEN not in server.address and TOKEN in elsewhere.read_text()
 
 
-def test_a_port_that_is_taken_raises(server):
-    with pytest.raises(OSError):
+def test_a_port_that_cannot_be_used_raises(server):
+    with pytest.raises(OSError, match=f"port {server.port} cannot be used"):
         PageServer(server.conversation, port=server.port)
+    for port in (-1, 65536, 80.5):
+        with pytest.raises(ValueError, match="port: expected a whole number from 0 to 65535"):
+            PageServer(server.conversation, port=port)
 
 
 def test_bytes_end_the_talk_without_a_word_on_the_terminal(server, caplog):

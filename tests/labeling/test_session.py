@@ -76,6 +76,25 @@ def test_labels_and_votes_of_others_are_left_out(tmp_path):
     np.testing.assert_array_equal(read_labels(table, None, QUESTIONS), [[1, 0, 1]])
 
 
+@pytest.mark.parametrize("key", ["sealed", "no_galaxy", "Cannot_Tell", "time", "labeler", "file",
+                                 "FILE"])
+def test_labels_have_columns_of_their_own(tmp_path, key):
+    for question in (Question(key), Question("ring", aliases=(key,))):
+        with pytest.raises(ValueError, match="questions: expected keys and aliases other than"):
+            _session(tmp_path / "j", questions=[question])
+    assert not list(tmp_path.iterdir())
+
+
+def test_columns_of_labels_replace_those_of_the_galaxies(tmp_path):
+    galaxies = Galaxies(3)
+    for name in ("Sealed", "NO_GALAXY", "time", "mag"):
+        galaxies.table[name] = [1, 1, 1]
+    with LabelSession(galaxies, QUESTIONS, tmp_path / "j", labeler="me") as session:
+        session.answer(1, "B", id="a")
+        assert session.labels().colnames == ["file", "mag", "disk", "edge_on", "bar", "cannot_tell",
+                                             "no_galaxy", "sealed", "labeler", "time"]
+
+
 @pytest.mark.parametrize("row", [-1, 80, 1.0, "1", True, None])
 def test_rows_are_checked(tmp_path, row):
     with _session(tmp_path / "j") as session:
@@ -243,3 +262,52 @@ def test_an_undo_that_was_undone_does_not_stand():
                {"kind": "undo", "id": "c", "of": "b"}]
     assert [entry["id"] for entry in standing(entries)] == ["a", "c"]
     assert [entry["id"] for entry in standing(entries[:2])] == ["b"]
+
+
+@pytest.mark.parametrize("old, new, expected", [
+    ('"row": 3, ', "", "a row below 40 in line 2"), ('"row": 3', '"row": 40', "a row below 40"),
+    ('"row": 3', '"row": 4', "the name 'galaxy 4' for row 4 in line 2"),
+    ('"row": 3', '"row": true', "a row below 40"), ('"row": 3', '"row": "3"', "a row below 40"),
+    (', "answers": {"disk": 0}', "", "the answers {.disk.: 0} of key S in line 2"),
+    ('{"disk": 0}', '{"disk": 1}', "the answers {.disk.: 0} of key S in line 2"),
+    ('"key": "S", ', "", "one of the keys S, E, B, D, ., X, or a number"),
+    ('"key": "S"', '"key": ["S"]', "one of the keys"),
+    ('"id": "a", ', "", "each a text, in line 2"),
+    ('"labeler": "me", "shown"', '"labeler": null, "shown"', "each a text, in line 2"),
+    ('"of": "b", ', "", "id and of, each a text, in line 4"),
+    ('"seed": 0', '"seed": -1', "seed, and share and repeats in 0..0.5 in line 1"),
+    ('"sealed": [', '"sealed": [99, ', "a list of rows below 40, in line 1"),
+    ('"rows": 40', '"rows": 0', "time and rows in line 1"),
+    ('"yes_no"', '"maybe"', "questions that can be labeled in line 1")])
+def test_an_entry_that_was_edited_raises_with_its_line(tmp_path, old, new, expected):
+    path = tmp_path / "j"
+    with _session(path) as session:
+        session.answer(3, "S", id="a")
+        session.answer(5, "E", id="b")
+        session.undo(id="u")
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(ValueError, match=expected):
+        _session(path)
+    path.write_text(text)
+    _session(path).close()  # it was let go
+
+
+def test_an_answer_may_be_corrected_by_hand(tmp_path):
+    with _session(tmp_path / "j", questions=[T_TYPE]) as session:
+        session.answer(3, value=2.5, id="a")
+    text = (tmp_path / "j").read_text()
+    (tmp_path / "j").write_text(text.replace("2.5", "4")[:-1])
+    with _session(tmp_path / "j", questions=[T_TYPE]) as session:
+        assert session.labels()["t"].tolist() == [4]
+    (tmp_path / "j").write_text(text.replace("2.5", "44"))
+    with pytest.raises(ValueError, match="a number that is the answer, in line 2"):
+        _session(tmp_path / "j", questions=[T_TYPE])
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, float("nan"), 2**60, "1"])
+def test_a_seed_that_is_none_leaves_no_journal(tmp_path, seed):
+    with pytest.raises(ValueError, match="seed"):
+        _session(tmp_path / "j", seed=seed)
+    assert not list(tmp_path.iterdir())

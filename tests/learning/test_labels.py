@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from astromorph.errors import AstromorphWarning
-from astromorph.learning.labels import labels_of, make_labels, read_labels, vote_agreement
+from astromorph.learning.labels import (labels_of, make_labels, read_labels, read_test_labels,
+                                        read_training_labels, vote_agreement)
 from astromorph.questions import QUESTIONS, Question
 
 NAN = np.nan
@@ -511,3 +512,52 @@ def test_names_that_contradict_each_other():
                     "bar": [0, 0]})
     with pytest.raises(ValueError, match="agree with each other.*'1' and '9'"):
         read_labels(galaxies, labels, QUESTIONS)
+
+
+def test_negative_numbers_are_matched_by_name():
+    t_type = Question("t", kind="number", limits=(-6, 11))
+    labels = Table({"file": ["b.jpg", "a.jpg"], "t": [-2.5, 3.0]})
+    assert_array_equal(read_labels(["a.jpg", "b.jpg"], labels, [t_type])[:, 0], [3, -2.5])
+
+
+SEALED = Table({"file": ["a.jpg", "b.jpg", "c.jpg", "d.jpg"], "disk": [1, 0, 1, 0],
+                "no_galaxy": [False, False, False, True], "sealed": [False, True, False, False]})
+
+
+@pytest.mark.parametrize("form", [np.array, lambda values: [str(value) for value in values],
+                                  lambda values: MaskedColumn(values, mask=~np.array(values))])
+def test_sealed_galaxies_and_no_galaxies_teach_nothing(form):
+    table = SEALED.copy()
+    table["sealed"] = form(SEALED["sealed"].tolist())
+    files = ["d.jpg", "c.jpg", "b.jpg", "a.jpg", "e.jpg"]
+    for data, labels, expected, rows in [
+            (table, None, [1, 1], [0, 2]), (files, table, [1, 1, NAN], [1, 3, 4]),
+            (files, make_labels(table, questions=[DISK]), [1, 1, NAN], [1, 3, 4])]:
+        with pytest.warns(AstromorphWarning, match="1 of . galaxies are sealed and teach nothing"):
+            found, kept = read_training_labels(data, labels, [DISK])
+        assert_array_equal(found[:, 0], expected)
+        assert_array_equal(kept, rows)
+
+
+def test_sealed_galaxies_alone_are_scored():
+    with pytest.warns(AstromorphWarning, match="Only the 1 sealed galaxies of 4 are scored"):
+        assert_array_equal(read_test_labels(SEALED, None, [DISK])[:, 0], [NAN, 0, NAN, NAN])
+    for table in (SEALED["file", "disk"], SEALED["file", "disk", "no_galaxy"]):
+        assert_array_equal(read_test_labels(table, None, [DISK])[:, 0], [1, 0, 1, 0])
+    labels, rows = read_training_labels(SEALED["file", "disk"], None, [DISK])
+    assert rows is None and len(labels) == 4
+    assert read_training_labels(["a.jpg"] * 4, [1, 0, 1, 0], [DISK])[1] is None
+
+
+def test_a_galaxy_that_any_row_seals_is_sealed():
+    twice = Table({"file": ["a.jpg", "a.jpg", "b.jpg"], "disk": [1, 1, 0],
+                   "sealed": [True, False, False]})
+    with pytest.warns(AstromorphWarning, match="sealed"):
+        assert_array_equal(read_training_labels(["a.jpg", "b.jpg"], twice, [DISK])[1], [1])
+
+
+def test_a_column_sealed_of_something_else_is_refused():
+    table = SEALED.copy()
+    table["sealed"] = ["wax", "wax", "", "lead"]
+    with pytest.raises(TypeError, match="'sealed'.*yes, no and unknown"):
+        read_training_labels(table, None, [DISK])

@@ -282,7 +282,7 @@ def test_an_existing_file_stays(many, tmp_path, monkeypatch):
 
 def test_without_jinja2(many, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(ImportError, match=r'pip install "astromorph\[report\]"'):
+    with pytest.raises(ImportError, match=r'pip install "astromorph-galaxies\[report\]"'):
         write_report(many, tmp_path / "report.html")
 
 

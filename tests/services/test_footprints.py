@@ -117,7 +117,7 @@ def test_offline_and_forecasts_ask_for_no_map(server, tmp_path):
 
 def test_without_mocpy(monkeypatch):
     monkeypatch.setitem(sys.modules, "mocpy", None)
-    with pytest.raises(ValueError, match=r"footprint: .*pip install 'astromorph.footprints.'"):
+    with pytest.raises(ValueError, match=r'footprint: .*"astromorph-galaxies\[footprints\]"'):
         CutoutFetcher("sdss", footprint=True, cache=False)
 
 

@@ -323,7 +323,7 @@ def test_check_image_service():
         check_image_service("sia", "sdss")
     with pytest.raises(ValueError, match="Received 'hips2fits'"):
         check_image_service("hips2fits", "des")
-    with pytest.raises(ValueError, match="record of survey 'des' has.*Received 'sia'"):
+    with pytest.raises(ValueError, match="in the record of survey 'des'.*Received 'sia'"):
         check_image_service("sia", replace(SURVEYS["des"], sia=None))
 
 
@@ -382,7 +382,7 @@ def test_pictures_of_one_color():
 
 
 @pytest.mark.parametrize("data, flag, retry, says", [
-    (b"", MorphFlag.UNREADABLE, True, "sent nothing in place"),
+    (b"", MorphFlag.UNREADABLE, True, "sent nothing instead"),
     (b"<html><style>p {x: y}</style><p>Bad\n gateway</p>", MorphFlag.UNREADABLE, True,
      "text: 'Bad gateway'"),
     (b'{"title": "busy"}', MorphFlag.UNREADABLE, True, "busy"),

@@ -311,7 +311,7 @@ def test_errors_leave_what_was_there(table, tmp_path, name, monkeypatch):
     ("no/t.fits", {}, FileNotFoundError, "there is no folder"),
     ("file/t.fits", {}, FileNotFoundError, "there is no folder"),
     ("old.fits", {}, FileExistsError, "overwrite=True"),
-    ("/dev/full", {"format": "csv", "overwrite": True}, FileExistsError, "is no file"),
+    ("/dev/full", {"format": "csv", "overwrite": True}, FileExistsError, "is not a file"),
     ("/proc/t.fits", {}, OSError, "/proc/")])
 def test_destinations_that_will_not_do(table, tmp_path, path, options, error, message, check):
     (tmp_path / "old.fits").write_text("old")
@@ -407,7 +407,7 @@ def test_the_table_with_positions_is_read(tmp_path, recwarn):
     assert find_positions(read_table(path))[0] == 10
     assert not recwarn
     ldac("LDAC_OBJECTS", "SECOND").writeto(path, overwrite=True)
-    with pytest.warns(AstromorphWarning, match=r"the first one with positions \(HDU 2\)"):
+    with pytest.warns(AstromorphWarning, match=r"The first one with positions \(HDU 2\)"):
         assert find_positions(read_table(path))[0] == 10
     for hdu in (3, "second"):
         assert find_positions(read_table(path, hdu=hdu))[0] == 11

@@ -1,6 +1,7 @@
 // What a person sees who labels galaxies, and the keys that answer: anywidget's interface, so that
 // a page and a notebook show the same. No build step and no library. All text is set as text.
-import { make, draw, newId, color, percent, finite, Outbox, scaleBar, compass } from "./common.js";
+import { make, draw, newId, color, Outbox, scaleBar, compass } from "./common.js";
+import { SCORES, curve } from "./curves.js";
 
 const AHEAD = 16; // pictures that are there before they are asked for
 const BEHIND = 4; // pictures that are kept of the galaxies just answered
@@ -138,78 +139,21 @@ function takeOut(list, matches) {
   return place >= 0;
 }
 
-// ---------------------------------------------------------------- curves
+// ---------------------------------------------------------------- words
 
 const round = (value) => (typeof value === "number" ? +value.toFixed(3) : value);
 /** What a record holds, in a line. */
 const describe = ({ row, name, id, ...rest }) => Object.entries(rest)
   .filter(([, value]) => value !== null && typeof value !== "object")
   .map(([key, value]) => `${key.replaceAll("_", " ")} ${round(value)}`).join(" · ");
-/** How good one question is: [value, low, high] of its score, against the number of labels. */
-function curve({ title, curve: all = [], scores = {}, forecast, sealed = 0, labels = 0 }) {
-  const name = "rms" in scores ? "rms" : "accuracy";
-  const show = name === "rms" ? (value) => `${+value.toPrecision(3)}` : percent;
-  const points = all.filter((each) => each[name] && finite(each.labels, each[name][0]));
-  const quiet = (text) => make("p", { class: "am-quiet", text });
-  const words = forecast ? [make("p", { class: "am-forecast", text: forecast })] : [];
-  const head = (...parts) => make("figcaption", {}, make("span", { text: title }), ...parts);
-  const last = points.at(-1);
-  if (!last) {
-    return make("figure", { class: "am-question" }, head(),
-      quiet(`${labels} labels to learn from, ${sealed} to test it`), ...words);
-  }
-  const [value, low, high] = last[name].map((each) => (finite(each) ? each : last[name][0]));
-  const others = ["completeness", "purity"].filter((each) => last[each] && finite(last[each][0]))
-    .map((each) => `${each} ${percent(last[each][0])}`).join(" · ");
-  return make("figure", { class: "am-question" },
-    head(...(name === "rms" ? [make("span", { text: "rms" })] : []), make("b", { text: show(value) }),
-      make("span", { class: "am-quiet", text: `${show(low)}–${show(high)}` })),
-    chart(points, name, show, `${title}: ${name} ${show(value)}, between ${show(low)} and ` +
-      `${show(high)}, after ${last.labels} labels`),
-    ...(others ? [quiet(others)] : []), ...words);
-}
-
-/** The line of a score through its interval. */
-function chart(points, name, show, words) {
-  const width = 300, height = 66, [left, right, top, bottom] = [30, 8, 6, 13];
-  const [line, low, high] = [0, 1, 2].map((k) =>
-    points.map((each) => (finite(each[name][k]) ? each[name][k] : each[name][0])));
-  const [floor, ceiling] = name === "rms" ? [0, Math.max(...high) || 1]
-    : [Math.min(0.5, Math.floor(10 * Math.min(...low)) / 10), 1];
-  const most = Math.max(points.at(-1).labels, 1);
-  const x = (labels) => left + ((width - left - right) * labels) / most;
-  const y = (value) => top + ((height - top - bottom) * (ceiling - value)) / (ceiling - floor);
-  const along = (values) => values.map((value, k) => `${x(points[k].labels)},${y(value)}`);
-  const picture = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "am-curve",
-    "aria-label": words });
-  for (const value of [floor, (floor + ceiling) / 2, ceiling]) {
-    picture.append(
-      draw("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: "am-grid" }),
-      draw("text", { x: left - 5, y: y(value) + 3.5, class: "am-tick", "text-anchor": "end",
-        text: show(value) }));
-  }
-  picture.append(
-    draw("text", { x: width - right, y: height - 2, class: "am-tick", "text-anchor": "end",
-      text: `${points.at(-1).labels} labels` }),
-    draw("polygon", { class: "am-band", points: [...along(high), ...along(low).reverse()].join(" ") }),
-    draw("polyline", { class: "am-line", points: along(line).join(" ") }),
-    draw("circle", { class: "am-dot", cx: x(most), cy: y(line.at(-1)), r: 3.5 }));
-  return picture;
-}
-
-/** What it does at the moment. */
-function doing({ status, message, read = 0, total = 0 }) {
-  const known = { reading: `Looking at the galaxies: ${read} of ${total}`, learning: "Learning …",
-    teaching: "Teaching the whole network; this takes minutes, and you can label on …" };
-  return [message, known[status]].filter(Boolean);
-}
 
 // ---------------------------------------------------------------- the view
 
 class View {
   constructor(model, root) {
     Object.assign(this, { model, root, keys: [], total: 0, typed: "", session: null,
-      stretch: "linear", zoom: 0, invert: false, pan: [0, 0], shownAt: 0, drawn: null, times: [],
+      score: "accuracy", stretch: "linear", zoom: 0, invert: false, pan: [0, 0], shownAt: 0,
+      drawn: null, times: [],
       connected: true, ready: false, count: 0, works: [] });
     const send = (message) => model.send(message);
     this.course = new Course();
@@ -246,8 +190,12 @@ class View {
     this.invertButton = button("Invert", "I", "Invert the picture", this.commands.i);
     this.answers = make("div", { class: "am-answers", role: "group", "aria-label": "Answers" });
     this.strip = make("ol", { class: "am-strip", "aria-label": "Last answers" });
+    this.scoring = make("div", { class: "am-scores", role: "group", "aria-label": "Score" },
+      ...SCORES.map((score) => make("button", { type: "button", class: "am-tool", text: score,
+        on: { click: () => this.setScore(score) } })));
+    this.lessons = make("div", { class: "am-lessons" });
     this.learning = make("section", { class: "am-learning", "aria-label": "What it has learned",
-      hidden: "" });
+      hidden: "" }, make("h2", { text: "How good it is by now" }), this.scoring, this.lessons);
     this.list = make("section", { class: "am-list", hidden: "" });
     this.note = make("p", { class: "am-note", role: "status", hidden: "" });
     this.live = make("p", { class: "am-live", "aria-live": "polite" });
@@ -359,6 +307,12 @@ class View {
     this.typed = key === "Backspace" ? this.typed.slice(0, -1) : (this.typed + key).replace(",", ".");
     this.showTyped();
     return true;
+  }
+
+  setScore(score) {
+    this.score = score;
+    this.showLearned();
+    this.live.textContent = `Curves of the ${score}`;
   }
 
   showTyped() {
@@ -711,12 +665,22 @@ class View {
 
   on_learning(learning) {
     if (!learning) return;
-    const { questions = [], taught } = learning;
+    this.learned = learning;
     this.learning.hidden = false;
-    this.learning.replaceChildren(make("h2", { text: "How good it is by now" }),
-      ...doing(learning).map((text) => make("p", { class: "am-quiet", text })),
+    this.showLearned();
+  }
+
+  showLearned() {
+    const { details = [], taught, error, message, status } = this.learned;
+    this.scoring.hidden = !details.some((each) => each.kind === "yes_no");
+    for (const button of this.scoring.children) {
+      button.setAttribute("aria-pressed", button.textContent === this.score);
+    }
+    const doing = message || (status === "learning" ? "Learning …" : "");
+    this.lessons.replaceChildren(
+      ...(doing ? [make("p", { class: error ? "am-failed" : "am-quiet", text: doing })] : []),
       ...(taught ? [make("p", { text: `The whole network was taught with ${taught.labels} labels.` })]
-        : []), ...questions.map(curve));
+        : []), ...details.map((each) => curve(each, this.score)));
   }
 
   on_saved({ path, folder }) {

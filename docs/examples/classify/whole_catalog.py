@@ -3,7 +3,7 @@ A whole catalog with LSDB
 =========================
 
 LSDB divides a large catalog into parts of the sky, and Dask distributes the parts over processes.
-This example has a small catalog. Install LSDB first: ``pip install "astromorph[lsdb]"``.
+This example has a small catalog. Install LSDB first: ``pip install "astromorph-galaxies[lsdb]"``.
 """
 # %%
 # Make a catalog in the HATS format, with positions, sizes and the paths of the images.

@@ -4,7 +4,7 @@ Label and look in a notebook
 
 In a notebook, a view shows one galaxy after the other, and one key labels it. Meanwhile a
 classifier learns from your labels. Download this example as a notebook at the end of the page, and
-open it in JupyterLab. Install the views first: ``pip install "astromorph[notebook]"``.
+open it in JupyterLab. Install the views first: ``pip install "astromorph-galaxies[notebook]"``.
 """
 # %%
 # Classify the simulated galaxies. Yours are a table, a list of files or a folder.
