@@ -64,9 +64,9 @@ class MorphologyClassifier:
             the survey with the most similar pixels, in units of the seeing. A warning then names
             the survey.
 
-            Or the address of a weights file: ``"hf://OWNER/NAME@COMMIT"`` on the Hugging Face Hub,
+            Or the address of a weights file: ``"hf://USER/NAME@COMMIT"`` on the Hugging Face Hub,
             or an address that begins with ``https://``. If the repository has several weights
-            files, write ``"hf://OWNER/NAME/FILE.safetensors@COMMIT"``. The file is downloaded
+            files, write ``"hf://USER/NAME/FILE.safetensors@COMMIT"``. The file is downloaded
             once, checked before it is opened, and kept.
         network : str, optional
             ``"pinwheel"`` (the default), the slower and more precise ``"whirlpool"``, or

@@ -28,7 +28,7 @@ _ON_HUB = re.compile(r"hf://(?P<owner>\w[\w.-]*)/(?P<name>\w[\w.-]*)"
                      r"(/(?P<file>(\w[\w. -]*/)*\w[\w. -]*\.safetensors))?"
                      r"(@(?P<revision>\w[\w./-]*))?", re.ASCII)
 _COMMIT, _SHA256 = (re.compile(rf"[0-9a-f]{{{digits}}}") for digits in (40, 64))
-_EXPECTED = "https://HOST/FILE.safetensors, or hf://OWNER/NAME@COMMIT"
+_EXPECTED = "https://HOST/FILE.safetensors, or hf://USER/NAME@COMMIT"
 _OTHERWISE = "download it by other means and read it from its path (MorphologyClassifier.read)"
 _SECONDS = 120.0  # up to four times as many, while the file comes
 
@@ -68,8 +68,8 @@ class WeightsAddress:
     Parameters
     ----------
     text : str
-        ``https://HOST/FILE``, ``hf://OWNER/NAME@REVISION`` or
-        ``hf://OWNER/NAME/FILE.safetensors@REVISION``.
+        ``https://HOST/FILE``, ``hf://USER/NAME@REVISION`` or
+        ``hf://USER/NAME/FILE.safetensors@REVISION``.
     sha256 : str, optional
         Checksum of the file, 64 hexadecimal digits. It is required unless the revision is a
         commit.
@@ -99,7 +99,7 @@ class WeightsAddress:
     def _check_revision(self):
         revision = self.on_hub["revision"]
         if revision is None or not (self.sha256 or _COMMIT.fullmatch(revision)):
-            raise wrong("survey", "hf://OWNER/NAME@COMMIT with a whole commit of 40 digits 0-9 and "
+            raise wrong("survey", "hf://USER/NAME@COMMIT with a whole commit of 40 digits 0-9 and "
                         "a-f, which pins the file", repr(self.text), "The page of the repository "
                         "lists its commits. Of a branch or tag, add the checksum of the file: "
                         "#sha256=... at the end.")
@@ -139,7 +139,7 @@ class WeightsAddress:
         """Parts of an address of the Hugging Face Hub, None for another address (dict)."""
         parts = _ON_HUB.fullmatch(self.text)
         if parts is None and self.text.lower().startswith("hf:"):
-            raise wrong("survey", "hf://OWNER/NAME@COMMIT or hf://OWNER/NAME/FILE.safetensors"
+            raise wrong("survey", "hf://USER/NAME@COMMIT or hf://USER/NAME/FILE.safetensors"
                         "@COMMIT", repr(self.text))
         return parts and parts.groupdict()
 
@@ -234,7 +234,7 @@ def _choose(names, address):
     if USUAL_FILE not in there and len(there) != 1:
         raise wrong("survey", f"a repository with {USUAL_FILE} or with one .safetensors file",
                     f"{address} with {', '.join(there) or 'none'}",
-                    "Name the file: hf://OWNER/NAME/FILE.safetensors@COMMIT.")
+                    "Name the file: hf://USER/NAME/FILE.safetensors@COMMIT.")
     return USUAL_FILE if USUAL_FILE in there else there[0]
 
 
