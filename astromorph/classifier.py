@@ -186,7 +186,7 @@ class MorphologyClassifier:
         Its input, ``pixels``, is the array that `prepare` returns. Its outputs are the columns that
         `classify` fills with ``questions="all"``, each under its name, calibrated, and within 1e-5
         of them. Its metadata holds the card. It has no flags, errors or joint probabilities. This
-        needs the extra ``astromorph[onnx]``.
+        needs the extra ``[onnx]``.
 
         Parameters
         ----------

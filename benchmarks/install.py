@@ -21,7 +21,7 @@ from documents import list_table, write_table
 CLASSIFIER = "from astromorph import MorphologyClassifier"
 READY = CLASSIFIER + "; MorphologyClassifier.from_pretrained('sdss')"
 FINETUNE = "from zoobot.pytorch.training import finetune"
-DATASETS = "from galaxy_datasets.pytorch.galaxy_dataset import GalaxyDataset"
+DATASETS = "from galaxy_datasets.pytorch.galaxy_dataset import CatalogDataset"
 
 
 def installs(wheel):
@@ -38,7 +38,7 @@ def installs(wheel):
         ("``tensorflow-cpu`` alone", ["tensorflow-cpu"], [],
          {"import tensorflow": "import tensorflow"}),
         ("``zoobot``", ["zoobot[pytorch]"], [], {"``finetune``": FINETUNE}),
-        ("``galaxy-datasets``", ["galaxy-datasets"], [], {"``GalaxyDataset``": DATASETS}),
+        ("``galaxy-datasets``", ["galaxy-datasets"], [], {"``CatalogDataset``": DATASETS}),
     ]
 
 

@@ -43,7 +43,8 @@ def test_extras_in_the_documentation_exist():
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     named = set(re.findall(rf"{distribution.NAME}\[(\w+)\]", text))
     assert {"report", "label", "lsdb"} <= named <= PROJECT["optional-dependencies"].keys()
-    assert not re.findall(r"\bastromorph\[\w+\]", text)
+    code = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("astromorph/**/*.py"))
+    assert not re.findall(r"\bastromorph\[[a-z]+\]", text + code)
 
 
 # Beside the other project
