@@ -99,7 +99,7 @@ def _loading(name, sha256):
     return ["```python", "from astromorph import MorphologyClassifier", "",
             "# a file of yours, one of a repository on the Hub, one at any address",
             f'clf = MorphologyClassifier.read("{name}")',
-            f'clf = MorphologyClassifier.from_pretrained("hf://OWNER/NAME/{name}@COMMIT")',
+            f'clf = MorphologyClassifier.from_pretrained("hf://USER/NAME/{name}@COMMIT")',
             f'clf = MorphologyClassifier.from_pretrained("https://HOST/{name}",',
             f'    sha256="{sha256}")', "",
             'table = clf.classify("cutouts/*.jpg")', "```"]

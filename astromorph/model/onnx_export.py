@@ -33,11 +33,11 @@ def export_onnx(model, path, *, overwrite=False):
     Raises
     ------
     FileExistsError
-        If the file exists and ``overwrite`` is not set.
+        If the file exists and ``overwrite`` is False.
     ImportError
         If the package onnx is not installed.
     ValueError
-        If the name ends otherwise, or the network has layers that are not known here.
+        If the name does not end in ``.onnx``, or if the network has an unknown layer.
     """
     if Path(path).suffix != ".onnx":
         raise wrong("path", "a name that ends in .onnx, as the format is called", f"{str(path)!r}")

@@ -195,7 +195,7 @@ class View {
         on: { click: () => this.setScore(score) } })));
     this.lessons = make("div", { class: "am-lessons" });
     this.learning = make("section", { class: "am-learning", "aria-label": "What it has learned",
-      hidden: "" }, make("h2", { text: "How good it is by now" }), this.scoring, this.lessons);
+      hidden: "" }, make("h2", { text: "How good it is now" }), this.scoring, this.lessons);
     this.list = make("section", { class: "am-list", hidden: "" });
     this.note = make("p", { class: "am-note", role: "status", hidden: "" });
     this.live = make("p", { class: "am-live", "aria-live": "polite" });
