@@ -257,7 +257,7 @@ def test_unknown_weights():
 
 @pytest.mark.parametrize("name", ["mine.safetensors", Path("folder/mine.safetensors"), "me/mine"])
 def test_a_file_for_from_pretrained_is_told_where_to_go(name):
-    with pytest.raises(ValueError, match="MorphologyClassifier.read reads a file.*hf://OWNER/NAME"):
+    with pytest.raises(ValueError, match="MorphologyClassifier.read reads a file.*hf://USER/NAME"):
         MorphologyClassifier.from_pretrained(name)
 
 

@@ -19,7 +19,7 @@ DEFAULT = "pinwheel"
 """The default network of bundled weights."""
 # Surveys of the same camera and the same color mapping share weights.
 _SHARED = {"des": "legacy", "legacy-dr9": "legacy", "legacy-dr10": "legacy"}
-_OTHER_WEIGHTS = ("MorphologyClassifier.read reads a file of yours; hf://OWNER/NAME@COMMIT and "
+_OTHER_WEIGHTS = ("MorphologyClassifier.read reads a file of yours; hf://USER/NAME@COMMIT and "
                   "https:// are addresses of weights.")
 
 
