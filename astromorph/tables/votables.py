@@ -8,6 +8,7 @@ from astropy.io.votable.exceptions import VOWarning
 from astropy.io.votable.tree import Param, VOTableFile
 
 from astromorph.errors import warn, wrong
+from astromorph.printing import printable
 from astromorph.tables.columns import as_text, check_cells, like, narrow, no_rows
 from astromorph.tables.positions import has_positions
 from astromorph.tables.provenance import describe, scalars
@@ -28,8 +29,10 @@ def as_votable(table):
     table = narrow(table)
     for column in table.itercols():
         check_cells(column, "VOTable", arrays="biufc", most=2, control=_NOT_IN_XML)
-    entries = list(scalars(table.meta))
-    table.meta = {key: value for key, value in table.meta.items() if key == "description"}
+        column.description = _in_xml(column.description)
+        column.meta = {key: _in_xml(value) for key, value in column.meta.items()}
+    entries = [tuple(map(_in_xml, entry)) for entry in scalars(table.meta)]
+    table.meta = {key: _in_xml(value) for key, value in table.meta.items() if key == "description"}
     with warnings.catch_warnings():  # astropy makes identifiers of other names, and warns
         warnings.simplefilter("ignore", VOWarning)
         file = VOTableFile.from_table(table)
@@ -42,6 +45,11 @@ def as_votable(table):
             if key != "description":
                 element.params.append(_param(file, key, value, comment))
     return file
+
+
+def _in_xml(value):
+    """Escape what XML does not allow in the text about a table; other values stay."""
+    return printable(value) if isinstance(value, str) and not value.isprintable() else value
 
 
 def write_votable(table, path):
