@@ -8,7 +8,6 @@ from astropy.io.votable.exceptions import VOWarning
 from astropy.io.votable.tree import Param, VOTableFile
 
 from astromorph.errors import warn, wrong
-from astromorph.printing import printable
 from astromorph.tables.columns import as_text, check_cells, like, narrow, no_rows
 from astromorph.tables.positions import has_positions
 from astromorph.tables.provenance import describe, scalars
@@ -19,6 +18,7 @@ _TYPES = {bool: {"datatype": "boolean"}, int: {"datatype": "long"}, float: {"dat
           str: {"datatype": "unicodeChar", "arraysize": "*"}}
 
 _NOT_IN_XML = "".join(map(chr, {*range(32)} - {9, 10, 13})) + "\ufffe\uffff"
+_REFUSED = re.compile(f"[{_NOT_IN_XML}\ud800-\udfff]")
 
 
 def as_votable(table):
@@ -49,7 +49,9 @@ def as_votable(table):
 
 def _in_xml(value):
     """Escape what XML does not allow in the text about a table; other values stay."""
-    return printable(value) if isinstance(value, str) and not value.isprintable() else value
+    if not isinstance(value, str):
+        return value
+    return _REFUSED.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
 
 
 def write_votable(table, path):
