@@ -5,7 +5,7 @@ import warnings
 
 from astropy.io import votable
 from astropy.io.votable.exceptions import VOWarning
-from astropy.io.votable.tree import Param, VOTableFile
+from astropy.io.votable.tree import Field, Param, VOTableFile
 
 from astromorph.errors import warn, wrong
 from astromorph.tables.columns import as_text, check_cells, like, narrow, no_rows
@@ -110,7 +110,16 @@ def _one_line(text):
     return text and " ".join(re.sub(r"(?<=\w-)\n\s*(?=\w)", "", text).split())
 
 
+class _Text(Param):
+    """A parameter of text; astropy's own escapes <, > and & twice."""
+
+    def to_xml(self, w, **options):
+        """Write it."""
+        Field.to_xml(self, w, **options)
+
+
 def _param(file, key, value, comment):
-    param = Param(file, name=key, value=value, ucd=describe(key)[1], **_TYPES[type(value)])
+    kind = _Text if isinstance(value, str) else Param
+    param = kind(file, name=key, value=value, ucd=describe(key)[1], **_TYPES[type(value)])
     param.description = comment or None
     return param
