@@ -64,9 +64,9 @@ class MorphologyClassifier:
             the survey with the most similar pixels, in units of the seeing. A warning then names
             the survey.
 
-            Or the address of a weights file: ``"hf://OWNER/NAME@COMMIT"`` on the Hugging Face Hub,
+            Or the address of a weights file: ``"hf://USER/NAME@COMMIT"`` on the Hugging Face Hub,
             or an address that begins with ``https://``. If the repository has several weights
-            files, write ``"hf://OWNER/NAME/FILE.safetensors@COMMIT"``. The file is downloaded
+            files, write ``"hf://USER/NAME/FILE.safetensors@COMMIT"``. The file is downloaded
             once, checked before it is opened, and kept.
         network : str, optional
             ``"pinwheel"`` (the default), the slower and more precise ``"whirlpool"``, or
@@ -147,9 +147,10 @@ class MorphologyClassifier:
         overwrite : bool
             Replace an existing file.
         model_card : bool
-            Write the page, the same name with ``.md``: a model card as the Hugging Face Hub reads
-            it, with what the weights answer, what taught them, their scores and how to load them.
-            A page there that astromorph did not write stays, with a warning.
+            Write the page too, to the same name with ``.md``. It is a model card that the Hugging
+            Face Hub can read. It tells what the weights answer, what they were trained on, their
+            scores, and how to load them. If there is a page that astromorph did not write, it
+            stays, and a warning says so.
 
         Raises
         ------
@@ -180,12 +181,12 @@ class MorphologyClassifier:
             write_model_card(path, self.model.card)
 
     def export(self, path, *, overwrite=False):
-        """Write the network as an ONNX file, to classify where there is no astromorph.
+        """Write the network as an ONNX file, to classify without astromorph.
 
-        The file takes ``pixels``, what `prepare` gives. It gives the columns that `classify` fills
-        for the questions ``"all"``, each by its name, calibrated, and within 1e-5 of them. Its
-        metadata has the card. Flags, errors and joint probabilities are not in it. Needs the extra
-        ``astromorph[onnx]``.
+        Its input, ``pixels``, is the array that `prepare` returns. Its outputs are the columns that
+        `classify` fills with ``questions="all"``, each under its name, calibrated, and within 1e-5
+        of them. Its metadata holds the card. It has no flags, errors or joint probabilities. This
+        needs the extra ``[onnx]``.
 
         Parameters
         ----------
@@ -197,12 +198,16 @@ class MorphologyClassifier:
         Raises
         ------
         FileExistsError
-            If the file exists and ``overwrite`` is not set.
+            If the file exists and ``overwrite`` is False.
         ImportError
             If the package onnx is not installed.
         ValueError
-            If the name ends otherwise, or the network, one of your own, has layers that cannot be
-            exported.
+            If the name does not end in ``.onnx``, or if the network is your own and has a layer
+            that cannot be exported.
+
+        See Also
+        --------
+        prepare : Make the input.
         """
         from astromorph.model.onnx_export import export_onnx
 
@@ -275,9 +280,9 @@ class MorphologyClassifier:
         return running.predict(self.model, open_source(self.model, data, **options))
 
     def prepare(self, data, **options):
-        """Give what the network sees of images that must all be good.
+        """Return the pixels that the network sees; raise an error if any image cannot be used.
 
-        It is the input of a file that `export` wrote.
+        They are the input of a file that `export` wrote.
 
         Parameters
         ----------
@@ -287,15 +292,15 @@ class MorphologyClassifier:
         Returns
         -------
         `~numpy.ndarray`, shape (n, y, x, 3), float32
-            The frames: row 0 at the top, bands in the order red, green, blue, each divided by its
-            own maximum.
+            One frame per galaxy. Row 0 is at the top. The bands are in the order red, green, blue,
+            and each is divided by its own maximum.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as described.
+            If an argument has the wrong type or value.
         `~astromorph.errors.ImageError`
-            If an image is not to be had, or cannot be used.
+            If an image is missing or cannot be used.
         """
         return running.prepare(self.model, open_source(self.model, data, **options))
 

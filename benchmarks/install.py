@@ -21,7 +21,7 @@ from documents import list_table, write_table
 CLASSIFIER = "from astromorph import MorphologyClassifier"
 READY = CLASSIFIER + "; MorphologyClassifier.from_pretrained('sdss')"
 FINETUNE = "from zoobot.pytorch.training import finetune"
-DATASETS = "from galaxy_datasets.pytorch.galaxy_dataset import GalaxyDataset"
+DATASETS = "from galaxy_datasets.pytorch.galaxy_dataset import CatalogDataset"
 
 
 def installs(wheel):
@@ -38,7 +38,7 @@ def installs(wheel):
         ("``tensorflow-cpu`` alone", ["tensorflow-cpu"], [],
          {"import tensorflow": "import tensorflow"}),
         ("``zoobot``", ["zoobot[pytorch]"], [], {"``finetune``": FINETUNE}),
-        ("``galaxy-datasets``", ["galaxy-datasets"], [], {"``GalaxyDataset``": DATASETS}),
+        ("``galaxy-datasets``", ["galaxy-datasets"], [], {"``CatalogDataset``": DATASETS}),
     ]
 
 
@@ -54,7 +54,7 @@ def measure(title, packages, without, codes, repeats):
             # Both hold the same files: those of the one that stays were removed as well.
             uv("pip", "install", "-q", "--compile-bytecode", "--python", python, "--no-deps",
                "--reinstall", *packages[1:])
-        versions = {found.name: found.version for found in
+        versions = {found.name.replace("_", "-"): found.version for found in
                     distributions(path=[str(next(Path(folder).glob("lib/*/site-packages")))])}
         size = megabytes(folder) - before
         bare = seconds(python, "pass", repeats)

@@ -38,11 +38,13 @@ def test_extras_that_name_the_distribution_name_it_right():
 
 
 def test_extras_in_the_documentation_exist():
-    pages = [*ROOT.glob("*.rst"), *ROOT.glob("docs/*.rst"), ROOT / "training" / "README.rst"]
+    pages = [*ROOT.glob("*.rst"), *ROOT.glob("docs/*.rst"), *ROOT.glob("docs/examples/**/*.py"),
+             ROOT / "training" / "README.rst"]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     named = set(re.findall(rf"{distribution.NAME}\[(\w+)\]", text))
     assert {"report", "label", "lsdb"} <= named <= PROJECT["optional-dependencies"].keys()
-    assert not re.findall(r"\bastromorph\[\w+\]", text)
+    code = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("astromorph/**/*.py"))
+    assert not re.findall(r"\bastromorph\[[a-z]+\]", text + code)
 
 
 # Beside the other project

@@ -92,5 +92,5 @@ def test_the_placeholder_is_only_where_it_is_marked():
     marked = {"pyproject.toml", "CITATION.cff", "codemeta.json", ".zenodo.json"}
     pages = [*ROOT.glob("*.rst"), *ROOT.glob("docs/*.rst"), *(ROOT / ".github").rglob("*.yml")]
     assert not [page.name for page in pages
-                if f"/{PLACEHOLDER}/" in page.read_text(encoding="utf-8")]
+                if f"github.com/{PLACEHOLDER}" in page.read_text(encoding="utf-8")]
     assert {name for name in marked if PLACEHOLDER in (ROOT / name).read_text()} in (set(), marked)

@@ -120,7 +120,7 @@ def add_network(parser):
                               "the network of the paper")
     weights.add_argument("--weights", metavar="FILE",
                          help="a weights file that 'astromorph adapt' wrote, or its address: "
-                              "hf://OWNER/NAME@COMMIT, or https://HOST/FILE#sha256=CHECKSUM")
+                              "hf://USER/NAME@COMMIT, or https://HOST/FILE#sha256=CHECKSUM")
 
 
 def add_questions(add):

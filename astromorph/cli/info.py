@@ -12,7 +12,6 @@ astromorph info surveys
 astromorph info legacy
 astromorph info sdss --network ds18
 astromorph info mine.safetensors
-astromorph info hf://OWNER/NAME@COMMIT
 """
 _SCORES = ("n", "n_positive", "TPR", "precision", "accuracy", "AUC")
 

@@ -109,7 +109,7 @@ def _condition(question):
 
 
 def _loading(name, sha256):
-    on_hub = f"hf://OWNER/NAME/{name}@COMMIT"
+    on_hub = f"hf://USER/NAME/{name}@COMMIT"
     return ["```python", "from astromorph import MorphologyClassifier", "",
             "# a file of yours, one of a repository on the Hub, one at any address",
             f"clf = MorphologyClassifier.read({_quoted(name)})",

@@ -33,11 +33,11 @@ def export_onnx(model, path, *, overwrite=False):
     Raises
     ------
     FileExistsError
-        If the file exists and ``overwrite`` is not set.
+        If the file exists and ``overwrite`` is False.
     ImportError
         If the package onnx is not installed.
     ValueError
-        If the name ends otherwise, the network has layers that are not known here, or a column
+        If the name does not end in ``.onnx``, if the network has an unknown layer, or if a column
         has the name of the input.
     """
     if Path(path).suffix != ".onnx":

@@ -1,7 +1,7 @@
-"""Weights elsewhere: downloaded once, checked before they are opened, and kept.
+"""Download weights: once, checked before they are opened, and kept.
 
-As pooch does it, but by the package's own `~astromorph.services.transport.Transport`, which has the
-limits of time, size and redirects that a download needs.
+This is how pooch does it. `~astromorph.services.transport.Transport` downloads, because it limits
+time, size and redirects, which pooch does not.
 """
 import hashlib
 import os
@@ -31,7 +31,7 @@ _ON_HUB = re.compile(rf"hf://(?P<owner>\w[\w.-]*)/(?P<name>\w[\w.-]*)(/(?P<file>
 _WEB = re.compile(r"(?P<scheme>https?)://(?P<host>[\w.-]+|\[[\da-f:.]+\])(:(?P<port>\d{1,5}))?"
                   r"([/?]\S*)?", re.IGNORECASE)
 _COMMIT, _SHA256 = (re.compile(rf"[0-9a-f]{{{digits}}}") for digits in (40, 64))
-_EXPECTED = "https://HOST/FILE.safetensors, or hf://OWNER/NAME@COMMIT"
+_EXPECTED = "https://HOST/FILE.safetensors, or hf://USER/NAME@COMMIT"
 _OTHERWISE = "download it by other means and read it from its path (MorphologyClassifier.read)"
 _SECONDS = 120.0  # up to four times as many, while the file comes
 
@@ -42,7 +42,7 @@ def is_address(weights):
     Parameters
     ----------
     weights : object
-        Of text, those with ``://``.
+        Text that contains ``://`` is an address.
 
     Returns
     -------
@@ -66,20 +66,21 @@ def weights_folder():
 
 @dataclass(frozen=True)
 class WeightsAddress:
-    """Where weights are, and what pins their content; checked when made.
+    """Address of weights, and what pins their content; checked when made.
 
     Parameters
     ----------
     text : str
-        ``https://HOST/FILE``, ``hf://OWNER/NAME@REVISION`` or
-        ``hf://OWNER/NAME/FILE.safetensors@REVISION``.
+        ``https://HOST/FILE``, ``hf://USER/NAME@REVISION`` or
+        ``hf://USER/NAME/FILE.safetensors@REVISION``.
     sha256 : str, optional
-        Checksum of the file, 64 hexadecimal digits. It is needed unless the revision is a commit.
+        Checksum of the file, 64 hexadecimal digits. It is required unless the revision is a
+        commit.
 
     Raises
     ------
     ValueError
-        If it is another address, or its content may change.
+        If the address is of another form, or if nothing pins the content.
     """
 
     text: str
@@ -101,14 +102,14 @@ class WeightsAddress:
     def _check_revision(self):
         revision = self.on_hub["revision"]
         if revision is None or not (self.sha256 or _COMMIT.fullmatch(revision)):
-            raise wrong("survey", "hf://OWNER/NAME@COMMIT with a whole commit of 40 digits 0-9 and "
+            raise wrong("survey", "hf://USER/NAME@COMMIT with a whole commit of 40 digits 0-9 and "
                         "a-f, which pins the file", repr(self.text), "The page of the repository "
                         "lists its commits. Of a branch or tag, add the checksum of the file: "
                         "#sha256=... at the end.")
 
     @classmethod
     def of(cls, address, sha256=None):
-        """Take the checksum from the end of an address, if it is there.
+        """Make one from an address that may end with a checksum.
 
         Parameters
         ----------
@@ -123,7 +124,7 @@ class WeightsAddress:
         Raises
         ------
         ValueError
-            If it is no such address, or there are two checksums.
+            If the address is of another form, or if there are two checksums.
         """
         if not is_address(address):
             raise wrong("survey", _EXPECTED, f"{address!r:.200}")
@@ -140,10 +141,10 @@ class WeightsAddress:
 
     @property
     def on_hub(self):
-        """The parts of an address of the Hugging Face Hub; None of another (dict)."""
+        """Parts of an address of the Hugging Face Hub, None for another address (dict)."""
         parts = _ON_HUB.fullmatch(self.text)
         if parts is None and self.text.lower().startswith("hf:"):
-            raise wrong("survey", "hf://OWNER/NAME@COMMIT or hf://OWNER/NAME/FILE.safetensors"
+            raise wrong("survey", "hf://USER/NAME@COMMIT or hf://USER/NAME/FILE.safetensors"
                         "@COMMIT", repr(self.text))
         return parts and parts.groupdict()
 
@@ -154,12 +155,12 @@ class WeightsAddress:
 
     @property
     def key(self):
-        """Where the file is kept, without its checksum: 16 hexadecimal digits (str)."""
+        """Begin of the name of the stored file: 16 hexadecimal digits (str)."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
 
 def fetch_weights(address, sha256=None):
-    """Download a weights file, unless it was before.
+    """Download a weights file, unless it was downloaded before.
 
     Parameters
     ----------
@@ -176,11 +177,11 @@ def fetch_weights(address, sha256=None):
     Raises
     ------
     ValueError
-        If the address is none, or the checksum of the file is another one.
+        If the address is invalid, or if the file has another checksum.
     `~astromorph.errors.FetchError`
-        If the file is not to be had.
+        If the file cannot be downloaded.
     OSError
-        If it cannot be kept.
+        If the file cannot be stored.
     """
     wanted = WeightsAddress.of(address, sha256)
     kept = _kept(wanted)
@@ -206,7 +207,7 @@ def _writable_folder(name):
 
 
 def _kept(wanted):
-    """The file of an earlier download, or None; a damaged one is replaced later."""
+    """File of an earlier download, or None; a damaged file is replaced later."""
     pattern = f"*.{wanted.sha256}" if wanted.sha256 else f"{wanted.key}.*"
     for path in sorted(weights_folder().glob(f"{pattern}.safetensors")):
         with suppress(OSError):  # other processes replace it, or it is not readable
@@ -217,7 +218,7 @@ def _kept(wanted):
 
 
 def _download(wanted):
-    """The bytes of a file, which have the right checksum."""
+    """Bytes of a file with the right checksum."""
     try:
         with Transport(timeout=_SECONDS, retries=2) as transport, anywhere():
             url = _on_hub(wanted, transport) if wanted.on_hub else wanted.text
@@ -238,7 +239,7 @@ def _download(wanted):
 
 
 def _on_hub(wanted, transport):
-    """The address of a file of the Hub, which is asked for its name where that is not said."""
+    """Address of a file on the Hub; the Hub is asked for the file's name if it is missing."""
     parts = wanted.on_hub
     repository, revision = f"{parts['owner']}/{parts['name']}", quote(parts["revision"], safe="")
     file = parts["file"]
@@ -255,17 +256,17 @@ def _names(response):
 
 
 def _choose(names, address):
-    """The usual weights file of a repository, else its only one."""
+    """Usual weights file of a repository, or its only one."""
     there = [name for name in names if _FILE.fullmatch(name)]
     if USUAL_FILE not in there and len(there) != 1:
         raise wrong("survey", f"a repository with {USUAL_FILE} or with one .safetensors file",
                     f"{address} with {', '.join(there) or 'none'}",
-                    "Name the file: hf://OWNER/NAME/FILE.safetensors@COMMIT.")
+                    "Name the file: hf://USER/NAME/FILE.safetensors@COMMIT.")
     return USUAL_FILE if USUAL_FILE in there else there[0]
 
 
 def _told_by_hub(response, wanted):
-    """The checksum that the Hub has of a file: it is in the answer that sends to the file."""
+    """Checksum of a file on the Hub, from the answer that redirects to the file."""
     told = [each.headers["X-Linked-Etag"] for each in (*response.history, response)
             if "X-Linked-Etag" in each.headers]
     found = told[0].strip().strip('"').lower() if told else ""

@@ -144,7 +144,7 @@ class TrainedModel:
 
     @classmethod
     def downloaded(cls, address, sha256=None):
-        """Read weights that are elsewhere, and keep the file.
+        """Download weights, unless they were downloaded before, and read them.
 
         Parameters
         ----------
@@ -158,11 +158,11 @@ class TrainedModel:
         Raises
         ------
         ValueError
-            If the address is none, the checksum is another one, or it is not a weights file.
+            If the address is invalid, or if the file has another checksum or is not a weights file.
         `~astromorph.errors.FetchError`
-            If the file is not to be had.
+            If the file cannot be downloaded.
         OSError
-            If it cannot be kept.
+            If the file cannot be stored.
         """
         path = remote.fetch_weights(address, sha256)
         try:

@@ -103,7 +103,7 @@ def predict(model, source):
 
 
 def prepare(model, source):
-    """Give what the network sees of images that must all be good.
+    """Return the pixels that the network sees; raise an error if any image cannot be used.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def prepare(model, source):
     Raises
     ------
     `~astromorph.errors.ImageError`
-        If an image is not to be had.
+        If an image is missing or cannot be used.
     """
     with source:
         frames = []

@@ -98,7 +98,7 @@ def naming(url):
 
 @contextmanager
 def anywhere():
-    """Let any host be asked by https meanwhile, by the same thread: for what has a checksum."""
+    """Allow every host by https within this context: for downloads with a checksum."""
     token = _anywhere.set(True)
     try:
         yield
@@ -150,7 +150,7 @@ def check_address(url):
 
 
 def _is_safe(scheme, host):
-    """Whether by https; one server of this machine may send to another one."""
+    """Whether an address uses https, or leads from one server of this machine to another."""
     named = _origin(_named.get())
     return scheme == "https" or named is not None and all(map(is_loopback, (host, named[1])))
 

@@ -136,7 +136,7 @@ def test_which_file_of_a_repository(names, found):
 
 @pytest.mark.parametrize("names", [["README.md"], ["a.safetensors", "b.safetensors"]])
 def test_no_file_or_several(names):
-    with pytest.raises(ValueError, match="Name the file: hf://OWNER/NAME/FILE.safetensors"):
+    with pytest.raises(ValueError, match="Name the file: hf://USER/NAME/FILE.safetensors"):
         remote._choose(names, "hf://o/n")
 
 
@@ -165,9 +165,9 @@ def test_what_the_store_sends_is_checked(hub, cache):
     ("https://a host.example/x", "https://HOST/FILE"),
     ("https://host.example\n/x", "https://HOST/FILE"),
     ("https://me:word@host.example/x", r"Received 'https://\.\.\.@host"),
-    ("hf://only@" + COMMIT, "hf://OWNER/NAME@COMMIT"),
-    ("hf://o/n/../m/x.safetensors@" + COMMIT, "hf://OWNER/NAME@COMMIT"),
-    ("hf://o/n/weights.bin@" + COMMIT, "hf://OWNER/NAME@COMMIT"),
+    ("hf://only@" + COMMIT, "hf://USER/NAME@COMMIT"),
+    ("hf://o/n/../m/x.safetensors@" + COMMIT, "hf://USER/NAME@COMMIT"),
+    ("hf://o/n/weights.bin@" + COMMIT, "hf://USER/NAME@COMMIT"),
     ("https://host.example/x", "sha256: expected the checksum.*sha256sum FILE"),
     ("https://host.example/x#md5=00", "nothing or #sha256="),
     ("https://host.example/x#sha256=00", "64 digits"),

@@ -195,7 +195,7 @@ class View {
         on: { click: () => this.setScore(score) } })));
     this.lessons = make("div", { class: "am-lessons" });
     this.learning = make("section", { class: "am-learning", "aria-label": "What it has learned",
-      hidden: "" }, make("h2", { text: "How good it is by now" }), this.scoring, this.lessons);
+      hidden: "" }, make("h2", { text: "How good it is now" }), this.scoring, this.lessons);
     this.list = make("section", { class: "am-list", hidden: "" });
     this.note = make("p", { class: "am-note", role: "status", hidden: "" });
     this.live = make("p", { class: "am-live", "aria-live": "polite" });
@@ -397,7 +397,7 @@ class View {
   time(ms) {
     this.times = [...this.times, ms].slice(-20);
     const median = [...this.times].sort((a, b) => a - b)[this.times.length >> 1];
-    this.pace.textContent = this.times.length > 4 ? `${(median / 1000).toFixed(1)} s a galaxy` : "";
+    this.pace.textContent = this.times.length > 4 ? `${(median / 1000).toFixed(1)} s per galaxy` : "";
   }
 
   flash(key) {
