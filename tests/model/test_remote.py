@@ -357,10 +357,11 @@ def test_a_checksum_is_checked_before_anything_is_asked(server):
 
 
 def test_command_line(server, capsys, tmp_path):
-    server.pages["/x"] = 200, {}, DATA
+    server.pages["/x"] = server.pages["/x?token=word"] = 200, {}, DATA
     address = f"{server.url}/x#sha256={SHA256}"
-    assert main(["info", address]) == 0
-    assert f"{server.url}/x" in capsys.readouterr().out
+    assert main(["info", address]) == main(["info", address.replace("#", "?token=word#")]) == 0
+    said = capsys.readouterr().out
+    assert f"{server.url}/x" in said and "word" not in said
     image = next(Path(remote.__file__).parents[1].glob("datasets/sample/*.fits"))
     output = tmp_path / "t.fits"
     assert main(["classify", str(image), "--weights", address, "-o", str(output), "-q"]) == 0
