@@ -43,7 +43,7 @@ def written_whole(path, *, overwrite=False, part=None, durable=False):
     Raises
     ------
     DestinationError
-        If the destination exists and ``overwrite`` is False.
+        If the destination exists and ``overwrite`` is False, or a file would replace a folder.
     OSError
         If the folder of the destination is missing or cannot be written to.
     """
@@ -169,11 +169,15 @@ def _beside(path):
 
 
 def _check_free(path, overwrite):
-    if path.exists():
+    try:
+        mode = path.stat().st_mode  # once, because another process may remove it meanwhile
+    except (OSError, ValueError):
+        mode = None
+    if mode is not None:
         if not overwrite:
             raise wrong("path", "the name of a new file", f"{path}, which exists", REPLACE_HINT,
                         error=DestinationError)
-        if not (path.is_file() or path.is_dir()):
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise wrong("path", "a file, or a new name", f"{path}, which is not a file",
                         error=DestinationError)
     if not path.parent.is_dir():
@@ -184,6 +188,9 @@ def _replace(part, path):
     if not path.is_dir():
         part.replace(path)
         return
+    if not part.is_dir():
+        raise wrong("path", "the name of a file", f"{path}, which is a folder",
+                    error=DestinationError)
     old = part.with_name(f"{part.name}.old")  # a rename cannot replace a folder with files
     path.rename(old)
     try:

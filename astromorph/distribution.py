@@ -67,6 +67,7 @@ def _check_alone(folder):
     with suppress(OSError):  # in a zip file, nobody else writes
         names = os.listdir(folder)
     others = [name for name in names if name.startswith("astromorph-")
+              and name[len("astromorph-"):][:1].isdigit()  # a version
               and name.endswith((".dist-info", ".egg-info"))]
     if others:
         raise ImportError(

@@ -83,3 +83,11 @@ def test_plain_files(tmp_path):
     assert not is_plain_file(tmp_path / "none", 9) and not is_plain_file("\0", 9)
     with pytest.raises(FileNotFoundError):
         read_plain_file(tmp_path / "none", 9)
+
+
+def test_a_file_never_replaces_a_folder(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "kept").touch()
+    with pytest.raises(DestinationError, match="a, which is a folder"):
+        write_file(tmp_path / "a", b"")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "kept"]

@@ -69,6 +69,8 @@ def imported(folder, module):
 def test_alone_all_is_well(installed):
     (installed / "astromorphlib-1.0.14.dist-info").mkdir()
     (installed / "astromorph.egg-info").mkdir()  # an editable checkout
+    (installed / "astromorph-data.dist-info").mkdir()
+    (installed / "astromorph-1.0").mkdir()
     assert imported(installed, "astromorph") == imported(installed, "astromorph.errors") == ""
 
 

@@ -30,7 +30,7 @@ def run(args):
     """Return the exit status and the summary."""
     from astromorph.errors import wrong
     from astromorph.model import files as weights
-    from astromorph.model.remote import fetch_weights, is_address
+    from astromorph.model.remote import WeightsAddress, fetch_weights, is_address
     from astromorph.surveys import SURVEYS
 
     if args.what is None:
@@ -40,7 +40,7 @@ def run(args):
     if args.what.lower() == "surveys":
         return 0, _surveys(weights.bundled(), SURVEYS)
     if is_address(args.what):
-        return 0, _card(fetch_weights(args.what), name=args.what.partition("#")[0])
+        return 0, _card(fetch_weights(args.what), name=WeightsAddress.of(args.what).shown)
     if args.what.lower() in SURVEYS or args.what.lower().endswith(".toml"):
         survey, path, owner = weights.find_bundled(_record(args), args.network)
         _show(_survey_lines(survey))

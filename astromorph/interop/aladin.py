@@ -52,6 +52,8 @@ def show(table, *, column=None, threshold=0.5, survey=None, **options):
         from ipyaladin import Aladin
     except ImportError as error:
         raise missing("The view in Aladin Lite", "ipyaladin", "notebook") from error
+    if not isinstance(table, Table):
+        raise wrong("table", "an astropy table", type(table).__name__)
     check_number(threshold, "threshold", "one number in 0..1", lambda value: 0 <= value <= 1)
     names, colors = _groups(table, column, threshold)
     galaxies, placed = _with_positions(table)
@@ -100,7 +102,7 @@ def _view(galaxies, placed):
 
 def _hips(table, survey):
     """The survey's color images, where they are known."""
-    name = table.meta.get("MORPHSRV")
-    record = get_survey(survey) if survey is not None else SURVEYS.get(name)
+    known = SURVEYS.get(str(table.meta.get("MORPHSRV")))
+    record = get_survey(survey) if survey is not None else known
     hips = record and record.hips.get("color")
     return {"survey": hips} if hips else {}

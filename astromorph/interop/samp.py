@@ -1,18 +1,25 @@
 """Tables to TOPCAT, Aladin and other programs on this machine, and rows back: SAMP."""
+import re
 import tempfile
 import uuid
-from contextlib import suppress
+from collections.abc import Iterable
+from contextlib import contextmanager, suppress
+from numbers import Integral
 from pathlib import Path
-from xmlrpc.client import Error as XMLRPCError
+
+from astropy.table import Table
 
 from astromorph import __version__
 from astromorph.arguments import check_number
 from astromorph.errors import warn, wrong
+from astromorph.printing import printable
 from astromorph.tables import write_table
 
 __all__ = ["SampLink", "send"]
 
 _LOAD, _HIGHLIGHT, _SELECT = "table.load.votable", "table.highlight.row", "table.select.rowList"
+_ROW = re.compile("[0-9]{1,18}")
+_START = "Start TOPCAT or Aladin, which have one, and send the table again."
 
 
 def send(table, *, client=None, name="astromorph", on_highlight=None, on_select=None):
@@ -71,6 +78,8 @@ def send(table, *, client=None, name="astromorph", on_highlight=None, on_select=
 class SampLink:
     """A table that other programs have, and what they say of its rows; a context manager.
 
+    It keeps a copy of the table, so that rows stay what they were when yours changes.
+
     Parameters
     ----------
     table, name, on_highlight, on_select
@@ -87,8 +96,14 @@ class SampLink:
     """
 
     def __init__(self, table, *, name="astromorph", on_highlight=None, on_select=None):
+        if not isinstance(table, Table):
+            raise wrong("table", "an astropy table", type(table).__name__)
+        for argument, given in {"on_highlight": on_highlight, "on_select": on_select}.items():
+            if not (given is None or callable(given)):
+                raise wrong(argument, "a function, or None", f"{given!r:.200}")
         self.row, self.rows, self.clients = None, [], []
-        self._table, self._name, self._id = table, name, f"astromorph-{uuid.uuid4().hex[:12]}"
+        self._table, self._name = table.copy(), printable(str(name))
+        self._id = f"astromorph-{uuid.uuid4().hex[:12]}"
         self._on_highlight, self._on_select = on_highlight, on_select
         self._folder = tempfile.TemporaryDirectory(prefix="astromorph-")
         self._path = Path(self._folder.name) / "table.vot"
@@ -137,9 +152,7 @@ class SampLink:
                                                    "is connected by SAMP")
                 + f"; connected are: {', '.join(there.values()) or 'none'}. Start TOPCAT or Aladin "
                 "and try again.")
-        for key in wanted:
-            self._client.enotify(key, _LOAD, url=self._path.as_uri(), name=self._name,
-                                 **{"table-id": self._id})
+        self._notify(wanted, _LOAD, name=self._name)
         self.clients = sorted({*self.clients, *wanted.values()})
 
     def highlight(self, row):
@@ -172,30 +185,37 @@ class SampLink:
         ValueError
             If there is no such row.
         """
-        rows = list(rows)
-        if not all(row in range(len(self._table)) for row in rows):
-            raise wrong("rows", f"rows from 0 to {len(self._table) - 1}", f"{rows!r:.200}")
+        rows = list(rows) if isinstance(rows, Iterable) else [rows]
+        if not all(isinstance(row, Integral) and not isinstance(row, bool)
+                   and row in range(len(self._table)) for row in rows):
+            raise wrong("rows", f"rows from 0 to {len(self._table) - 1}", f"{rows!r:.200}",
+                        "Of a condition, pass numpy.flatnonzero(condition).")
         self._tell(_SELECT, **{"row-list": [str(int(row)) for row in rows]})
 
     def close(self):
         """End the connection; the programs keep the table."""
         client, self._client = self._client, None
         if client is not None:
-            with suppress(OSError, XMLRPCError):  # the hub may be gone
+            with suppress(Exception):  # the hub may be gone
                 client.disconnect()
         self._folder.cleanup()
 
     def _tell(self, mtype, **parameters):
-        for key in self._receivers(mtype):
-            self._client.enotify(key, mtype, url=self._path.as_uri(),
-                                 **{"table-id": self._id}, **parameters)
+        self._notify(self._receivers(mtype), mtype, **parameters)
+
+    def _notify(self, keys, mtype, **parameters):
+        with _asking("the SAMP hub is gone"):
+            for key in keys:
+                self._client.enotify(key, mtype, url=self._path.as_uri(),
+                                     **{"table-id": self._id}, **parameters)
 
     def _receivers(self, mtype):
         """Who takes a kind of message: identifiers and names."""
         if self._client is None:
             raise ConnectionError("the connection is closed; send the table again")
-        return {key: str(self._client.get_metadata(key).get("samp.name", key))
-                for key in self._client.get_subscribed_clients(mtype)}
+        with _asking("the SAMP hub is gone"):
+            return {key: printable(str(self._client.get_metadata(key).get("samp.name", key)))
+                    for key in self._client.get_subscribed_clients(mtype)}
 
     def _listen(self):
         for mtype, handle in {_HIGHLIGHT: self._highlighted, _SELECT: self._selected}.items():
@@ -228,11 +248,11 @@ class SampLink:
         """Rows that a message names, None if it is of another table or makes no sense."""
         ours = (parameters.get("table-id") == self._id
                 or parameters.get("url") == self._path.as_uri())
-        try:
-            rows = [int(row) for row in rows]
-        except (TypeError, ValueError):
+        if not (ours and isinstance(rows, list)
+                and all(isinstance(row, str) and _ROW.fullmatch(row) for row in rows)):
             return None
-        return rows if ours and all(row in range(len(self._table)) for row in rows) else None
+        rows = list(map(int, rows))
+        return rows if all(row in range(len(self._table)) for row in rows) else None
 
 
 def _call(function, value):
@@ -253,9 +273,15 @@ def _connected():
         client = samp.SAMPIntegratedClient(
             name="astromorph", description=f"Galaxy morphology, version {__version__}",
             addr="127.0.0.1")
-        try:
+        with _asking("no SAMP hub is running"):
             client.connect()
-        except (samp.SAMPHubError, OSError, XMLRPCError) as error:
-            raise ConnectionError(f"no SAMP hub is running ({error}). Start TOPCAT or Aladin, "
-                                  "which have one, and try again.") from error
     return client
+
+
+@contextmanager
+def _asking(message):
+    """Raise one error for whatever becomes of a question to a hub that may not be there."""
+    try:
+        yield
+    except Exception as error:  # pyvo, its lock file and its XML fail in many ways
+        raise ConnectionError(f"{message} ({error}). {_START}") from error

@@ -8,7 +8,7 @@ from astropy.table import Column, MaskedColumn, Table
 
 from astromorph.arguments import check_count
 from astromorph.errors import wrong
-from astromorph.names import as_names
+from astromorph.galaxies.given import images_of
 from astromorph.services.endpoints import conf
 from astromorph.surveys import SURVEYS, get_survey
 from astromorph.tables.positions import arcseconds, find_positions, find_sizes
@@ -66,6 +66,8 @@ def add_thumbnails(table, *, images=None, survey=None, width=None, pixels=_PIXEL
     """
     if not isinstance(table, Table):
         raise wrong("table", "an astropy table", type(table).__name__)
+    if not isinstance(column, str) or not column.strip():
+        raise wrong("column", "the name of a new column", repr(column))
     if column in table.colnames:
         raise wrong("column", "the name of a new column", f"{column!r}, which the table has")
     addresses = (_of_files(table, images) if images is not None
@@ -79,15 +81,16 @@ def add_thumbnails(table, *, images=None, survey=None, width=None, pixels=_PIXEL
 
 
 def _of_files(table, images):
-    if images not in table.colnames:
-        raise wrong("images", f"one of {', '.join(table.colnames)}", repr(images))
-    return [None if name is None else name if "://" in name
-            else Path(os.path.abspath(name)).as_uri() for name in as_names(table[images])]
+    names = images_of(table, images)
+    if other := [each for each in names if not isinstance(each, (str, os.PathLike, type(None)))]:
+        raise wrong("images", "a column of file names", f"{images!r} with {other[0]!r:.200}")
+    return [None if name is None else name if "://" in str(name)
+            else Path(os.path.abspath(name)).as_uri() for name in names]
 
 
 def _of_survey(table, survey, width, pixels):
     check_count(pixels, "pixels")
-    record = get_survey(survey or SURVEYS.get(table.meta.get("MORPHSRV")) or "")
+    record = get_survey(survey or SURVEYS.get(str(table.meta.get("MORPHSRV"))) or "")
     hips = record.hips.get("color")
     if hips is None:
         raise wrong("survey", "one with color images (hips) in its record", record.name)

@@ -1,12 +1,15 @@
 """A model card: the page in Markdown beside a weights file that tells people what it holds."""
 import hashlib
+import json
 import math
+import os
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 from astropy.stats import binom_conf_interval
 
-from astromorph.atomic import write_file
+from astromorph.atomic import read_plain_file, write_file
 from astromorph.errors import warn
 from astromorph.printing import printable
 
@@ -16,6 +19,7 @@ _MARK = "<!-- astromorph writes this page anew with the weights, as long as this
 _TAGS = ("astronomy", "galaxies", "galaxy-morphology")
 _SCORES = ("TPR", "precision", "accuracy", "AUC", "ECE")
 _LEVEL = 0.68
+_LARGEST = 2**24  # bytes of a page
 _LIMITS = """\
 - The probabilities hold for images like those that taught the weights: {survey}, framed to
   {frame_r90:g} Petrosian R90 of the galaxy. On other images, check `morph_flag` (`UNUSUAL`), and
@@ -35,14 +39,23 @@ def write_model_card(path, card):
     path : path
         The weights file, which is there.
     card : `~astromorph.model.card.Card`
+
+    Warns
+    -----
+    AstromorphWarning
+        If the page is not written, and why.
     """
     page = Path(path).with_suffix(".md")
-    if page.exists() and _MARK not in page.read_text(encoding="utf-8", errors="replace"):
-        warn(f"{page} is left as it is: astromorph did not write it. The model card of the weights "
-             "is not written; pass model_card=False, or rename that file.")
-        return
-    checksum = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    write_file(page, model_card(card, Path(path).name, checksum).encode())
+    try:
+        if os.path.lexists(page) and _MARK.encode() not in read_plain_file(page, _LARGEST):
+            warn(f"{page} is left as it is: astromorph did not write it. The model card of the "
+                 "weights is not written; pass model_card=False, or rename that file.")
+            return
+        checksum = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        text = model_card(card, Path(path).name, checksum)
+        write_file(page, text.encode(errors="backslashreplace"))
+    except Exception as error:  # the weights are written, and their card may hold anything
+        warn(f"The weights are written, but {page} is not: {type(error).__name__}: {error}")
 
 
 def model_card(card, name, sha256):
@@ -64,8 +77,8 @@ def model_card(card, name, sha256):
     return "\n".join([
         *_metadata(card), _MARK, "",
         f"# Galaxy morphology on images of {survey}", "",
-        f"Weights of the network `{card.network}` for the Python package astromorph. Give it a "
-        "catalog or cutouts of galaxies; it returns the table with these columns.", "",
+        f"Weights of the network `{_text(card.network)}` for the Python package astromorph. Give "
+        "it a catalog or cutouts of galaxies; it returns the table with these columns.", "",
         *_answers(card), "", "## How to load it", "",
         *_loading(name, sha256), "", "## What it was trained on", "", *_training(card), "",
         "## Scores", "", *_scores(card), "", "## Limits", "",
@@ -96,13 +109,19 @@ def _condition(question):
 
 
 def _loading(name, sha256):
+    on_hub = f"hf://USER/NAME/{name}@COMMIT"
     return ["```python", "from astromorph import MorphologyClassifier", "",
             "# a file of yours, one of a repository on the Hub, one at any address",
-            f'clf = MorphologyClassifier.read("{name}")',
-            f'clf = MorphologyClassifier.from_pretrained("hf://USER/NAME/{name}@COMMIT")',
-            f'clf = MorphologyClassifier.from_pretrained("https://HOST/{name}",',
+            f"clf = MorphologyClassifier.read({_quoted(name)})",
+            f"clf = MorphologyClassifier.from_pretrained({_quoted(on_hub)})",
+            f"clf = MorphologyClassifier.from_pretrained({_quoted(f'https://HOST/{quote(name)}')},",
             f'    sha256="{sha256}")', "",
             'table = clf.classify("cutouts/*.jpg")', "```"]
+
+
+def _quoted(text):
+    """Text as Python has it in code."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _training(card):
@@ -185,4 +204,4 @@ def _table(names, rows):
 def _text(text):
     """One line of text that Markdown shows as it is: cards come from anywhere."""
     line = " ".join(printable(str(text)).split())
-    return line.replace("|", "\\|").replace("<", "&lt;")
+    return re.sub(r"([|\[*])", r"\\\1", line).replace("<", "&lt;")

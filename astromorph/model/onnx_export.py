@@ -37,7 +37,8 @@ def export_onnx(model, path, *, overwrite=False):
     ImportError
         If the package onnx is not installed.
     ValueError
-        If the name does not end in ``.onnx``, or if the network has an unknown layer.
+        If the name does not end in ``.onnx``, if the network has an unknown layer, or if a column
+        has the name of the input.
     """
     if Path(path).suffix != ".onnx":
         raise wrong("path", "a name that ends in .onnx, as the format is called", f"{str(path)!r}")
@@ -57,6 +58,9 @@ def _exported(model):
         for head in model.heads:
             columns += _add_head(graph, head, seen)
     names = [name for question in model.all_questions for name in question.columns]
+    if "pixels" in names:
+        raise wrong("questions", "columns of other names than the input, pixels",
+                    "one called pixels", "Teach the question with another column.")
     for name, column in zip(names, columns, strict=True):
         graph.cast(column, "FLOAT", output=name)
     return _file(graph, model, names)

@@ -6,13 +6,14 @@ time, size and redirects, which pooch does not.
 import hashlib
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from astropy.config import get_cache_dir_path
 
-from astromorph.atomic import read_plain_file, remove_files, write_file
+from astromorph.atomic import check_writable, read_plain_file, write_file
 from astromorph.errors import FetchError, wrong
 from astromorph.flags import MorphFlag
 from astromorph.services.endpoints import anywhere, is_loopback
@@ -24,9 +25,11 @@ __all__ = ["USUAL_FILE", "WeightsAddress", "fetch_weights", "is_address", "weigh
 USUAL_FILE = "astromorph.safetensors"
 """The file of a repository that is taken where the address names none (str)."""
 _HUB = "https://huggingface.co"
-_ON_HUB = re.compile(r"hf://(?P<owner>\w[\w.-]*)/(?P<name>\w[\w.-]*)"
-                     r"(/(?P<file>(\w[\w. -]*/)*\w[\w. -]*\.safetensors))?"
+_FILE = re.compile(r"(\w[\w. -]*/)*\w[\w. -]*\.safetensors", re.ASCII)
+_ON_HUB = re.compile(rf"hf://(?P<owner>\w[\w.-]*)/(?P<name>\w[\w.-]*)(/(?P<file>{_FILE.pattern}))?"
                      r"(@(?P<revision>\w[\w./-]*))?", re.ASCII)
+_WEB = re.compile(r"(?P<scheme>https?)://(?P<host>[\w.-]+|\[[\da-f:.]+\])(:(?P<port>\d{1,5}))?"
+                  r"([/?]\S*)?", re.IGNORECASE)
 _COMMIT, _SHA256 = (re.compile(rf"[0-9a-f]{{{digits}}}") for digits in (40, 64))
 _EXPECTED = "https://HOST/FILE.safetensors, or hf://USER/NAME@COMMIT"
 _OTHERWISE = "download it by other means and read it from its path (MorphologyClassifier.read)"
@@ -88,12 +91,12 @@ class WeightsAddress:
             raise wrong("sha256", "64 digits 0-9 and a-f", repr(self.sha256))
         if self.on_hub:
             self._check_revision()
-            _check_secure(_hub(), "HF_ENDPOINT")
+            _check_secure(_hub(), "HF_ENDPOINT", "https://HOST")
             return
-        _check_secure(self.text, "survey")
+        _check_secure(self.text, "survey", _EXPECTED)
         if self.sha256 is None:
             raise wrong("sha256", "the checksum of the file, 64 digits 0-9 and a-f", "none",
-                        f"Add it to the address, {self.text}#sha256=...; the people who published "
+                        f"Add it to the address, {self.shown}#sha256=...; the people who published "
                         "the file can tell it ('sha256sum FILE').")
 
     def _check_revision(self):
@@ -123,6 +126,8 @@ class WeightsAddress:
         ValueError
             If the address is of another form, or if there are two checksums.
         """
+        if not is_address(address):
+            raise wrong("survey", _EXPECTED, f"{address!r:.200}")
         text, _, end = address.partition("#")
         kind, _, found = end.partition("=")
         if end and kind != "sha256":
@@ -142,6 +147,11 @@ class WeightsAddress:
             raise wrong("survey", "hf://USER/NAME@COMMIT or hf://USER/NAME/FILE.safetensors"
                         "@COMMIT", repr(self.text))
         return parts and parts.groupdict()
+
+    @property
+    def shown(self):
+        """The address as messages have it: what follows a ``?`` may be a secret (str)."""
+        return self.text.partition("?")[0]
 
     @property
     def key(self):
@@ -177,21 +187,33 @@ def fetch_weights(address, sha256=None):
     kept = _kept(wanted)
     if kept is not None:
         return kept
+    folder = _writable_folder(wanted.key)
     data = _download(wanted)
-    path = weights_folder() / f"{wanted.key}.{hashlib.sha256(data).hexdigest()}.safetensors"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{wanted.key}.{hashlib.sha256(data).hexdigest()}.safetensors"
     write_file(path, data, durable=True)
     return path
 
 
+def _writable_folder(name):
+    """The folder of weights, before anything is downloaded."""
+    folder = weights_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        check_writable(folder / name)
+    except OSError as error:
+        raise OSError(f"downloaded weights cannot be kept in {folder} ({error}). Name another "
+                      "folder with the environment variable ASTROMORPH_CACHE.") from error
+    return folder
+
+
 def _kept(wanted):
-    """File of an earlier download, or None; a damaged file is removed."""
+    """File of an earlier download, or None; a damaged file is replaced later."""
     pattern = f"*.{wanted.sha256}" if wanted.sha256 else f"{wanted.key}.*"
     for path in sorted(weights_folder().glob(f"{pattern}.safetensors")):
-        data = read_plain_file(path, LARGEST_BODY)
-        if path.name.split(".")[-2] == hashlib.sha256(data).hexdigest():
-            return path
-        remove_files(path)
+        with suppress(OSError):  # other processes replace it, or it is not readable
+            data = read_plain_file(path, LARGEST_BODY)
+            if path.name.split(".")[-2] == hashlib.sha256(data).hexdigest():
+                return path
     return None
 
 
@@ -202,14 +224,14 @@ def _download(wanted):
             url = _on_hub(wanted, transport) if wanted.on_hub else wanted.text
             response = transport.get(url)
     except FetchError as error:
-        raise FetchError(f"{wanted.text}: {error}. {_advice(error)}", error.flag,
+        raise FetchError(f"{wanted.shown}: {error}. {_advice(error)}", error.flag,
                          unreachable=error.unreachable) from error
     expected = wanted.sha256 or _told_by_hub(response, wanted)
     found = hashlib.sha256(response.content).hexdigest()
     if found != expected:
         page = response.content[:100].lstrip().lower().startswith((b"<!doctype", b"<html"))
         raise wrong("sha256", expected, f"{found}, of {len(response.content)} bytes from "
-                    f"{wanted.text}{', which are a web page' if page else ''}",
+                    f"{wanted.shown}{', which are a web page' if page else ''}",
                     "Is it the address of the file itself, which takes no login? Nothing was kept."
                     if page else "The file is another one, or was damaged on the way. Nothing was "
                     "kept.")
@@ -223,14 +245,19 @@ def _on_hub(wanted, transport):
     file = parts["file"]
     if file is None:
         listed = transport.get(f"{_hub()}/api/models/{repository}/revision/{revision}",
-                               check=lambda response: response.json()["siblings"])
-        file = _choose([each["rfilename"] for each in listed], wanted.text)
+                               check=_names)
+        file = _choose(listed, wanted.text)
     return f"{_hub()}/{repository}/resolve/{revision}/{quote(file)}"
+
+
+def _names(response):
+    """Names of the files of a repository; those that are no names raise."""
+    return [os.fspath(each["rfilename"]) for each in response.json()["siblings"]]
 
 
 def _choose(names, address):
     """Usual weights file of a repository, or its only one."""
-    there = [name for name in names if name.endswith(".safetensors")]
+    there = [name for name in names if _FILE.fullmatch(name)]
     if USUAL_FILE not in there and len(there) != 1:
         raise wrong("survey", f"a repository with {USUAL_FILE} or with one .safetensors file",
                     f"{address} with {', '.join(there) or 'none'}",
@@ -253,11 +280,12 @@ def _hub():
     return (os.environ.get("HF_ENDPOINT") or _HUB).rstrip("/")
 
 
-def _check_secure(address, argument):
-    parts = urlsplit(address)
-    if not parts.hostname or parts.scheme not in ("https", "http"):
-        raise wrong(argument, _EXPECTED, repr(address))
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+def _check_secure(address, argument, expected):
+    parts = _WEB.fullmatch(address)
+    if parts is None or int(parts["port"] or 0) > 65535:
+        hidden = re.sub("//[^/]*@", "//...@", address)  # a user and a password
+        raise wrong(argument, expected, repr(hidden))
+    if parts["scheme"].lower() == "http" and not is_loopback(parts["host"]):
         raise wrong(argument, "an address that begins with https://", repr(address))
 
 
@@ -266,4 +294,5 @@ def _advice(error):
     if status in (401, 403, 404):
         return ("Is the address right, and may everybody read the file? If it needs a login, "
                 f"{_OTHERWISE}.")
-    return f"There is no copy of an earlier download. Try again later, or {_OTHERWISE}."
+    again = "Try again later" if error.retry else "Check the address"
+    return f"There is no copy of an earlier download. {again}, or {_OTHERWISE}."

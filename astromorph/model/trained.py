@@ -169,7 +169,7 @@ class TrainedModel:
             return cls.read(path)
         except ValueError as error:
             raise wrong("survey", "the address of a weights file that astromorph wrote",
-                        f"{address} ({error})") from error
+                        f"{remote.WeightsAddress.of(address, sha256).shown} ({error})") from error
 
     def write(self, path, *, overwrite=False):
         """Write weights and card to one file.

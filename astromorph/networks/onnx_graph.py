@@ -61,7 +61,7 @@ class Graph:
             Name of what comes out.
         """
         names = [each if isinstance(each, str) else self.constant(each) for each in inputs]
-        output = output or f"{operator.lower()}_{len(self.nodes)}"
+        output = output or f"{operator.lower()}.{len(self.nodes)}"  # no column has a point
         self.nodes.append(self.onnx.helper.make_node(operator, names, [output], **attributes))
         return output
 
@@ -77,7 +77,7 @@ class Graph:
         str
             Its name.
         """
-        name = f"constant_{len(self.constants)}"
+        name = f"constant.{len(self.constants)}"
         self.constants.append(self.onnx.numpy_helper.from_array(np.asarray(values), name))
         return name
 

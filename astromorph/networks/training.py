@@ -326,7 +326,7 @@ class FineTuning:
             _compile(self._trainer, self._optimizer)
         self._start = [(variable, variable.numpy()) for model in (self.network, self._augmentation)
                        for variable in model.variables]
-        self._traced = None
+        self._traced = {}
 
     def train(self, rows, held_out, epochs):
         """Train on some of the images, from the start.
@@ -359,9 +359,10 @@ class FineTuning:
     def _restart(self, n, epochs):
         """Undo everything that a training changes; return the size of the batches of n galaxies."""
         batch_size = min(self._batch_size, n)
-        if batch_size != self._traced:  # a trace for several sizes could change the last bits
+        if batch_size not in self._traced:  # a trace for several sizes could change the last bits
             self._trainer.make_train_function(force=True)
-            self._traced = batch_size
+            self._traced[batch_size] = self._trainer.train_function
+        self._trainer.train_function = self._traced[batch_size]
         for variable, value in self._start:
             variable.assign(value)
         for variable in self._optimizer.variables:

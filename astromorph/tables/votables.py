@@ -5,7 +5,7 @@ import warnings
 
 from astropy.io import votable
 from astropy.io.votable.exceptions import VOWarning
-from astropy.io.votable.tree import Param, VOTableFile
+from astropy.io.votable.tree import Field, Param, VOTableFile
 
 from astromorph.errors import warn, wrong
 from astromorph.tables.columns import as_text, check_cells, like, narrow, no_rows
@@ -18,6 +18,7 @@ _TYPES = {bool: {"datatype": "boolean"}, int: {"datatype": "long"}, float: {"dat
           str: {"datatype": "unicodeChar", "arraysize": "*"}}
 
 _NOT_IN_XML = "".join(map(chr, {*range(32)} - {9, 10, 13})) + "\ufffe\uffff"
+_REFUSED = re.compile(f"[{_NOT_IN_XML}\ud800-\udfff]")
 
 
 def as_votable(table):
@@ -28,8 +29,10 @@ def as_votable(table):
     table = narrow(table)
     for column in table.itercols():
         check_cells(column, "VOTable", arrays="biufc", most=2, control=_NOT_IN_XML)
-    entries = list(scalars(table.meta))
-    table.meta = {key: value for key, value in table.meta.items() if key == "description"}
+        column.description = _in_xml(column.description)
+        column.meta = {key: _in_xml(value) for key, value in column.meta.items()}
+    entries = [tuple(map(_in_xml, entry)) for entry in scalars(table.meta)]
+    table.meta = {key: _in_xml(value) for key, value in table.meta.items() if key == "description"}
     with warnings.catch_warnings():  # astropy makes identifiers of other names, and warns
         warnings.simplefilter("ignore", VOWarning)
         file = VOTableFile.from_table(table)
@@ -42,6 +45,13 @@ def as_votable(table):
             if key != "description":
                 element.params.append(_param(file, key, value, comment))
     return file
+
+
+def _in_xml(value):
+    """Escape what XML does not allow in the text about a table; other values stay."""
+    if not isinstance(value, str):
+        return value
+    return _REFUSED.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
 
 
 def write_votable(table, path):
@@ -100,7 +110,16 @@ def _one_line(text):
     return text and " ".join(re.sub(r"(?<=\w-)\n\s*(?=\w)", "", text).split())
 
 
+class _Text(Param):
+    """A parameter of text; astropy's own escapes <, > and & twice."""
+
+    def to_xml(self, w, **options):
+        """Write it."""
+        Field.to_xml(self, w, **options)
+
+
 def _param(file, key, value, comment):
-    param = Param(file, name=key, value=value, ucd=describe(key)[1], **_TYPES[type(value)])
+    kind = _Text if isinstance(value, str) else Param
+    param = kind(file, name=key, value=value, ucd=describe(key)[1], **_TYPES[type(value)])
     param.description = comment or None
     return param

@@ -73,5 +73,9 @@ def test_wrong_arguments(table):
         show(table, threshold=2)
     with pytest.raises(ValueError, match="P_disk"):
         show(table["RAJ2000", "DEJ2000"])
+    with pytest.raises(ValueError, match="table: expected an astropy table"):
+        show([1])
+    table.meta["MORPHSRV"] = ["of", "somebody"]
+    assert len(catalogs(show(table))) == 4
     with pytest.raises(ValueError, match="galaxies with a position"):
         show(table[4:])

@@ -11,7 +11,7 @@ from astropy.table import MaskedColumn, Table
 from pyvo.samp import SAMPHubServer, SAMPIntegratedClient, SAMPProxyError, conf
 
 from astromorph import AstromorphWarning
-from astromorph.interop import send
+from astromorph.interop import SampLink, send
 from astromorph.tables import read_table
 
 WAIT = 60
@@ -170,3 +170,60 @@ def test_no_hub(table):
 def test_a_table_that_cannot_be_sent(program):
     with pytest.raises(ValueError, match="'x'"):
         send(Table({"x": [{1: 2}, {}]}))
+
+
+def test_rows_stay_what_they_were(program, table):
+    with send(table) as link:
+        about = {"table-id": program.wait()[1]["table-id"], "row-list": ["2"]}
+        table.remove_row(0)
+        program.client.ecall_and_wait(
+            program.client.get_subscribed_clients("table.select.rowList").popitem()[0],
+            "table.select.rowList", str(WAIT), **about)
+        assert link.selection["name"].tolist() == ["c"]
+
+
+@pytest.mark.parametrize("rows", ["12", {"1": ""}, [["1"]], ["-1"], [" 1"], ["1_0"], ["\u0661"],
+                                  ["1" * 5000], ["3"]])
+def test_lists_of_rows_that_are_none(rows):
+    table = Table({"x": [1, 2, 3]})
+    link = SampLink.__new__(SampLink)
+    link._table, link._id, link._path = table, "id", Path("/x")
+    assert link._rows_of({"table-id": "id"}, rows) is None
+    assert link._rows_of({"table-id": "id"}, ["2", "0"]) == [2, 0]
+
+
+def test_a_condition_is_no_list_of_rows(program, table):
+    with send(table) as link:
+        for rows in (table["ra"] > 1, [True], [1.0], None, "0"):
+            with pytest.raises(ValueError, match="rows from 0 to 2.*numpy.flatnonzero"):
+                link.select(rows)
+
+
+def test_a_hub_that_ends(hub, table):
+    Program(hub)
+    with send(table) as link:
+        hub.stop()
+        for ask in (link.send, lambda: link.highlight(0), lambda: link.select([0])):
+            with pytest.raises(ConnectionError, match="hub is gone.*send the table again"):
+                ask()
+
+
+def test_a_lock_file_of_something_else(home, table):
+    (home / ".samp").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConnectionError, match="no SAMP hub is running"):
+        send(table)
+
+
+@pytest.mark.parametrize("options, argument", [
+    ({"table": [1]}, "table"), ({"on_highlight": 5}, "on_highlight"), ({"on_select": 5},
+                                                                       "on_select")])
+def test_wrong_arguments(table, options, argument):
+    with pytest.raises(ValueError, match=f"{argument}: expected"):
+        send(**{"table": table} | options)
+
+
+def test_names_and_texts_with_control_characters(program, table):
+    table.meta["note"] = "\x1b[31m"
+    with send(table, name="a\x1b"):
+        assert program.wait()[1]["name"] == r"a\x1b"
+        assert program.table.meta["note"] == r"\x1b[31m"

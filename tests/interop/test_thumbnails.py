@@ -6,6 +6,7 @@ from urllib.request import url2pathname
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
 from loopback import LoopbackServer
 from loopback.redirect import redirected
@@ -60,7 +61,7 @@ def test_kept_in_files(tmp_path, name):
 @pytest.mark.parametrize("options, message", [
     ({"survey": "rubin"}, "survey: expected one with color images"),
     ({"column": "ra"}, "column: expected the name of a new column"),
-    ({"images": "file"}, "images: expected one of ra"),
+    ({"images": "file"}, "images: expected the name of a column, one of .'ra'"),
     ({"pixels": 0}, "pixels"), ({"width": 5}, "width"), ({"survey": "x"}, "survey")])
 def test_wrong_arguments(options, message):
     with pytest.raises(ValueError, match=message):
@@ -74,3 +75,21 @@ def test_what_the_table_must_have():
         add_thumbnails(Table({"ra": [1.0], "dec": [1.0]}), survey="sdss")
     with pytest.raises(ValueError, match="table: expected an astropy table"):
         add_thumbnails([1])
+    for name in (5, None, " "):
+        with pytest.raises(ValueError, match="column: expected the name"):
+            add_thumbnails(TABLE, column=name)
+    with pytest.raises(ValueError, match="survey: expected one of"):
+        add_thumbnails(Table(TABLE, meta={"MORPHSRV": ["sdss"]}))
+
+
+@pytest.mark.parametrize("files", [[1, 2], [True, False], [["a", "b"], ["c", "d"]],
+                                   SkyCoord([1, 2], [1, 2], unit="deg")])
+def test_columns_that_name_no_files(files):
+    with pytest.raises(ValueError, match="images: expected a column of file names"):
+        add_thumbnails(Table({"x": files}), images="x")
+
+
+def test_names_of_bytes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    address = add_thumbnails(Table({"x": [b"\xff.jpg"]}), images="x")["thumbnail"][0]
+    assert address == f"{tmp_path.as_uri()}/%FF.jpg"

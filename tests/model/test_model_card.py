@@ -1,4 +1,5 @@
 """The page beside a weights file: what it holds, and whose pages it leaves alone."""
+import ast
 import hashlib
 import re
 
@@ -111,3 +112,39 @@ def test_whose_page_is_replaced(classifier, tmp_path):
     assert page.read_text() == ours
     with pytest.raises(FileExistsError):
         classifier.write(path)
+
+
+@pytest.mark.parametrize("other", ["folder", "link", "file"])
+def test_what_is_not_ours_stays(classifier, tmp_path, other):
+    page = tmp_path / "x.md"
+    if other == "folder":
+        page.mkdir()
+    elif other == "link":
+        page.symlink_to(tmp_path / "nothing.md")
+    else:
+        page.write_bytes(b"\xff")
+    with pytest.warns(AstromorphWarning, match="x.md is left as it is"):
+        classifier.write(tmp_path / "x.safetensors")
+    assert MorphologyClassifier.read(tmp_path / "x.safetensors")
+    assert page.is_symlink() == (other == "link") and not (tmp_path / "nothing.md").exists()
+
+
+@pytest.mark.parametrize("parts", [
+    {"test": ["x"]}, {"test": [{"question": "disk", "n": 5, "accuracy": 7}]},
+    {"training": {"sets": 5}}, {"base_rates": {"disk": "x"}}, {"more": {"citations": 5}}])
+def test_odd_cards_lose_the_page_alone(classifier, tmp_path, parts):
+    clf = MorphologyClassifier(classifier.model.replace(**parts))
+    with pytest.warns(AstromorphWarning, match="weights are written, but .*x.md is not"):
+        clf.write(tmp_path / "x.safetensors")
+    assert MorphologyClassifier.read(tmp_path / "x.safetensors")
+    assert not (tmp_path / "x.md").exists()
+
+
+def test_texts_make_no_links_and_names_no_code(classifier):
+    card = classifier.model.replace(more={"citations": ["![x](http://host/x.png) *a* [b](c)"]}).card
+    name = 'a"); exit(); ("b\nc.safetensors'
+    page = model_card(card, name, "0" * 64)
+    assert r"- !\[x](http://host/x.png) \*a\* \[b](c)" in page
+    code = page.partition("```python\n")[2].partition("\n```\n")[0]
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    assert len(calls) == 4 and calls[0].args[0].value == name

@@ -108,6 +108,24 @@ def test_questions_of_all_kinds(classifier, tmp_path):
     check_equal(model, tmp_path / "x.onnx", random_pixels(80))
 
 
+@pytest.mark.parametrize("column", ["clip_5", "cast_3", "constant_0"])
+def test_columns_called_like_parts_of_a_graph(classifier, tmp_path, column):
+    n = len(classifier.model.heads[0].kernel)
+    model = classifier.model.replace(heads=(
+        Head(Question("own", column=column), np.ones((n, 1)), np.zeros(1)),))
+    export_onnx(model, tmp_path / "x.onnx")
+    check_equal(model, tmp_path / "x.onnx", random_pixels(80, 5))
+
+
+def test_a_column_called_like_the_input(classifier, tmp_path):
+    n = len(classifier.model.heads[0].kernel)
+    model = classifier.model.replace(heads=(
+        Head(Question("own", column="pixels"), np.zeros((n, 1)), np.zeros(1)),))
+    with pytest.raises(ValueError, match="other names than the input, pixels"):
+        export_onnx(model, tmp_path / "x.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
 def toy(questions):
     """One layer of each kind that is known, and a model as a layer that is called twice."""
     layers = keras.layers
@@ -210,6 +228,6 @@ def test_without_the_package(classifier, tmp_path, monkeypatch):
         return real(name, *args, **options)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(ImportError, match=r'pip install "astromorph\[onnx\]"'):
+    with pytest.raises(ImportError, match=r'pip install "astromorph-galaxies\[onnx\]"'):
         classifier.export(tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())

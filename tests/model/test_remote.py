@@ -151,13 +151,20 @@ def test_what_the_store_sends_is_checked(hub, cache):
     hub.store.pages["/blob"] = 200, {}, DATA[:-1] + b"x"
     with pytest.raises(ValueError, match=f"sha256: expected {SHA256}.*Nothing was kept"):
         fetch_weights(f"hf://o/n@{COMMIT}")
-    assert not cache.exists()
+    assert list(cache.glob("*")) == []
 
 
 @pytest.mark.parametrize("address, message", [
     ("http://host.example/x", "begins with https://"),
     ("ftp://host.example/x", "https://HOST/FILE"),
     ("https:///x", "https://HOST/FILE"),
+    ("https://[::1/x", "https://HOST/FILE"),
+    ("https://host:99999/x", "https://HOST/FILE"),
+    ("https://host:port/x", "https://HOST/FILE"),
+    (" https://host.example/x", "https://HOST/FILE"),
+    ("https://a host.example/x", "https://HOST/FILE"),
+    ("https://host.example\n/x", "https://HOST/FILE"),
+    ("https://me:word@host.example/x", r"Received 'https://\.\.\.@host"),
     ("hf://only@" + COMMIT, "hf://USER/NAME@COMMIT"),
     ("hf://o/n/../m/x.safetensors@" + COMMIT, "hf://USER/NAME@COMMIT"),
     ("hf://o/n/weights.bin@" + COMMIT, "hf://USER/NAME@COMMIT"),
@@ -182,6 +189,79 @@ def test_arguments_that_contradict(options, message):
         MorphologyClassifier.from_pretrained("sdss", sha256=SHA256)
 
 
+@pytest.mark.parametrize("endpoint", ["mirror.example", "https://[::1", "file:///mirror"])
+def test_a_hub_that_is_no_address(monkeypatch, endpoint):
+    monkeypatch.setenv("HF_ENDPOINT", endpoint)
+    with pytest.raises(ValueError, match="HF_ENDPOINT: expected https://HOST. Received"):
+        fetch_weights(f"hf://o/n@{COMMIT}")
+
+
+@pytest.mark.parametrize("answer", [
+    b"<html>", b"[]", b'{"siblings": null}', b'{"siblings": [{}]}', b'{"siblings": "abc"}',
+    b'{"siblings": [{"rfilename": 5}]}'])
+def test_a_hub_that_answers_nonsense(hub, answer):
+    hub.pages[f"/api/models/o/n/revision/{COMMIT}"] = 200, {}, answer
+    with pytest.raises(FetchError, match=f"hf://o/n@{COMMIT}"):
+        fetch_weights(f"hf://o/n@{COMMIT}")
+
+
+def test_a_hub_names_files_of_the_repository_only(hub):
+    hub.pages[f"/api/models/o/n/revision/{COMMIT}"] = 200, {}, json.dumps({"siblings": [
+        {"rfilename": "../../../m/resolve/x/des.safetensors"}]}).encode()
+    with pytest.raises(ValueError, match="with none"):
+        fetch_weights(f"hf://o/n@{COMMIT}")
+    assert len(hub.asked) == 1
+
+
+def test_what_follows_a_question_mark_stays_secret(server):
+    server.pages["/x?token=word"] = 200, {}, LOGIN
+    for path in ("x", "y"):
+        with pytest.raises((ValueError, FetchError)) as caught:
+            fetch_weights(f"{server.url}/{path}?token=word#sha256={SHA256}")
+        assert f"{server.url}/{path}" in str(caught.value) and "word" not in str(caught.value)
+    checksum = hashlib.sha256(LOGIN).hexdigest()
+    with pytest.raises(ValueError, match="a weights file that astromorph wrote") as caught:
+        MorphologyClassifier.from_pretrained(f"{server.url}/x?token=word", sha256=checksum)
+    assert "word" not in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_written(server, cache):
+    server.pages["/x"] = 200, {}, DATA
+    cache.parent.mkdir()
+    cache.touch()
+    with pytest.raises(OSError, match="cannot be kept in .*ASTROMORPH_CACHE"):
+        fetch_weights(f"{server.url}/x#sha256={SHA256}")
+    assert not server.asked
+
+
+def test_many_at_once_while_copies_are_damaged(server):
+    server.pages["/x"] = 200, {}, DATA
+    failures = []
+
+    def load():
+        try:
+            for _ in range(4):
+                fetch_weights(f"{server.url}/x#sha256={SHA256}").write_bytes(b"damaged")
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=load) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_advice_fits_the_failure(server):
+    server.pages["/x"] = 302, {"Location": "file:///x"}, b""
+    with pytest.raises(FetchError, match="Check the address, or download it by other means"):
+        fetch_weights(f"{server.url}/x#sha256={SHA256}")
+    server.pages["/x"] = 500, {}, b""
+    with pytest.raises(FetchError, match="Try again later, or download it by other means"):
+        fetch_weights(f"{server.url}/x#sha256={SHA256}")
+
+
 def test_a_hub_must_be_secure(monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://mirror.example")
     with pytest.raises(ValueError, match="HF_ENDPOINT: expected an address that begins with https"):
@@ -199,7 +279,7 @@ def test_another_file_than_expected(server, cache):
     server.pages["/x"] = 200, {}, b"something else"
     with pytest.raises(ValueError, match=f"expected {SHA256}.*of 14 bytes.*Nothing was kept"):
         fetch_weights(f"{server.url}/x#sha256={SHA256}")
-    assert not cache.exists()
+    assert list(cache.glob("*")) == []
 
 
 def test_a_login_page(server):
@@ -236,7 +316,7 @@ def test_a_transfer_that_breaks_off(server, cache):
     server.pages["/x"] = 200, {}, DATA[:1000]  # nobody says how much should come
     with pytest.raises(ValueError, match="of 1000 bytes"):
         fetch_weights(f"{server.url}/x#sha256={SHA256}")
-    assert not cache.exists()
+    assert list(cache.glob("*")) == []
 
 
 def test_the_right_file_that_is_none_of_ours(server):
@@ -277,10 +357,11 @@ def test_a_checksum_is_checked_before_anything_is_asked(server):
 
 
 def test_command_line(server, capsys, tmp_path):
-    server.pages["/x"] = 200, {}, DATA
+    server.pages["/x"] = server.pages["/x?token=word"] = 200, {}, DATA
     address = f"{server.url}/x#sha256={SHA256}"
-    assert main(["info", address]) == 0
-    assert f"{server.url}/x" in capsys.readouterr().out
+    assert main(["info", address]) == main(["info", address.replace("#", "?token=word#")]) == 0
+    said = capsys.readouterr().out
+    assert f"{server.url}/x" in said and "word" not in said
     image = next(Path(remote.__file__).parents[1].glob("datasets/sample/*.fits"))
     output = tmp_path / "t.fits"
     assert main(["classify", str(image), "--weights", address, "-o", str(output), "-q"]) == 0

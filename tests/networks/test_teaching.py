@@ -138,3 +138,34 @@ def test_each_training_begins_as_the_first(monkeypatch, dense, scratch, n_before
 
     for one, other in zip(trained((19, 2)), trained((n_before, 3), (19, 2)), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_what_is_interrupted_leaves_nothing(monkeypatch, dense):
+    """Nor does a training that nobody follows to its end; a size of batches is traced once."""
+    monkeypatch.setitem(networks.ARCHITECTURES, "dropping", networks.Architecture(
+        "dropping", _dropping_network, 8, cut="flat"))
+    rng, rows = np.random.default_rng(6), np.arange(20)
+    images = rng.integers(0, 255, (20, 12, 12, 3), dtype=np.uint8)
+    labels, weights = rng.integers(0, 2, (20, 2)).astype(float), np.ones((20, 2))
+    tuning = networks.FineTuning("dropping", None, images, labels, weights, dense=dense,
+                                 frozen_norms=False, views=1, rate=0.01, batch_size=7, seed=3,
+                                 options={})
+    first = list(tuning.train(rows, rows, 2))
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    tuning.on_batch = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        next(tuning.train(rows[:5], rows, 2))
+    tuning.on_batch = lambda: None
+    next(tuning.train(rows[:5], rows, 2))
+    traces = []
+    make = tuning._trainer.make_train_function
+    monkeypatch.setattr(tuning._trainer, "make_train_function", lambda force=False: (
+        traces.append(force), make(force)))
+    for _ in range(3):
+        list(tuning.train(rows[:5], rows, 1))
+        np.testing.assert_array_equal(list(tuning.train(rows, rows, 2)), first)
+    assert not any(traces)

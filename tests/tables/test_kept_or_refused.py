@@ -214,3 +214,12 @@ def test_columns_without_a_name_are_refused(tmp_path, column, name):
         with pytest.raises(ArgumentError, match="names of letters"):
             check()
     assert not list(tmp_path.iterdir())
+
+
+def test_text_about_a_table_never_spoils_a_votable(tmp_path):
+    table = Table({"x": Column([1], description="a\x1b\u200bb", meta={"ucd": "\x00"})},
+                  meta={"note": "\x1b[31m\ud800", "ke\x01y": 1, "kept": "a\u3000<&'\">b"})
+    write_table(table, tmp_path / "t.vot")
+    back = read_table(tmp_path / "t.vot")
+    assert back["x"].description == "a\\x1b\u200bb" and back["x"].tolist() == [1]
+    assert back.meta["note"] == r"\x1b[31m\ud800" and back.meta["kept"] == table.meta["kept"]
