@@ -295,6 +295,7 @@ def run(model, pixels, *, batch_size=64):
     Returns
     -------
     `~numpy.ndarray`, shape (n, questions), float32
+        NaN for a galaxy whose pixels are not all finite: layers may turn NaN into a number.
     """
     check_process()
     answers = np.empty((len(pixels), model.output_shape[-1]), np.float32)
@@ -305,6 +306,8 @@ def run(model, pixels, *, batch_size=64):
                 batch = np.concatenate([batch, np.zeros((short, *batch.shape[1:]), np.float32)])
             found = model.predict_on_batch(batch)
             answers[start:start + batch_size] = found[:len(pixels) - start]
+            bad = ~np.isfinite(batch.sum(axis=(1, 2, 3)))
+            answers[start:start + batch_size][bad[:len(pixels) - start]] = np.nan
     return answers
 
 

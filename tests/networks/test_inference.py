@@ -58,6 +58,15 @@ def test_run_does_not_depend_on_the_batch(pinwheel, pixels_for, n):
     np.testing.assert_allclose(networks.run(pinwheel, pixels, batch_size=3), whole, atol=1e-6)
 
 
+def test_pixels_that_are_not_finite_have_no_answer(pinwheel, pixels_for):
+    pixels = pixels_for(pinwheel, 5)
+    good = networks.run(pinwheel, pixels, batch_size=3)
+    pixels[1, 3, 3, 0], pixels[4, 0, 0, 2] = np.nan, np.inf
+    answers = networks.run(pinwheel, pixels, batch_size=3)
+    assert np.isnan(answers[[1, 4]]).all()
+    np.testing.assert_array_equal(answers[[0, 2, 3]], good[[0, 2, 3]])
+
+
 def test_views_are_turned_and_reflected(pinwheel, pixels_for):
     pixels = pixels_for(pinwheel, 2)
     views = networks.run_views(pinwheel, pixels, batch_size=2)
