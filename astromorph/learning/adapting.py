@@ -19,7 +19,7 @@ from astromorph.arguments import check_choice, check_count, check_number
 from astromorph.errors import warn, wrong
 from astromorph.learning.aligning import align_frames
 from astromorph.learning.joint import teach_layers
-from astromorph.learning.labels import MIN_PER_ANSWER, find_trained
+from astromorph.learning.labels import MIN_PER_ANSWER, find_trained, keep_read
 from astromorph.learning.reports import AdaptationReport
 from astromorph.learning.teaching import as_bytes, deal, teach
 from astromorph.metrics import score_table
@@ -144,10 +144,9 @@ def adapt_network(model, source, labels, *, survey=None, train="all", epochs=Non
     find_trained(labels, model.questions)  # before anything is read
     survey, margin = get_survey(survey or model.survey), round(model.size / 6)
     model = model.asking(model.questions)
-    frames = list(read_frames(source, size=model.size, frame_r90=model.frame_r90, margin=margin,
-                              threads=threads, progress=progress))
-    labels = labels[[frame is not None for frame in frames]]
-    frames = [frame for frame in frames if frame is not None]
+    frames, labels = keep_read(
+        read_frames(source, size=model.size, frame_r90=model.frame_r90, margin=margin,
+                    threads=threads, progress=progress), labels)
     find_trained(labels, model.questions)
     inner = [frame[margin:margin + model.size, margin:margin + model.size] for frame in frames]
     before = model.answer(np.stack(model.prepare(inner)))

@@ -12,8 +12,9 @@ from astromorph.learning.votes import PLAIN, VoteColumns, has_votes
 from astromorph.printing import printable
 from astromorph.questions import QUESTIONS, Question
 
-__all__ = ["MIN_PER_ANSWER", "Labels", "find_trained", "labels_of", "make_labels", "read_labels",
-           "read_test_labels", "read_training_labels", "vote_agreement", "without_answers"]
+__all__ = ["MIN_PER_ANSWER", "Labels", "find_trained", "keep_read", "labels_of", "make_labels",
+           "read_labels", "read_test_labels", "read_training_labels", "vote_agreement",
+           "without_answers"]
 
 MIN_PER_ANSWER = 10
 """A question is trained if each of its answers has at least this many galaxies."""
@@ -541,3 +542,31 @@ def find_trained(labels, questions):
         raise wrong("labels", f"at least {MIN_PER_ANSWER} galaxies of each answer to a question, "
                     "with images that can be used", found)
     return trained
+
+
+def keep_read(frames, labels):
+    """Leave out the galaxies whose images could not be read.
+
+    Parameters
+    ----------
+    frames : iterable of `~numpy.ndarray` or None
+        Result of `~astromorph.running.read_frames`.
+    labels : `~numpy.ndarray`, shape (n, questions)
+        Labels of the same galaxies.
+
+    Returns
+    -------
+    frames : list of `~numpy.ndarray`
+    labels : `~numpy.ndarray`, shape (m, questions)
+
+    Raises
+    ------
+    ValueError
+        If no image could be read.
+    """
+    frames = list(frames)
+    labels = labels[[frame is not None for frame in frames]]
+    if not len(labels):
+        raise wrong("data", "labeled galaxies with images that can be read", "none",
+                    "The warning before this error says what is wrong with them.")
+    return [frame for frame in frames if frame is not None], labels

@@ -13,7 +13,7 @@ import numpy as np
 from astromorph import networks
 from astromorph.arguments import check_number
 from astromorph.errors import wrong
-from astromorph.learning.labels import MIN_PER_ANSWER
+from astromorph.learning.labels import MIN_PER_ANSWER, keep_read
 from astromorph.model.head_kinds import head_kind
 from astromorph.model.heads import Head
 from astromorph.questions import check_questions
@@ -99,10 +99,10 @@ def read_taught(model, source, labels, questions, kept=(), **options):
     """
     check_new(model, questions, kept)
     check_taught(labels, questions)  # raises an error before any image is read
-    frames = list(read_frames(source, size=model.size, frame_r90=model.frame_r90, **options))
-    labels = labels[[frame is not None for frame in frames]]
+    frames, labels = keep_read(
+        read_frames(source, size=model.size, frame_r90=model.frame_r90, **options), labels)
     check_taught(labels, questions)
-    return [frame for frame in frames if frame is not None], labels
+    return frames, labels
 
 
 def without_twins(heads, questions):

@@ -97,7 +97,8 @@ class WeightsAddress:
         if self.sha256 is None:
             raise wrong("sha256", "the checksum of the file, 64 digits 0-9 and a-f", "none",
                         f"Add it to the address, {self.shown}#sha256=...; the people who published "
-                        "the file can tell it ('sha256sum FILE').")
+                        "the file can tell it ('sha256sum FILE'). The page of a repository on the "
+                        "Hugging Face Hub is no file: write hf://USER/NAME@COMMIT.")
 
     def _check_revision(self):
         revision = self.on_hub["revision"]

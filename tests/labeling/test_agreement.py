@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from sklearn.metrics import cohen_kappa_score
 
 from astromorph.labeling.agreement import (Agreement, compare_journals, kappa,
@@ -12,7 +13,8 @@ from astromorph.questions import QUESTIONS, Question
 
 
 def _galaxies(n):
-    return SimpleNamespace(names=[f"galaxy {row}" for row in range(n)], digest=str(n))
+    names = [f"galaxy {row}" for row in range(n)]
+    return SimpleNamespace(names=names, digest=str(n), table=Table({"name": names}))
 
 
 def _entries(path, answers, questions=QUESTIONS, n=40):

@@ -319,7 +319,7 @@ def test_three_galaxies_or_none_usable(classifier, sample):
     images, labels = sample
     with pytest.raises(ValueError, match="at least 10 galaxies.*disk 2 positive and 1 negative"):
         classifier.adapt(images[1:4], [[1, 0, 0], [1, 1, np.nan], [0, np.nan, np.nan]], **QUICK)
-    with pytest.raises(ValueError, match="images that can be used.*disk 0 positive"):
+    with pytest.raises(ValueError, match="data: expected .*images that can be read. Received none"):
         classifier.adapt(["nowhere.jpg"] * 96, labels, **QUICK)
 
 
