@@ -577,7 +577,10 @@ class View {
 
   receive(message, buffers = []) {
     const handler = this[`on_${message?.type}`];
-    handler?.call(this, message, buffers);
+    if (!handler) return;
+    // A picture that is about to be on the screen goes first.
+    if (this.works.length) this.later(() => handler.call(this, message, buffers));
+    else handler.call(this, message, buffers);
   }
 
   on_connection({ open, final }) {
