@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.rst", ROOT / "CONTRIBUTING.rst", *sorted((ROOT / "docs").glob("*.rst")),
+PAGES = [ROOT / "README.rst", ROOT / "CONTRIBUTING.rst", ROOT / "CHANGES.rst",
+         *sorted((ROOT / "docs").glob("*.rst")),
          *sorted((ROOT / "docs" / "examples").rglob("*.py")),
          *sorted((ROOT / "docs" / "examples").rglob("*.rst"))]
 ROOMS = (
