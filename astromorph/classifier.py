@@ -611,8 +611,8 @@ class MorphologyClassifier:
         """Return a new classifier whose `embed` compares galaxies along axes fitted to these.
 
         The axes are principal components of the network's features. Probabilities stay as they are.
-        Bundled weights of the default network have axes already, fitted to their training galaxies.
-        Weights adapted from them keep these axes.
+        The bundled weights of ``pinwheel`` and ``whirlpool`` have axes already, fitted to their
+        training galaxies. Weights adapted from them keep these axes.
 
         Parameters
         ----------
