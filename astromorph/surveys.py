@@ -123,7 +123,7 @@ class Survey:
     declinations: tuple = (-90.0, 90.0)
     services: tuple = ("hips2fits",)
     hips: dict = field(default_factory=dict)
-    hips_zero_point: float | None = None
+    hips_zero_point: float | str | None = None
     layer: str | None = None
     sia: str | None = None
     catalog: str | None = None

@@ -173,7 +173,7 @@ def _scores_of(row):
              and name not in ("question", "n", "n_positive")]
     for name in names:
         if row[name] is not np.ma.masked:
-            limits = [row[f"{name}{end}"] for end in ("_low", "_high")
-                      if f"{name}{end}" in row.colnames]
+            limits = [row[end] for end in (f"{name}_low", f"{name}_high")
+                      if end in row.colnames and row[end] is not np.ma.masked]
             yield f"    {name:16} {row[name]:.3f}" + (
-                " ({:.3f} to {:.3f})".format(*limits) if limits else "")
+                " ({:.3f} to {:.3f})".format(*limits) if len(limits) == 2 else "")

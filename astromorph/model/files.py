@@ -1,6 +1,7 @@
 """Weights files: arrays and their card in one safetensors file. The bundled files are here."""
 import hashlib
 import json
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from astromorph.errors import wrong
 from astromorph.model.card import FORMAT
 from astromorph.surveys import BUNDLED, SURVEYS, Survey
 
-__all__ = ["DEFAULT", "bundled", "digest", "find_bundled", "read_weights", "write_weights"]
+__all__ = ["DEFAULT", "bundled", "digest", "find_bundled", "read_weights", "reading",
+           "write_weights"]
 
 DEFAULT = "pinwheel"
 """The default network of bundled weights."""
@@ -115,6 +117,22 @@ def read_weights(path):
                     f"{path}, of format {card.get('format')!r}",
                     "Install the version of astromorph that wrote it.")
     return card, arrays
+
+
+@contextmanager
+def reading(path):
+    """Have errors about a card say which file it is in.
+
+    Parameters
+    ----------
+    path : path
+        The weights file, or its address.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise wrong("path", "a weights file that astromorph wrote",
+                    f"{path}, which is not one ({error})") from error
 
 
 def bundled():

@@ -7,6 +7,8 @@ import numpy as np
 from astromorph.answers import LARGEST
 from astromorph.arguments import as_floats
 from astromorph.errors import wrong
+from astromorph.model.card_forms import HEAD_TRAINING
+from astromorph.model.forms import FLAG
 from astromorph.model.head_kinds import head_kind
 from astromorph.questions import Question
 
@@ -50,9 +52,8 @@ class Head:
     def __post_init__(self):
         if not isinstance(self.question, Question):
             raise wrong("question", "a Question", repr(self.question))
-        for name, kind in {"default": bool, "training": dict}.items():
-            if not isinstance(getattr(self, name), kind):
-                raise wrong(name, f"a {kind.__name__}", f"{getattr(self, name)!r:.200}")
+        for name, form in {"default": FLAG, "training": HEAD_TRAINING}.items():
+            form.check(getattr(self, name), name)
         width = head_kind(self.question).outputs(self.question)
         for name, default in {"slope": np.ones(width), "intercept": np.zeros(width)}.items():
             given = getattr(self, name)

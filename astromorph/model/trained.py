@@ -107,11 +107,8 @@ class TrainedModel:
         """
         record, arrays = files.read_weights(path)
         heads, arrays = head_arrays(arrays)
-        try:
+        with files.reading(path):
             return cls(Card.from_json(record, heads), arrays)
-        except ValueError as error:
-            raise wrong("path", "a weights file that astromorph wrote",
-                        f"{path}, which is not one ({error})") from error
 
     @classmethod
     def bundled(cls, survey="sdss", network=None):
