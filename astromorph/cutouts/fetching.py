@@ -333,6 +333,10 @@ def _flagged(cutout, flag):
     return replace(cutout, image=replace(cutout.image, flag=cutout.image.flag | flag))
 
 
+_NOBODY = ("no image service could be reached: check the network, and run it again, which goes on "
+           "with what is missing; images= takes files of this machine, offline=True only the cache")
+
+
 def _combined(errors):
     """Combine the errors of all services into one."""
     flag = MorphFlag(0)
@@ -343,7 +347,7 @@ def _combined(errors):
     told = {str(error): service.name for service, error in reversed(errors)}
     told = [text if len(told) == 1 else f"{name}: {text}" for text, name in reversed(told.items())]
     if all(error.unreachable for _, error in errors):
-        told.append("without a network, offline=True uses only the cache")
+        told.insert(0, _NOBODY)
     return FetchError("; ".join(told), flag)
 
 
