@@ -10,7 +10,7 @@ from pathlib import Path
 from astropy.table import Table
 
 from astromorph import __version__
-from astromorph.arguments import check_number
+from astromorph.arguments import check_whole
 from astromorph.errors import warn, wrong
 from astromorph.printing import printable
 from astromorph.tables import write_table
@@ -168,8 +168,7 @@ class SampLink:
         ValueError
             If there is no such row.
         """
-        check_number(row, "row", f"a row from 0 to {len(self._table) - 1}",
-                     lambda value: value in range(len(self._table)))
+        check_whole(row, "row", 0, len(self._table) - 1)
         self._tell(_HIGHLIGHT, row=str(int(row)))
 
     def select(self, rows):
@@ -281,7 +280,11 @@ def _connected():
 @contextmanager
 def _asking(message):
     """Raise one error for whatever becomes of a question to a hub that may not be there."""
+    from pyvo import samp
+
     try:
         yield
     except Exception as error:  # pyvo, its lock file and its XML fail in many ways
-        raise ConnectionError(f"{message} ({error}). {_START}") from error
+        # A SAMPHubError only says the same again.
+        why = "" if isinstance(error, samp.SAMPHubError) else f" ({error})"
+        raise ConnectionError(f"{message}{why}. {_START}") from error

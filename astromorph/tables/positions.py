@@ -189,8 +189,11 @@ def named_column(table, name, argument):
     return table[name]
 
 
-def arcseconds(data, value, argument):
-    """Convert an angle, or the column that an argument names, to arcseconds."""
+def arcseconds(data, value, argument, largest=np.inf * u.deg):
+    """Convert an angle, or the column that an argument names, to arcseconds, one per row.
+
+    Rows without an angle above 0 and up to the largest are NaN; one angle for all must be one.
+    """
     name, column = argument, value
     if isinstance(value, str):
         name, column = value, named_column(data, value, argument)
@@ -209,9 +212,11 @@ def arcseconds(data, value, argument):
     n = data.size if isinstance(data, SkyCoord) else len(data)
     if values.ndim and values.shape != (n,):
         raise wrong(argument, f"one angle or {n}, one per galaxy", f"shape {values.shape}")
-    if not values.ndim and not 0 < values < np.inf:
-        raise wrong(argument, "a positive angle", f"{value}")
-    return np.where((values > 0) & np.isfinite(values), values, np.full(n, np.nan))
+    good = (values > 0) & np.isfinite(values) & (values <= largest.to_value(u.arcsec))
+    if not values.ndim and not good:
+        limit = f" of at most {largest:g}" if np.isfinite(largest) else ""
+        raise wrong(argument, f"a positive angle{limit}", f"{value}")
+    return np.where(good, values, np.full(n, np.nan))
 
 
 def _numbers(column, name):
