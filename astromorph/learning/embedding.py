@@ -89,13 +89,13 @@ class Axes:
         from astromorph import networks
 
         n = networks.count_features(model.network)
-        try:
-            center, kernel = (np.frombuffer(base64.b64decode(known[name]), "<f4")
-                              for name in ("center", "kernel"))
-            axes = cls(center.reshape(n), kernel.reshape(n, SIZE))
-        except (ValueError, TypeError, KeyError) as error:
+        center, kernel = (np.frombuffer(base64.b64decode(known[name]), "<f4")
+                          for name in ("center", "kernel"))
+        if (center.size, kernel.size) != (n, n * SIZE):
             raise wrong("card['embedding']", f"axes of the {n} features of {model.card.network!r}",
-                        f"other axes ({error})", "fit_embedding(data) makes them.") from error
+                        f"{center.size} and {kernel.size} numbers",
+                        "fit_embedding(data) makes them.")
+        axes = cls(center, kernel.reshape(n, SIZE))
         if not np.isfinite(center).all() or not np.isfinite(kernel).all():
             raise wrong("card['embedding']", "finite numbers", "numbers that are not finite",
                         "The file is damaged: download or copy it again.")
