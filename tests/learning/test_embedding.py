@@ -143,7 +143,8 @@ def test_axes_that_do_not_fit_are_refused(classifier, known):
     known = card.more["embedding"] | known if known and isinstance(known, dict) else known
     with pytest.raises(ArgumentError, match=r"^card\['embedding'\]\S*: expected"):
         damaged = classifier.model.replace(more=card.more | {"embedding": known})
-        MorphologyClassifier(damaged).embed(load_sample()[:2], images="file", r90="measure", progress=False)
+        MorphologyClassifier(damaged).embed(load_sample()[:2], images="file", r90="measure",
+                                            progress=False)
 
 
 def test_what_is_said_of_answers_stays(classifier):
