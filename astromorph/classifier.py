@@ -378,7 +378,7 @@ class MorphologyClassifier:
             to stderr about every half minute, unless ``progress`` is False.
         checkpoint : path, optional
             A folder that keeps finished rows, 1,024 at a time. However the run ends, the same call
-            continues it. See `~astromorph.running.checkpoint.Checkpoint`.
+            continues it.
         **fetch
             For positions: ``ra`` and ``dec``, the names of their columns, if astromorph does not
             recognize them; and the options of `~astromorph.cutouts.FetchOptions`, such as
@@ -587,7 +587,7 @@ class MorphologyClassifier:
 
         Returns
         -------
-        `~astromorph.labeling.widget.GalleryWidget`
+        widget
             The view.
 
         Raises

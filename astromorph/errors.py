@@ -97,7 +97,7 @@ class FetchError(ImageError):
 
 
 class ArgumentError(ValueError):
-    """An argument has the wrong value. Use `wrong` to create this error.
+    """An argument has the wrong value; the message says what to pass instead.
 
     Parameters
     ----------

@@ -315,7 +315,7 @@ def score_table(labels, probabilities, questions, *, threshold=0.5, intervals=Tr
     Parameters
     ----------
     labels, probabilities : array-like, shape (n, q)
-        One column per question; see `valid_pairs`.
+        One column per question. NaN or masked where there is none.
     questions : sequence of `~astromorph.questions.Question` or str, length q
         The questions, in the order of the columns.
     threshold : float or sequence of float, length q

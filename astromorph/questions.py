@@ -228,7 +228,7 @@ class Question:
 
     @property
     def answer_columns(self):
-        """Columns of its answer in tables (tuple of `~astromorph.answers.AnswerColumn`)."""
+        """Columns of its answer in tables (tuple), each with ``name``, ``description`` and ``ucd``."""
         return get_kind(self).columns(self)
 
     @property

@@ -67,7 +67,7 @@ def cache_key(request, source):
     request : `~astromorph.services.base.CutoutRequest`
         The request.
     source : str
-        Everything else that decides the image; see `~astromorph.cutouts.sources.image_source`.
+        Everything else that decides the image, such as the service and the survey's record.
 
     Returns
     -------
@@ -131,7 +131,7 @@ class CutoutCache:
         Parameters
         ----------
         key : str
-            The result of `cache_key`.
+            The result of `~astromorph.cutouts.cache.cache_key`.
 
         Returns
         -------
@@ -171,7 +171,7 @@ class CutoutCache:
         Parameters
         ----------
         key : str
-            The result of `cache_key`.
+            The result of `~astromorph.cutouts.cache.cache_key`.
         data : bytes
             Contents of the image file.
         meta : dict
@@ -216,7 +216,7 @@ class CutoutCache:
         Parameters
         ----------
         key : str
-            The result of `cache_key`.
+            The result of `~astromorph.cutouts.cache.cache_key`.
         given_up : callable, optional
             Called now and then; True ends the wait for the claim.
         """

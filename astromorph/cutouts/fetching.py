@@ -376,7 +376,7 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
     -------
     `~astropy.table.Table`
         One row per position: ``ra``, ``dec``, ``file`` (empty without an image), ``morph_flag`` and
-        the columns of `PROVENANCE`.
+        the columns of `~astromorph.cutouts.PROVENANCE`.
 
     Raises
     ------

@@ -28,7 +28,8 @@ class GalaxySource(Protocol):
     table : `~astropy.table.Table`
         The table to fill, a copy of the user's table.
     provenance_columns : dict of str to tuple
-        Columns for the provenance of images; see `~astromorph.running.results.add_provenance`.
+        Columns for the provenance of images: name to type, unit, description and UCD, as in
+        `~astromorph.cutouts.PROVENANCE`.
     threads : int
         Number of threads that load rows by default.
     prefetch : int

@@ -79,8 +79,7 @@ def read_cutout(source, *, survey=None, bands=None):
           8 or 16 bits or are floats. Floats up to 1 stay as they are; larger ones are divided by
           255, or by their maximum if that is more.
 
-        Flux has row 0 at the bottom, and its unit is converted to nanomaggies, see
-        `~astromorph.images.flux_units.to_nanomaggies`.
+        Flux has row 0 at the bottom, and its unit is converted to nanomaggies.
     survey : str or `~astromorph.surveys.Survey`, optional
         Survey whose color mapping turns flux into a picture. By default "legacy" for images with z
         and no i, "sdss" for all others.

@@ -294,7 +294,7 @@ def look(table, classifier=None, *, labels=None, labeler=None, questions=None, t
 
     Returns
     -------
-    `~astromorph.labeling.widget.GalleryWidget`
+    widget
         Show it at the end of a cell. ``selection`` is the table of the selected galaxies.
         ``labels`` is the table of the corrections for `~astromorph.MorphologyClassifier.adapt`.
 

@@ -36,7 +36,7 @@ class Axes:
     ----------
     center : `~numpy.ndarray`, shape (features,)
         Subtracted from the features.
-    kernel : `~numpy.ndarray`, shape (features, `SIZE`)
+    kernel : `~numpy.ndarray`, shape (features, `~astromorph.learning.embedding.SIZE`)
         Multiplies the difference.
     """
 
@@ -121,7 +121,7 @@ class Axes:
 
         Returns
         -------
-        `~numpy.ndarray`, shape (galaxies, `SIZE`)
+        `~numpy.ndarray`, shape (galaxies, `~astromorph.learning.embedding.SIZE`)
             Vectors of length 1. The product of two is the cosine of the angle between them.
         """
         along = (seen - self.center) @ self.kernel

@@ -259,7 +259,7 @@ def recalibrate(questions, scalings, labels, probabilities, method="platt"):
         Labels are 1, 0 or NaN. Probabilities are those before any calibration, NaN where there are
         none.
     method : str
-        One of `METHODS`.
+        One of `~astromorph.model.calibration.METHODS`.
 
     Returns
     -------

@@ -28,7 +28,7 @@ class Card:
     Parameters
     ----------
     network : str
-        Name of an `~astromorph.networks.Architecture`.
+        Name of an `~astromorph.networks.architectures.Architecture`.
     survey : `~astromorph.surveys.Survey`
         Survey whose images the weights are for.
     questions : tuple of `~astromorph.questions.Question`
@@ -47,7 +47,8 @@ class Card:
     domain : dict of str to list, optional
         Result of `~astromorph.model.domain.measure_domain`.
     brightness : dict, optional
-        ``quantiles`` and ``n_images`` of the training images; `align` needs them.
+        ``quantiles`` and ``n_images`` of the training images; `~astromorph.MorphologyClassifier.align`
+        needs them.
     base_rates : dict of str to float
         Base rate that the calibration of a question was fitted to, by the question's key.
     bfloat16_change : float, optional

@@ -24,7 +24,8 @@ class Head:
     question : `~astromorph.questions.Question`
         The question, of any kind.
     kernel : `~numpy.ndarray`, shape (features, outputs)
-        Weights; `~astromorph.model.head_kinds.KINDS` says how many outputs a kind has.
+        Weights. A yes/no question has one output, classes and grades have one per answer, and a
+        number has two.
     bias : `~numpy.ndarray`, shape (outputs,)
     slope, intercept : sequence of float, optional
         The calibration: a straight line in each output; by default none.

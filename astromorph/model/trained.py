@@ -46,9 +46,9 @@ class TrainedModel:
     card : Card
         Description of the weights.
     arrays : dict of str to `~numpy.ndarray`
-        The weights, under the names of `~astromorph.networks.export_weights`.
+        The weights, by layer: ``LAYER/VARIABLE``.
     precision : str
-        Precision of the network's arithmetic: one of `PRECISIONS`.
+        Precision of the network's arithmetic: ``"float32"`` or ``"bfloat16"``.
 
     Raises
     ------
@@ -228,7 +228,7 @@ class TrainedModel:
         Parameters
         ----------
         precision : str, optional
-            One of `PRECISIONS`. The default is bfloat16 if the processor has it and it changed no
+            ``"float32"`` or ``"bfloat16"``. The default is bfloat16 if the processor has it and it changed no
             probability of the validation galaxies by more than 0.003; else float32.
 
         Returns
@@ -415,7 +415,9 @@ class TrainedModel:
 
         Returns
         -------
-        `~astromorph.model.domain.DomainWatch`
+        DomainWatch
+            Its ``look`` returns the flag of each image; its ``complaint`` says how all of them
+            differ.
         """
         # Adapted weights were trained on aligned images; weights that are only aligned were not.
         whole = self.card.alignment is None or self.card.adapted is not None
@@ -523,7 +525,7 @@ class TrainedModel:
         Parameters
         ----------
         kind : str
-            One of `SPREADS`.
+            ``"views"``, over 8 rotations and reflections, or ``"dropout"``, Monte-Carlo dropout.
         pixels, batch_size
             As for `raw`.
 

@@ -29,8 +29,14 @@ class Recipe:
     retain : float
         Weight of the old answer as the target of a galaxy without a label, times the probability
         that the question is asked of it.
-    dense, frozen_norms, views, options
-        See `~astromorph.networks.FineTuning`.
+    dense : bool
+        Train the dense layers alone, on features that are computed once.
+    frozen_norms : bool
+        Keep the statistics and scales of batch normalization.
+    views : int
+        Number of augmented views of a galaxy, for ``dense``.
+    options : dict
+        Options of the network's function.
     """
 
     rate: float

@@ -45,7 +45,7 @@ class Transport:
         A session for the clients of services. Its answers are complete and have a status below 400;
         otherwise it raises `~astromorph.errors.FetchError` or an exception that `translate` knows.
         It keeps all limits, and only asks hosts that `call` names or that
-        `~astromorph.services.endpoints.check_address` allows.
+        are a service's.
     timeout : float
         Longest time in seconds, as above.
     """
@@ -139,7 +139,7 @@ class Transport:
         Raises
         ------
         `~astromorph.errors.FetchError`
-            The error of the last attempt, or of `~astromorph.services.endpoints.check_address`.
+            The error of the last attempt, or a refusal of the host.
         """
         check_address(url)
         return self.get(url, **options)

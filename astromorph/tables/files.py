@@ -134,8 +134,7 @@ def read_table(path, *, format=None, hdu=None):
     Parameters
     ----------
     path : path
-        A file, or the folder of a HATS catalog with at most `~astromorph.tables.hats.MAX_ROWS`
-        rows.
+        A file, or the folder of a HATS catalog with at most 3 million rows.
     format : str, optional
         ``"fits"``, ``"votable"``, ``"ecsv"``, ``"parquet"``, ``"csv"`` or ``"hats"``. By default
         the ending of the name decides, and astropy reads files with other endings.
