@@ -38,6 +38,21 @@ class Axes:
         Subtracted from the features.
     kernel : `~numpy.ndarray`, shape (features, `~astromorph.learning.embedding.SIZE`)
         Multiplies the difference.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.learning.embedding import Axes
+    >>> from astromorph.model import TrainedModel
+    >>> seen = np.random.default_rng(1).random((100, 32))
+    >>> Axes.fit(seen)(seen).shape
+    (100, 16)
+    >>> model = TrainedModel.bundled("sdss")
+    >>> axes = Axes.of(model)
+    >>> sorted(axes.to_json())
+    ['center', 'kernel']
+    >>> len(axes.identity(model, views=8))
+    16
     """
 
     center: np.ndarray

@@ -65,6 +65,16 @@ def total_entropy(questions, probabilities):
     Returns
     -------
     `~numpy.ndarray`, shape (n,)
+
+    Examples
+    --------
+    The galaxy between the answers tells most:
+
+    >>> import numpy as np
+    >>> from astromorph import QUESTIONS
+    >>> from astromorph.learning.suggesting import total_entropy
+    >>> total_entropy(QUESTIONS[:1], np.array([[0.01], [0.5], [0.9]])).round(2)
+    array([0.06, 0.69, 0.33])
     """
     answers = split_answers(questions, np.asarray(probabilities, float))
     weights = probability_asked(questions, [np.clip(each[:, 0], _TINY, 1 - _TINY)
@@ -152,6 +162,15 @@ def principal_axes(features, n):
         To subtract from features.
     axes : `~numpy.ndarray`, shape (features, n)
         To multiply the difference by.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.learning.suggesting import principal_axes
+    >>> features = np.array([[0.0, 1.0], [16.0, 1.0], [8.0, 1.0], [8.0, 1.5]])
+    >>> center, axes = principal_axes(features, 1)
+    >>> center, abs(axes.ravel()).round(1)
+    (array([8.   , 1.125]), array([0.2, 0. ]))
     """
     center, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
     scaled = (features - center) / scale

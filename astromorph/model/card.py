@@ -68,6 +68,17 @@ class Card:
     ------
     ValueError
         If a part has the wrong type or value, or parts contradict each other.
+
+    Examples
+    --------
+    >>> from astromorph.model import Card, TrainedModel
+    >>> card = TrainedModel.bundled("sdss").card.replace(heads=())
+    >>> card.network, card.survey.name, card.keys
+    ('pinwheel', 'sdss', ('disk', 'edge_on', 'bar'))
+    >>> Card.from_json(card.to_json()).identity == card.identity
+    True
+    >>> card.replace(weights_of="legacy").weights_of
+    'legacy'
     """
 
     network: str

@@ -37,6 +37,15 @@ class Recipe:
         Number of augmented views of a galaxy, for ``dense``.
     options : dict
         Options of the network's function.
+
+    Examples
+    --------
+    At least 50 steps of 32 galaxies:
+
+    >>> from astromorph.networks import Recipe
+    >>> recipe = Recipe(rate=1e-3, epochs=4, steps=50)
+    >>> recipe.epochs_for(100), recipe.epochs_for(10_000)
+    (16, 4)
     """
 
     rate: float
@@ -321,6 +330,12 @@ def get_architecture(name):
     ------
     ArgumentError
         If there is no architecture of that name.
+
+    Examples
+    --------
+    >>> from astromorph.networks import get_architecture
+    >>> get_architecture("pinwheel").size
+    80
     """
     try:
         return ARCHITECTURES[name]

@@ -48,6 +48,30 @@ class Transport:
         are a service's.
     timeout : float
         Longest time in seconds, as above.
+
+    Examples
+    --------
+    A service of your own gets a transport and asks with it. Without a network, `call` shows how a
+    failed attempt is repeated:
+
+    >>> from astromorph.services.transport import Transport
+    >>> failures = [ConnectionError("no answer")]
+    >>> def attempt():
+    ...     if failures:
+    ...         raise failures.pop()
+    ...     return "an image"
+    >>> with Transport(retries=2) as transport:
+    ...     transport.call("https://archive.example/image", attempt)
+    'an image'
+    >>> transport.is_closed()
+    True
+
+    With one, `get` asks an address of the service, and `follow` one that the service sent:
+
+    >>> transport = Transport()
+    >>> response = transport.get("https://archive.example/list")  # doctest: +SKIP
+    >>> image = transport.follow(response.json()["url"]).content  # doctest: +SKIP
+    >>> transport.close()
     """
 
     def __init__(self, *, per_host=6, timeout=30.0, retries=6):
