@@ -48,6 +48,13 @@ class Score:
     Notes
     -----
     TPR, precision and accuracy are equation 1 of Dominguez Sanchez et al. 2019, MNRAS 484, 93.
+
+    Examples
+    --------
+    >>> from astromorph import score
+    >>> result = score([1, 0, 1, 0], [0.9, 0.2, 0.6, 0.7])
+    >>> result.n, result.tpr, result.accuracy
+    (4, 1.0, 0.75)
     """
 
     n: int

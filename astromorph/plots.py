@@ -498,6 +498,12 @@ def plot_stretch(image, survey, *, bands=None, ax=None):
     --------
     astromorph.images.fit_stretch : Fit the color mapping to some images.
     astromorph.Survey.preview : The same, as a method, with an example.
+
+    Examples
+    --------
+    >>> from astromorph.datasets import load_sample
+    >>> from astromorph.plots import plot_stretch
+    >>> ax = plot_stretch(load_sample()["file"][0], "sdss")
     """
     from astromorph.images import read_cutout
     from astromorph.images.fits_planes import read_planes

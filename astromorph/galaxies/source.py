@@ -38,6 +38,19 @@ class GalaxySource(Protocol):
         Number of rows that a thread loads at a time.
     retryable : `~astromorph.flags.MorphFlag`
         Bits that another attempt may clear.
+
+    Examples
+    --------
+    >>> from astromorph.datasets import load_sample
+    >>> from astromorph.galaxies import open_source
+    >>> from astromorph.model import TrainedModel
+    >>> model = TrainedModel.bundled("sdss")
+    >>> with open_source(model, load_sample(), images="file", r90="petroR90") as source:
+    ...     items = list(source)
+    ...     loaded = source.load(items[0], model.size, model.frame_r90)
+    ...     identity = source.identity()
+    >>> len(items), loaded.pixels.shape, loaded.flag
+    (12, (80, 80, 3), <MorphFlag: 0>)
     """
 
     table: Table
@@ -100,6 +113,16 @@ def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=No
     ------
     TypeError, ValueError
         If an argument has the wrong type or value.
+
+    Examples
+    --------
+    >>> from astromorph.datasets import load_sample
+    >>> from astromorph.galaxies import open_source
+    >>> from astromorph.model import TrainedModel
+    >>> model = TrainedModel.bundled("sdss")
+    >>> with open_source(model, load_sample(), images="file", r90="petroR90") as source:
+    ...     print(len(source.table), type(source.table).__name__)
+    12 Table
     """
     data = as_galaxies(data)
     frames = FrameOptions(cutout_r90, r90, width, pixel_scale)

@@ -15,7 +15,7 @@ from astromorph.running.results import Results
 __all__ = ["COLUMN", "SIZE", "VIEWS", "Axes", "embed", "fit_axes"]
 
 COLUMN = "features"
-"""The column that `embed` adds."""
+"""The column that `~astromorph.MorphologyClassifier.embed` adds."""
 SIZE = 16
 """Numbers per galaxy: a million galaxies take 64 MB."""
 VIEWS = (1, 2, 4, 8)

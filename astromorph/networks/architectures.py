@@ -113,7 +113,7 @@ class Architecture:
     name: str
     build: Callable
     size: int
-    cut: str | tuple[str, ...] | None = None
+    cut: str | tuple | None = None
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
 
 

@@ -36,6 +36,15 @@ class Format:
         Takes a table and a path, and writes the file.
     suffixes : tuple of str
         Endings of the names of such files.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.tables import FORMATS, Format
+    >>> FORMATS["rst"] = Format(read=lambda path: Table.read(path, format="ascii.rst"),
+    ...                         write=lambda table, path: table.write(path, format="ascii.rst"),
+    ...                         suffixes=(".rst",))
+    >>> del FORMATS["rst"]
     """
 
     read: Callable
