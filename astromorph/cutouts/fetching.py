@@ -411,6 +411,10 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
     >>> names = [Path(file).stem for file in sample["file"][:2]]
     >>> table = fetch_cutouts(galaxies, 30 * u.arcsec, ids=names, services=images)
     >>> table["cutout_service", "cutout_bands", "morph_flag"].pprint()
+    cutout_service cutout_bands morph_flag
+    -------------- ------------ ----------
+      local-folder          gri          0
+      local-folder          gri          0
     """
     ra, dec = find_positions(coords)
     widths = arcseconds(coords, width, "width")

@@ -86,6 +86,7 @@ class Axes:
         Parameters
         ----------
         model : `~astromorph.model.TrainedModel`
+            The model, whose card holds the axes.
 
         Returns
         -------
@@ -148,7 +149,9 @@ class Axes:
         Parameters
         ----------
         model : `~astromorph.model.TrainedModel`
+            The model that computes the features.
         views : int
+            Number of rotations and reflections to average over.
 
         Returns
         -------

@@ -57,6 +57,7 @@ class AdaptationReport:
         Parameters
         ----------
         card : `~astromorph.model.card.Card`
+            Card of the weights.
 
         Returns
         -------

@@ -104,6 +104,7 @@ def suggest_rows(features, entropy, n, *, seed=0):
     Parameters
     ----------
     features : `~numpy.ndarray`, shape (galaxies, features)
+        Features of the galaxies.
     entropy : `~numpy.ndarray`, shape (galaxies,)
         See `total_entropy`.
     n : int
@@ -153,6 +154,7 @@ def principal_axes(features, n):
     Parameters
     ----------
     features : `~numpy.ndarray`, shape (galaxies, features)
+        Features of the galaxies.
     n : int
         Largest number of directions.
 

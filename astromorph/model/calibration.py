@@ -292,6 +292,7 @@ def recalibrate(questions, scalings, labels, probabilities, method="platt"):
     Parameters
     ----------
     questions : sequence of `~astromorph.questions.Question`
+        The questions, one per column.
     scalings : sequence of PlattScaling
         The present scalings.
     labels, probabilities : `~numpy.ndarray`, shape (n, questions)

@@ -27,6 +27,7 @@ class Head:
         Weights. A yes/no question has one output, classes and grades have one per answer, and a
         number has two.
     bias : `~numpy.ndarray`, shape (outputs,)
+        Added to the outputs.
     slope, intercept : sequence of float, optional
         The calibration: a straight line in each output; by default none.
     default : bool
@@ -179,6 +180,7 @@ class Head:
         Parameters
         ----------
         record : dict
+            Result of `to_json`.
         arrays : dict of str to `~numpy.ndarray`
             Arrays of the file, among them those that `arrays` names.
 

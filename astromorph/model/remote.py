@@ -132,6 +132,7 @@ class WeightsAddress:
         address : str
             May end with ``#sha256=`` and the checksum.
         sha256 : str, optional
+            The checksum, if the address does not end with it.
 
         Returns
         -------

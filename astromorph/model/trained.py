@@ -96,6 +96,8 @@ class TrainedModel:
     >>> answers = model.answer(pixels)
     >>> pixels.shape, answers.shape
     ((2, 80, 80, 3), (2, 3))
+    >>> model.align(frames[0]) is frames[0]  # these weights change no brightness
+    True
     >>> model.watch().look(pixels)
     [<MorphFlag: 0>, <MorphFlag: 0>]
 

@@ -312,6 +312,7 @@ ARCHITECTURES = {architecture.name: architecture for architecture in (
                         options={"dropout": 0.4}),
         "scratch": Recipe(1e-3, epochs=20, scratch=True)}),
 )}
+"""Name of a network to its `Architecture` (`dict`). You may add networks of your own."""
 
 
 def get_architecture(name):
