@@ -1128,8 +1128,8 @@ class MorphologyClassifier:
         from astromorph.learning.suspects import suspects
 
         check_options(options, self.suspects)
-        data, asked = as_galaxies(data), self.model.questions if questions is None else as_questions(
-            questions)
+        data = as_galaxies(data)
+        asked = self.model.questions if questions is None else as_questions(questions)
         return suspects(self.model, open_source(self.model, data, **options),
                         read_labels(data, labels, asked, key=key), asked, share=share, seed=seed,
                         batch_size=batch_size, threads=threads, progress=progress)

@@ -201,8 +201,8 @@ def plot_histogram(probabilities, *, likely=None, n_bins=20, label=None, ax=None
     probabilities : array-like, shape (n,)
         In 0..1; NaN or masked where there is none.
     likely : array-like of bool, shape (n,), optional
-        Galaxies to draw as filled bars, such as those for which the question probably applies. An outline then shows all galaxies. By
-        default all are filled.
+        Galaxies to draw as filled bars, such as those for which the question probably applies.
+        An outline then shows all galaxies. By default all are filled.
     n_bins : int
         Number of bins of equal width.
     label : str, optional

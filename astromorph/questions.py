@@ -244,7 +244,7 @@ class Question:
 
     @property
     def answer_columns(self):
-        """Columns of its answer in tables (tuple), each with ``name``, ``description`` and ``ucd``."""
+        """Columns of its answer (tuple), each with its ``name``, ``description`` and ``ucd``."""
         return get_kind(self).columns(self)
 
     @property

@@ -43,7 +43,8 @@ def measure_brightness(frames):
     Returns
     -------
     quantiles : `~numpy.ndarray`, shape (3, levels)
-        Quantiles of each band's pixels in all frames together, at `~astromorph.model.alignment.LEVELS`.
+        Quantiles of each band's pixels in all frames together, at
+        `~astromorph.model.alignment.LEVELS`.
     n_images : int
         Number of frames.
 

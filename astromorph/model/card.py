@@ -47,8 +47,8 @@ class Card:
     domain : dict of str to list, optional
         Result of `~astromorph.model.domain.measure_domain`.
     brightness : dict, optional
-        ``quantiles`` and ``n_images`` of the training images; `~astromorph.MorphologyClassifier.align`
-        needs them.
+        ``quantiles`` and ``n_images`` of the training images;
+        `~astromorph.MorphologyClassifier.align` needs them.
     base_rates : dict of str to float
         Base rate that the calibration of a question was fitted to, by the question's key.
     bfloat16_change : float, optional

@@ -297,8 +297,8 @@ class TrainedModel:
         Parameters
         ----------
         precision : str, optional
-            ``"float32"`` or ``"bfloat16"``. The default is bfloat16 if the processor has it and it changed no
-            probability of the validation galaxies by more than 0.003; else float32.
+            ``"float32"`` or ``"bfloat16"``. The default is bfloat16 if the processor has it and it
+            changed no probability of the validation galaxies by more than 0.003; else float32.
 
         Returns
         -------

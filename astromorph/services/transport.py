@@ -43,9 +43,8 @@ class Transport:
     ----------
     session : `requests.Session`
         A session for the clients of services. Its answers are complete and have a status below 400;
-        otherwise it raises `~astromorph.errors.FetchError` or an exception that `translate` knows.
-        It keeps all limits, and only asks hosts that `call` names or that
-        are a service's.
+        otherwise it raises `~astromorph.errors.FetchError` or an exception that `call` turns into
+        one. It keeps all limits, and only asks hosts that `call` names and those of the services.
     timeout : float
         Longest time in seconds, as above.
 
@@ -123,7 +122,7 @@ class Transport:
             other threads may ask the host.
         on_error : callable, optional
             Takes a response of status 400 or more. It may raise a
-            `~astromorph.errors.FetchError` with a better message than that of `check_status`.
+            `~astromorph.errors.FetchError` with a better message than the usual one.
 
         Returns
         -------
