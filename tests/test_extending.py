@@ -258,8 +258,8 @@ def test_flux_of_a_survey_with_long_band_names(euclid_like):
 def own_survey():
     """A survey of one's own, with bands of its own, whose images hips2fits has."""
     des = get_survey("des")
-    bands = dict(zip(("B", "V", "K"), "gri"))
-    return Survey("mine", "My survey", bands=tuple(bands), rgb=("K", "V", "B"),
+    bands = dict(zip(("F475W", "F814W", "F160W"), "gri"))
+    return Survey("mine", "My survey", bands=tuple(bands), rgb=tuple(bands)[::-1],
                   pixel_scale=0.396 * u.arcsec, psf_fwhm=1.3 * u.arcsec, offset=des.offset,
                   scales={band: des.scales[theirs] for band, theirs in bands.items()},
                   softening=des.softening, sky_noise=des.sky_noise, release="DR1",
@@ -304,7 +304,8 @@ def test_a_whole_survey_of_ones_own(classifier, own_survey, tmp_path):
     assert (table["morph_flag"] & MorphFlag.UNCLASSIFIED == 0).all()
     calibrated = mine.calibrate(images, labels, **by_image)
     scores = calibrated.evaluate(images, labels, questions=["arms", "shape"], **by_image)
-    assert scores["n"].tolist() == [48, 48] and scores["accuracy"].min() > 0.8
+    assert scores["n"][:2].tolist() == [36, 48]  # arms are asked of disks
+    assert scores["accuracy"][:2].min() > 0.8
 
     calibrated.write(tmp_path / "mine.safetensors")
     again = MorphologyClassifier.read(tmp_path / "mine.safetensors")
@@ -315,7 +316,7 @@ def test_a_whole_survey_of_ones_own(classifier, own_survey, tmp_path):
         first, second = (each.classify(places, cache=False, provenance=True, progress=False)
                          for each in (calibrated, again))
     assert set(first["cutout_service"][:2]) == {"hips2fits-fits"}
-    assert set(first["cutout_bands"][:2]) == {"B,V,K"}
+    assert set(first["cutout_bands"][:2]) == {"f475w,f814w,f160w"}
     assert (first["morph_flag"] & MorphFlag.UNCLASSIFIED).astype(bool).tolist() == [
         False, False, True]
     for column in ("P_bar", "P_arms", "P_shape_open"):
