@@ -74,11 +74,11 @@ def find_home(app, env, node, text):
 
 def find_text(app, what, name, value, options, lines):
     """Give a constant that a package offers the text of the module that it comes from."""
-    if what != "data" or lines:
-        return
-    for module in [each for each in sys.modules if each.startswith(name.rpartition(".")[0] + ".")]:
+    package, _, constant = name.rpartition(".")
+    for module in [each for each in sys.modules if each.startswith(f"{package}.")]:
         texts = ModuleAnalyzer.for_module(module).find_attr_docs()
-        lines += texts.get(("", name.rpartition(".")[2]), ())
+        if what == "data" and ("", constant) in texts:
+            lines[:] = texts["", constant]  # in place of those of its type
 
 
 def setup(app):
