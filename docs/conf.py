@@ -73,7 +73,9 @@ def find_home(app, env, node, text):
 
 
 def find_text(app, what, name, value, options, lines):
-    """Give a constant that a package offers the text of the module that it comes from."""
+    """Give a constant that a package offers the text of its own module; drop Python's own texts."""
+    lines[:] = [line for line in lines if not line.startswith(
+        ("Alias for field number", "Create new instance of"))]
     package, _, constant = name.rpartition(".")
     for module in [each for each in sys.modules if each.startswith(f"{package}.")]:
         texts = ModuleAnalyzer.for_module(module).find_attr_docs()

@@ -88,7 +88,13 @@ class GalaxySource(Protocol):
         """
 
     def identity(self) -> dict:
-        """Describe the rows by name; equal for the same images with the same frames."""
+        """Describe the rows; equal for the same images with the same frames.
+
+        Returns
+        -------
+        dict
+            Names to values, in the types of JSON.
+        """
 
 
 def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=None,
