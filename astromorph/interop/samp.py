@@ -96,6 +96,11 @@ class SampLink:
     clients : list of str
         Names of the programs that have the table.
 
+    Raises
+    ------
+    ConnectionError, TypeError, ValueError
+        As `send`.
+
     Examples
     --------
     >>> from astropy.table import Table

@@ -117,6 +117,11 @@ def suggest_rows(features, entropy, n, *, seed=0):
     `~numpy.ndarray` of int
         Row numbers, those to label first in front.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n`` is not a positive whole number.
+
     References
     ----------
     .. [1] Arthur & Vassilvitskii 2007, Proc. 18th ACM-SIAM Symp. Discrete Algorithms, 1027.

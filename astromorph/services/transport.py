@@ -48,6 +48,11 @@ class Transport:
     timeout : float
         Longest time in seconds, as above.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive number.
+
     Examples
     --------
     A service of your own gets a transport and asks with it. Without a network, `call` shows how a

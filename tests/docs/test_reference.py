@@ -5,6 +5,7 @@ import pkgutil
 import re
 import sys
 from collections import Counter
+from dataclasses import is_dataclass
 from doctest import SKIP, DocTestParser
 from pathlib import Path
 
@@ -106,6 +107,20 @@ def examples_of(name):
         return lines
     lines = DocTestParser().get_examples(inspect.getdoc(find(owner)))
     return lines if any(f".{member}(" in line.source for line in lines) else []
+
+
+def raises(value):
+    """Whether a function, or what makes an object of a class, checks its arguments."""
+    maker = value
+    if inspect.isclass(value):
+        maker = vars(value).get("__post_init__" if is_dataclass(value) else "__init__")
+    return getattr(maker, "__module__", "") == value.__module__ and bool(re.search(
+        r"^\s+(raise |check_\w+\()", inspect.getsource(inspect.unwrap(maker)), re.MULTILINE))
+
+
+def test_what_raises_says_so():
+    assert not [name for name in DOCUMENTED
+                if raises(find(name)) and "\nRaises\n" not in inspect.getdoc(find(name))]
 
 
 @pytest.mark.parametrize("module", BLOCKS)
