@@ -114,7 +114,7 @@ class TrainedModel:
     >>> model.answer_with_spread("views", pixels).shape
     (2, 6)
 
-    Tables say which model answered, others do not, and `has_made` returns None for these:
+    `has_made` returns None for a table that no classifier has made:
 
     >>> print(model.has_made(load_sample()))
     None
