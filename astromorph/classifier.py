@@ -120,7 +120,8 @@ class MorphologyClassifier:
         Parameters
         ----------
         path : path
-            A ``.safetensors`` file.
+            A ``.safetensors`` file that `write` wrote, or the folder that the page for labeling
+            wrote.
 
         Returns
         -------
