@@ -731,7 +731,8 @@ class MorphologyClassifier:
         Returns
         -------
         widget or `~astropy.table.Table`
-            In a notebook, the view; close its ``conversation`` at the end. Elsewhere, the labels.
+            In a notebook, the view. Its ``labels`` are the labels so far, and ``close()`` ends it.
+            Elsewhere, the labels.
             `adapt` learns from those that are not ``sealed``, and `evaluate` scores the others.
 
         Raises

@@ -67,7 +67,11 @@ def run(args):
         conversation.close()
     progress = conversation.session.progress()
     say(args, f"Labeled {progress['answered']} of {progress['total']} galaxies: {args.output}.")
-    if (conversation.folder / WEIGHTS).exists():
+    learner = conversation.learner
+    if learner is not None and learner.state()["status"] == "teaching":
+        say(args, "The training had not ended, so its result is lost. Run the same command again, "
+                  "and press Save.")
+    elif (conversation.folder / WEIGHTS).exists():
         say(args, f"Your classifier: astromorph classify ... --weights {conversation.folder}")
     return int(progress["answered"] == 0), {
         "rows": progress["total"], "labeled": progress["answered"], "output": args.output}

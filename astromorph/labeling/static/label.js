@@ -151,7 +151,7 @@ function agreements(scores) {
   const known = scores.filter(({ n }) => n > 0);
   return known.filter(({ question }) => question !== "key" || known.length > 2)
     .map(({ question, n, agree, kappa, kappa_low, kappa_high }) => {
-      const interval = finite(kappa_low, kappa_high)
+      const interval = finite(kappa_low, kappa_high) && kappa_low < kappa_high
         ? ` (${kappa_low.toFixed(2)} to ${kappa_high.toFixed(2)})` : "";
       return `${question === "key" ? "all at once" : question.replaceAll("_", " ")}: ` +
         `${Math.round(agree * n)} of ${n} the same` +
@@ -247,10 +247,15 @@ class View {
   buildHelp() {
     this.keyList = make("dl", { class: "am-keys" });
     const close = make("button", { type: "button", class: "am-tool", text: "Back to the galaxies" });
+    this.learnHelp = make("p", { class: "am-quiet", hidden: "", text: "The classifier learns again " +
+      "after every 25 answers, and asks next for the galaxies that teach it most. Teach trains the " +
+      "whole network, which takes minutes. Save writes the labels and the classifier. Second look " +
+      "lists labels that contradict the others." });
     const dialog = make("dialog", { class: "am-help", "aria-label": "Help and keys" },
       make("h2", { text: "Keys" }), this.keyList,
       make("p", { class: "am-quiet", text: "Each answer is written to disk at once. " +
-        "Answers given while the connection is lost are kept and written later." }), close);
+        "Answers given while the connection is lost are kept and written later." }),
+      this.learnHelp, close);
     close.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => this.root.focus());
     return dialog;
@@ -632,6 +637,7 @@ class View {
     this.recover(message);
     const { can = {} } = message;
     this.teachButton.hidden = !can.teach;
+    this.learnHelp.hidden = !can.teach;
     this.saveButton.hidden = !can.save;
     this.suspectsButton.hidden = !can.suspects;
     this.compareButton.hidden = !can.compare;
