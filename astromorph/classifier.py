@@ -9,7 +9,7 @@ from astromorph.galaxies.source import check_options
 from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels, read_test_labels, read_training_labels
 from astromorph.model import TrainedModel
-from astromorph.model.calibration import METHODS
+from astromorph.model.calibration import METHODS, rounded
 from astromorph.model.model_card import write_model_card
 from astromorph.model.remote import is_address
 from astromorph.questions import as_questions
@@ -835,7 +835,7 @@ class MorphologyClassifier:
         done = self.model.card.calibrated
         if not done:
             return None
-        report = Table(done["report"], meta={"method": done["method"]})
+        report = rounded(Table(done["report"], meta={"method": done["method"]}))
         heads = [{"question": key, "calibrated": True} for key in done.get("heads", ())]
         return vstack([report, Table(heads)]) if heads else report
 

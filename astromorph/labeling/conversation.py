@@ -243,9 +243,12 @@ def _hint(questions):
         return ""
     names = {each.key: each.positive for each in QUESTIONS}
     question, parent = questions[0], questions[0].parent
-    only = "" if parent is None else (
-        f". Asked for: {names.get(parent, parent)}" if question.asked_if else
-        f". Not asked for: {names.get(parent, parent)}") + "; press ? for others"
+    if parent is None:
+        only = ""
+    elif question.asked_if:
+        only = f'. For "{names.get(parent, parent)}" only: press ? for others.'
+    else:
+        only = f'. Not for "{names.get(parent, parent)}": press ? for these.'
     return one_line(question.key.replace("_", " ") + only)
 
 

@@ -78,10 +78,10 @@ def test_state_says_all_that_the_page_needs(talk):
 
 
 @pytest.mark.parametrize("options, hint", [
-    ({}, "big ring"), ({"parent": "disk"}, "big ring. Asked for: disk or features; press ? for "
-                                           "others"),
-    ({"parent": "edge_on", "asked_if": 0}, "big ring. Not asked for: edge-on; press ? for others"),
-    ({"parent": "mine"}, "big ring. Asked for: mine; press ? for others")])
+    ({}, "big ring"),
+    ({"parent": "disk"}, 'big ring. For "disk or features" only: press ? for others.'),
+    ({"parent": "edge_on", "asked_if": 0}, 'big ring. Not for "edge-on": press ? for these.'),
+    ({"parent": "mine"}, 'big ring. For "mine" only: press ? for others.')])
 def test_a_page_says_what_it_asks(tmp_path, options, hint):
     for talk in _talk(tmp_path, questions=[Question("big_ring", **options)]):
         assert talk("ready")["hint"] == hint

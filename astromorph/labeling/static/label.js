@@ -611,7 +611,8 @@ class View {
       this.pictures.forget();
       const waiting = this.outbox.waiting.length;
       const kept = waiting ? ` Answers not yet written: ${waiting}; they are kept here.` : "";
-      this.say((final ?? "Connection lost. Trying again …") + kept, true);
+      this.say((final ?? "Connection lost. Trying again … If astromorph has ended, run the same " +
+        "command again.") + kept, true);
     }
     if (open) this.model.send({ type: "ready" });
     this.root.classList.toggle("am-lost", !open);
