@@ -159,6 +159,8 @@ class Learner:
             if taught is None or taught["labels"] != len(self._answered()):
                 self._want_teaching()
             self._turn.notify_all()
+        if self.on_change is not None:
+            self.on_change()  # the message says where the classifier is
         return folder
 
     def _work(self):
@@ -318,19 +320,20 @@ def _message(state, folder):
         return (f"Reading your galaxies: {state['read']} of {state['total']}. You can label "
                 "meanwhile.")
     if state["taught"]:
-        found = (f"{each['key']} {_score(each)}" for each in state["taught"]["questions"])
+        found = (f"{each['key'].replace('_', ' ')} {_score(each, '.0%')}"
+                 for each in state["taught"]["questions"])
         kept = "Press Save to keep it." if folder is None else f"It is in {folder.name}."
         return (f"The whole network was taught after {state['taught']['labels']} answers. On "
                 f"galaxies that taught nothing: {'; '.join(found)}. {kept}")
     return ""
 
 
-def _score(point):
+def _score(point, form=".3f"):
     """The first score of a point, with its interval, as text."""
-    name = "rms" if "rms" in point else "accuracy"
+    name, form = ("rms", ".3f") if "rms" in point else ("accuracy", form)
     if point[name] is None:
         return "unknown"
-    return f"{name} {point[name]:.3f} ({point['low']:.3f} to {point['high']:.3f})"
+    return f"{name} {point[name]:{form}} ({point['low']:{form}} to {point['high']:{form}})"
 
 
 def report_text(state):

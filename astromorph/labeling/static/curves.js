@@ -39,7 +39,7 @@ function curve({ title, kind, curve: all = [], forecast, sealed = 0, labels = 0 
 
 /** The line of a score through its interval. */
 function chart(points, name, show, words) {
-  const width = 300, height = 52, [left, right, top, bottom] = [30, 8, 6, 13];
+  const width = 300, height = 49, [left, right, top, bottom] = [30, 8, 6, 13];
   const [line, low, high] = [0, 1, 2].map((k) => points.map((each) => each.score[k]));
   const [floor, ceiling] = name === "rms" ? [0, Math.max(...high) || 1]
     : [Math.min(0.5, Math.floor(10 * Math.min(...low)) / 10), 1];
