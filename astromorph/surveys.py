@@ -18,7 +18,7 @@ class Survey:
     """The record of a survey: its images, its color mapping and its services.
 
     The color mapping is that of the Legacy Surveys viewer (Lupton et al. 2004, PASP 116, 133, with
-    an arcsinh of the mean over the bands); see `~astromorph.images.composite.color_composite`.
+    an arcsinh of the mean over the bands); see `~astromorph.images.color_composite`.
 
     Parameters
     ----------

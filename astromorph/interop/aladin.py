@@ -47,6 +47,13 @@ def show(table, *, column=None, threshold=0.5, survey=None, **options):
         If ipyaladin is not installed.
     TypeError, ValueError
         If there are no positions or answers, or an argument is not as described.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.interop import show
+    >>> tbl = Table({"ra": [10.0, 11.0], "dec": [0.0, 0.0], "P_disk": [0.9, 0.1]})
+    >>> view = show(tbl, column="P_disk", height=400)
     """
     try:
         from ipyaladin import Aladin

@@ -15,7 +15,7 @@ from astromorph.running.results import Results
 __all__ = ["COLUMN", "SIZE", "VIEWS", "Axes", "embed", "fit_axes"]
 
 COLUMN = "features"
-"""The column that `embed` adds."""
+"""The column that `~astromorph.MorphologyClassifier.embed` adds."""
 SIZE = 16
 """Numbers per galaxy: a million galaxies take 64 MB."""
 VIEWS = (1, 2, 4, 8)
@@ -36,8 +36,23 @@ class Axes:
     ----------
     center : `~numpy.ndarray`, shape (features,)
         Subtracted from the features.
-    kernel : `~numpy.ndarray`, shape (features, `SIZE`)
+    kernel : `~numpy.ndarray`, shape (features, `~astromorph.learning.embedding.SIZE`)
         Multiplies the difference.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.learning.embedding import Axes
+    >>> from astromorph.model import TrainedModel
+    >>> seen = np.random.default_rng(1).random((100, 32))
+    >>> Axes.fit(seen)(seen).shape
+    (100, 16)
+    >>> model = TrainedModel.bundled("sdss")
+    >>> axes = Axes.of(model)
+    >>> sorted(axes.to_json())
+    ['center', 'kernel']
+    >>> len(axes.identity(model, views=8))
+    16
     """
 
     center: np.ndarray
@@ -71,6 +86,7 @@ class Axes:
         Parameters
         ----------
         model : `~astromorph.model.TrainedModel`
+            The model, whose card holds the axes.
 
         Returns
         -------
@@ -121,7 +137,7 @@ class Axes:
 
         Returns
         -------
-        `~numpy.ndarray`, shape (galaxies, `SIZE`)
+        `~numpy.ndarray`, shape (galaxies, `~astromorph.learning.embedding.SIZE`)
             Vectors of length 1. The product of two is the cosine of the angle between them.
         """
         along = (seen - self.center) @ self.kernel
@@ -133,7 +149,9 @@ class Axes:
         Parameters
         ----------
         model : `~astromorph.model.TrainedModel`
+            The model that computes the features.
         views : int
+            Number of rotations and reflections to average over.
 
         Returns
         -------

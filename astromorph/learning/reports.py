@@ -28,6 +28,23 @@ class AdaptationReport:
         One row per question and number of training galaxies.
     heads : `~astropy.table.Table`, optional
         Scores of the questions that were taught to heads; see `~astromorph.scores.score_answers`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph import QUESTIONS
+    >>> from astromorph.learning.reports import AdaptationReport
+    >>> from astromorph.model import TrainedModel
+    >>> labels = np.array([[0.0], [0], [1], [1]])
+    >>> before = np.array([[0.2], [0.6], [0.5], [0.7]])
+    >>> after = np.array([[0.1], [0.3], [0.6], [0.9]])
+    >>> report = AdaptationReport.compare(labels, before, after, QUESTIONS[:1], [True], "a test")
+    >>> report.changes()
+    ['disk 0.750 and 1.000']
+    >>> AdaptationReport.from_dict(report.to_dict()).better
+    ['disk']
+    >>> print(AdaptationReport.of(TrainedModel.bundled("sdss").card))  # never adapted
+    None
     """
 
     table: Table | None
@@ -41,6 +58,7 @@ class AdaptationReport:
         Parameters
         ----------
         card : `~astromorph.model.card.Card`
+            Card of the weights.
 
         Returns
         -------

@@ -28,7 +28,7 @@ class Card:
     Parameters
     ----------
     network : str
-        Name of an `~astromorph.networks.Architecture`.
+        Name of an `~astromorph.networks.architectures.Architecture`.
     survey : `~astromorph.surveys.Survey`
         Survey whose images the weights are for.
     questions : tuple of `~astromorph.questions.Question`
@@ -47,7 +47,8 @@ class Card:
     domain : dict of str to list, optional
         Result of `~astromorph.model.domain.measure_domain`.
     brightness : dict, optional
-        ``quantiles`` and ``n_images`` of the training images; `align` needs them.
+        ``quantiles`` and ``n_images`` of the training images;
+        `~astromorph.MorphologyClassifier.align` needs them.
     base_rates : dict of str to float
         Base rate that the calibration of a question was fitted to, by the question's key.
     bfloat16_change : float, optional
@@ -67,6 +68,17 @@ class Card:
     ------
     ValueError
         If a part has the wrong type or value, or parts contradict each other.
+
+    Examples
+    --------
+    >>> from astromorph.model import Card, TrainedModel
+    >>> card = TrainedModel.bundled("sdss").card.replace(heads=())
+    >>> card.network, card.survey.name, card.keys
+    ('pinwheel', 'sdss', ('disk', 'edge_on', 'bar'))
+    >>> Card.from_json(card.to_json()).identity == card.identity
+    True
+    >>> card.replace(weights_of="legacy").weights_of
+    'legacy'
     """
 
     network: str

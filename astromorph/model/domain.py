@@ -55,6 +55,14 @@ def image_statistics(pixels):
     Returns
     -------
     `~numpy.ndarray`, shape (..., len(STATISTICS))
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.model.domain import STATISTICS, image_statistics
+    >>> pixels = np.random.default_rng(1).random((5, 80, 80, 3), "float32")
+    >>> image_statistics(pixels).shape == (5, len(STATISTICS))
+    True
     """
     size = pixels.shape[-2]
     in_sky, steps_in_sky, in_middle, in_core = _zones(size)
@@ -106,6 +114,14 @@ def measure_domain(images):
         Four numbers for each of the `STATISTICS`: the lowest usual value, the 5th and the 95th
         percentile, and the highest usual value. Usual values are from the 0.1 to the 99.9
         percentile, widened by 5% on each side.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.model.domain import STATISTICS, measure_domain
+    >>> domain = measure_domain(np.random.default_rng(1).random((100, 80, 80, 3), "float32"))
+    >>> tuple(domain) == STATISTICS, len(domain["sky"])
+    (True, 4)
     """
     values = np.array([image_statistics(image) for image in images])
     low, *tails, high = np.percentile(values, [_RARE, *_TAILS, 100 - _RARE], axis=0)

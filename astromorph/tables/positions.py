@@ -258,6 +258,13 @@ def position_columns(table):
     ------
     ArgumentError
         If there are no positions, or several.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.tables.positions import position_columns
+    >>> position_columns(Table({"objid": [1], "RA": [10.0], "Dec": [0.0]}))
+    ('RA', 'Dec')
     """
     found, best = _candidates(table)
     if best:
@@ -283,6 +290,13 @@ def has_positions(table):
     Returns
     -------
     bool
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.tables.positions import has_positions
+    >>> has_positions(Table({"RA": [10.0], "Dec": [0.0]})), has_positions(Table({"x": [1.0]}))
+    (True, False)
     """
     found, best = _candidates(table)
     return bool(found or best)
@@ -400,6 +414,14 @@ def size_column(data):
     -------
     str or None
         The preferred column, as in `find_sizes`; None if there is none.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astropy import units as u
+    >>> from astromorph.tables.positions import size_column
+    >>> size_column(Table({"objid": [1], "petroR90_r": [6.0] * u.arcsec}))
+    'petroR90_r'
     """
     if not isinstance(data, Table):
         return None
