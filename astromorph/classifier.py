@@ -9,7 +9,7 @@ from astromorph.galaxies.source import check_options
 from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels, read_test_labels, read_training_labels
 from astromorph.model import TrainedModel
-from astromorph.model.calibration import METHODS
+from astromorph.model.calibration import METHODS, rounded
 from astromorph.model.model_card import write_model_card
 from astromorph.model.remote import is_address
 from astromorph.questions import as_questions
@@ -120,7 +120,8 @@ class MorphologyClassifier:
         Parameters
         ----------
         path : path
-            A ``.safetensors`` file.
+            A ``.safetensors`` file that `write` wrote, or the folder that the page for labeling
+            wrote.
 
         Returns
         -------
@@ -779,7 +780,8 @@ class MorphologyClassifier:
         Returns
         -------
         widget or `~astropy.table.Table`
-            In a notebook, the view; close its ``conversation`` at the end. Elsewhere, the labels.
+            In a notebook, the view. Its ``labels`` are the labels so far, and ``close()`` ends it.
+            Elsewhere, the labels.
             `adapt` learns from those that are not ``sealed``, and `evaluate` scores the others.
 
         Raises
@@ -896,7 +898,7 @@ class MorphologyClassifier:
         done = self.model.card.calibrated
         if not done:
             return None
-        report = Table(done["report"], meta={"method": done["method"]})
+        report = rounded(Table(done["report"], meta={"method": done["method"]}))
         heads = [{"question": key, "calibrated": True} for key in done.get("heads", ())]
         return vstack([report, Table(heads)]) if heads else report
 

@@ -10,7 +10,7 @@ from astromorph.metrics import score, valid_pairs
 from astromorph.questions import probability_asked
 
 __all__ = ["CLIP", "METHODS", "PlattScaling", "base_rates", "estimate_base_rate", "fit_platt",
-           "fit_temperature", "recalibrate", "shift_priors"]
+           "fit_temperature", "recalibrate", "rounded", "shift_priors"]
 
 CLIP = 1e-7
 """Probabilities are kept this far from 0 and 1, so that their logits are finite (float)."""
@@ -344,7 +344,7 @@ def recalibrate(questions, scalings, labels, probabilities, method="platt"):
         raise wrong("labels", "enough to calibrate a question", " ".join(reasons).rstrip("."))
     for reason in reasons:
         warn(f"Not calibrated: {reason}", late=True)
-    return new, _report(rows)
+    return new, rounded(Table(rows))
 
 
 def base_rates(report):
@@ -375,8 +375,19 @@ def base_rates(report):
     return {str(row["question"]): float(row["base_rate"]) for row in report if row["calibrated"]}
 
 
-def _report(rows):
-    report = Table(rows)
+def rounded(report):
+    """Print the numbers of a report with three digits.
+
+    Parameters
+    ----------
+    report : `~astropy.table.Table`
+        It is changed.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        The same.
+    """
     for name in report.colnames:
         if report[name].dtype.kind == "f":
             report[name].format = ".3f"
@@ -516,4 +527,4 @@ def shift_priors(questions, scalings, probabilities, base_rates):
         raise wrong("data", "enough galaxies for one of the questions", reasons[0].rstrip("."))
     for reason in reasons:
         warn(f"Not calibrated: {reason}", late=True)
-    return new, _report(rows)
+    return new, rounded(Table(rows))

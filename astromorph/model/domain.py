@@ -183,7 +183,8 @@ class DomainWatch:
         """Warn once if the images differ from the training images."""
         if text := self.complaint():
             warn(f"{text} those that the weights were trained on. Their probabilities may be "
-                 "wrong. Check the frame first: say how wide the images are in R90 of their "
+                 "wrong. If they are from another survey, take its weights (from_pretrained, or "
+                 "--survey). Then check the frame: say how wide the images are in R90 of their "
                  "galaxies (cutout_r90=), or how large the galaxies are (r90=). If the frame is "
                  "right, align the images (align), or adapt the weights with a few hundred labels "
                  "(adapt).", late=True)

@@ -158,7 +158,8 @@ class TrainedModel:
         Parameters
         ----------
         path : path
-            A ``.safetensors`` file that `write` wrote.
+            A ``.safetensors`` file that `write` wrote, or the folder that the page for labeling
+            wrote.
 
         Returns
         -------
