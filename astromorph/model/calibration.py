@@ -387,6 +387,13 @@ def rounded(report):
     -------
     `~astropy.table.Table`
         The same.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.model.calibration import rounded
+    >>> rounded(Table({"ECE_after": [0.0123456]})).pformat()[-1].strip()
+    '0.012'
     """
     for name in report.colnames:
         if report[name].dtype.kind == "f":
