@@ -10,8 +10,10 @@ from astropy.io.fits import HDUList
 from astropy.table import Table
 
 from astromorph.errors import ArgumentTypeError, wrong
+from astromorph.images.reading import picture_pixels
 from astromorph.names import is_image_name, is_missing
 from astromorph.tables import table_format
+from astromorph.tables.data_frames import as_table
 from astromorph.tables.fits_tables import holds_table
 
 __all__ = ["as_galaxies", "as_image", "is_image", "is_table_file"]
@@ -41,12 +43,10 @@ def as_galaxies(data):
     TypeError, ValueError
         If the data is anything else, or a folder or pattern without images.
     """
-    if isinstance(data, (Table, SkyCoord)):
+    if isinstance(data, SkyCoord):
         return data
-    if hasattr(data, "to_pandas") and hasattr(data, "schema"):  # pyarrow, polars
-        data = data.to_pandas()
-    if hasattr(data, "columns") and hasattr(data, "iloc"):
-        return Table.from_pandas(data, index=data.index.name is not None)
+    if (table := as_table(data)) is not None:
+        return table
     if isinstance(data, (str, os.PathLike)):
         return _named(data)
     if isinstance(data, np.ndarray) and data.dtype.kind in "buifcmM":
@@ -77,8 +77,7 @@ def as_image(value):
         return None
     if _is_pillow(value):
         try:
-            plain = value.mode in ("L", "RGB") or value.mode.startswith("I;16")
-            return np.asarray(value if plain else value.convert("RGB"))
+            return picture_pixels(value)
         except Exception:  # the picture is damaged, and reading it later flags its row
             return value
     return value

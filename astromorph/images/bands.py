@@ -166,10 +166,12 @@ def light_planes(hdus, own=()):
         raise _cannot_tell("no image of the FITS file is light", images)
     top = max(rank for rank, _ in light)
     pool = [hdu for rank, hdu in light if rank == top or top < 2]
-    flat = [(hdu, band) for hdu in pool if len(hdu.shape) == 2
-            and (band := header_band(hdu.header, own))]
-    if len(flat) > 1 and len({band for _, band in flat}) == len(flat):
-        return flat
+    primary = [hdu for rank, hdu in light if rank == 1 and top == 2]
+    for group in (primary + pool, pool):
+        flat = [(hdu, band) for hdu in group if len(hdu.shape) == 2
+                and (band := header_band(hdu.header, own))]
+        if len(flat) > 1 and len({band for _, band in flat}) == len(flat):
+            return flat
     if len(pool) > 1 and top < 2:
         pool = [hdu for rank, hdu in light if rank == 1] or pool
     if len(pool) > 1:

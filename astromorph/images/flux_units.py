@@ -7,7 +7,7 @@ from astropy import units as u
 from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
 
-__all__ = ["linear_flux", "to_nanomaggies"]
+__all__ = ["is_flux", "linear_flux", "to_nanomaggies"]
 
 _AB = u.zero_point_flux(3631 * u.Jy)
 _BRIGHTEST = 1e20  # nanomaggies: the Sun has 5e19; a damaged bit of an exponent gives more
@@ -79,6 +79,20 @@ def _nanomaggies(unit, header, pixel_scale):
             return factor if _LIMITS[0] < factor < _LIMITS[1] else _UNKNOWN
     factor = _zero_point(header)
     return _UNKNOWN if factor is _NO_UNIT and text else factor
+
+
+def is_flux(unit):
+    """Tell whether a unit is one of flux or surface brightness, and not of counts.
+
+    Parameters
+    ----------
+    unit : `~astropy.units.Unit` or str or None
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(_nanomaggies(unit, {}, 1.0), float)
 
 
 def _in_nanomaggies(unit):

@@ -15,12 +15,12 @@ from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
 from astromorph.images.composite import color_composite, shown_bands
 from astromorph.images.fits_planes import MAX_PIXELS, band_names, read_planes
-from astromorph.images.forms import open_regular
+from astromorph.images.forms import numpy_masked, open_regular
 from astromorph.images.sizes import PICTURE_STRETCH
 from astromorph.surveys import get_survey
 
-__all__ = ["Cutout", "decode_picture", "is_blank", "open_cutout", "read_cutout", "shown",
-           "source_label"]
+__all__ = ["Cutout", "decode_picture", "is_blank", "open_cutout", "picture_pixels", "read_cutout",
+           "shown", "source_label"]
 
 _MIN_SIDE = 16
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ESTALE, errno.EINTR,
@@ -265,7 +265,7 @@ def decode_picture(data, enough=None):
     """
     if data[:1] != b"\xff":
         _check_png(data)
-        return _from_pillow(data)
+        return _decoded(data)
     if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         raise CutoutError("the picture is truncated; get it again", MorphFlag.UNREADABLE)
     try:  # every complaint of the decoder means damage
@@ -278,7 +278,7 @@ def decode_picture(data, enough=None):
         if colors != "YCbCr":  # simplejpeg finds damage, and Pillow converts the colors
             simplejpeg.decode_jpeg(data, "GRAY" if colors == "Gray" else "CMYK"
                                    if colors in ("CMYK", "YCCK") else "RGB")
-            return _from_pillow(data)
+            return _decoded(data)
         step = max((step for step in (1, 2, 4, 8) if enough and min(sides) >= step * enough
                     and not any(side % step for side in sides)), default=1)
         return simplejpeg.decode_jpeg(data, min_height=sides[0] // step, min_width=sides[1] // step,
@@ -292,18 +292,46 @@ def decode_picture(data, enough=None):
                           MorphFlag.UNREADABLE) from None
 
 
-def _from_pillow(data):
-    """Pixels of a picture of any mode, as gray or color, flattened on black."""
+def _decoded(data):
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
-        _check_sides(picture.height, picture.width)
-        if picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info:
-            gray = picture.mode in ("L", "LA")
-            picture = picture.convert("RGBA")
-            black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
-            picture = Image.alpha_composite(black, picture).convert("L" if gray else "RGB")
-        elif picture.mode[0] not in "LIF1":
-            picture = picture.convert("RGB")
+        return picture_pixels(picture)
+
+
+def picture_pixels(picture):
+    """Return the pixels of a picture of any mode, as gray or color, flattened on black.
+
+    Parameters
+    ----------
+    picture : `PIL.Image.Image`
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (y, x) or (y, x, 3)
+        The stored values, row 0 at the top.
+
+    Raises
+    ------
+    CutoutError, OSError
+        If the picture is truncated, too large or damaged.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from astromorph.images.reading import picture_pixels
+    >>> picture_pixels(Image.new("RGBA", (60, 40))).shape
+    (40, 60, 3)
+    """
+    _check_sides(picture.height, picture.width)
+    if picture.mode[0] in "IF":  # Pillow would clip these numbers at 255
         return np.asarray(picture)
+    if picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info:
+        gray = picture.mode in ("L", "LA")
+        picture = picture.convert("RGBA")
+        black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+        picture = Image.alpha_composite(black, picture).convert("L" if gray else "RGB")
+    elif picture.mode[0] not in "L1":
+        picture = picture.convert("RGB")
+    return np.asarray(picture)
 
 
 def _check_sides(height, width):
@@ -351,6 +379,7 @@ def _png_size(width, height, depth, color, compression, filtering, interlaced):
 
 
 def _from_array(array):
+    array = numpy_masked(array)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if array.ndim not in (2, 3) or array.ndim == 3 and array.shape[2] != 3:
