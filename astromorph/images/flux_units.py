@@ -7,12 +7,13 @@ from astropy import units as u
 from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
 
-__all__ = ["is_flux", "linear_flux", "to_nanomaggies"]
+__all__ = ["is_flux", "linear_flux", "subtract_sky", "to_nanomaggies"]
 
 _AB = u.zero_point_flux(3631 * u.Jy)
 _BRIGHTEST = 1e20  # nanomaggies: the Sun has 5e19; a damaged bit of an exponent gives more
 _LIMITS = 1e-38, 1e38  # smallest and largest factor that 32 bits hold
 _ENOUGH = 2**22  # pixels that are enough to measure the noise
+_LIGHT_SKY = 1  # a sky of so many times the survey's noise was not subtracted
 _UNKNOWN, _NO_UNIT = "unknown", None  # a unit that is not a flux; no unit at all
 _PREFIXES = {"": "", "n": "n", "nano": "n", "u": "u", "\u00b5": "u", "\u03bc": "u", "micro": "u",
              "milli": "m", "mega": "M"}
@@ -178,6 +179,35 @@ def linear_flux(values, header):
     with np.errstate(over="ignore"):
         flux = (offset + 2 * soft * np.sinh(values.astype(float) * (np.log(10) / 2.5))).astype("f4")
     return np.where(np.isfinite(flux), flux, np.float32(np.nan))
+
+
+def subtract_sky(planes, survey, area=1.0):
+    """Subtract the level of the border if the sky was not subtracted.
+
+    Then even the darkest hundredth of the pixels is light, in every band. Where a galaxy is shown
+    with some sky around it, noise makes these pixels negative.
+
+    Parameters
+    ----------
+    planes : dict
+        Band name to flux, (y, x), in nanomaggies per pixel.
+    survey : `~astromorph.surveys.Survey`
+        The survey whose sky noise to compare with.
+    area : float
+        Area of the survey's native pixel, in pixels.
+
+    Returns
+    -------
+    planes : dict
+        Band name to flux.
+    done : bool
+        Whether anything was subtracted.
+    """
+    limit = _LIGHT_SKY * survey.sky_noise.to_value(u.nmgy) / area
+    samples = [plane[::4] for plane in planes.values()]
+    if any(np.sum(some < limit) >= 0.01 * np.isfinite(some).sum() for some in samples):
+        return planes, False
+    return {name: plane - _border_level(plane) for name, plane in planes.items()}, True
 
 
 def _card(header, key, default):

@@ -13,8 +13,9 @@ from PIL import Image
 
 from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
-from astromorph.images.composite import color_composite, shown_bands
+from astromorph.images.composite import color_composite, native_area, shown_bands
 from astromorph.images.fits_planes import MAX_PIXELS, band_names, read_planes
+from astromorph.images.flux_units import subtract_sky
 from astromorph.images.forms import numpy_masked, open_regular
 from astromorph.images.sizes import PICTURE_STRETCH
 from astromorph.surveys import get_survey
@@ -23,6 +24,7 @@ __all__ = ["Cutout", "decode_picture", "is_blank", "open_cutout", "picture_pixel
            "shown", "source_label"]
 
 _MIN_SIDE = 16
+_NEGATIVE = 0.9  # largest fraction of negative pixels; pure noise has 0.5
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ESTALE, errno.EINTR,
             errno.EAGAIN, errno.ENOBUFS, errno.ETIMEDOUT}  # the file itself may be good
 # "Restart after 65535 blocks", which is more than the picture has. It makes libjpeg-turbo use the
@@ -32,6 +34,9 @@ _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # type of color: samples per pixe
 _ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
           (0, 1, 1, 2)]  # start and step in x and y of the passes of an interlaced PNG
 _FITS_STARTS = (b"SIMPLE  =", b"\x1f\x8b", b"BZh")
+_OTHERS = {b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF", b"GIF8": "GIF", b"RIFF": "WebP",
+           b"BM": "BMP", b"\x93NUMPY": "an array of NumPy", b"#ASDF": "ASDF", b"PK": "ZIP",
+           b"\x89HDF": "HDF5", b"\0\0\0\x0cjP": "JPEG 2000", b"PAR1": "Parquet"}
 
 
 @dataclass(frozen=True)
@@ -220,6 +225,10 @@ def _read_file(file, survey, bands, enough):
         return _from_flux(file, survey, bands)
     if head.startswith((b"\xff\xd8", b"\x89PNG")):
         return _from_array(decode_picture(file.read(), enough))
+    kind = next((kind for start, kind in _OTHERS.items() if head.startswith(start)), None)
+    if kind is not None:
+        raise CutoutError(f"the file is {kind}; expected JPEG, PNG or FITS, convert it",
+                          MorphFlag.UNREADABLE)
     if not head:
         found = "the file is empty"
     elif not head.strip(b"\0"):
@@ -394,11 +403,21 @@ def _from_array(array):
         bad = ~np.isfinite(pixels)
         pixels[bad] = 0
         flag = MorphFlag.BAD_PIXELS if bad.any() else flag
+        _check_normalized(pixels)
         pixels = pixels.clip(0)
     white = _white(array.dtype, pixels)
     if pixels.ndim == 2:
         pixels, flag = np.repeat(pixels[..., None], 3, axis=2), flag | MorphFlag.MISSING_BAND
     return Cutout(pixels, None, flag, white=white)
+
+
+def _check_normalized(pixels):
+    """Raise if almost all pixels are negative, because zero would then replace them."""
+    share = np.mean(pixels < 0) if pixels.size else 0
+    if share > _NEGATIVE:
+        raise CutoutError(f"{100 * share:.0f}% of its pixels are negative, as in arrays that were "
+                          "normalized for a network, or whose sky was subtracted twice; pass the "
+                          "picture from 0 to 1, or from 0 to 255", MorphFlag.BAD_SHAPE)
 
 
 def _white(dtype, pixels):
@@ -415,13 +434,14 @@ def _from_flux(source, survey, bands):
                if np.isfinite(plane).any()):
         raise _blank()
     shown = shown_bands(flux.planes, flux.survey)
-    flag = flux.flag
+    scale = None if flux.native else flux.pixel_scale
+    planes, dark = subtract_sky(flux.planes, flux.survey, native_area(flux.survey, scale))
+    flag = flux.flag | (MorphFlag.UNKNOWN_UNIT if dark else MorphFlag(0))
     if len(set(shown) & {band.lower() for band in flux.survey.scales}) < 3:
         flag |= MorphFlag.MISSING_BAND
     if any(np.isnan(flux.planes[band]).any() for band in shown if band):
         flag |= MorphFlag.BAD_PIXELS
-    pixels = color_composite(flux.planes, flux.survey,
-                             pixel_scale=None if flux.native else flux.pixel_scale)
+    pixels = color_composite(planes, flux.survey, pixel_scale=scale)
     return Cutout(np.ascontiguousarray(pixels[::-1]), flux.pixel_scale, flag,
                   stretch=flux.survey.softening**0.5)
 

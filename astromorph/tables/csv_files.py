@@ -53,7 +53,7 @@ def write_csv(table, path):
 def _split(text):
     """The names of the columns, and the rows, each with one cell per column."""
     comments, lines = [], []
-    for line in _lines(text):
+    for line in _lines(text, _delimiter(text)):
         first = line[0].strip() if line else ""
         if not lines and first.startswith("#"):
             comments.append(line)
@@ -74,8 +74,16 @@ def _split(text):
                               for number, line in enumerate(lines[1:], start=1)]
 
 
-def _lines(text):
-    return csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+def _delimiter(text):
+    """The comma; or what stands between the names in a file of a spreadsheet, as ; or a tab."""
+    names = next((line for line in text.splitlines()
+                  if line.strip() and not line.startswith("#")), "")
+    return next((mark for mark in ",;\t" if mark in names), ",")
+
+
+def _lines(text, delimiter):
+    return csv.reader(io.StringIO(text, newline=""), skipinitialspace=delimiter != "\t",
+                      delimiter=delimiter)
 
 
 def _is_header(comment, lines):

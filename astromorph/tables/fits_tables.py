@@ -149,14 +149,15 @@ def _describe(table, header):
 def _nulls(hdu):
     """Names and masks of columns whose nulls Astropy takes for values.
 
-    These are the zero bytes in columns of booleans, and the null value of scaled integers.
+    These are bytes other than T and F in columns of booleans, and the null value of scaled
+    integers.
     """
     if not isinstance(hdu, fits.BinTableHDU):
         return
     stored = hdu.data.view(np.ndarray)
     for column, field in zip(hdu.columns, stored.dtype.names, strict=True):
         if re.fullmatch(r"\d*L", column.format):
-            yield column.name, stored[field] == 0
+            yield column.name, ~np.isin(stored[field], (ord("T"), ord("F")))
         elif column.null is not None and hdu.data[column.name].dtype.kind == "f":
             yield column.name, stored[field] == column.null
 

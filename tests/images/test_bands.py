@@ -18,6 +18,7 @@ from astromorph.images.fits_planes import read_planes
 from astromorph.surveys import SURVEYS
 
 LIGHT = np.random.default_rng(1).normal(0.1, 0.02, (40, 40)).astype("f4")
+LIGHT[:2] -= 0.2  # some sky
 
 
 def plane(name=None, value=1, **cards):

@@ -315,7 +315,7 @@ UNUSABLE = {
     "bands of two shapes": ({"g": _noise(40, 40), "r": _noise(40, 41)}, "BAD_SHAPE", "one grid"),
     "cube in the dict": ({"g": _noise(3, 40, 40)}, "BAD_SHAPE", "one 2-D image"),
     "six unnamed planes": (NDData(_noise(6, 40, 40)), "BAD_SHAPE", "bands='grz'"),
-    "4-D FITS": (fits.PrimaryHDU(_noise(1, 3, 40, 40)), "BAD_SHAPE", r"\(band, y, x\)"),
+    "4-D FITS": (fits.PrimaryHDU(_noise(2, 3, 40, 40)), "BAD_SHAPE", r"\(band, y, x\)"),
     "8-bit cube": (fits.PrimaryHDU(np.ones((3, 40, 40), np.uint8)), "BAD_SHAPE", "picture"),
     "FITS without image": (fits.HDUList([fits.PrimaryHDU()]), "BAD_SHAPE", "no image"),
     "black": (np.zeros((40, 40, 3), np.uint8), "BLANK", "blank"),
