@@ -9,7 +9,7 @@ __all__ = ["band_names", "band_text", "header_band", "light_planes", "parse_band
 _BAND = re.compile(r"(?:^|[^a-z])([ugrizy])(?:p|prime|[ _-]?band)?(?![a-z]|\s*=)", re.IGNORECASE)
 _COMPANION = re.compile(
     r"(sci|science|flux|image|img)?(err(or)?|sigma|noise|std(dev|ev)?|unc(ert(ainty)?)?|"
-    r"inv?var|ivar|var(iance)?|rms|wh?t|wgt|weight|n?exp|exposure|exptime|nimages?|cov(er|erage)?|"
+    r"inv?var|ivar|var(iance)?|rms|wh?t|wgt|weight|n?exp|exposure|exptime|n(im(age|g)?|frame)s?|cov(er|erage)?|"
     r"bit ?mask|mask|msk|bpm|badpix(els)?|fla?g|dq|quality|seg(m(ent(s|ation)?)?)?|mod(el)?|"
     r"res(id(ual)?)?|conf(idence)?|ctx|con(text)?|psf(image)?|kernel|bkg|back(ground)?|sky|nobs|"
     r"depth|chi(2|sq)|apcorr?)s?(map|image|img|plane|bits?|arr(ay)?)?s?\d*")
@@ -202,7 +202,8 @@ def _is_companion(text, whole=False):
     text = _TREATED.sub(" ", text.lower())
     if whole:  # an OBJECT card usually names a galaxy, so single words in it prove nothing
         return text.strip() in ("model", "residual", "residuals", "residual map", "sky")
-    return any(map(_COMPANION.fullmatch, re.findall("[a-z0-9]+", text)))
+    words = re.findall("[a-z0-9]+", text)
+    return any(map(_COMPANION.fullmatch, [*words, "".join(words)]))
 
 
 def _cannot_tell(what, images):

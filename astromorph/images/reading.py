@@ -333,7 +333,7 @@ def picture_pixels(picture):
     _check_sides(picture.height, picture.width)
     if picture.mode[0] in "IF":  # Pillow would clip these numbers at 255
         return np.asarray(picture)
-    if picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info:
+    if picture.has_transparency_data:
         gray = picture.mode in ("L", "LA")
         picture = picture.convert("RGBA")
         black = Image.new("RGBA", picture.size, (0, 0, 0, 255))

@@ -16,8 +16,8 @@ def as_table(data):
     ----------
     data : object
         A data frame of pandas or polars, a table or record batch of pyarrow, or a structured array
-        of NumPy; an astropy table stays as it is. Integers keep every digit, also beside missing values. A named index becomes a
-        column.
+        of NumPy; an astropy table stays as it is. Integers keep every digit, also beside missing
+        values. A named index becomes a column.
 
     Returns
     -------

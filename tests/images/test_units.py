@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
-from astropy.nddata import NDData
+from astropy.nddata import CCDData, NDData
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,6 +66,30 @@ def test_asinh_scale_of_pan_starrs():
     assert read(stored.astype("f4"), **cards).flag == MorphFlag.UNKNOWN_UNIT
     with pytest.raises(CutoutError, match="BSOFTEN"):
         read(BSOFTEN=-1.0)
+
+
+def test_asinh_scale_of_nddata():
+    """CCDData.read of a stacked image of Pan-STARRS keeps the cards and asks for a unit."""
+    cards = {"BSOFTEN": 200.0, "BOFFSET": 0.5, "EXPTIME": 120.0}
+    stored = (2.5 / np.log(10) * np.arcsinh((FLUX * 1200 - 0.5) / 400)).astype("f4")
+    for data in (CCDData(stored, unit="adu", meta=cards), NDData(stored, meta=cards)):
+        np.testing.assert_allclose(read_planes(data).planes["r"], FLUX, rtol=1e-3, atol=1e-5)
+    linear = CCDData(FLUX, unit="nmgy", meta=cards)
+    np.testing.assert_allclose(read_planes(linear).planes["r"], FLUX)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3, 5.0])
+@pytest.mark.parametrize("unit, cards", [("nmgy", {}), ("MJy/sr", {}), ("nmgy", {
+    "CDELT1": -1e-5, "CDELT2": 1e-5})])
+def test_a_sky_that_was_not_subtracted_is(galaxy_planes, level, unit, cards):
+    plane = galaxy_planes["r"]
+    factor = 1 if unit == "nmgy" else 3.631e-12 / (AREA / 206264.806**2)
+    header = fits.Header(SCALE | {"FILTER": "r", "BUNIT": unit} | cards)
+    cutout = read_cutout(fits.PrimaryHDU((factor * (plane + level)).astype("f4"), header))
+    plain = read_cutout(fits.PrimaryHDU((factor * plane).astype("f4"), header))
+    np.testing.assert_allclose(cutout.pixels, plain.pixels, atol=0.04)
+    assert bool(cutout.flag & MorphFlag.UNKNOWN_UNIT) == (level > 0)
+    assert not plain.flag & MorphFlag.UNKNOWN_UNIT
 
 
 @pytest.mark.parametrize("kind, cards", [
