@@ -142,7 +142,20 @@ def _zero_point(header):
             return 10 ** ((22.5 - zero) / 2.5) / float(header["EXPTIME"])
     except (KeyError, ValueError, TypeError, ArithmeticError):
         return _UNKNOWN
-    return _NO_UNIT
+    return _of_viewer(header)
+
+
+def _of_viewer(header):
+    """How many nanomaggies one count is in files of the Legacy Surveys viewer without a unit.
+
+    Only its layers of HSC hold other counts, of zero point 27. They may lack the card SURVEY; then
+    they have z, and not i.
+    """
+    bands, survey = str(header.get("BANDS", "")), str(header.get("SURVEY", "")).lower()
+    if not bands or "BAND0" not in header or "hsc" not in survey and (
+            survey or "IMAGEW" not in header or "z" not in bands or "i" in bands):
+        return _NO_UNIT
+    return 10 ** ((22.5 - 27) / 2.5) if survey else _UNKNOWN
 
 
 def linear_flux(values, header):

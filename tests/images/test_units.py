@@ -121,6 +121,20 @@ def test_units_that_cannot_be(unit):
     assert read(BUNIT=unit).flag == MorphFlag.UNKNOWN_UNIT
 
 
+def test_counts_of_the_viewers_layers():
+    """All layers are in nanomaggies but those of HSC."""
+    cards = {"BANDS": "grz", "BAND0": "g", "BAND1": "r", "BAND2": "z", "IMAGEW": 40}
+
+    def found(**more):
+        cube = fits.PrimaryHDU(np.stack([FLUX] * 3), fits.Header(SCALE | cards | more))
+        return read_planes(cube)
+
+    assert found(SURVEY="DECaLS").flag == found(BANDS="gri", BAND2="i").flag == 0
+    np.testing.assert_allclose(found(SURVEY="HSC DR3").planes["r"], FLUX / 63.0957, rtol=1e-4)
+    assert found().flag == MorphFlag.UNKNOWN_UNIT and found().native
+    assert found(BUNIT="nmgy").flag == 0
+
+
 def test_bias_of_sdss_counts():
     found, plain = read(FLUX + 1000, SOFTBIAS=1000), read(FLUX)
     np.testing.assert_allclose(found.planes["r"], plain.planes["r"], atol=1e-3)
