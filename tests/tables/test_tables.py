@@ -384,6 +384,26 @@ def test_csv_of_spreadsheets(tmp_path, mark, name):
     np.testing.assert_array_equal(find_positions(table), [[1.5, np.nan], [-2, np.nan]])
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_files_of_vizier(tmp_path, mark):
+    """Comments, names, units and a line of dashes come before the rows."""
+    rows = [["_RAJ2000", "_DEJ2000", "RAJ2000", "R90", "Name"],
+            ["deg", "deg", '"h:m:s"', "arcmin", ""],
+            ["----", "----", "-----", "---", "-"], ["010.5", "-0.25", "00 42 00", " 0.1", "M 31"],
+            ["011.0", "+3.00", "00 44 00", "    ", "     "]]
+    text = "#   VizieR; cds\n#RESOURCE=yCat\n#Column\t_RAJ2000\t(F10.6)\n"
+    text += "\n".join(map(mark.join, rows)) + "\n\n#END#\n"
+    (tmp_path / "asu.tsv").write_text(text)
+    table = read_table(tmp_path / "asu.tsv")
+    assert table.colnames == rows[0] and table["Name"].tolist() == ["M 31", None]
+    np.testing.assert_allclose(find_positions(table), [[10.5, 11], [-0.25, 3]])
+    np.testing.assert_allclose(find_positions(table, ra="RAJ2000", dec="_DEJ2000")[0], [10.5, 11])
+    np.testing.assert_allclose(find_sizes(table), [6, np.nan])
+    (tmp_path / "asu.tsv").write_text(text.replace("#END#", "#Table\tanother:\nname;ra\nx;1\n"))
+    with pytest.warns(AstromorphWarning, match="several tables"):
+        assert len(read_table(tmp_path / "asu.tsv")) == 2
+
+
 def test_other_text_says_how_to_read_it(tmp_path):
     (tmp_path / "t.dat").write_text("ra dec\n1 2\n")
     with pytest.raises(ValueError, match=r"t.dat.*Read it with astropy's Table.read\(path, format"):
