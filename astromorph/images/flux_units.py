@@ -231,10 +231,15 @@ def _card(header, key, default):
 
 
 def _plausible(planes, survey):
-    """Whether flux without a unit can be nanomaggies: not much noisier or fainter than a sky."""
+    """Whether flux without a unit can be nanomaggies.
+
+    It is not much noisier or fainter than a sky, and has no whole numbers, which are counts.
+    """
     limit = survey.sky_noise.to_value(u.nmgy)
     noise, peak = _noise_and_peak(planes)
-    return noise < 50 * limit and peak > limit
+    return noise < 50 * limit and peak > limit and not all(
+        np.array_equal(some, np.rint(some), equal_nan=True)
+        for some in (plane[::8] for plane in planes.values()))
 
 
 def _noise_and_peak(planes):

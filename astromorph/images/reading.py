@@ -82,7 +82,8 @@ def read_cutout(source, *, survey=None, bands=None):
         - A dict of band name to one of these or to a 2-D array of flux.
         - An array (y, x, 3) of R, G, B, or (y, x) of gray, with row 0 at the top. Its numbers have
           8 or 16 bits or are floats. Floats up to 1 stay as they are; larger ones are divided by
-          255, or by their maximum if that is more.
+          255, or by their maximum if that is more. Numbers of 16 bits that use only 8 or 12 of them
+          are read as such.
 
         Flux has row 0 at the bottom, and its unit is converted to nanomaggies, see
         `~astromorph.images.flux_units.to_nanomaggies`.
@@ -422,9 +423,11 @@ def _check_normalized(pixels):
 
 def _white(dtype, pixels):
     """Pixel value that means 1."""
-    if dtype in (np.uint8, np.uint16):
-        return float(np.iinfo(dtype).max)
+    if dtype == np.uint8:
+        return 255.0
     peak = float(pixels.max(initial=0))
+    if dtype == np.uint16:  # a picture of 8 or 12 bits may be stored in 16
+        return next((white for white in (255.0, 4095.0) if peak <= white), 65535.0)
     return 1.0 if peak <= 1 else 255.0 if peak <= 255 else peak
 
 

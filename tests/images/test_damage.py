@@ -109,6 +109,15 @@ def test_a_clear_gray_of_16_bits_changes_nothing():
     np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_sixteen_bits_may_hold_fewer(bits):
+    """Else the picture is almost black, and R90 measured on it is wrong."""
+    gray = np.rint(PIXELS[..., 0] / PIXELS[..., 0].max() * (2**bits - 1)).astype(np.uint16)
+    assert read_cutout(gray).pixels.max() == 1
+    dim = read_cutout((gray * 0.7).astype(np.uint16))
+    np.testing.assert_allclose(dim.pixels, 0.7 * read_cutout(gray).pixels, atol=0.005)
+
+
 @pytest.mark.parametrize("kind", ["TIFF", "GIF", "WebP", "BMP"])
 def test_pictures_of_other_kinds_are_named(kind):
     file = io.BytesIO()

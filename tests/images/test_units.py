@@ -121,6 +121,14 @@ def test_units_that_cannot_be(unit):
     assert read(BUNIT=unit).flag == MorphFlag.UNKNOWN_UNIT
 
 
+@pytest.mark.parametrize("kind", ["u1", "i2", "i4", "f4"])
+def test_whole_numbers_without_a_unit_are_counts(kind):
+    """Such as a picture of 8 bits in a FITS file."""
+    counts = np.rint(100 * np.abs(FLUX)).astype(kind)
+    assert read(counts).flag == MorphFlag.UNKNOWN_UNIT
+    assert read(counts, BUNIT="nmgy").flag == read(counts * np.float32(0.013)).flag == 0
+
+
 def test_counts_of_the_viewers_layers():
     """All layers are in nanomaggies but those of HSC."""
     cards = {"BANDS": "grz", "BAND0": "g", "BAND1": "r", "BAND2": "z", "IMAGEW": 40}
