@@ -83,8 +83,7 @@ def find_positions(data, *, ra=None, dec=None):
     if isinstance(data, SkyCoord):
         return _from_skycoord(data, "data")
     if not isinstance(data, Table):
-        raise wrong("data", "a SkyCoord or an astropy Table with positions",
-                    f"{type(data).__module__.partition('.')[0]}.{type(data).__name__}",
+        raise wrong("data", "a SkyCoord or a Table with positions", type(data).__name__,
                     "astromorph.tables.data_frames.as_table converts a data frame.",
                     error=ArgumentTypeError)
     names = _named(data, ra, dec) if ra is not None or dec is not None else position_columns(data)
