@@ -264,8 +264,11 @@ def position_columns(table):
     if best:
         return best
     if not found:
+        parts = {"RAh", "RAm", "DEd", "DEm"} <= set(table.colnames)  # of journals' tables
         raise wrong("data", f"positions: {_UNDERSTOOD}", f"no positions in the columns "
-                    f"{table.colnames}", "Name the columns with ra= and dec=, or rename them.")
+                    f"{table.colnames}", "Join RAh, RAm, ... to one column of text, such as "
+                    "'03 19 41', and 'DE-', DEd, DEm, ... to another." if parts else
+                    "Name the columns with ra= and dec=, or rename them.")
     if len(found) > 1:
         raise wrong("data", "one position", "several positions, "
                     f"{', '.join(' and '.join(names) for names in found)}",

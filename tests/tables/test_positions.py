@@ -169,6 +169,12 @@ def test_wrong_arguments(data, options, message):
         find_positions(data, **options)
 
 
+def test_parts_of_positions_say_how_to_join_them():
+    names = ["RAh", "RAm", "RAs", "DE-", "DEd", "DEm", "DEs"]
+    with pytest.raises(ValueError, match="Join RAh, RAm, ... to one column of text, such as '03"):
+        find_positions(Table({name: [1] for name in names}))
+
+
 def test_wrong_types():
     with pytest.raises(TypeError, match="expected a SkyCoord or a Table.*Received list"):
         find_positions([1, 2])
