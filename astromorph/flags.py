@@ -63,7 +63,13 @@ MorphFlag.__doc__ = "\n".join([
     "0 is a clean row. A row with a bit of ``UNCLASSIFIED`` has no probabilities; the other bits",
     "are warnings.", "",
     *(f"- ``{name}`` ({1 << bit}, {'unclassified' if failed else 'warning'}): {meaning}"
-      for bit, name, failed, meaning in _BITS)])
+      for bit, name, failed, meaning in _BITS), "",
+    "Examples", "--------",
+    ">>> from astromorph import MorphFlag",
+    ">>> MorphFlag(2080) & MorphFlag.UNCLASSIFIED",
+    "<MorphFlag: 0>",
+    ">>> MorphFlag.BLANK in MorphFlag.UNCLASSIFIED",
+    "True"])
 
 
 def decode_flags(values) -> list:

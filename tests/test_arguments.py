@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from astromorph.arguments import (as_floats, as_labels, as_probabilities, check_choice,
-                                  check_count, check_number)
+                                  check_count, check_number, check_whole)
 from astromorph.errors import ArgumentError, ArgumentTypeError
 
 
@@ -33,6 +33,14 @@ def test_counts():
     for value in (0, -1, 1.0, True, "1", None):
         with pytest.raises(ArgumentError, match="n: expected a positive integer"):
             check_count(value, "n")
+
+
+def test_whole_numbers():
+    for value in (0, 5, np.uint8(29)):
+        check_whole(value, "n", 0, 29)
+    for value in (-1, 30, 5.0, True, "1", None, float("nan")):
+        with pytest.raises(ArgumentError, match="n: expected a whole number from 0 to 29"):
+            check_whole(value, "n", 0, 29)
 
 
 def test_numbers():

@@ -283,7 +283,8 @@ def _name_planes(images, count, survey, bands):
     names = [parse_band(band, own) for band in bands]
     if None in names or len(set(names)) < len(names) or len(names) != count:
         raise CutoutError(f"found {count} plane(s) for the bands {list(bands)}; name each plane "
-                          "once with bands=, e.g. bands='grz'", MorphFlag.BAD_SHAPE)
+                          "once with bands=, e.g. bands='grz'; for bands of your own survey, also "
+                          "pass its record, survey=", MorphFlag.BAD_SHAPE)
     return names
 
 

@@ -51,7 +51,7 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=Fa
         usable size the whole image is the frame.
     measure : bool
         Measure R90 on the image if there is no usable size, as ``r90="measure"`` does; see
-        `~astromorph.images.sizes.trusted_r90`.
+        `~astromorph.images.measure_r90`.
     pixel_scale : float, optional
         Arcseconds per pixel of an image without a WCS.
     survey, bands : optional

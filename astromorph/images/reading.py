@@ -59,6 +59,14 @@ class Cutout:
     See Also
     --------
     read_cutout : Read one from a file, an HDU or an array.
+
+    Examples
+    --------
+    >>> from astromorph import read_cutout
+    >>> from astromorph.datasets import load_sample
+    >>> cutout = read_cutout(load_sample()["file"][0])
+    >>> cutout.pixels.shape[2], round(cutout.pixel_scale, 3), cutout.flag
+    (3, 0.396, <MorphFlag: 0>)
     """
 
     pixels: np.ndarray
@@ -85,8 +93,7 @@ def read_cutout(source, *, survey=None, bands=None):
           255, or by their maximum if that is more. Numbers of 16 bits that use only 8 or 12 of them
           are read as such.
 
-        Flux has row 0 at the bottom, and its unit is converted to nanomaggies, see
-        `~astromorph.images.flux_units.to_nanomaggies`.
+        Flux has row 0 at the bottom, and its unit is converted to nanomaggies.
     survey : str or `~astromorph.surveys.Survey`, optional
         Survey whose color mapping turns flux into a picture. By default "legacy" for images with z
         and no i, "sdss" for all others.
@@ -157,6 +164,15 @@ def open_cutout(source, *, survey=None, bands=None, enough=None):
     ------
     CutoutError, ArgumentError
         See `read_cutout`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.images import open_cutout
+    >>> picture = np.random.default_rng(1).integers(0, 255, (64, 64, 3), "uint8")
+    >>> cutout = open_cutout(picture)
+    >>> cutout.pixels.dtype, cutout.white
+    (dtype('uint8'), 255.0)
     """
     survey = survey if survey is None else get_survey(survey)
     bands = bands if bands is None else band_names(bands, survey)

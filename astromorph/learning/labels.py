@@ -39,10 +39,18 @@ class Labels:
         counted, and names the columns of the positive answer. Its ``meta`` has the choices of
         `make_labels`.
     names : dict of str to list, optional
-        The columns that name the galaxies; see `~astromorph.learning.matching.identifiers`.
+        The columns that name the galaxies, such as ``objid`` or ``file``.
     marks : `~numpy.ndarray`, float, shape (n, 2), optional
         1 where the columns ``sealed`` and ``no_galaxy`` of `~astromorph.MorphologyClassifier.label`
         say yes, else NaN.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph import make_labels
+    >>> labels = make_labels(Table({"name": ["a", "b"], "disk": [1, 0]}))
+    >>> labels.keys, labels.values
+    (('disk', 'edge_on', 'bar'), array([[ 1., nan, nan], [ 0., nan, nan]]))
     """
 
     values: np.ndarray

@@ -65,6 +65,16 @@ def total_entropy(questions, probabilities):
     Returns
     -------
     `~numpy.ndarray`, shape (n,)
+
+    Examples
+    --------
+    The galaxy between the answers tells most:
+
+    >>> import numpy as np
+    >>> from astromorph import QUESTIONS
+    >>> from astromorph.learning.suggesting import total_entropy
+    >>> total_entropy(QUESTIONS[:1], np.array([[0.01], [0.5], [0.9]])).round(2)
+    array([0.06, 0.69, 0.33])
     """
     answers = split_answers(questions, np.asarray(probabilities, float))
     weights = probability_asked(questions, [np.clip(each[:, 0], _TINY, 1 - _TINY)
@@ -94,6 +104,7 @@ def suggest_rows(features, entropy, n, *, seed=0):
     Parameters
     ----------
     features : `~numpy.ndarray`, shape (galaxies, features)
+        Features of the galaxies.
     entropy : `~numpy.ndarray`, shape (galaxies,)
         See `total_entropy`.
     n : int
@@ -105,6 +116,11 @@ def suggest_rows(features, entropy, n, *, seed=0):
     -------
     `~numpy.ndarray` of int
         Row numbers, those to label first in front.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n`` is not a positive whole number.
 
     References
     ----------
@@ -143,6 +159,7 @@ def principal_axes(features, n):
     Parameters
     ----------
     features : `~numpy.ndarray`, shape (galaxies, features)
+        Features of the galaxies.
     n : int
         Largest number of directions.
 
@@ -152,6 +169,15 @@ def principal_axes(features, n):
         To subtract from features.
     axes : `~numpy.ndarray`, shape (features, n)
         To multiply the difference by.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.learning.suggesting import principal_axes
+    >>> features = np.array([[0.0, 1.0], [16.0, 1.0], [8.0, 1.0], [8.0, 1.5]])
+    >>> center, axes = principal_axes(features, 1)
+    >>> center, abs(axes.ravel()).round(1)
+    (array([8.   , 1.125]), array([0.2, 0. ]))
     """
     center, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
     scaled = (features - center) / scale

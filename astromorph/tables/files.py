@@ -36,6 +36,15 @@ class Format:
         Takes a table and a path, and writes the file.
     suffixes : tuple of str
         Endings of the names of such files.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.tables import FORMATS, Format
+    >>> FORMATS["rst"] = Format(read=lambda path: Table.read(path, format="ascii.rst"),
+    ...                         write=lambda table, path: table.write(path, format="ascii.rst"),
+    ...                         suffixes=(".rst",))
+    >>> del FORMATS["rst"]
     """
 
     read: Callable
@@ -136,8 +145,7 @@ def read_table(path, *, format=None, hdu=None):
     Parameters
     ----------
     path : path
-        A file, or the folder of a HATS catalog with at most `~astromorph.tables.hats.MAX_ROWS`
-        rows.
+        A file, or the folder of a HATS catalog with at most 3 million rows.
     format : str, optional
         ``"fits"``, ``"votable"``, ``"ecsv"``, ``"parquet"``, ``"csv"`` or ``"hats"``. By default
         the ending of the name decides, and astropy reads files with other endings.

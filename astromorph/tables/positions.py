@@ -190,8 +190,11 @@ def named_column(table, name, argument):
     return table[name]
 
 
-def arcseconds(data, value, argument):
-    """Convert an angle, or the column that an argument names, to arcseconds."""
+def arcseconds(data, value, argument, largest=np.inf * u.deg):
+    """Convert an angle, or the column that an argument names, to arcseconds, one per row.
+
+    Rows without an angle above 0 and up to the largest are NaN; one angle for all must be one.
+    """
     name, column = argument, value
     if isinstance(value, str):
         name, column = value, named_column(data, value, argument)
@@ -210,9 +213,11 @@ def arcseconds(data, value, argument):
     n = data.size if isinstance(data, SkyCoord) else len(data)
     if values.ndim and values.shape != (n,):
         raise wrong(argument, f"one angle or {n}, one per galaxy", f"shape {values.shape}")
-    if not values.ndim and not 0 < values < np.inf:
-        raise wrong(argument, "a positive angle", f"{value}")
-    return np.where((values > 0) & np.isfinite(values), values, np.full(n, np.nan))
+    good = (values > 0) & np.isfinite(values) & (values <= largest.to_value(u.arcsec))
+    if not values.ndim and not good:
+        limit = f" of at most {largest:g}" if np.isfinite(largest) else ""
+        raise wrong(argument, f"a positive angle{limit}", f"{value}")
+    return np.where(good, values, np.full(n, np.nan))
 
 
 def _numbers(column, name):
@@ -259,6 +264,13 @@ def position_columns(table):
     ------
     ArgumentError
         If there are no positions, or several.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.tables.positions import position_columns
+    >>> position_columns(Table({"objid": [1], "RA": [10.0], "Dec": [0.0]}))
+    ('RA', 'Dec')
     """
     found, best = _candidates(table)
     if best:
@@ -287,6 +299,13 @@ def has_positions(table):
     Returns
     -------
     bool
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.tables.positions import has_positions
+    >>> has_positions(Table({"RA": [10.0], "Dec": [0.0]})), has_positions(Table({"x": [1.0]}))
+    (True, False)
     """
     found, best = _candidates(table)
     return bool(found or best)
@@ -404,6 +423,14 @@ def size_column(data):
     -------
     str or None
         The preferred column, as in `find_sizes`; None if there is none.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astropy import units as u
+    >>> from astromorph.tables.positions import size_column
+    >>> size_column(Table({"objid": [1], "petroR90_r": [6.0] * u.arcsec}))
+    'petroR90_r'
     """
     if not isinstance(data, Table):
         return None
