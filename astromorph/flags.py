@@ -27,7 +27,8 @@ _BITS = (
      "R90 or a position was given but could not be used: the image has no celestial WCS (and, "
      "for R90, no pixel scale)."),
     (9, "UNKNOWN_UNIT", _WARNING,
-     "The flux unit is unknown; the image's own noise set the brightness."),
+     "The flux unit is unknown, or the sky was not subtracted; the image's own noise or border set "
+     "the brightness."),
     (10, "SATURATED", _WARNING,
      "Part of the frame is saturated: white, or without data in the middle of the galaxy."),
     (11, "MEASURED_SIZE", _WARNING,

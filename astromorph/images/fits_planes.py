@@ -292,7 +292,9 @@ def _is_native(header):
     """Whether the service interpolated, so that values refer to native pixels at any pixel scale.
 
     hips2fits does, and so does the Legacy Surveys viewer: we measured the same noise per pixel at
-    0.10, 0.14 and 0.26 arcsec. Only the viewer writes ``BAND0`` and ``BANDS`` with ``SURVEY``.
+    0.10, 0.14 and 0.26 arcsec. Only the viewer writes ``BAND0`` and ``BANDS`` with ``IMAGEW``; its
+    layers of the Legacy Surveys add ``SURVEY``.
     """
-    viewer = all(key in header for key in ("BANDS", "BAND0", "SURVEY"))
+    viewer = all(key in header for key in ("BANDS", "BAND0")) and (
+        "SURVEY" in header or "IMAGEW" in header)
     return viewer or "hips2fits" in str(header.get("HISTORY", "")).lower()

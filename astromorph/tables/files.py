@@ -58,6 +58,8 @@ def _reader(path, format):
     except ValueError:
         if format is not None:
             raise
+        if Path(path).suffix.lower() == ".tsv":
+            return "csv", read_csv
         return "a table", Table.read  # astropy knows many more formats
     return name, FORMATS[name].read
 
@@ -194,8 +196,11 @@ def read_table(path, *, format=None, hdu=None):
     except (ImportError, PermissionError, AstromorphWarning, ArgumentError):
         raise
     except Exception as error:  # the parsers raise errors of every kind for damaged files
+        hint = None if name in FORMATS else (
+            "Read it with astropy's Table.read(path, format=...), such as 'ascii.mrt', or pass "
+            f"format= one of {', '.join(FORMATS)}.")
         raise wrong("path", "a file that holds a table", f"{path}, which cannot be read as {name}: "
-                    f"{_first_line(error)}") from error
+                    f"{_first_line(error)}", hint) from error
 
 
 def write_table(table, path, *, overwrite=False, format=None):

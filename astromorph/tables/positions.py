@@ -15,14 +15,14 @@ from astromorph.errors import ArgumentTypeError, wrong
 __all__ = ["angle_unit", "find_positions", "find_sizes", "has_positions", "position_columns",
            "size_column"]
 
-# Names of right ascension and declination, in lower case and without "_-. " inside. VizieR adds
+# Names of right ascension and declination, in lower case and without "_-. ()[]" inside. VizieR adds
 # _RAJ2000 and _DEJ2000, in degrees, to all of its tables.
 _SPELLINGS = [tuple(pair.split()) for pair in (
     "ra dec", "_raj2000 _dej2000", "_raicrs _deicrs", "raj2000 dej2000", "raj2000 decj2000",
     "raicrs deicrs", "raicrs decicrs", "radeg dedeg", "radeg decdeg", "ra2000 dec2000",
     "ra2000 de2000", "ra de", "rightascension declination", "alphaj2000 deltaj2000",
     "alphawinj2000 deltawinj2000", "alphasky deltasky", "ramean decmean", "rastack decstack",
-    "sra sdec", "objra objdec", "targetra targetdec", "plugra plugdec")]
+    "coordra coorddec", "sra sdec", "objra objdec", "targetra targetdec", "plugra plugdec")]
 # Names of R90 in the order of preference: in r, without a band, then in the bands next to r.
 _SIZES = [name + band for band in ("r", "", "i", "g", "z", "u")
           for name in ("petror90", "petroth90", "r90arcsec", "r90")]
@@ -84,6 +84,7 @@ def find_positions(data, *, ra=None, dec=None):
         return _from_skycoord(data, "data")
     if not isinstance(data, Table):
         raise wrong("data", "a SkyCoord or a Table with positions", type(data).__name__,
+                    "astromorph.tables.data_frames.as_table converts a data frame.",
                     error=ArgumentTypeError)
     names = _named(data, ra, dec) if ra is not None or dec is not None else position_columns(data)
     if len(names) == 1:
@@ -177,7 +178,7 @@ def _is_angle(unit):
 
 def _form(name):
     """A column's name in lower case, without separators except a leading underscore."""
-    return name[:1].lower() + re.sub("[-_. ]", "", name[1:].lower())
+    return name[:1].lower() + re.sub(r"[-_. ()\[\]]", "", name[1:].lower())
 
 
 def named_column(table, name, argument):
@@ -275,8 +276,11 @@ def position_columns(table):
     if best:
         return best
     if not found:
+        parts = {"RAh", "RAm", "DEd", "DEm"} <= set(table.colnames)  # of journals' tables
         raise wrong("data", f"positions: {_UNDERSTOOD}", f"no positions in the columns "
-                    f"{table.colnames}", "Name the columns with ra= and dec=, or rename them.")
+                    f"{table.colnames}", "Join RAh, RAm, ... to one column of text, such as "
+                    "'03 19 41', and 'DE-', DEd, DEm, ... to another." if parts else
+                    "Name the columns with ra= and dec=, or rename them.")
     if len(found) > 1:
         raise wrong("data", "one position", "several positions, "
                     f"{', '.join(' and '.join(names) for names in found)}",
