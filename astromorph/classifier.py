@@ -377,7 +377,8 @@ class MorphologyClassifier:
         survey : str or `~astromorph.surveys.Survey`, optional
             For positions, the survey whose images astromorph downloads; by default that of the
             weights. For images, the survey whose color mapping FITS fluxes go through; by default
-            astromorph guesses it from the bands.
+            that of the weights, if it fits the bands. Else it is "legacy" for images with z and no
+            i, and "sdss" for all others.
         bands : str, optional
             Bands of FITS planes in their order, such as ``"grz"``; by default from the headers.
         ids : str, optional

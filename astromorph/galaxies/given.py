@@ -32,6 +32,8 @@ class GivenImages:
         Survey whose color mapping to use for flux.
     bands : str, optional
         Bands of FITS planes in their order.
+    usual : `~astromorph.surveys.Survey`, optional
+        See `~astromorph.images.fits_planes.read_planes`.
 
     Raises
     ------
@@ -42,16 +44,17 @@ class GivenImages:
     prefetch, chunk, retryable = 256, 16, MorphFlag.READ_ERROR
     provenance_columns = {}
 
-    def __init__(self, data, images=None, *, frames=FrameOptions(), survey=None, bands=None):
+    def __init__(self, data, images=None, *, frames=FrameOptions(), survey=None, bands=None,
+                 usual=None):
         if bands is not None:
-            band_names(bands, survey)
+            band_names(bands, survey or usual)
         data = as_galaxies(data)
         self.table, self._images = _table_and_images(data, images)
         n = len(self._images)
         self._sizes = frames.of_images(data if isinstance(data, Table) else self._images, n)
         # The user did not ask for a column that astromorph found, so its failure is not flagged.
         self._unsaid = MorphFlag.NO_WCS if frames.r90 is None else MorphFlag(0)
-        self._options = {"survey": survey, "bands": bands}
+        self._options = {"survey": survey, "bands": bands, "usual": usual}
         self.threads = os.cpu_count()
 
     def __enter__(self):

@@ -105,7 +105,7 @@ def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=No
     Parameters
     ----------
     model : `~astromorph.model.TrainedModel`
-        The model. It sets the width of the frames and, for positions, the default survey.
+        The model. It sets the width of the frames and the default survey.
     data, images, cutout_r90, r90, width, pixel_scale, survey, bands, ids, provenance, ra, dec
         See `~astromorph.classifier.MorphologyClassifier.classify`.
     **fetch
@@ -149,7 +149,7 @@ def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=No
         raise wrong(", ".join(others), "positions that it applies to: a table or SkyCoord without "
                     "images=", "images")
     return open_images(data, images, ra=ra, dec=dec, frame_r90=model.frame_r90, frames=frames,
-                       survey=survey, bands=bands)
+                       survey=survey, bands=bands, usual=model.survey)
 
 
 def check_options(given, *functions):

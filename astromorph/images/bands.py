@@ -15,7 +15,7 @@ _COMPANION = re.compile(
     r"depth|chi(2|sq)|apcorr?)s?(map|image|img|plane|bits?|arr(ay)?)?s?\d*")
 _TREATED = re.compile(r"(psf|sky|bkg|back(ground)?|model|mask)s?[^a-z0-9]*"
                       r"(match|sub|conv|remov|corr|free|less|equal|homog)[a-z]*")
-_LETTERS = set("ugrizy")
+LETTERS = set("ugrizy")
 _LIGHT = {"sci", "science", "image", "img", "flux", "data", "signal", "light", "input"}
 _LIGHT_TYPES = {"image", "object", "light", "science", "sci", "stack", "coadd", "data"}
 
@@ -39,7 +39,7 @@ def parse_band(text, own=()):
     text, own = str(text).strip().lower(), {name.lower() for name in own}
     if text in own:
         return text
-    words = {name for name in own - _LETTERS
+    words = {name for name in own - LETTERS
              if re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", text)}
     found = words or set(_BAND.findall(text))
     return found.pop() if len(found) == 1 else None
@@ -102,7 +102,7 @@ def band_names(bands, survey=None):
     ArgumentError
         If a name is unknown, or a band is named twice.
     """
-    own = [band for band in survey.bands if band.lower() not in _LETTERS] if survey else []
+    own = [band for band in survey.bands if band.lower() not in LETTERS] if survey else []
     given = split_bands(bands, own) if isinstance(bands, str) else list(bands)
     names = [parse_band(band, own) for band in given]
     if not names or None in names or len(set(names)) < len(names):

@@ -8,7 +8,7 @@ from astropy.nddata.utils import overlap_slices
 
 from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
-from astromorph.images.bands import band_names, header_band, parse_band, split_bands
+from astromorph.images.bands import LETTERS, band_names, header_band, parse_band, split_bands
 from astromorph.images.celestial import fault_of_grids, north_angle, pixel_scale, pixels_of
 from astromorph.images.flux_units import to_nanomaggies
 from astromorph.images.forms import Files, stored_images
@@ -122,14 +122,14 @@ class OpenImage:
         image = self._placed
         return pixels_of(image.wcs if image.sky is None else image.sky, self.shape, ra, dec)
 
-    def read(self, part=None, *, survey=None, bands=None):
+    def read(self, part=None, *, survey=None, bands=None, usual=None):
         """Read the bands.
 
         Parameters
         ----------
         part : tuple of slice, optional
             Slices of y and x. By default the whole image.
-        survey, bands
+        survey, bands, usual
             See `read_planes`.
 
         Returns
@@ -146,8 +146,8 @@ class OpenImage:
             flux = [image.read(part) for image in self._images]
         cube = [(image, plane) for image, data in zip(self._images, flux)
                 for plane in (data if data.ndim == 3 else [data])]
-        names = _name_planes(self._images, len(cube), survey, bands)
-        survey = get_survey(survey or ("legacy" if "z" in names and "i" not in names else "sdss"))
+        names = _name_planes(self._images, len(cube), survey or usual, bands)
+        survey = get_survey(survey or _survey_of(names, usual))
         planes = {name: _without_empty(plane) for name, (_, plane) in zip(names, cube)}
         units = [(image.unit, image.header) for image, _ in cube]
         planes, known = to_nanomaggies(planes, units, survey, self.pixel_scale)
@@ -199,7 +199,7 @@ class ImagePart:
         return replace(flux, planes=planes)
 
 
-def read_planes(source, *, survey=None, bands=None):
+def read_planes(source, *, survey=None, bands=None, usual=None):
     """Read the bands of one image.
 
     Parameters
@@ -209,9 +209,13 @@ def read_planes(source, *, survey=None, bands=None):
         FITS in any form: a (band, y, x) cube, one HDU per band, or one band. Or a dict of band name
         to one of these or to a 2-D array.
     survey : str or `~astromorph.surveys.Survey`, optional
-        The survey. By default "legacy" for images with z and no i, "sdss" for all others.
+        The survey. By default ``usual``, if its color mapping shows all bands of the image, or if
+        the image has all bands that it shows. Else "legacy" for images with z and no i, and "sdss"
+        for all others.
     bands : sequence of str, optional
         Names of the planes in their order. By default the headers name them.
+    usual : `~astromorph.surveys.Survey`, optional
+        The survey that images of unknown origin probably belong to, such as that of the weights.
 
     Returns
     -------
@@ -222,11 +226,21 @@ def read_planes(source, *, survey=None, bands=None):
     CutoutError
         If the image cannot be used.
     """
-    survey = survey and get_survey(survey)
+    options = {"survey": survey and get_survey(survey), "bands": bands, "usual": usual}
     if isinstance(source, ImagePart):
-        return source.read(survey=survey, bands=bands)
-    with OpenImage(source, survey.bands if survey else ()) as image:
-        return image.read(survey=survey, bands=bands)
+        return source.read(**options)
+    record = options["survey"] or usual
+    with OpenImage(source, record.bands if record else ()) as image:
+        return image.read(**options)
+
+
+def _survey_of(names, usual):
+    """The survey of an image by its bands: the usual one, unless it shows others in their place."""
+    if usual is not None:
+        names, shown = set(names), {band.lower() for band in usual.rgb}
+        if shown <= names or names <= shown or not names <= LETTERS:
+            return usual
+    return "legacy" if "z" in names and "i" not in names else "sdss"
 
 
 def _one_shape(images):

@@ -94,13 +94,15 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=Fa
 
 
 def read_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=False,
-               pixel_scale=None, survey=None, bands=None, margin=0):
+               pixel_scale=None, survey=None, bands=None, usual=None, margin=0):
     """Read a frame as `load_frame` does, and return its pixel scale too.
 
     Parameters
     ----------
     source, size, frame_r90, cutout_r90, r90, measure, pixel_scale, survey, bands, margin
         See `load_frame`.
+    usual : `~astromorph.surveys.Survey`, optional
+        See `~astromorph.images.reading.open_cutout`.
 
     Returns
     -------
@@ -108,7 +110,7 @@ def read_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=Fa
     """
     _check_sizes(cutout_r90, r90)
     enough = None if margin or r90 is not None else _enough(size, cutout_r90, frame_r90, measure)
-    cutout = open_cutout(source, survey=survey, bands=bands, enough=enough)
+    cutout = open_cutout(source, survey=survey, bands=bands, usual=usual, enough=enough)
     if cutout.pixel_scale is None and pixel_scale is not None and np.isfinite(pixel_scale):
         cutout = replace(cutout, pixel_scale=pixel_scale)
     side = min(cutout.pixels.shape[:2])

@@ -145,13 +145,15 @@ def shown(cutout):
     return np.asarray(cutout.pixels, np.float32) / np.float32(cutout.white)
 
 
-def open_cutout(source, *, survey=None, bands=None, enough=None):
+def open_cutout(source, *, survey=None, bands=None, usual=None, enough=None):
     """Read an image as `read_cutout` does, but keep the stored values of its pixels.
 
     Parameters
     ----------
     source, survey, bands
         See `read_cutout`.
+    usual : `~astromorph.surveys.Survey`, optional
+        See `~astromorph.images.fits_planes.read_planes`.
     enough : int, optional
         Side in pixels that is enough, see `decode_picture`.
 
@@ -175,9 +177,9 @@ def open_cutout(source, *, survey=None, bands=None, enough=None):
     (dtype('uint8'), 255.0)
     """
     survey = survey if survey is None else get_survey(survey)
-    bands = bands if bands is None else band_names(bands, survey)
+    bands = bands if bands is None else band_names(bands, survey or usual)
     try:
-        cutout = _read(source, survey, bands, enough)
+        cutout = _read(source, {"survey": survey, "bands": bands, "usual": usual}, enough)
         _check(cutout.pixels)
         return (replace(cutout, flag=cutout.flag | MorphFlag.ONE_BAND)
                 if _is_gray(cutout.pixels) else cutout)
@@ -220,26 +222,26 @@ def source_label(source):
     return getattr(source, "label", f"image given as {type(source).__name__}")
 
 
-def _read(source, survey, bands, enough):
+def _read(source, options, enough):
     if source is None or source is np.ma.masked or isinstance(source, str) and not source.strip():
         raise CutoutError("no file name; fill in the row or remove it", MorphFlag.MISSING_FILE)
     if isinstance(source, (bytearray, memoryview)):
         source = bytes(source)
     if isinstance(source, bytes):
-        return _read_file(io.BytesIO(source), survey, bands, enough)
+        return _read_file(io.BytesIO(source), options, enough)
     if isinstance(source, (str, os.PathLike)):
         with open_regular(source) as file:
-            return _read_file(file, survey, bands, enough)
+            return _read_file(file, options, enough)
     if isinstance(source, np.ndarray) and getattr(source, "unit", None) is None:
         return _from_array(source)
-    return _from_flux(source, survey, bands)
+    return _from_flux(source, options)
 
 
-def _read_file(file, survey, bands, enough):
+def _read_file(file, options, enough):
     head = file.read(512)
     file.seek(0)
     if head.startswith(_FITS_STARTS):
-        return _from_flux(file, survey, bands)
+        return _from_flux(file, options)
     if head.startswith((b"\xff\xd8", b"\x89PNG")):
         return _from_array(decode_picture(file.read(), enough))
     kind = next((kind for start, kind in _OTHERS.items() if head.startswith(start)), None)
@@ -447,8 +449,8 @@ def _white(dtype, pixels):
     return 1.0 if peak <= 1 else 255.0 if peak <= 255 else peak
 
 
-def _from_flux(source, survey, bands):
-    flux = read_planes(source, survey=survey, bands=bands)
+def _from_flux(source, options):
+    flux = read_planes(source, **options)
     if not any(np.ptp(plane[np.isfinite(plane)]) for plane in flux.planes.values()
                if np.isfinite(plane).any()):
         raise _blank()

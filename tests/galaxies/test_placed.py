@@ -1,4 +1,5 @@
 """Galaxies at positions in images: the same answers as from cutouts made by hand, or a flag."""
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from astropy.table import QTable, Table
 from astropy.wcs import WCS
 from PIL import Image
 
-from astromorph import MorphFlag, decode_flags
+from astromorph import MorphFlag, MorphologyClassifier, decode_flags, get_survey
 from astromorph.errors import AstromorphWarning
 from astromorph.galaxies import placed
 from astromorph.galaxies.placed import open_images
@@ -243,7 +244,7 @@ def test_an_image_is_opened_once(tmp_path, flux, monkeypatch):
         fits.writeto(tmp_path / f"{name}.fits", flux, header)
     opened = []
     monkeypatch.setattr(placed, "OpenImage",
-                        lambda source: opened.append(source) or OpenImage(source))
+                        lambda source, *own: opened.append(source) or OpenImage(source, *own))
     table = catalog(header, PLACES * 20)
     table["file"] = [str(tmp_path / f"{'ab'[k % 2]}.fits") for k in range(60)]
     assert all(pixels is not None for pixels, _ in frames(table, "file"))
@@ -509,3 +510,25 @@ def test_an_hdulist_opened_without_its_scale_is_refused(tmp_path, flux):
                           ({"do_not_scale_image_data": True}, MorphFlag.BAD_SHAPE)):
         with fits.open(tmp_path / "m.fits", **options) as hdus:
             assert {flag for _, flag in frames(catalog(make_header()), hdus)} == {flag}
+
+
+@pytest.mark.parametrize("place", [False, True])
+def test_the_weights_survey_reads_flux(classifier, flux, place):
+    """Without survey=, unless the bands are those of another one; also bands of one's own."""
+    bands = ("VIS", "J", "H")
+    mine = replace(get_survey("euclid"), name="mine", rgb=bands[::-1],
+                   scales=dict(zip(bands, (9.0, 4.0, 3.0))))
+    own = MorphologyClassifier(classifier.model.replace(survey=mine))
+    images = fits.HDUList([fits.PrimaryHDU(), *(
+        fits.ImageHDU(flux * (k + 1), make_header(FILTER=band), name=band)
+        for k, band in enumerate(bands))])
+    data = (catalog(make_header()), images) if place else ([images], None)
+    options = {"r90": R90} if place else {"cutout_r90": 8.0}
+    answers = own.classify(data[0], images=data[1], **options)
+    assert not answers["P_disk"].mask.any()
+    named = classifier.classify(data[0], images=data[1], survey=mine, **options)
+    np.testing.assert_array_equal(answers["P_disk"], named["P_disk"])
+    if not place:
+        gri = [dict(zip("gri", 3 * [flux]))]
+        np.testing.assert_array_equal(own.predict(gri, **options),
+                                      own.predict(gri, survey="sdss", **options))

@@ -79,6 +79,29 @@ def test_planes_of_a_surveys_own_bands(wide):
     assert list(named.planes) == ["vis", "y"]
 
 
+@pytest.mark.parametrize("usual, names, survey", [
+    ("sdss", "gri", "sdss"), ("sdss", "griz", "sdss"), ("sdss", "grz", "legacy"),
+    ("sdss", "r", "sdss"), ("legacy", "grz", "legacy"), ("legacy", "griz", "legacy"),
+    ("legacy", "r", "legacy"), ("legacy", "gri", "sdss"), ("hsc", "grizy", "hsc"),
+    ("euclid", ["VIS"], "euclid"), ("euclid", "gri", "sdss"), (None, "griz", "sdss")])
+def test_the_usual_survey_unless_the_bands_are_of_others(usual, names, survey):
+    planes = {name: LIGHT * u.nmgy for name in names}
+    assert read_planes(planes, usual=usual and SURVEYS[usual]).survey.name == survey
+
+
+def test_the_survey_that_is_given_counts():
+    planes = {name: LIGHT * u.nmgy for name in "gri"}
+    assert read_planes(planes, survey="des", usual=SURVEYS["sdss"]).survey.name == "des"
+
+
+def test_the_usual_survey_names_planes(wide):
+    cube = fits.PrimaryHDU(np.stack([LIGHT] * 2))
+    for source, bands in ((fits.HDUList([fits.PrimaryHDU(), plane("VIS"), plane("NIR_J")]), None),
+                          (cube, ["VIS", "J"])):
+        flux = read_planes(source, usual=wide, bands=bands)
+        assert list(flux.planes) == ["vis", "j"] and flux.survey == wide
+
+
 @pytest.mark.parametrize("names, flag", [
     (("VIS", "J", "H"), 0), (("VIS", "J"), MorphFlag.MISSING_BAND),
     (("VIS", "J", "Y"), MorphFlag.MISSING_BAND)])
