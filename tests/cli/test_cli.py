@@ -199,6 +199,35 @@ def test_columns_are_checked_before_the_run(capsys, tmp_path, stub):
         assert int(read_table(output)["id"][0]) == 2**63 + 1
 
 
+def test_a_hats_catalog_needs_positions_before_the_run(capsys, stub):
+    Table({"file": ["a.jpg"], "alpha": [10.0]}).write("t.csv")
+    Table({"file": ["a.jpg"], "ra": [np.nan], "dec": [np.nan]}).write("p.csv")
+    for arguments in (["a.jpg"], ["t.csv", "--images", "file"], ["p.csv", "--images", "file"]):
+        code, line = _refused(capsys, ["classify", *arguments, "-o", "out_hats"])
+        assert code == 2 and "position" in line and "HATS" in line and stub.options is None
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--report", "x.fits"], ["--report", "./x.fits", "--overwrite"], ["--checkpoint", "x.fits"]])
+def test_one_result_does_not_replace_the_other(capsys, stub, arguments):
+    code, line = _refused(capsys, ["classify", "a.jpg", "-o", "x.fits", *arguments])
+    assert code == 2 and f"{arguments[0]} need different names" in line and stub.options is None
+
+
+def test_weights_get_their_ending_before_the_training(capsys):
+    code, line = _refused(capsys, ["adapt", "a.jpg", "-o", "mine.fits"])
+    assert code == 2 and "--output: expected a name that ends in .safetensors" in line
+
+
+def test_errors_of_local_images_name_the_option(capsys):
+    Table({"ra": [1.0], "dec": [2.0]}).write("p.csv")
+    for option, value in {"--local": "nowhere", "--local-pattern": "x",
+                          "--local-width": "0arcsec"}.items():
+        local = [] if option == "--local" else ["--local", "."]
+        assert cli.main(["classify", "p.csv", *local, option, value]) == 1
+        assert f"error: {option}: expected" in capsys.readouterr().err
+
+
 def test_control_characters_of_names_are_escaped(capsys, cutouts, stub):
     name = "a\x1b]0;title\x07\x1b[31m.jpg"
     (cutouts / name).touch()
