@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from astromorph.cli.galaxies import add_galaxies, add_network, load_classifier, read_galaxies
-from astromorph.cli.output import add_output, check_apart, check_output, say
+from astromorph.cli.output import add_output, check_output, say
 from astromorph.cli.parsing import add_command, given
 
 __all__ = ["add_parser", "run"]
@@ -41,7 +41,6 @@ def run(args):
     from astromorph.labeling.selected import corrections_journal
     from astromorph.question_files import read_questions
 
-    check_apart(args, output=args.output, labels=args.labels)
     format = check_output(args)
     table, options = _read(args)
     labels = args.labels or _beside(args)

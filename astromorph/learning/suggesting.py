@@ -2,7 +2,7 @@
 import numpy as np
 from astropy.table import Column
 
-from astromorph.arguments import check_count
+from astromorph.arguments import check_count, check_number
 from astromorph.questions import probability_asked, split_answers
 from astromorph.running import run
 from astromorph.running.results import clear_answers
@@ -33,6 +33,8 @@ def suggest(model, source, n, *, seed=0, **options):
         See `~astromorph.classifier.MorphologyClassifier.suggest`.
     """
     check_count(n, "n")
+    check_number(seed, "seed", "an integer from 0 to 2^32 - 1",
+                 lambda value: 0 <= value < 2**32 and value % 1 == 0)
     model = model.asking()
     questions = model.all_questions
     results = run(source, model.raw_with_features, size=model.size, frame_r90=model.frame_r90,
@@ -41,7 +43,7 @@ def suggest(model, source, n, *, seed=0, **options):
     raw, features = results.answers, results.answers[usable, len(model.questions):]
     results.answers = model.complete(raw).astype(np.float32)
     entropy = total_entropy(questions, results.answers[usable])
-    chosen = usable[suggest_rows(features, entropy, n, seed=seed)]
+    chosen = usable[suggest_rows(features, entropy, n, seed=int(seed))]
     table = source.table
     clear_answers(table, model, questions)
     table = results.to_table(table, questions, meta=model.provenance)[chosen]

@@ -476,6 +476,11 @@ def test_embed_similar_odd(sample, tmp_path, loaded, capsys):
     assert "positive integer" in capsys.readouterr().err
 
 
+def test_features_and_csv_are_told_apart_before_the_run(capsys):
+    code, line = _refused(capsys, ["embed", "a.jpg", "-o", "embedded.csv"])
+    assert code == 2 and "--output: CSV has one value per cell" in line
+
+
 def test_adapt(sample, tmp_path, loaded, capsys, monkeypatch):
     """The arguments reach `adapt`, and the new weights are a file that ``info`` knows."""
     asked = {}
@@ -710,6 +715,35 @@ def test_resume_for_real(sample, tmp_path, capsys, loaded, monkeypatch):
     assert cli.main(arguments) == 0
     assert len(Table.read(tmp_path / "out.ecsv")) == 12
     assert not (tmp_path / "out.ecsv.checkpoint").exists()
+
+
+def test_partitions_of_another_input_are_not_continued(tmp_path, loaded, monkeypatch):
+    """A killed run left partitions; then the catalog, or the version, changed."""
+    lsdb_hats = pytest.importorskip("lsdb.io.to_hats")
+    files = list(load_sample()["file"][:6])
+    table = Table({"ra": np.arange(6.0), "dec": np.zeros(6), "image": files})
+    arguments = [*map(str, ("classify", tmp_path / "in_hats", "--images", "image", "--cutout-r90",
+                            "8", "-o", tmp_path / "out_hats", "--resume", "-q"))]
+
+    def stop(*args, **options):
+        raise KeyboardInterrupt
+
+    write_table(table, tmp_path / "in_hats")
+    with monkeypatch.context() as patched:  # all partitions are written then
+        patched.setattr(lsdb_hats, "_write_parquet_metadata", stop)
+        assert cli.main(arguments) == 130
+    first = set(tmp_path.glob("out_hats.checkpoint-*"))
+    shutil.rmtree(tmp_path / "in_hats")
+    table["image"] = files[::-1]
+    write_table(table, tmp_path / "in_hats")
+    with monkeypatch.context() as patched:
+        patched.setattr(lsdb_hats, "_write_parquet_metadata", stop)
+        patched.setattr("astromorph.cli.hats.__version__", "another")
+        assert cli.main(arguments) == 130
+    assert len(set(tmp_path.glob("out_hats.checkpoint-*")) - first) == 1
+    assert cli.main(arguments) == int(True)  # no image shows its position
+    found = read_table(tmp_path / "out_hats")
+    assert [found["image"][k] for k in np.argsort(found["ra"])] == files[::-1]
 
 
 def _fill_disk(monkeypatch):
