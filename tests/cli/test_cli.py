@@ -1,4 +1,5 @@
 """The command line: what it writes, says and refuses."""
+import io
 import json
 import re
 import shlex
@@ -240,6 +241,16 @@ def test_control_characters_of_names_are_escaped(capsys, cutouts, stub):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 @pytest.mark.parametrize("redirect", ["> /dev/full", "> /dev/full 2> /dev/full", ">&-"])
+def test_names_that_the_terminal_cannot_encode(cutouts, stub, monkeypatch):
+    (cutouts / "galaxi\xe9 \u222e.jpg").touch()
+    for encoding, shown in {"ascii": rb"galaxi\xe9 \u222e.jpg",
+                            "latin-1": b"galaxi\xe9 \\u222e.jpg"}.items():
+        terminal = io.TextIOWrapper(io.BytesIO(), encoding)
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert cli.main(["classify", "galaxi\xe9 \u222e.jpg"]) == 0
+        assert shown in terminal.buffer.getvalue()
+
+
 def test_a_full_disk_behind_the_standard_output(cutouts, redirect):
     code = "import sys; from astromorph.cli import main; sys.exit(main([\"info\"]))"
     run = subprocess.run(f"{sys.executable} -c '{code}' {redirect}", shell=True,

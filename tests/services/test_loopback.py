@@ -377,14 +377,13 @@ def test_viewer_dr10_has_no_i_in_the_north(get, ra, dec, has_i):
     assert data[0].any() and data[1].any() == has_i
 
 
-@pytest.mark.parametrize("ra, is_north", [(180, True), (RA, False)])
-def test_viewer_dr10_is_brighter_in_the_north_but_of_the_same_hue(get, ra, is_north):
+def test_viewer_dr10_is_brighter_in_the_north_but_of_the_same_hue(get):
     """The plane of i is zero there, but still counts in the mean."""
-    shown, grz = (picture(get(JPEG, ra=ra, dec=34, layer=layer, size=64, pixscale=0.5).content)
+    shown, grz = (picture(get(JPEG, ra=180, dec=34, layer=layer, size=64, pixscale=0.5).content)
                   for layer in ("ls-dr10", "ls-dr10-grz"))
-    assert shown.mean() > grz.mean()
-    hues = [each[:8].mean(axis=(0, 1)) / each[:8].mean() for each in (shown, grz)]
-    assert np.allclose(*hues, atol=0.02) == is_north
+    assert shown.mean() > grz.mean() + 1
+    hues = [each.mean(axis=(0, 1)) / each.mean() for each in (shown, grz)]
+    np.testing.assert_allclose(*hues, atol=0.02)
 
 
 def test_viewer_dr10_without_i_is_no_dr9(get, server):
@@ -676,8 +675,8 @@ def test_rates_are_repeatable_and_a_retry_draws_anew():
 
 
 def test_unknown_faults_are_refused():
-    with pytest.raises(ValueError, match="there is no '503'.*cut-length"):
-        Faults({"503": 1})
+    with pytest.raises(ValueError, match="there is no '504'.*cut-length"):
+        Faults({"504": 1})
     with pytest.raises(ValueError, match="there is no 'latencey': set rates, plan"):
         Faults().set(latencey=1)
 
