@@ -52,12 +52,12 @@ class MorphologyClassifier:
         self.model = model
 
     @classmethod
-    def from_pretrained(cls, survey="sdss", *, network=None, sha256=None):
+    def from_pretrained(cls, weights="sdss", *, network=None, sha256=None):
         """Load weights that come with the package, or weights that others published.
 
         Parameters
         ----------
-        survey : str or `~astromorph.surveys.Survey`
+        weights : str or `~astromorph.surveys.Survey`
             The survey of your images, in upper or lower case. ``"sdss"`` has weights trained on it.
             ``"legacy"`` and ``"des"`` share weights adapted to DECam images. Any other survey gets
             the weights for a survey of the same camera. If there are none, it gets the weights for
@@ -105,13 +105,13 @@ class MorphologyClassifier:
         >>> [question.key for question in clf.questions]
         ['disk', 'edge_on', 'bar']
         """
-        if not is_address(survey):
+        if not is_address(weights):
             if sha256 is not None:
-                raise wrong("sha256", "an address that it belongs to", repr(survey))
-            return cls(TrainedModel.bundled(survey, network))
+                raise wrong("sha256", "an address that it belongs to", repr(weights))
+            return cls(TrainedModel.bundled(weights, network))
         if network is not None:
             raise wrong("network", "none with an address, which names one file", repr(network))
-        return cls(TrainedModel.downloaded(survey, sha256))
+        return cls(TrainedModel.downloaded(weights, sha256))
 
     @classmethod
     def read(cls, path):

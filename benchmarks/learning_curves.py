@@ -85,16 +85,18 @@ def draw(found, total):
     import matplotlib.pyplot as plt
 
     found = list(found)
-    figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4), sharey=True, layout="constrained")
     for q, (question, ax) in enumerate(zip(QUESTIONS, axes)):
         for network, way in dict.fromkeys(row[:2] for row in found):
             line = [(row[2] or total, row[5][q]) for row in found if row[:2] == (network, way)]
             ax.plot(*zip(*line), marker="o", label=network + (f", {way}" * (way != "random")))
         sizes = sorted({row[2] or total for row in found})
         ax.set(title=question.positive, xscale="log",
-               xlabel="labeled galaxies", ylabel="ROC area")
+               xlabel="labeled galaxies", ylabel="ROC area" if ax is axes[0] else None)
         ax.set_xticks(sizes, sizes)
         ax.minorticks_off()
+    lowest = min(area for row in found for area in row[5])
+    axes[0].set_ylim(min(0.9, lowest - 0.01), 1)
     axes[0].legend()
     return figure
 
@@ -126,9 +128,9 @@ def main():
     total = n - n // FOLDS
     table = list_table(f"Adapted to some of {total} DECam galaxies, tested on the other "
                        f"{n // FOLDS}, in {FOLDS} folds", header, text_rows(found))
-    write_table(args.out, "learning_table", table)
-    write_picture(args.out, "learning_curves.png", draw(found, total),
-                  [("sdss", name) for name in args.networks])
+    weights = [("sdss", name) for name in args.networks]
+    write_table(args.out, "learning_table", table, weights)
+    write_picture(args.out, "learning_curves.png", draw(found, total), weights)
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def find_bundled(survey="sdss", network=None):
     if not record or not others:
         surveys, networks = (", ".join(map(repr, sorted(set(each))))
                              for each in zip(*files, strict=True))
-        raise wrong("survey, network", f"one of the bundled weights, survey {surveys}, with "
+        raise wrong("weights, network", f"one of the bundled weights, survey {surveys}, with "
                     f"network {networks}", wanted, None if record else _OTHER_WEIGHTS)
     owner = _nearest(record, others)
     return record, files[owner.name, wanted[1]], owner

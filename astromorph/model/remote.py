@@ -94,7 +94,7 @@ class WeightsAddress:
             self._check_revision()
             _check_secure(_hub(), "HF_ENDPOINT", "https://HOST")
             return
-        _check_secure(self.text, "survey", _EXPECTED)
+        _check_secure(self.text, "weights", _EXPECTED)
         if self.sha256 is None:
             raise wrong("sha256", "the checksum of the file, 64 digits 0-9 and a-f", "none",
                         f"Add it to the address, {self.shown}#sha256=...; the people who published "
@@ -104,7 +104,7 @@ class WeightsAddress:
     def _check_revision(self):
         revision = self.on_hub["revision"]
         if revision is None or not (self.sha256 or _COMMIT.fullmatch(revision)):
-            raise wrong("survey", "hf://USER/NAME@COMMIT with a whole commit of 40 digits 0-9 and "
+            raise wrong("weights", "hf://USER/NAME@COMMIT with a whole commit of 40 digits 0-9 and "
                         "a-f, which pins the file", repr(self.text), "The page of the repository "
                         "lists its commits. Of a branch or tag, add the checksum of the file: "
                         "#sha256=... at the end.")
@@ -129,11 +129,11 @@ class WeightsAddress:
             If the address is of another form, or if there are two checksums.
         """
         if not is_address(address):
-            raise wrong("survey", _EXPECTED, f"{address!r:.200}")
+            raise wrong("weights", _EXPECTED, f"{address!r:.200}")
         text, _, end = address.partition("#")
         kind, _, found = end.partition("=")
         if end and kind != "sha256":
-            raise wrong("survey", "nothing or #sha256=... after the address", repr(address))
+            raise wrong("weights", "nothing or #sha256=... after the address", repr(address))
         given = [each.strip().lower() if isinstance(each, str) else each
                  for each in (found or None, sha256) if each is not None]
         if len(set(given)) > 1:
@@ -146,7 +146,7 @@ class WeightsAddress:
         """Parts of an address of the Hugging Face Hub, None for another address (dict)."""
         parts = _ON_HUB.fullmatch(self.text)
         if parts is None and self.text.lower().startswith("hf:"):
-            raise wrong("survey", "hf://USER/NAME@COMMIT or hf://USER/NAME/FILE.safetensors"
+            raise wrong("weights", "hf://USER/NAME@COMMIT or hf://USER/NAME/FILE.safetensors"
                         "@COMMIT", repr(self.text))
         return parts and parts.groupdict()
 
@@ -261,7 +261,7 @@ def _choose(names, address):
     """Usual weights file of a repository, or its only one."""
     there = [name for name in names if _FILE.fullmatch(name)]
     if USUAL_FILE not in there and len(there) != 1:
-        raise wrong("survey", f"a repository with {USUAL_FILE} or with one .safetensors file",
+        raise wrong("weights", f"a repository with {USUAL_FILE} or with one .safetensors file",
                     f"{address} with {', '.join(there) or 'none'}",
                     "Name the file: hf://USER/NAME/FILE.safetensors@COMMIT.")
     return USUAL_FILE if USUAL_FILE in there else there[0]

@@ -168,7 +168,7 @@ class TrainedModel:
         try:
             return cls.read(path)
         except ValueError as error:
-            raise wrong("survey", "the address of a weights file that astromorph wrote",
+            raise wrong("weights", "the address of a weights file that astromorph wrote",
                         f"{remote.WeightsAddress.of(address, sha256).shown} ({error})") from error
 
     def write(self, path, *, overwrite=False):

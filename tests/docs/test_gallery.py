@@ -87,7 +87,8 @@ def test_notebook_runs(name, empty, tmp_path_factory, monkeypatch):
     nbclient, nbformat = map(pytest.importorskip, ("nbclient", "nbformat"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("TMPDIR", str(empty))
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")     # TensorFlow's own files are imported there
+    # TensorFlow writes files of its own there, and imports them.
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     home = tmp_path_factory.mktemp("home")
     for variable in ("HOME", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
         monkeypatch.setenv(variable, str(home))

@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-OLDER = {"learning_curves.png": "default_network", "learning_table.rst": "default_network"}
-"""Made with earlier weights, and the page that says so."""
 
 
 @pytest.fixture(scope="module")
@@ -19,14 +17,11 @@ def documents():
 
 
 def test_pictures_are_of_the_bundled_weights(documents):
-    """Run the script that draws it; what takes too long goes to ``OLDER``, and its page says so."""
+    """Run the script that draws it anew."""
     notes = documents.read_notes(DOCS)
     assert {path.name for path in (DOCS / "_static").glob("*.[pj][np]g")} <= notes.keys()
-    stale = {name for name, weights in notes.items() for key, digest in weights.items()
-             if documents.digest(*key.split("-", 1)) != digest}
-    assert stale == OLDER.keys()
-    for page in OLDER.values():
-        assert "earlier weights" in (DOCS / f"{page}.rst").read_text()
+    assert not {name for name, weights in notes.items() for key, digest in weights.items()
+                if documents.digest(*key.split("-", 1)) != digest}
 
 
 def test_cells_that_look_like_lists(documents):
