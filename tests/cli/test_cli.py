@@ -239,8 +239,6 @@ def test_control_characters_of_names_are_escaped(capsys, cutouts, stub):
         assert "\\x1b" in captured.out + captured.err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-@pytest.mark.parametrize("redirect", ["> /dev/full", "> /dev/full 2> /dev/full", ">&-"])
 def test_names_that_the_terminal_cannot_encode(cutouts, stub, monkeypatch):
     (cutouts / "galaxi\xe9 \u222e.jpg").touch()
     for encoding, shown in {"ascii": rb"galaxi\xe9 \u222e.jpg",
@@ -251,6 +249,8 @@ def test_names_that_the_terminal_cannot_encode(cutouts, stub, monkeypatch):
         assert shown in terminal.buffer.getvalue()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("redirect", ["> /dev/full", "> /dev/full 2> /dev/full", ">&-"])
 def test_a_full_disk_behind_the_standard_output(cutouts, redirect):
     code = "import sys; from astromorph.cli import main; sys.exit(main([\"info\"]))"
     run = subprocess.run(f"{sys.executable} -c '{code}' {redirect}", shell=True,
