@@ -9,7 +9,7 @@ from astropy import units as u
 from astromorph.errors import ArgumentTypeError, wrong
 
 __all__ = ["as_float", "as_floats", "as_labels", "as_path", "as_probabilities", "as_seconds",
-           "check_choice", "check_count", "check_names", "check_number"]
+           "check_choice", "check_count", "check_names", "check_number", "check_whole"]
 
 
 def as_float(text):
@@ -198,6 +198,27 @@ def check_count(value, argument):
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise wrong(argument, "a positive integer", repr(value))
+
+
+def check_whole(value, argument, low, high):
+    """Raise unless an argument is a whole number in a range.
+
+    Parameters
+    ----------
+    value : object
+        The argument.
+    argument : str
+        Its name.
+    low, high : int
+        The smallest and the largest number that is accepted.
+
+    Raises
+    ------
+    ArgumentError
+        If it is anything else.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or not low <= value <= high:
+        raise wrong(argument, f"a whole number from {low} to {high}", repr(value))
 
 
 def check_number(value, argument, expected, accept):

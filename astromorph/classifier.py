@@ -9,7 +9,7 @@ from astromorph.galaxies.source import check_options
 from astromorph.galaxies.kinds import as_galaxies
 from astromorph.learning.labels import read_labels, read_test_labels, read_training_labels
 from astromorph.model import TrainedModel
-from astromorph.model.calibration import METHODS
+from astromorph.model.calibration import METHODS, rounded
 from astromorph.model.model_card import write_model_card
 from astromorph.model.remote import is_address
 from astromorph.questions import as_questions
@@ -120,7 +120,8 @@ class MorphologyClassifier:
         Parameters
         ----------
         path : path
-            A ``.safetensors`` file.
+            A ``.safetensors`` file that `write` wrote, or the folder that the page for labeling
+            wrote.
 
         Returns
         -------
@@ -134,6 +135,18 @@ class MorphologyClassifier:
         See Also
         --------
         from_pretrained : Load weights that come with the package.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from astromorph import MorphologyClassifier
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "mine.safetensors")
+        ...     MorphologyClassifier.from_pretrained("sdss").write(path)
+        ...     clf = MorphologyClassifier.read(path)
+        >>> clf.survey.name
+        'sdss'
         """
         return cls(TrainedModel.read(path))
 
@@ -208,6 +221,15 @@ class MorphologyClassifier:
         See Also
         --------
         prepare : Make the input.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from astromorph import MorphologyClassifier
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
+        >>> with TemporaryDirectory() as folder:
+        ...     clf.export(Path(folder, "sdss.onnx"))
         """
         from astromorph.model.onnx_export import export_onnx
 
@@ -301,6 +323,14 @@ class MorphologyClassifier:
             If an argument has the wrong type or value.
         `~astromorph.errors.ImageError`
             If an image is missing or cannot be used.
+
+        Examples
+        --------
+        >>> from astromorph import MorphologyClassifier
+        >>> from astromorph.datasets import load_sample
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
+        >>> clf.prepare(load_sample()["file"], r90="measure").shape
+        (12, 80, 80, 3)
         """
         return running.prepare(self.model, open_source(self.model, data, **options))
 
@@ -378,7 +408,7 @@ class MorphologyClassifier:
             to stderr about every half minute, unless ``progress`` is False.
         checkpoint : path, optional
             A folder that keeps finished rows, 1,024 at a time. However the run ends, the same call
-            continues it. See `~astromorph.running.checkpoint.Checkpoint`.
+            continues it.
         **fetch
             For positions: ``ra`` and ``dec``, the names of their columns, if astromorph does not
             recognize them; and the options of `~astromorph.cutouts.FetchOptions`, such as
@@ -468,6 +498,8 @@ class MorphologyClassifier:
         >>> from astropy import units as u
         >>> from astropy.coordinates import SkyCoord
         >>> from regions import CircleSkyRegion
+        >>> from astromorph import MorphologyClassifier
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
         >>> coma = CircleSkyRegion(SkyCoord(194.95, 27.98, unit="deg"), 10 * u.arcmin)
         >>> tbl = clf.classify_region(coma, max_rows=1000)  # doctest: +SKIP
         """
@@ -514,8 +546,10 @@ class MorphologyClassifier:
         Examples
         --------
         >>> import lsdb  # doctest: +SKIP
+        >>> from astromorph import MorphologyClassifier
+        >>> clf = MorphologyClassifier.from_pretrained("legacy")
         >>> catalog = lsdb.open_catalog("survey_hats")  # doctest: +SKIP
-        >>> result = clf.classify_catalog(catalog, survey="legacy")  # doctest: +SKIP
+        >>> result = clf.classify_catalog(catalog, units={"petroR90_r": "arcsec"})  # doctest: +SKIP
         >>> result.write_catalog("morphology_hats")  # doctest: +SKIP
         """
         from astromorph.partitions import classify_catalog
@@ -587,7 +621,7 @@ class MorphologyClassifier:
 
         Returns
         -------
-        `~astromorph.labeling.widget.GalleryWidget`
+        widget
             The view.
 
         Raises
@@ -597,9 +631,13 @@ class MorphologyClassifier:
 
         Examples
         --------
-        >>> tbl = clf.classify(galaxies, images="file", r90="measure")  # doctest: +SKIP
-        >>> view = clf.look(tbl, images="file")  # doctest: +SKIP
-        >>> view.selection  # doctest: +SKIP
+        >>> from astromorph import MorphologyClassifier
+        >>> from astromorph.datasets import load_sample
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
+        >>> tbl = clf.classify(load_sample()[:2], images="file", r90="petroR90")
+        >>> view = clf.look(tbl, images="file", r90="petroR90")
+        >>> len(view.selection)  # before you select galaxies
+        0
         """
         from astromorph.labeling import look
 
@@ -630,6 +668,18 @@ class MorphologyClassifier:
         ------
         TypeError, ValueError
             If an argument has the wrong type or value, or fewer than 100 images can be used.
+
+        Examples
+        --------
+        The sample repeated stands in for a hundred galaxies:
+
+        >>> from astromorph import MorphologyClassifier
+        >>> from astromorph.datasets import load_sample
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
+        >>> images = load_sample()["file"].tolist() * 9
+        >>> mine = clf.fit_embedding(images, views=1, cutout_r90=6)
+        >>> mine.card["embedding"] == clf.card["embedding"]
+        False
         """
         from astromorph.learning.embedding import fit_axes
 
@@ -730,7 +780,8 @@ class MorphologyClassifier:
         Returns
         -------
         widget or `~astropy.table.Table`
-            In a notebook, the view; close its ``conversation`` at the end. Elsewhere, the labels.
+            In a notebook, the view. Its ``labels`` are the labels so far, and ``close()`` ends it.
+            Elsewhere, the labels.
             `adapt` learns from those that are not ``sealed``, and `evaluate` scores the others.
 
         Raises
@@ -750,7 +801,8 @@ class MorphologyClassifier:
 
         Examples
         --------
-        >>> clf = MorphologyClassifier.from_pretrained("sdss")  # doctest: +SKIP
+        >>> from astromorph import MorphologyClassifier
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
         >>> labels = clf.label("cutouts", "labels.csv", r90="measure")  # doctest: +SKIP
         >>> training = labels[~labels["sealed"]]  # doctest: +SKIP
         >>> mine = clf.adapt("cutouts", training, r90="measure")  # doctest: +SKIP
@@ -809,9 +861,22 @@ class MorphologyClassifier:
 
         Examples
         --------
-        >>> clf = MorphologyClassifier.from_pretrained("sdss")  # doctest: +SKIP
-        >>> mine = clf.calibrate(labeled, images="file", r90="measure")  # doctest: +SKIP
-        >>> print(mine.calibration_report)  # doctest: +SKIP
+        The sample repeated, with some wrong labels, stands in for labeled galaxies:
+
+        >>> from astromorph import MorphologyClassifier
+        >>> from astromorph.datasets import load_sample
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
+        >>> from astropy.table import vstack
+        >>> sample = vstack([load_sample()] * 4)
+        >>> sample["disk"] = ["smooth" not in name for name in sample["name"]]
+        >>> sample["disk"][:4] = True, True, False, False
+        >>> mine = clf.calibrate(sample, images="file", r90="petroR90")
+        >>> mine.calibration_report["question", "n", "calibrated"].pprint()
+        question  n  calibrated
+        -------- --- ----------
+            disk  48       True
+         edge_on   0      False
+             bar   0      False
         """
         from astromorph.learning.calibrating import calibrate
 
@@ -833,7 +898,7 @@ class MorphologyClassifier:
         done = self.model.card.calibrated
         if not done:
             return None
-        report = Table(done["report"], meta={"method": done["method"]})
+        report = rounded(Table(done["report"], meta={"method": done["method"]}))
         heads = [{"question": key, "calibrated": True} for key in done.get("heads", ())]
         return vstack([report, Table(heads)]) if heads else report
 
@@ -876,8 +941,15 @@ class MorphologyClassifier:
 
         Examples
         --------
-        >>> clf = MorphologyClassifier.from_pretrained("sdss")  # doctest: +SKIP
-        >>> aligned = clf.align("cutouts", survey="legacy", r90="measure")  # doctest: +SKIP
+        The sample repeated stands in for images of the other survey:
+
+        >>> from astromorph import MorphologyClassifier
+        >>> from astromorph.datasets import load_sample
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
+        >>> images = load_sample()["file"].tolist() * 3
+        >>> aligned = clf.align(images, survey="legacy", r90="measure")
+        >>> aligned.card["alignment"]["n_images"]
+        36
         """
         from astromorph.learning.aligning import align
 
@@ -965,11 +1037,27 @@ class MorphologyClassifier:
 
         Examples
         --------
+        Teach a question of your own. The sample repeated stands in for labeled galaxies:
+
+        >>> from astropy.table import vstack
+        >>> from astromorph import MorphologyClassifier, Question
+        >>> from astromorph.datasets import load_sample
+        >>> labeled = vstack([load_sample()] * 4)
+        >>> labeled["spiral"] = ["spiral" in name for name in labeled["name"]]
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
+        >>> mine = clf.adapt(labeled, questions=[Question("spiral")], images="file", r90="petroR90")
+        >>> [question.key for question in mine.questions]
+        ['disk', 'edge_on', 'bar', 'spiral']
+        >>> print(mine.report)
+        Questions taught to heads, scores on galaxies left out of the fit (68% interval):
+        spiral: 48 galaxies
+            TPR ...
+
+        Teach the network's own questions, which takes minutes with a few hundred galaxies:
+
         >>> from astropy.table import Table
-        >>> clf = MorphologyClassifier.from_pretrained("sdss")  # doctest: +SKIP
         >>> labeled = Table.read("labeled.csv")  # doctest: +SKIP
         >>> mine = clf.adapt(labeled, images="file", r90="measure")  # doctest: +SKIP
-        >>> print(mine.report)  # doctest: +SKIP
         >>> mine.write("mine.safetensors")  # doctest: +SKIP
         """
         from astromorph.learning.adapting import adapt
@@ -1024,13 +1112,26 @@ class MorphologyClassifier:
 
         Examples
         --------
-        >>> found = clf.suspects(labeled, images="file", r90="measure")  # doctest: +SKIP
-        >>> found["name", "question", "label", "P"].pprint()  # doctest: +SKIP
+        The sample repeated stands in for labeled galaxies. One label is wrong:
+
+        >>> from astropy.table import vstack
+        >>> from astromorph import MorphologyClassifier
+        >>> from astromorph.datasets import load_sample
+        >>> labeled = vstack([load_sample()] * 4)
+        >>> labeled["disk"] = ["smooth" not in name for name in labeled["name"]]
+        >>> labeled["disk"][0] = not labeled["disk"][0]
+        >>> clf = MorphologyClassifier.from_pretrained("sdss")
+        >>> found = clf.suspects(labeled, images="file", r90="petroR90")
+        >>> found["row", "question", "label"].pprint()
+        row question label
+        --- -------- ------
+          0     disk smooth
         """
         from astromorph.learning.suspects import suspects
 
         check_options(options, self.suspects)
-        data, asked = as_galaxies(data), self.model.questions if questions is None else questions
+        data = as_galaxies(data)
+        asked = self.model.questions if questions is None else as_questions(questions)
         return suspects(self.model, open_source(self.model, data, **options),
                         read_labels(data, labels, asked, key=key), asked, share=share, seed=seed,
                         batch_size=batch_size, threads=threads, progress=progress)

@@ -32,6 +32,13 @@ class Reliability:
     --------
     reliability : Compute it.
     astromorph.plots.plot_reliability : Draw it.
+
+    Examples
+    --------
+    >>> from astromorph.curves import reliability
+    >>> curve = reliability([1, 0, 1, 0], [0.9, 0.2, 0.6, 0.7], n_bins=2)
+    >>> curve.edges, curve.count, curve.fraction
+    (array([0. , 0.5, 1. ]), array([1, 3]), array([0. , 0.66666667]))
     """
 
     edges: np.ndarray

@@ -47,6 +47,18 @@ class ImageError(Exception):
         What happened, and what to do.
     flag : `~astromorph.flags.MorphFlag`
         The bit that says why.
+
+    Examples
+    --------
+    It is the base of `CutoutError` and `FetchError`:
+
+    >>> from astromorph import read_cutout
+    >>> from astromorph.errors import ImageError
+    >>> try:
+    ...     read_cutout("no_such_file.fits")
+    ... except ImageError as error:
+    ...     print(error.flag.name)
+    MISSING_FILE
     """
 
     def __init__(self, message, flag):
@@ -67,6 +79,16 @@ class CutoutError(ImageError):
         What is wrong, and what to do.
     flag : `~astromorph.flags.MorphFlag`
         The bit that says why.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph import CutoutError, read_cutout
+    >>> try:
+    ...     read_cutout(np.zeros((64, 64, 3), "uint8"))
+    ... except CutoutError as error:
+    ...     print(error.flag.name)
+    BLANK
     """
 
 
@@ -87,6 +109,13 @@ class FetchError(ImageError):
         Whether no other service can help, because the survey has no image of the position.
     unreachable : bool
         Whether no answer came at all. There may be no network.
+
+    Examples
+    --------
+    >>> from astromorph import FetchError, MorphFlag
+    >>> error = FetchError("the archive is busy", MorphFlag.SERVER_ERROR, retry=True, retry_after=5)
+    >>> error.flag, error.retry_after
+    (<MorphFlag.SERVER_ERROR: 16384>, 5)
     """
 
     def __init__(self, message, flag, *, retry=False, retry_after=None, final=False,
@@ -97,7 +126,7 @@ class FetchError(ImageError):
 
 
 class ArgumentError(ValueError):
-    """An argument has the wrong value. Use `wrong` to create this error.
+    """An argument has the wrong value; the message says what to pass instead.
 
     Parameters
     ----------
@@ -107,6 +136,16 @@ class ArgumentError(ValueError):
         What the function expects, and what it received.
     hint : str, optional
         A sentence that says what to do.
+
+    Examples
+    --------
+    >>> from astromorph import get_survey
+    >>> from astromorph.errors import ArgumentError
+    >>> try:
+    ...     get_survey("sloan")
+    ... except ArgumentError as error:
+    ...     print(error)
+    survey: expected ...
     """
 
     def __init__(self, argument, expected, received, hint=None):
@@ -126,6 +165,16 @@ class ArgumentTypeError(ArgumentError, TypeError):
     ----------
     argument, expected, received, hint
         As for `ArgumentError`.
+
+    Examples
+    --------
+    >>> from astromorph.cutouts import FetchOptions
+    >>> from astromorph.errors import ArgumentTypeError
+    >>> try:
+    ...     FetchOptions.of({"ofline": True})
+    ... except ArgumentTypeError as error:
+    ...     print(error)
+    ofline: ...
     """
 
 
@@ -136,6 +185,19 @@ class DestinationError(FileExistsError, ArgumentError):
     ----------
     argument, expected, received, hint
         As for `ArgumentError`.
+
+    Examples
+    --------
+    >>> from tempfile import NamedTemporaryFile
+    >>> from astropy.table import Table
+    >>> from astromorph.errors import DestinationError
+    >>> from astromorph.tables import write_table
+    >>> with NamedTemporaryFile(suffix=".csv") as file:
+    ...     try:
+    ...         write_table(Table({"P_disk": [0.5]}), file.name)
+    ...     except DestinationError as error:
+    ...         print(isinstance(error, FileExistsError))
+    True
     """
 
     # FileExistsError must come first for the layout in memory, but its methods do not fit.
@@ -150,6 +212,18 @@ class AstromorphWarning(AstropyUserWarning):
     result : object
         The finished result, such as the table of ``classify``, if a warning filter turned this
         warning into an error. Otherwise None.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from astromorph import AstromorphWarning, MorphologyClassifier
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", AstromorphWarning)
+    ...     try:
+    ...         MorphologyClassifier.from_pretrained("ps1")
+    ...     except AstromorphWarning as warning:
+    ...         print(str(warning)[:32])
+    There are no weights for Pan-STA
     """
 
     result = None

@@ -27,7 +27,8 @@ _BITS = (
      "R90 or a position was given but could not be used: the image has no celestial WCS (and, "
      "for R90, no pixel scale)."),
     (9, "UNKNOWN_UNIT", _WARNING,
-     "The flux unit is unknown; the image's own noise set the brightness."),
+     "The flux unit is unknown, or the sky was not subtracted; the image's own noise or border set "
+     "the brightness."),
     (10, "SATURATED", _WARNING,
      "Part of the frame is saturated: white, or without data in the middle of the galaxy."),
     (11, "MEASURED_SIZE", _WARNING,
@@ -62,7 +63,13 @@ MorphFlag.__doc__ = "\n".join([
     "0 is a clean row. A row with a bit of ``UNCLASSIFIED`` has no probabilities; the other bits",
     "are warnings.", "",
     *(f"- ``{name}`` ({1 << bit}, {'unclassified' if failed else 'warning'}): {meaning}"
-      for bit, name, failed, meaning in _BITS)])
+      for bit, name, failed, meaning in _BITS), "",
+    "Examples", "--------",
+    ">>> from astromorph import MorphFlag",
+    ">>> MorphFlag(2080) & MorphFlag.UNCLASSIFIED",
+    "<MorphFlag: 0>",
+    ">>> MorphFlag.BLANK in MorphFlag.UNCLASSIFIED",
+    "True"])
 
 
 def decode_flags(values) -> list:

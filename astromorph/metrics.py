@@ -48,6 +48,13 @@ class Score:
     Notes
     -----
     TPR, precision and accuracy are equation 1 of Dominguez Sanchez et al. 2019, MNRAS 484, 93.
+
+    Examples
+    --------
+    >>> from astromorph import score
+    >>> result = score([1, 0, 1, 0], [0.9, 0.2, 0.6, 0.7])
+    >>> result.n, result.tpr, result.accuracy
+    (4, 1.0, 0.75)
     """
 
     n: int
@@ -315,7 +322,7 @@ def score_table(labels, probabilities, questions, *, threshold=0.5, intervals=Tr
     Parameters
     ----------
     labels, probabilities : array-like, shape (n, q)
-        One column per question; see `valid_pairs`.
+        One column per question. NaN or masked where there is none.
     questions : sequence of `~astromorph.questions.Question` or str, length q
         The questions, in the order of the columns.
     threshold : float or sequence of float, length q

@@ -75,6 +75,18 @@ def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, 
     See Also
     --------
     classify_catalog : Classify a whole catalog.
+
+    Examples
+    --------
+    >>> from astromorph import MorphologyClassifier
+    >>> from astromorph.datasets import load_sample
+    >>> from astromorph.partitions import classify_partition
+    >>> clf = MorphologyClassifier.from_pretrained("sdss")
+    >>> partition = load_sample()[:2].to_pandas()
+    >>> done = classify_partition(partition, clf, images="file", r90="petroR90",
+    ...                           units={"petroR90": "arcsec"})
+    >>> list(done.columns)
+    ['name', 'petroR90', 'file', 'P_disk', 'P_edge_on', 'P_bar', 'morph_flag']
     """
     table = _table(partition, ra, dec, units or {}, options)
     with _turn:
@@ -115,6 +127,16 @@ def classify_catalog(classifier, catalog, *, ra=None, dec=None, workers=None, **
     See Also
     --------
     write_extension : Write only the new columns, beside the catalog.
+
+    Examples
+    --------
+    >>> import lsdb  # doctest: +SKIP
+    >>> from astromorph import MorphologyClassifier
+    >>> from astromorph.partitions import classify_catalog
+    >>> clf = MorphologyClassifier.from_pretrained("legacy")
+    >>> catalog = lsdb.open_catalog("survey_hats")  # doctest: +SKIP
+    >>> result = classify_catalog(clf, catalog, units={"petroR90_r": "arcsec"})  # doctest: +SKIP
+    >>> result.write_catalog("morphology_hats")  # doctest: +SKIP
     """
     _check_catalog(catalog, "catalog")
     if options.pop("checkpoint", None) is not None:
@@ -165,6 +187,17 @@ def write_extension(result, folder, *, on, name="morphology", **options):
         If LSDB is not installed.
     TypeError, ValueError
         If an argument has the wrong type or value, or the result has no new columns.
+
+    Examples
+    --------
+    >>> import lsdb  # doctest: +SKIP
+    >>> from astromorph import MorphologyClassifier
+    >>> from astromorph.partitions import write_extension
+    >>> clf = MorphologyClassifier.from_pretrained("legacy")
+    >>> catalog = lsdb.open_catalog("survey_hats")  # doctest: +SKIP
+    >>> result = clf.classify_catalog(catalog, units={"petroR90_r": "arcsec"})  # doctest: +SKIP
+    >>> path = write_extension(result, "extensions", on="objid")  # doctest: +SKIP
+    >>> catalog.load_extension(path)  # doctest: +SKIP
     """
     _check_catalog(result, "result")
     from hats.catalog import ExtensionProperties

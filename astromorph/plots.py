@@ -201,9 +201,8 @@ def plot_histogram(probabilities, *, likely=None, n_bins=20, label=None, ax=None
     probabilities : array-like, shape (n,)
         In 0..1; NaN or masked where there is none.
     likely : array-like of bool, shape (n,), optional
-        Galaxies to draw as filled bars, such as those for which the question probably applies
-        (see `~astromorph.questions.probability_asked`). An outline then shows all galaxies. By
-        default all are filled.
+        Galaxies to draw as filled bars, such as those for which the question probably applies.
+        An outline then shows all galaxies. By default all are filled.
     n_bins : int
         Number of bins of equal width.
     label : str, optional
@@ -499,6 +498,12 @@ def plot_stretch(image, survey, *, bands=None, ax=None):
     --------
     astromorph.images.fit_stretch : Fit the color mapping to some images.
     astromorph.Survey.preview : The same, as a method, with an example.
+
+    Examples
+    --------
+    >>> from astromorph.datasets import load_sample
+    >>> from astromorph.plots import plot_stretch
+    >>> ax = plot_stretch(load_sample()["file"][0], "sdss")
     """
     from astromorph.images import read_cutout
     from astromorph.images.fits_planes import read_planes

@@ -41,6 +41,14 @@ class Dialect:
     See Also
     --------
     astromorph.make_labels : Make labels from votes.
+
+    Examples
+    --------
+    >>> from astromorph.questions import DIALECTS, QUESTIONS
+    >>> gz2 = DIALECTS[0]
+    >>> votes, = QUESTIONS[2].votes_in(gz2)
+    >>> gz2.columns(votes, votes.positive, gz2.debiased)
+    ['t03_bar_a06_bar_debiased']
     """
 
     name: str
@@ -86,6 +94,14 @@ class Votes:
         Answers that count as positive and as negative.
     other : tuple of str
         Other answers that volunteers could give.
+
+    Examples
+    --------
+    >>> from astromorph.questions import Question, Votes
+    >>> ring = Question("ring", votes=(Votes("gz2", "t08_odd_feature", ("_a19_ring",),
+    ...                                      ("_a21_disturbed", "_a24_merger")),))
+    >>> ring.votes[0].task
+    't08_odd_feature'
     """
 
     family: str
@@ -228,7 +244,7 @@ class Question:
 
     @property
     def answer_columns(self):
-        """Columns of its answer in tables (tuple of `~astromorph.answers.AnswerColumn`)."""
+        """Columns of its answer (tuple), each with its ``name``, ``description`` and ``ucd``."""
         return get_kind(self).columns(self)
 
     @property
@@ -258,6 +274,13 @@ class Question:
         ------
         ArgumentError
             If a parameter has a wrong value.
+
+        Examples
+        --------
+        >>> from dataclasses import asdict
+        >>> from astromorph import Question
+        >>> Question.from_json(asdict(Question("ring"))) == Question("ring")
+        True
         """
         votes = tuple(Votes(**{name: tuple(value) if isinstance(value, list) else value
                                for name, value in each.items()})
@@ -275,6 +298,12 @@ class Question:
         Returns
         -------
         list of Votes
+
+        Examples
+        --------
+        >>> from astromorph.questions import DIALECTS, QUESTIONS
+        >>> QUESTIONS[2].votes_in(DIALECTS[0])[0].positive
+        ('_a06_bar',)
         """
         return [votes for votes in self.votes if votes.family == dialect.family]
 
@@ -289,6 +318,12 @@ class Question:
         Returns
         -------
         list of str
+
+        Examples
+        --------
+        >>> from astromorph.questions import DIALECTS, QUESTIONS
+        >>> QUESTIONS[2].vote_columns(DIALECTS[0])[:2]
+        ['t03_bar_a06_bar_weighted_fraction', 't03_bar_a07_no_bar_weighted_fraction']
         """
         suffixes = (*sum(dialect.fractions, ()), dialect.debiased, dialect.count)
         names = (name for votes in self.votes_in(dialect) for suffix in suffixes

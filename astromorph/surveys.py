@@ -18,7 +18,7 @@ class Survey:
     """The record of a survey: its images, its color mapping and its services.
 
     The color mapping is that of the Legacy Surveys viewer (Lupton et al. 2004, PASP 116, 133, with
-    an arcsinh of the mean over the bands); see `~astromorph.images.composite.color_composite`.
+    an arcsinh of the mean over the bands); see `~astromorph.images.color_composite`.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class Survey:
     declinations: tuple = (-90.0, 90.0)
     services: tuple = ("hips2fits",)
     hips: dict = field(default_factory=dict)
-    hips_zero_point: float | None = None
+    hips_zero_point: float | str | None = None
     layer: str | None = None
     sia: str | None = None
     catalog: str | None = None

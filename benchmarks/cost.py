@@ -64,9 +64,9 @@ def local(classifier, n):
             "JPEG files, 424 px": {"images": "jpeg", "cutout_r90": 4.24},
             "FITS files, three bands": {"images": "fits", "cutout_r90": 4.24},
             "column of JPEG images": {"images": "picture", "cutout_r90": 4.24},
-            "`LocalFolder`": {"ids": "name", "services": LocalFolder(
+            "`~astromorph.services.LocalFolder`": {"ids": "name", "services": LocalFolder(
                 folder / "jpeg", "{name}.jpg", width=34 * u.arcsec)},
-            "`LocalHips`, color": {"services": LocalHips(folder / "hips")}}
+            "`~astromorph.services.LocalHips`, color": {"services": LocalHips(folder / "hips")}}
         for name, options in ways.items():
             seconds, read = used(classifier, table, **options)
             if name.startswith("column"):

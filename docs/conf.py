@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from sphinx_astropy.conf.v2 import *  # noqa: F403
+from sphinx.pycode import ModuleAnalyzer
 from sphinx_gallery import gen_rst
 
 import astromorph
@@ -52,6 +53,16 @@ rst_epilog += ".. _Astropy-affiliated: https://www.astropy.org/affiliated/"  # n
 intersphinx_mapping = {name: target for name, target in intersphinx_mapping.items()  # noqa: F405
                        if name in ("python", "numpy", "matplotlib", "astropy")}
 
+# Constants say what they are; their values may fill a page.
+autodoc_default_options = {"no-value": True}
+
+# A link that leads nowhere is a warning. Those to other packages need the network.
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", rf"{package}(\..*)?") for package in (
+    "astropy", "collections", "dataclasses", "enum", "functools", "http", "ipyaladin", "keras",
+    "lsdb", "matplotlib", "mocpy", "numpy", "pandas", "pathlib", "regions", "requests", "sklearn",
+    "types")]
+
 
 def find_home(app, env, node, text):
     """Lead ``astromorph.NAME`` to the module in which NAME lives."""
@@ -61,6 +72,18 @@ def find_home(app, env, node, text):
         env, node["refdoc"], app.builder, "obj", f"astromorph.{home}.{name}", node, text)
 
 
+def find_text(app, what, name, value, options, lines):
+    """Give a constant that a package offers the text of its own module; drop Python's own texts."""
+    lines[:] = [line for line in lines if not line.startswith(
+        ("Alias for field number", "Create new instance of"))]
+    package, _, constant = name.rpartition(".")
+    for module in [each for each in sys.modules if each.startswith(f"{package}.")]:
+        texts = ModuleAnalyzer.for_module(module).find_attr_docs()
+        if what == "data" and ("", constant) in texts:
+            lines[:] = texts["", constant]  # in place of those of its type
+
+
 def setup(app):
     """Resolve the short names of what ``astromorph`` offers."""
     app.connect("missing-reference", find_home)
+    app.connect("autodoc-process-docstring", find_text)

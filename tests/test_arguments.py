@@ -4,7 +4,7 @@ import pytest
 from astropy import units as u
 
 from astromorph.arguments import (as_floats, as_labels, as_path, as_probabilities, as_seconds,
-                                  check_choice, check_count, check_number)
+                                  check_choice, check_count, check_number, check_whole)
 from astromorph.errors import ArgumentError, ArgumentTypeError
 
 
@@ -34,6 +34,14 @@ def test_counts():
     for value in (0, -1, 1.0, True, "1", None):
         with pytest.raises(ArgumentError, match="n: expected a positive integer"):
             check_count(value, "n")
+
+
+def test_whole_numbers():
+    for value in (0, 5, np.uint8(29)):
+        check_whole(value, "n", 0, 29)
+    for value in (-1, 30, 5.0, True, "1", None, float("nan")):
+        with pytest.raises(ArgumentError, match="n: expected a whole number from 0 to 29"):
+            check_whole(value, "n", 0, 29)
 
 
 def test_numbers():

@@ -4,9 +4,11 @@ They are built once, with the tools that are installed, of the files that git tr
 cut short, since names and sizes do not matter here.
 """
 import os
+import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from email import message_from_bytes
 from pathlib import Path
@@ -17,6 +19,7 @@ from astromorph.distribution import NAME
 
 pytest.importorskip("build")
 pytest.importorskip("hatch_vcs")
+pytest.importorskip("hatch_fancy_pypi_readme")
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
@@ -98,6 +101,27 @@ def test_the_wheel_says_what_it_is(wheel):
     assert "astromorph = astromorph.cli:main" in wheel.read(
         f"{INFO}.dist-info/entry_points.txt").decode()
     assert VERSION in wheel.read("astromorph/_version.py").decode()
+
+
+def test_the_picture_of_the_readme_has_the_address_of_the_tag(wheel, built):
+    """The package index shows no picture with a relative address."""
+    readme = (ROOT / "README.rst").read_text(encoding="utf-8")
+    picture, = re.findall(r"image:: (\S+)", readme)
+    assert (ROOT / picture).is_file()
+    with tarfile.open(built[f"{INFO}.tar.gz"]) as file:
+        contents = wheel.read(f"{INFO}.dist-info/METADATA"), file.extractfile(
+            f"{INFO}/PKG-INFO").read()
+    for about in map(message_from_bytes, contents):
+        shown = about.get_payload(decode=True).decode()
+        assert about["Description-Content-Type"] == "text/x-rst"
+        assert shown.strip() == readme.replace(picture, address(picture)).strip()
+
+
+def address(path):
+    """The address of a file of the tag."""
+    repository = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+    owner = repository["Repository"].removeprefix("https://github.com/")
+    return f"https://raw.githubusercontent.com/{owner}/v{VERSION}/{path}"
 
 
 def test_the_source_distribution_has_what_git_tracks(built):

@@ -13,10 +13,14 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
+from loopback import LoopbackServer
+from loopback.redirect import redirected
 from second_survey import WIDTH, galaxies
 
-from astromorph import (QUESTIONS, MorphologyClassifier, Question, Survey, get_survey, networks,
-                        plot_mosaic, read_cutout, to_regions, write_report)
+from astromorph import (QUESTIONS, MorphFlag, MorphologyClassifier, Question, Survey, get_survey,
+                        networks, plot_mosaic, read_cutout, to_regions, write_report)
+from astromorph.datasets import load_sample
+from astromorph.errors import ImageError
 from astromorph.model import TrainedModel
 from astromorph.model.calibration import PlattScaling
 from astromorph.networks import ARCHITECTURES, Architecture, Recipe
@@ -248,6 +252,77 @@ def test_flux_of_a_survey_with_long_band_names(euclid_like):
     shown = MorphologyClassifier(untrained(QUESTIONS)).predict(
         [planes], survey=euclid_like, cutout_r90=4.24)
     assert np.isfinite(shown).all()
+
+
+@pytest.fixture
+def own_survey():
+    """A survey of one's own, with bands of its own, whose images hips2fits has."""
+    des = get_survey("des")
+    bands = dict(zip(("F475W", "F814W", "F160W"), "gri"))
+    return Survey("mine", "My survey", bands=tuple(bands), rgb=tuple(bands)[::-1],
+                  pixel_scale=0.396 * u.arcsec, psf_fwhm=1.3 * u.arcsec, offset=des.offset,
+                  scales={band: des.scales[theirs] for band, theirs in bands.items()},
+                  softening=des.softening, sky_noise=des.sky_noise, release="DR1",
+                  services=("hips2fits-fits",), declinations=(-30, 5),
+                  hips={band: des.hips[theirs] for band, theirs in bands.items()})
+
+
+def own_images(survey):
+    """Flux of the sample in the bands of a survey, each galaxy at four angles, with its labels."""
+    images, kinds = [], []
+    for path in load_sample()["file"]:
+        planes, header = fits.getdata(path, header=True)
+        images += [{band: np.rot90(plane, k).copy() for band, plane in zip(survey.bands, planes)}
+                   for k in range(4)]
+        kinds += 4 * [header["MORPH"]]
+    return images, np.array(kinds)
+
+
+@pytest.mark.slow
+def test_a_whole_survey_of_ones_own(classifier, own_survey, tmp_path):
+    """Own bands, pixels and services; questions of two kinds beside the published ones."""
+    images, kinds = own_images(own_survey)
+    disk = kinds != "smooth"
+    published = np.column_stack([disk, np.where(disk, kinds == "edge-on", np.nan),
+                                 np.where(disk & (kinds != "edge-on"), kinds == "barred", np.nan)])
+    own = (Question("arms", parent="disk"),
+           Question("shape", kind="classes", answers=("round", "flat", "open")))
+    labels = Table(published, names=[question.key for question in QUESTIONS])
+    labels["arms"] = kinds == "spiral"
+    labels["shape"] = np.select([kinds == "smooth", kinds == "edge-on"], ["round", "flat"], "open")
+    by_image = {"survey": own_survey, "r90": 5 * u.arcsec, "pixel_scale": own_survey.pixel_scale,
+                "progress": False}
+
+    with pytest.raises(ImageError, match="survey="):
+        classifier.predict(images[:1], r90=5 * u.arcsec)
+    started = classifier.adapt(images, published, epochs=1, folds=0, validation_fraction=0.5,
+                               **by_image)
+    mine = started.adapt(images, labels, questions=own, **by_image)
+    assert mine.survey == own_survey and mine.card["network"] == "pinwheel"
+    assert mine.questions == (*QUESTIONS, *own)
+    table = mine.classify(images, **by_image)
+    assert (table["morph_flag"] & MorphFlag.UNCLASSIFIED == 0).all()
+    calibrated = mine.calibrate(images, labels, **by_image)
+    scores = calibrated.evaluate(images, labels, questions=["arms", "shape"], **by_image)
+    assert scores["n"][:2].tolist() == [36, 48]  # arms are asked of disks
+    assert scores["accuracy"][:2].min() > 0.8
+
+    calibrated.write(tmp_path / "mine.safetensors")
+    again = MorphologyClassifier.read(tmp_path / "mine.safetensors")
+    assert again.survey == own_survey and again.questions == mine.questions
+    places = Table({"ra": [10.0, 11.0, 12.0] * u.deg, "dec": [0.0, -1.0, 40.0] * u.deg,
+                    "petroR90_r": [5.0, 6.0, 5.0] * u.arcsec})
+    with LoopbackServer() as server, redirected(server.url):
+        first, second = (each.classify(places, cache=False, provenance=True, progress=False)
+                         for each in (calibrated, again))
+    assert set(first["cutout_service"][:2]) == {"hips2fits-fits"}
+    assert set(first["cutout_bands"][:2]) == {"f475w,f814w,f160w"}
+    assert (first["morph_flag"] & MorphFlag.UNCLASSIFIED).astype(bool).tolist() == [
+        False, False, True]
+    for column in ("P_bar", "P_arms", "P_shape_open"):
+        assert np.array_equal(first[column].filled(-1), second[column].filled(-1))
+    first, second = (each.classify(images[:4], **by_image) for each in (calibrated, again))
+    assert all(np.array_equal(first[name], second[name]) for name in first.colnames)
 
 
 TOY = """

@@ -73,7 +73,7 @@ def _cost(args, services, images, assumes):
     requests = round(images * service.requests)
     size = "an unknown number of" if service.kilobytes is None else f"{service.kilobytes}"
     assumes += [f"every image comes from the first service, {service.name}: "
-                f"{service.requests:g} requests and {size} kB each "
+                f"requests per galaxy {service.requests:g}, {size} kB each "
                 "(benchmarks/images_by_position.py)",
                 f"{per_host} requests are made at a time, each answered after "
                 f"{SECONDS_PER_REQUEST:g} s"]

@@ -119,7 +119,8 @@ def add_network(parser):
                          help="pinwheel (default); whirlpool, slower and more precise; or ds18, "
                               "the network of the paper")
     weights.add_argument("--weights", metavar="FILE",
-                         help="a weights file that 'astromorph adapt' wrote, or its address: "
+                         help="a weights file that 'astromorph adapt' wrote, a folder that "
+                              "'astromorph label' wrote, or an address: "
                               "hf://USER/NAME@COMMIT, or https://HOST/FILE#sha256=CHECKSUM")
 
 

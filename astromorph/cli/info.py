@@ -13,7 +13,7 @@ astromorph info legacy
 astromorph info sdss --network ds18
 astromorph info mine.safetensors
 """
-_SCORES = ("n", "n_positive", "TPR", "precision", "accuracy", "AUC")
+_SCORES = ("question", "n", "n_positive", "TPR", "precision", "accuracy", "AUC")
 
 
 def add_parser(commands):
@@ -129,27 +129,31 @@ def _survey_lines(survey):
 
 
 def _card(path, survey=None, name=None):
+    from astromorph.model import Card
     from astromorph.model import files as weights
+    from astromorph.model.heads import head_arrays
 
-    card, _ = weights.read_weights(path)
-    card |= {"survey": survey} if survey else {}
+    record, arrays = weights.read_weights(path)
+    with weights.reading(name or path):
+        card = Card.from_json(record, head_arrays(arrays)[0])
+    record |= {"survey": survey} if survey else {}
     _show({"weights": name or Path(path).name,
-           "network": card["network"], "for survey": card["survey"],
-           "sha256": card["sha256"], "questions": ", ".join(card["questions"]),
-           **_heads(card.get("heads", ())),
-           "images": f"{card['size']} pixels, {card['frame_r90']} R90 wide",
-           "aligned": card.get("alignment") and f"to {card['alignment']['n_images']} images",
-           "trained on": ", ".join(card.get("training", {}).get("sets", [])),
-           "adapted from": card.get("adapted", {}).get("from", "")[:16],
-           "made": f"{card.get('made', '')} by astromorph {card.get('version', '')}",
-           "license": card.get("license"), "cite": "; ".join(card.get("citations", []))})
+           "network": card.network, "for survey": record["survey"],
+           "sha256": card.sha256, "questions": ", ".join(card.keys), **_heads(card.heads),
+           "images": f"{card.size} pixels, {card.frame_r90} R90 wide",
+           "aligned": card.alignment and f"to {card.alignment.n_images} images",
+           "trained on": ", ".join((card.training or {}).get("sets", ())),
+           "adapted from": (card.adapted or {}).get("from", "")[:16],
+           "made": f"{card.more.get('made', '')} by astromorph {card.more.get('version', '')}",
+           "license": card.more.get("license"),
+           "cite": "; ".join(card.more.get("citations", ()))})
     _print_scores(card)
-    return {"card": card}
+    return {"card": record}
 
 
 def _heads(heads):
     """Questions that heads answer: by default, and only if asked."""
-    return {name: ", ".join(head["question"]["key"] for head in heads if head["default"] == default)
+    return {name: ", ".join(head.key for head in heads if head.default == default)
             for name, default in {"taught": True, "if asked": False}.items()}
 
 
@@ -159,15 +163,15 @@ def _show(lines):
 
 
 def _print_scores(card):
-    from astropy.table import Table
+    from astromorph.model.model_card import list_scores
+    from astromorph.scores import score_rows
 
-    tests = card.get("test") or []
-    if not tests:
+    rows = list_scores(card)
+    if not rows:
         return
-    names = [name for name in ("set", "question", *_SCORES) if all(name in row for row in tests)]
-    scores = Table({name: [row[name] for row in tests] for name in names})
-    for name in scores.colnames:
-        if scores[name].dtype.kind == "f":
-            scores[name].format = ".3f"
-    print(f"\nScores on galaxies left out of the training ({card.get('tested_by', 'a test set')}):")
-    print("\n".join(scores.pformat(max_lines=-1, max_width=-1)))
+    scores = score_rows(rows)
+    scores.add_column([row.get("set", "") for row in rows], name="set", index=0)
+    by = card.more.get("tested_by")
+    print(f"\nScores on galaxies left out of the training{f' ({by})' if by else ''}:")
+    shown = scores[[name for name in ("set", *_SCORES) if name in scores.colnames]]
+    print("\n".join(shown.pformat(max_lines=-1, max_width=-1)))

@@ -44,6 +44,7 @@ def run(args):
     from astromorph.errors import DestinationError
     from astromorph.labeling.opening import open_conversation
     from astromorph.labeling.page import serve  # raises an error if the extra is missing
+    from astromorph.model.files import WEIGHTS
     from astromorph.question_files import read_questions
 
     galaxies = read_galaxies(args)
@@ -65,6 +66,12 @@ def run(args):
     finally:
         conversation.close()
     progress = conversation.session.progress()
-    say(args, f"Labeled {progress['answered']} of {progress['total']} galaxies.")
+    say(args, f"Labeled {progress['answered']} of {progress['total']} galaxies: {args.output}.")
+    learner = conversation.learner
+    if learner is not None and learner.state()["status"] == "teaching":
+        say(args, "The training had not ended, so its result is lost. Run the same command again, "
+                  "and press Save.")
+    elif (conversation.folder / WEIGHTS).exists():
+        say(args, f"Your classifier: astromorph classify ... --weights {conversation.folder}")
     return int(progress["answered"] == 0), {
         "rows": progress["total"], "labeled": progress["answered"], "output": args.output}

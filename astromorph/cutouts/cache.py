@@ -51,6 +51,15 @@ class CacheEntry:
         The file.
     age : float
         Seconds since it was stored.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from astromorph.cutouts import CutoutCache
+    >>> with TemporaryDirectory() as folder:
+    ...     entry = CutoutCache(folder).put(64 * "0", b"an image", {"survey": "sdss"})
+    >>> entry.data, entry.meta, entry.path.suffix, entry.age
+    (b'an image', {'survey': 'sdss'}, '.jpg', 0.0)
     """
 
     data: bytes
@@ -67,13 +76,23 @@ def cache_key(request, source):
     request : `~astromorph.services.base.CutoutRequest`
         The request.
     source : str
-        Everything else that decides the image; see `~astromorph.cutouts.sources.image_source`.
+        Everything else that decides the image, such as the service and the survey's record.
 
     Returns
     -------
     str
         64 hexadecimal digits. Positions within about 1e-8 degrees and widths within 1e-6 arcseconds
         give the same key.
+
+    Examples
+    --------
+    >>> from astromorph import get_survey
+    >>> from astromorph.cutouts.cache import cache_key
+    >>> from astromorph.services import CutoutRequest
+    >>> request = CutoutRequest(180.0, 30.0, width=25.0, pixels=212, survey=get_survey("sdss"),
+    ...                         bands=("g", "r", "i"))
+    >>> len(cache_key(request, "my-archive"))
+    64
     """
     ra = round(request.ra % 360, 8) % 360
     parts = [source, f"{ra:.8f}", f"{round(request.dec, 8) + 0.0:.8f}", f"{request.width:.6f}",
@@ -104,9 +123,16 @@ class CutoutCache:
     --------
     >>> from tempfile import TemporaryDirectory
     >>> from astromorph.cutouts import CutoutCache
+    >>> key = 64 * "0"  # of astromorph.cutouts.cache.cache_key
     >>> with TemporaryDirectory() as folder:
-    ...     print(CutoutCache(folder, max_size=1e9).info()["entries"])
-    0
+    ...     cache = CutoutCache(folder, max_size=1e9)
+    ...     with cache.claim(key):  # no other process downloads the same image
+    ...         entry = cache.put(key, b"an image", {"survey": "sdss"})
+    ...     print(cache.get(key).data, cache.info()["by_survey"])
+    ...     cache.warn_of_failures()  # all was written
+    ...     print(cache.clear(survey="sdss")["entries"])
+    b'an image' {'sdss': 1}
+    1
     """
 
     def __init__(self, folder=None, *, max_size=10 * 10 ** 9):
@@ -131,7 +157,7 @@ class CutoutCache:
         Parameters
         ----------
         key : str
-            The result of `cache_key`.
+            The result of `~astromorph.cutouts.cache.cache_key`.
 
         Returns
         -------
@@ -171,7 +197,7 @@ class CutoutCache:
         Parameters
         ----------
         key : str
-            The result of `cache_key`.
+            The result of `~astromorph.cutouts.cache.cache_key`.
         data : bytes
             Contents of the image file.
         meta : dict
@@ -216,9 +242,14 @@ class CutoutCache:
         Parameters
         ----------
         key : str
-            The result of `cache_key`.
+            The result of `~astromorph.cutouts.cache.cache_key`.
         given_up : callable, optional
             Called now and then; True ends the wait for the claim.
+
+        Yields
+        ------
+        None
+            The claim holds inside the ``with`` statement.
         """
         lock = self._acquired(key, given_up)
         try:

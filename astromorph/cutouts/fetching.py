@@ -325,6 +325,10 @@ def _flagged(cutout, flag):
     return replace(cutout, image=replace(cutout.image, flag=cutout.image.flag | flag))
 
 
+_NOBODY = ("no image service could be reached: check the network, and run it again, which goes on "
+           "with what is missing; images= takes files of this machine, offline=True only the cache")
+
+
 def _combined(errors):
     """Combine the errors of all services into one."""
     flag = MorphFlag(0)
@@ -335,7 +339,7 @@ def _combined(errors):
     told = {str(error): service.name for service, error in reversed(errors)}
     told = [text if len(told) == 1 else f"{name}: {text}" for text, name in reversed(told.items())]
     if all(error.unreachable for _, error in errors):
-        told.append("without a network, offline=True uses only the cache")
+        told.insert(0, _NOBODY)
     return FetchError("; ".join(told), flag)
 
 
@@ -368,7 +372,7 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
     -------
     `~astropy.table.Table`
         One row per position: ``ra``, ``dec``, ``file`` (empty without an image), ``morph_flag`` and
-        the columns of `PROVENANCE`.
+        the columns of `~astromorph.cutouts.PROVENANCE`.
 
     Raises
     ------
@@ -392,7 +396,21 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
     >>> from astromorph import fetch_cutouts
     >>> galaxies = SkyCoord([184.74, 202.47], [47.30, 47.20], unit="deg")
     >>> table = fetch_cutouts(galaxies, 2 * u.arcmin, survey="sdss")  # doctest: +SKIP
-    >>> table["file", "morph_flag"]  # doctest: +SKIP
+
+    From images of your own, named after the galaxies, it needs no network:
+
+    >>> from pathlib import Path
+    >>> from astromorph.datasets import load_sample
+    >>> from astromorph.services import LocalFolder
+    >>> sample = load_sample()
+    >>> images = LocalFolder(Path(sample["file"][0]).parent, "{name}.fits")
+    >>> names = [Path(file).stem for file in sample["file"][:2]]
+    >>> table = fetch_cutouts(galaxies, 30 * u.arcsec, ids=names, services=images)
+    >>> table["cutout_service", "cutout_bands", "morph_flag"].pprint()
+    cutout_service cutout_bands morph_flag
+    -------------- ------------ ----------
+      local-folder          gri          0
+      local-folder          gri          0
     """
     ra, dec = find_positions(coords)
     widths = arcseconds(coords, width, "width")

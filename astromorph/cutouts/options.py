@@ -45,6 +45,14 @@ class FetchOptions:
     See Also
     --------
     astromorph.fetch_cutouts : Download images with these options.
+
+    Examples
+    --------
+    >>> from astromorph.cutouts import FetchOptions
+    >>> FetchOptions.of({"offline": True}) == FetchOptions(offline=True)
+    True
+    >>> FetchOptions.names()[:3]
+    ('bands', 'pixels', 'services')
     """
 
     bands: str | None = None

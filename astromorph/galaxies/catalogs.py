@@ -50,7 +50,8 @@ def query_galaxies(region, survey="sdss", *, max_rows: int = 100_000,
     region : CircleSkyRegion, EllipseSkyRegion, PolygonSkyRegion or RectangleSkyRegion
         A region of the `regions` package.
     survey : str or `~astromorph.surveys.Survey`
-        The survey. Its record names the catalog (see `CATALOGS`).
+        The survey. Its record names the catalog, see
+        `~astromorph.galaxies.catalogs.CATALOGS`.
     max_rows : int
         Largest number of galaxies that the circle around the region may hold.
     faint_limit : float, optional

@@ -37,6 +37,18 @@ class FrameOptions:
     ------
     ArgumentError
         If both ``cutout_r90`` and ``r90="measure"`` are given.
+
+    Examples
+    --------
+    >>> from astropy import units as u
+    >>> from astropy.table import Table
+    >>> from astromorph.galaxies import FrameOptions
+    >>> table = Table({"petroR90_r": [6.0, 7.0] * u.arcsec})
+    >>> widths, r90 = FrameOptions().of_positions(table, 2, frame_r90=4.24)
+    >>> widths
+    array([25.44, 29.68])
+    >>> FrameOptions(pixel_scale=0.4 * u.arcsec).of_images(table, 2)
+    ([None, None], [6.0, 7.0], [0.4, 0.4])
     """
 
     cutout_r90: object = None

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.io.fits import HDUList
+from astropy.io.fits import BinTableHDU, FITS_rec, HDUList, TableHDU
 from astropy.table import Table
 
 from astromorph.errors import ArgumentTypeError, wrong
+from astromorph.images.reading import picture_pixels
 from astromorph.names import is_image_name, is_missing
 from astromorph.tables import table_format
+from astromorph.tables.data_frames import as_table
 from astromorph.tables.fits_tables import holds_table
 
 __all__ = ["as_galaxies", "as_image", "is_image", "is_table_file"]
@@ -41,16 +43,16 @@ def as_galaxies(data):
     TypeError, ValueError
         If the data is anything else, or a folder or pattern without images.
     """
-    if isinstance(data, (Table, SkyCoord)):
+    if isinstance(data, SkyCoord):
         return data
-    if hasattr(data, "to_pandas") and hasattr(data, "schema"):  # pyarrow, polars
-        data = data.to_pandas()
-    if hasattr(data, "columns") and hasattr(data, "iloc"):
-        return Table.from_pandas(data, index=data.index.name is not None)
+    if (table := as_table(data)) is not None:
+        return table
     if isinstance(data, (str, os.PathLike)):
         return _named(data)
+    data = _numpy(data)
     if isinstance(data, np.ndarray) and data.dtype.kind in "buifcmM":
         return _stack(data)
+    _check_columns(data)
     if is_image(data):
         return [as_image(data)]
     if not isinstance(data, Iterable):
@@ -72,16 +74,32 @@ def as_image(value):
     object
         The image; an array if it was a picture of Pillow, None if it is missing.
     """
-    value = value.as_py() if hasattr(value, "as_py") else value  # a scalar of pyarrow
+    value = _numpy(value.as_py() if hasattr(value, "as_py") else value)  # a scalar of pyarrow
     if value is np.ma.masked or not isinstance(value, (np.ndarray, *_BYTES)) and is_missing(value):
         return None
     if _is_pillow(value):
         try:
-            plain = value.mode in ("L", "RGB") or value.mode.startswith("I;16")
-            return np.asarray(value if plain else value.convert("RGB"))
+            return picture_pixels(value)
         except Exception:  # the picture is damaged, and reading it later flags its row
             return value
     return value
+
+
+def _numpy(value):
+    """Convert the array of another package, such as dask or xarray, to one of NumPy."""
+    known = isinstance(value, (np.ndarray, np.generic)) or is_image(value)
+    foreign = not known and {"__array__", "dtype", "ndim"} <= set(dir(value))
+    return np.asarray(value) if foreign and value.ndim > 1 else value
+
+
+def _check_columns(data):
+    """Raise for tables in forms that are not read."""
+    if isinstance(data, (FITS_rec, BinTableHDU, TableHDU)):
+        raise _no_galaxies(data, hint="Read the file with astropy.table.Table.read.")
+    if isinstance(data, Mapping) and any(
+            isinstance(each, (list, tuple)) and not isinstance(each, HDUList)
+            or getattr(each, "ndim", 2) == 1 for each in data.values()):
+        raise _no_galaxies(data, hint="Pass a dict of columns as Table(data).")
 
 
 def _checked(value):
@@ -115,8 +133,8 @@ def _is_pillow(value):
     return hasattr(value, "convert") and hasattr(value, "mode") and hasattr(value, "getbands")
 
 
-def _no_galaxies(data, of=""):
-    hint = "Pass all positions as one SkyCoord." if isinstance(data, SkyCoord) else None
+def _no_galaxies(data, of="", hint=None):
+    hint = "Pass all positions as one SkyCoord." if isinstance(data, SkyCoord) else hint
     return wrong("data", _EXPECTED, f"{of}{type(data).__name__}", hint, error=ArgumentTypeError)
 
 

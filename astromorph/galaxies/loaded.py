@@ -25,6 +25,13 @@ class Loaded(NamedTuple):
         Why there is no frame.
     pixel_scale : float or None
         Arcseconds per pixel of the frame; None if unknown.
+
+    Examples
+    --------
+    >>> from astromorph import CutoutError, MorphFlag
+    >>> from astromorph.galaxies import Loaded
+    >>> Loaded.failed(CutoutError("all pixels are equal", MorphFlag.BLANK)).flag
+    <MorphFlag.BLANK: 8>
     """
 
     pixels: np.ndarray | None

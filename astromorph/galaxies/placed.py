@@ -147,6 +147,8 @@ class PlacedImages(GivenImages):
         rows = self._rows[key]
         opened = OpenImage(self._images[rows[0]])
         try:
+            if opened.pixel_scale is None:
+                raise ValueError("its WCS has no scale")
             return opened, *opened.pixels_of(self._ra[rows], self._dec[rows])
         except Exception as error:  # a broken WCS can fail in many ways
             raise (_UnusableWCS if opened.has_wcs else ValueError)(str(error)) from error

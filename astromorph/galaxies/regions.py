@@ -111,8 +111,9 @@ def to_regions(table, *, radius=None, threshold: float = 0.5) -> Regions:
     -------
     `regions.Regions`
         One region per galaxy with a position and a radius: an ellipse if the table has an axis
-        ratio and a position angle, otherwise a circle. `CLASS_COLORS` gives its color, dashed gray
-        without probabilities. Its text is the class with its probability.
+        ratio and a position angle, otherwise a circle. Its color is that of its class
+        (`~astromorph.galaxies.regions.CLASS_COLORS`), dashed gray without probabilities. Its
+        text is the class with its probability.
 
     Raises
     ------

@@ -28,7 +28,8 @@ class GalaxySource(Protocol):
     table : `~astropy.table.Table`
         The table to fill, a copy of the user's table.
     provenance_columns : dict of str to tuple
-        Columns for the provenance of images; see `~astromorph.running.results.add_provenance`.
+        Columns for the provenance of images: name to type, unit, description and UCD, as in
+        `~astromorph.cutouts.PROVENANCE`.
     threads : int
         Number of threads that load rows by default.
     prefetch : int
@@ -37,6 +38,19 @@ class GalaxySource(Protocol):
         Number of rows that a thread loads at a time.
     retryable : `~astromorph.flags.MorphFlag`
         Bits that another attempt may clear.
+
+    Examples
+    --------
+    >>> from astromorph.datasets import load_sample
+    >>> from astromorph.galaxies import open_source
+    >>> from astromorph.model import TrainedModel
+    >>> model = TrainedModel.bundled("sdss")
+    >>> with open_source(model, load_sample(), images="file", r90="petroR90") as source:
+    ...     items = list(source)
+    ...     loaded = source.load(items[0], model.size, model.frame_r90)
+    ...     identity = source.identity()
+    >>> len(items), loaded.pixels.shape, loaded.flag
+    (12, (80, 80, 3), <MorphFlag: 0>)
     """
 
     table: Table
@@ -74,7 +88,13 @@ class GalaxySource(Protocol):
         """
 
     def identity(self) -> dict:
-        """Describe the rows by name; equal for the same images with the same frames."""
+        """Describe the rows; equal for the same images with the same frames.
+
+        Returns
+        -------
+        dict
+            Names to values, in the types of JSON.
+        """
 
 
 def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=None,
@@ -99,6 +119,16 @@ def open_source(model, data, *, images=None, cutout_r90=None, r90=None, width=No
     ------
     TypeError, ValueError
         If an argument has the wrong type or value.
+
+    Examples
+    --------
+    >>> from astromorph.datasets import load_sample
+    >>> from astromorph.galaxies import open_source
+    >>> from astromorph.model import TrainedModel
+    >>> model = TrainedModel.bundled("sdss")
+    >>> with open_source(model, load_sample(), images="file", r90="petroR90") as source:
+    ...     print(len(source.table), type(source.table).__name__)
+    12 Table
     """
     data = as_galaxies(data)
     frames = FrameOptions(cutout_r90, r90, width, pixel_scale)

@@ -9,7 +9,7 @@ __all__ = ["band_names", "band_text", "header_band", "light_planes", "parse_band
 _BAND = re.compile(r"(?:^|[^a-z])([ugrizy])(?:p|prime|[ _-]?band)?(?![a-z]|\s*=)", re.IGNORECASE)
 _COMPANION = re.compile(
     r"(sci|science|flux|image|img)?(err(or)?|sigma|noise|std(dev|ev)?|unc(ert(ainty)?)?|"
-    r"inv?var|ivar|var(iance)?|rms|wh?t|wgt|weight|n?exp|exposure|exptime|nimages?|cov(er|erage)?|"
+    r"inv?var|ivar|var(iance)?|rms|wh?t|wgt|weight|n?exp|exposure|exptime|n(im(age|g)?|frame)s?|cov(er|erage)?|"
     r"bit ?mask|mask|msk|bpm|badpix(els)?|fla?g|dq|quality|seg(m(ent(s|ation)?)?)?|mod(el)?|"
     r"res(id(ual)?)?|conf(idence)?|ctx|con(text)?|psf(image)?|kernel|bkg|back(ground)?|sky|nobs|"
     r"depth|chi(2|sq)|apcorr?)s?(map|image|img|plane|bits?|arr(ay)?)?s?\d*")
@@ -166,10 +166,12 @@ def light_planes(hdus, own=()):
         raise _cannot_tell("no image of the FITS file is light", images)
     top = max(rank for rank, _ in light)
     pool = [hdu for rank, hdu in light if rank == top or top < 2]
-    flat = [(hdu, band) for hdu in pool if len(hdu.shape) == 2
-            and (band := header_band(hdu.header, own))]
-    if len(flat) > 1 and len({band for _, band in flat}) == len(flat):
-        return flat
+    primary = [hdu for rank, hdu in light if rank == 1 and top == 2]
+    for group in (primary + pool, pool):
+        flat = [(hdu, band) for hdu in group if len(hdu.shape) == 2
+                and (band := header_band(hdu.header, own))]
+        if len(flat) > 1 and len({band for _, band in flat}) == len(flat):
+            return flat
     if len(pool) > 1 and top < 2:
         pool = [hdu for rank, hdu in light if rank == 1] or pool
     if len(pool) > 1:
@@ -200,7 +202,8 @@ def _is_companion(text, whole=False):
     text = _TREATED.sub(" ", text.lower())
     if whole:  # an OBJECT card usually names a galaxy, so single words in it prove nothing
         return text.strip() in ("model", "residual", "residuals", "residual map", "sky")
-    return any(map(_COMPANION.fullmatch, re.findall("[a-z0-9]+", text)))
+    words = re.findall("[a-z0-9]+", text)
+    return any(map(_COMPANION.fullmatch, [*words, "".join(words)]))
 
 
 def _cannot_tell(what, images):

@@ -1,5 +1,6 @@
 """Positions and sizes of an image's pixels on the sky."""
 import re
+from numbers import Real
 
 import numpy as np
 from astropy import units as u
@@ -9,11 +10,14 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_area
 from astropy.wcs.wcsapi import HighLevelWCSWrapper
 
+from astromorph.tables.positions import angle_unit
+
 __all__ = ["fault_of_grids", "linear_wcs", "north_angle", "pixel_scale", "pixels_of", "wcs_header"]
 
 _CELESTIAL = (("pos.eq.ra", "pos.eq.dec"), ("pos.galactic.lon", "pos.galactic.lat"),
               ("pos.ecliptic.lon", "pos.ecliptic.lat"))
 _WCS_KEY = re.compile(r"(CTYPE|CRVAL|CRPIX|CUNIT|CDELT|CROTA)[12]$|(CD|PC)[12]_[12]$")
+_LARGEST = 60  # arcseconds in a pixel that may show galaxies
 _SQUARE = 1.1  # largest ratio of the sides of a pixel that counts as a square
 _APART = 2  # largest offset of bands in pixels; SDSS frames of two bands differ by one
 _DATE = re.compile("DATE|MJD|OBSGEO")
@@ -50,13 +54,14 @@ def linear_wcs(header):
     Returns
     -------
     `~astropy.wcs.WCS` or None
-        None if the header has no usable WCS.
+        None if the header has no usable WCS, or does not say how large a pixel is.
     """
     # Reading a damaged card raises. The cards are copied, so that the header stays unchanged.
     cards = [(card.keyword, card.value) for card in header.cards if _WCS_KEY.match(card.keyword)]
-    known = all(value is not None for _, value in cards)
+    known = all(value is not None for _, value in cards) and any(
+        key.startswith("CD") and isinstance(value, Real) and value for key, value in cards)
     try:
-        plain = fits.Header(cards if known else [])
+        plain = _with_units(fits.Header(cards if known else []))
         for key in ("CTYPE1", "CTYPE2"):
             plain[key] = re.sub(r"^(.{4}-)[A-Z]{3}.*", r"\1TAN", plain[key])
         return WCS(plain)
@@ -77,7 +82,7 @@ def pixel_scale(wcs, shape):
     Returns
     -------
     float or None
-        Arcseconds per pixel; None without a celestial WCS.
+        Arcseconds per pixel; None without a celestial WCS, or if a pixel is larger than galaxies.
     """
     try:
         if hasattr(wcs, "celestial"):
@@ -86,7 +91,7 @@ def pixel_scale(wcs, shape):
             scale = _scale_at_center(wcs, shape)
     except Exception:  # no WCS, none that is celestial, a singular matrix
         return None
-    return scale if np.isfinite(scale) and scale > 0 else None
+    return scale if 0 < scale < _LARGEST else None
 
 
 def _scale_at_center(wcs, shape):
@@ -178,7 +183,7 @@ def _celestial(wcs):
     if isinstance(header, fits.Header):
         # Dates only cause warnings. All planes of a cube have the same celestial WCS, so naxis=2.
         cards = [card for card in header.copy().cards if not _DATE.match(card.keyword)]
-        wcs = WCS(fits.Header(cards), hdus, naxis=2)
+        wcs = WCS(_with_units(fits.Header(cards)), hdus, naxis=2)
     if hasattr(wcs, "celestial"):
         wcs = wcs.celestial
     elif not hasattr(wcs, "world_to_pixel"):
@@ -187,6 +192,15 @@ def _celestial(wcs):
             wcs.pixel_to_world(0, 0), SkyCoord):
         raise ValueError("the WCS is not celestial")
     return wcs
+
+
+def _with_units(header):
+    """Spell the units of the axes as WCSLIB does, such as deg for DEGREES; others stay."""
+    for key in ("CUNIT1", "CUNIT2"):
+        unit = angle_unit(header.get(key))
+        if isinstance(unit, u.UnitBase) and unit in (u.deg, u.arcmin, u.arcsec, u.rad):
+            header[key] = unit.name
+    return header
 
 
 def _near(sky, shape, positions):

@@ -3,7 +3,7 @@ import numpy as np
 
 from astromorph.surveys import get_survey
 
-__all__ = ["color_composite", "shown_bands"]
+__all__ = ["color_composite", "native_area", "shown_bands"]
 
 _WAVELENGTHS = dict(zip("ugrizy", (355, 470, 620, 750, 890, 1000)))  # nm
 _AT_ONCE = 2**22  # pixels
@@ -53,8 +53,7 @@ def color_composite(planes, survey, *, pixel_scale=None):
     (20, 20, 3)
     """
     survey, planes = get_survey(survey), {band.lower(): each for band, each in planes.items()}
-    native = survey.pixel_scale.to_value("arcsec")
-    area = 1 if pixel_scale is None else (native / pixel_scale) ** 2
+    area = native_area(survey, pixel_scale)
     shape = next(iter(planes.values())).shape
     image = np.empty((*shape, 3), np.float32)
     step = max(_AT_ONCE // max(shape[1], 1), 1)
@@ -63,6 +62,12 @@ def color_composite(planes, survey, *, pixel_scale=None):
         part = {name: plane[low:start + step + _HALF] for name, plane in planes.items()}
         image[start:start + step] = _shown(part, survey, area)[start - low:start - low + step]
     return image
+
+
+def native_area(survey, pixel_scale):
+    """The area of a survey's native pixel, in pixels of a scale; 1 if the scale is None."""
+    native = survey.pixel_scale.to_value("arcsec")
+    return 1.0 if pixel_scale is None else (native / pixel_scale) ** 2
 
 
 def _shown(planes, survey, area):

@@ -283,7 +283,8 @@ def _name_planes(images, count, survey, bands):
     names = [parse_band(band, own) for band in bands]
     if None in names or len(set(names)) < len(names) or len(names) != count:
         raise CutoutError(f"found {count} plane(s) for the bands {list(bands)}; name each plane "
-                          "once with bands=, e.g. bands='grz'", MorphFlag.BAD_SHAPE)
+                          "once with bands=, e.g. bands='grz'; for bands of your own survey, also "
+                          "pass its record, survey=", MorphFlag.BAD_SHAPE)
     return names
 
 
@@ -291,7 +292,9 @@ def _is_native(header):
     """Whether the service interpolated, so that values refer to native pixels at any pixel scale.
 
     hips2fits does, and so does the Legacy Surveys viewer: we measured the same noise per pixel at
-    0.10, 0.14 and 0.26 arcsec. Only the viewer writes ``BAND0`` and ``BANDS`` with ``SURVEY``.
+    0.10, 0.14 and 0.26 arcsec. Only the viewer writes ``BAND0`` and ``BANDS`` with ``IMAGEW``; its
+    layers of the Legacy Surveys add ``SURVEY``.
     """
-    viewer = all(key in header for key in ("BANDS", "BAND0", "SURVEY"))
+    viewer = all(key in header for key in ("BANDS", "BAND0")) and (
+        "SURVEY" in header or "IMAGEW" in header)
     return viewer or "hips2fits" in str(header.get("HISTORY", "")).lower()

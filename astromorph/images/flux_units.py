@@ -7,12 +7,13 @@ from astropy import units as u
 from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
 
-__all__ = ["linear_flux", "to_nanomaggies"]
+__all__ = ["is_flux", "linear_flux", "subtract_sky", "to_nanomaggies"]
 
 _AB = u.zero_point_flux(3631 * u.Jy)
 _BRIGHTEST = 1e20  # nanomaggies: the Sun has 5e19; a damaged bit of an exponent gives more
 _LIMITS = 1e-38, 1e38  # smallest and largest factor that 32 bits hold
 _ENOUGH = 2**22  # pixels that are enough to measure the noise
+_LIGHT_SKY = 1  # a sky of so many times the survey's noise was not subtracted
 _UNKNOWN, _NO_UNIT = "unknown", None  # a unit that is not a flux; no unit at all
 _PREFIXES = {"": "", "n": "n", "nano": "n", "u": "u", "\u00b5": "u", "\u03bc": "u", "micro": "u",
              "milli": "m", "mega": "M"}
@@ -81,6 +82,20 @@ def _nanomaggies(unit, header, pixel_scale):
     return _UNKNOWN if factor is _NO_UNIT and text else factor
 
 
+def is_flux(unit):
+    """Tell whether a unit is one of flux or surface brightness, and not of counts.
+
+    Parameters
+    ----------
+    unit : `~astropy.units.Unit` or str or None
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(_nanomaggies(unit, {}, 1.0), float)
+
+
 def _in_nanomaggies(unit):
     try:
         return unit.to(u.nmgy, equivalencies=_AB)
@@ -127,7 +142,20 @@ def _zero_point(header):
             return 10 ** ((22.5 - zero) / 2.5) / float(header["EXPTIME"])
     except (KeyError, ValueError, TypeError, ArithmeticError):
         return _UNKNOWN
-    return _NO_UNIT
+    return _of_viewer(header)
+
+
+def _of_viewer(header):
+    """How many nanomaggies one count is in files of the Legacy Surveys viewer without a unit.
+
+    Only its layers of HSC hold other counts, of zero point 27. They may lack the card SURVEY; then
+    they have z, and not i.
+    """
+    bands, survey = str(header.get("BANDS", "")), str(header.get("SURVEY", "")).lower()
+    if not bands or "BAND0" not in header or "hsc" not in survey and (
+            survey or "IMAGEW" not in header or "z" not in bands or "i" in bands):
+        return _NO_UNIT
+    return 10 ** ((22.5 - 27) / 2.5) if survey else _UNKNOWN
 
 
 def linear_flux(values, header):
@@ -166,6 +194,35 @@ def linear_flux(values, header):
     return np.where(np.isfinite(flux), flux, np.float32(np.nan))
 
 
+def subtract_sky(planes, survey, area=1.0):
+    """Subtract the level of the border if the sky was not subtracted.
+
+    Then even the darkest hundredth of the pixels is light, in every band. Where a galaxy is shown
+    with some sky around it, noise makes these pixels negative.
+
+    Parameters
+    ----------
+    planes : dict
+        Band name to flux, (y, x), in nanomaggies per pixel.
+    survey : `~astromorph.surveys.Survey`
+        The survey whose sky noise to compare with.
+    area : float
+        Area of the survey's native pixel, in pixels.
+
+    Returns
+    -------
+    planes : dict
+        Band name to flux.
+    done : bool
+        Whether anything was subtracted.
+    """
+    limit = _LIGHT_SKY * survey.sky_noise.to_value(u.nmgy) / area
+    samples = [plane[::4] for plane in planes.values()]
+    if any(np.sum(some < limit) >= 0.01 * np.isfinite(some).sum() for some in samples):
+        return planes, False
+    return {name: plane - _border_level(plane) for name, plane in planes.items()}, True
+
+
 def _card(header, key, default):
     try:
         return float(header.get(key, default))
@@ -174,10 +231,15 @@ def _card(header, key, default):
 
 
 def _plausible(planes, survey):
-    """Whether flux without a unit can be nanomaggies: not much noisier or fainter than a sky."""
+    """Whether flux without a unit can be nanomaggies.
+
+    It is not much noisier or fainter than a sky, and has no whole numbers, which are counts.
+    """
     limit = survey.sky_noise.to_value(u.nmgy)
     noise, peak = _noise_and_peak(planes)
-    return noise < 50 * limit and peak > limit
+    return noise < 50 * limit and peak > limit and not all(
+        np.array_equal(some, np.rint(some), equal_nan=True)
+        for some in (plane[::8] for plane in planes.values()))
 
 
 def _noise_and_peak(planes):

@@ -11,16 +11,17 @@ from functools import singledispatch
 import numpy as np
 from astropy.io import fits
 from astropy.nddata import Cutout2D, NDData
+from astropy.utils.masked import Masked
 
 from astromorph.errors import CutoutError
 from astromorph.fits_layout import PACKED, layout_fault, promised_size
 from astromorph.flags import MorphFlag
 from astromorph.images.bands import header_band, light_planes, parse_band
 from astromorph.images.celestial import linear_wcs, wcs_header
-from astromorph.images.flux_units import linear_flux
+from astromorph.images.flux_units import is_flux, linear_flux
 from astromorph.images.packed import check_packed
 
-__all__ = ["Files", "StoredImage", "open_regular", "stored_images"]
+__all__ = ["Files", "StoredImage", "numpy_masked", "open_regular", "stored_images"]
 
 _MAX_BYTES, _MAX_HEADER = 2**30, 2**21
 _END = re.compile(rb"END {77}")
@@ -202,7 +203,8 @@ def _from_array(data, mask=None, *, unit=None, **other):
 
     def read(part):
         part = (...,) if part is None else (..., *part)
-        return _as_flux(data[part], mask if mask is None else mask[part])
+        flux = _as_flux(data[part], mask if mask is None else mask[part])
+        return flux if is_flux(unit) else linear_flux(flux, other.get("header", {}))
 
     return StoredImage(np.shape(data), read, unit=unit, **other)
 
@@ -215,8 +217,8 @@ def _light(hdus, data_of, own):
 
 def _from_hdu(hdu, primary, data_of, band=None, hdus=None):
     """An image in an HDU, which may belong to an open file."""
-    _check_shape(hdu.shape)
-    header = hdu.header
+    shape, header = _without_single(hdu.shape), hdu.header
+    _check_shape(shape)
     if header["BITPIX"] == 8 and len(hdu.shape) == 3:
         raise CutoutError("a FITS cube of 8-bit planes is a picture, not flux; get it as JPEG or "
                           "PNG, or pass its array as (y, x, 3)", MorphFlag.BAD_SHAPE)
@@ -227,11 +229,12 @@ def _from_hdu(hdu, primary, data_of, band=None, hdus=None):
 
     def read(part):
         data = _whole(hdu) if part is None else data_of(hdu, *part)
+        data = data.reshape(shape[:-2] + data.shape[-2:])
         _check_scaled(data, hdu.header)
         bad = data == blank if data.dtype.kind in "iu" and blank is not None else None
         return linear_flux(_as_flux(data, bad), header)
 
-    return StoredImage(hdu.shape, read, header, linear_wcs(where), (where, hdus), name=band)
+    return StoredImage(shape, read, header, linear_wcs(where), (where, hdus), name=band)
 
 
 def _check_scaled(data, header):
@@ -271,6 +274,11 @@ def _blank(header):
     return blank * (1 if scale is None else scale) + (zero or 0)
 
 
+def _without_single(shape):
+    """A shape without a fourth axis, and more, of one plane, as radio astronomers write them."""
+    return _without_single(shape[1:]) if len(shape) > 3 and shape[0] == 1 else shape
+
+
 def _check_shape(shape):
     """Raise if an array of this shape cannot be an image, before its data is read."""
     if len(shape) not in (2, 3) or len(shape) == 3 and not 1 <= shape[0] <= 12:
@@ -280,6 +288,7 @@ def _check_shape(shape):
 
 def _as_flux(data, mask=None):
     """Copy to float32 in native byte order, NaN where masked or not finite."""
+    data = numpy_masked(data)
     if np.ma.isMaskedArray(data):
         mask = np.ma.getmaskarray(data) if mask is None else mask | np.ma.getmaskarray(data)
         data = data.data
@@ -292,6 +301,21 @@ def _as_flux(data, mask=None):
     if mask is not None:
         flux[np.asarray(mask, bool)] = np.nan
     return flux
+
+
+def numpy_masked(data):
+    """Convert an array with a mask of Astropy (`~astropy.utils.masked.Masked`) to NumPy's own.
+
+    Parameters
+    ----------
+    data : array-like
+
+    Returns
+    -------
+    array-like
+        Other arrays are returned unchanged.
+    """
+    return np.ma.masked_array(data.unmasked, data.mask) if isinstance(data, Masked) else data
 
 
 def _uncompressed(file):

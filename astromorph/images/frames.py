@@ -51,7 +51,7 @@ def load_frame(source, size, *, frame_r90, cutout_r90=None, r90=None, measure=Fa
         usable size the whole image is the frame.
     measure : bool
         Measure R90 on the image if there is no usable size, as ``r90="measure"`` does; see
-        `~astromorph.images.sizes.trusted_r90`.
+        `~astromorph.images.measure_r90`.
     pixel_scale : float, optional
         Arcseconds per pixel of an image without a WCS.
     survey, bands : optional
@@ -189,7 +189,10 @@ def _resample_wider(image, size, width, margin):
 
 
 def _r90_pixels(cutout, side, cutout_r90, r90):
-    """R90 in pixels from the given sizes, NaN if they are unusable, and the flag that says why."""
+    """R90 in pixels from the given sizes, NaN if they are unusable, and the flag that says why.
+
+    No galaxy is smaller than a pixel: then the size, or the scale of the WCS, is wrong.
+    """
     if isinstance(r90, str) or cutout_r90 is None and r90 is None:
         return np.nan, MorphFlag(0)
     if r90 is None:
@@ -199,7 +202,7 @@ def _r90_pixels(cutout, side, cutout_r90, r90):
         return np.nan, MorphFlag.NO_WCS
     else:
         radius = _number(r90) / (cutout.pixel_scale or np.nan)
-    return (radius, MorphFlag(0)) if 0 < radius < np.inf else (np.nan, MorphFlag.NO_SIZE)
+    return (radius, MorphFlag(0)) if 1 <= radius < np.inf else (np.nan, MorphFlag.NO_SIZE)
 
 
 def _measured(cutout, frame_r90, flag):

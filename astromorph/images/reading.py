@@ -13,16 +13,18 @@ from PIL import Image
 
 from astromorph.errors import CutoutError
 from astromorph.flags import MorphFlag
-from astromorph.images.composite import color_composite, shown_bands
+from astromorph.images.composite import color_composite, native_area, shown_bands
 from astromorph.images.fits_planes import MAX_PIXELS, band_names, read_planes
-from astromorph.images.forms import open_regular
+from astromorph.images.flux_units import subtract_sky
+from astromorph.images.forms import numpy_masked, open_regular
 from astromorph.images.sizes import PICTURE_STRETCH
 from astromorph.surveys import get_survey
 
-__all__ = ["Cutout", "decode_picture", "is_blank", "open_cutout", "read_cutout", "shown",
-           "source_label"]
+__all__ = ["Cutout", "decode_picture", "is_blank", "open_cutout", "picture_pixels", "read_cutout",
+           "shown", "source_label"]
 
 _MIN_SIDE = 16
+_NEGATIVE = 0.9  # largest fraction of negative pixels; pure noise has 0.5
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ESTALE, errno.EINTR,
             errno.EAGAIN, errno.ENOBUFS, errno.ETIMEDOUT}  # the file itself may be good
 # "Restart after 65535 blocks", which is more than the picture has. It makes libjpeg-turbo use the
@@ -32,6 +34,9 @@ _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # type of color: samples per pixe
 _ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
           (0, 1, 1, 2)]  # start and step in x and y of the passes of an interlaced PNG
 _FITS_STARTS = (b"SIMPLE  =", b"\x1f\x8b", b"BZh")
+_OTHERS = {b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF", b"GIF8": "GIF", b"RIFF": "WebP",
+           b"BM": "BMP", b"\x93NUMPY": "an array of NumPy", b"#ASDF": "ASDF", b"PK": "ZIP",
+           b"\x89HDF": "HDF5", b"\0\0\0\x0cjP": "JPEG 2000", b"PAR1": "Parquet"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,14 @@ class Cutout:
     See Also
     --------
     read_cutout : Read one from a file, an HDU or an array.
+
+    Examples
+    --------
+    >>> from astromorph import read_cutout
+    >>> from astromorph.datasets import load_sample
+    >>> cutout = read_cutout(load_sample()["file"][0])
+    >>> cutout.pixels.shape[2], round(cutout.pixel_scale, 3), cutout.flag
+    (3, 0.396, <MorphFlag: 0>)
     """
 
     pixels: np.ndarray
@@ -77,10 +90,10 @@ def read_cutout(source, *, survey=None, bands=None):
         - A dict of band name to one of these or to a 2-D array of flux.
         - An array (y, x, 3) of R, G, B, or (y, x) of gray, with row 0 at the top. Its numbers have
           8 or 16 bits or are floats. Floats up to 1 stay as they are; larger ones are divided by
-          255, or by their maximum if that is more.
+          255, or by their maximum if that is more. Numbers of 16 bits that use only 8 or 12 of them
+          are read as such.
 
-        Flux has row 0 at the bottom, and its unit is converted to nanomaggies, see
-        `~astromorph.images.flux_units.to_nanomaggies`.
+        Flux has row 0 at the bottom, and its unit is converted to nanomaggies.
     survey : str or `~astromorph.surveys.Survey`, optional
         Survey whose color mapping turns flux into a picture. By default "legacy" for images with z
         and no i, "sdss" for all others.
@@ -151,6 +164,15 @@ def open_cutout(source, *, survey=None, bands=None, enough=None):
     ------
     CutoutError, ArgumentError
         See `read_cutout`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.images import open_cutout
+    >>> picture = np.random.default_rng(1).integers(0, 255, (64, 64, 3), "uint8")
+    >>> cutout = open_cutout(picture)
+    >>> cutout.pixels.dtype, cutout.white
+    (dtype('uint8'), 255.0)
     """
     survey = survey if survey is None else get_survey(survey)
     bands = bands if bands is None else band_names(bands, survey)
@@ -220,6 +242,10 @@ def _read_file(file, survey, bands, enough):
         return _from_flux(file, survey, bands)
     if head.startswith((b"\xff\xd8", b"\x89PNG")):
         return _from_array(decode_picture(file.read(), enough))
+    kind = next((kind for start, kind in _OTHERS.items() if head.startswith(start)), None)
+    if kind is not None:
+        raise CutoutError(f"the file is {kind}; expected JPEG, PNG or FITS, convert it",
+                          MorphFlag.UNREADABLE)
     if not head:
         found = "the file is empty"
     elif not head.strip(b"\0"):
@@ -265,7 +291,7 @@ def decode_picture(data, enough=None):
     """
     if data[:1] != b"\xff":
         _check_png(data)
-        return _from_pillow(data)
+        return _decoded(data)
     if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         raise CutoutError("the picture is truncated; get it again", MorphFlag.UNREADABLE)
     try:  # every complaint of the decoder means damage
@@ -278,7 +304,7 @@ def decode_picture(data, enough=None):
         if colors != "YCbCr":  # simplejpeg finds damage, and Pillow converts the colors
             simplejpeg.decode_jpeg(data, "GRAY" if colors == "Gray" else "CMYK"
                                    if colors in ("CMYK", "YCCK") else "RGB")
-            return _from_pillow(data)
+            return _decoded(data)
         step = max((step for step in (1, 2, 4, 8) if enough and min(sides) >= step * enough
                     and not any(side % step for side in sides)), default=1)
         return simplejpeg.decode_jpeg(data, min_height=sides[0] // step, min_width=sides[1] // step,
@@ -292,18 +318,46 @@ def decode_picture(data, enough=None):
                           MorphFlag.UNREADABLE) from None
 
 
-def _from_pillow(data):
-    """Pixels of a picture of any mode, as gray or color, flattened on black."""
+def _decoded(data):
     with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
-        _check_sides(picture.height, picture.width)
-        if picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info:
-            gray = picture.mode in ("L", "LA")
-            picture = picture.convert("RGBA")
-            black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
-            picture = Image.alpha_composite(black, picture).convert("L" if gray else "RGB")
-        elif picture.mode[0] not in "LIF1":
-            picture = picture.convert("RGB")
+        return picture_pixels(picture)
+
+
+def picture_pixels(picture):
+    """Return the pixels of a picture of any mode, as gray or color, flattened on black.
+
+    Parameters
+    ----------
+    picture : `PIL.Image.Image`
+
+    Returns
+    -------
+    `~numpy.ndarray`, shape (y, x) or (y, x, 3)
+        The stored values, row 0 at the top.
+
+    Raises
+    ------
+    CutoutError, OSError
+        If the picture is truncated, too large or damaged.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from astromorph.images.reading import picture_pixels
+    >>> picture_pixels(Image.new("RGBA", (60, 40))).shape
+    (40, 60, 3)
+    """
+    _check_sides(picture.height, picture.width)
+    if picture.mode[0] in "IF":  # Pillow would clip these numbers at 255
         return np.asarray(picture)
+    if picture.has_transparency_data:
+        gray = picture.mode in ("L", "LA")
+        picture = picture.convert("RGBA")
+        black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+        picture = Image.alpha_composite(black, picture).convert("L" if gray else "RGB")
+    elif picture.mode[0] not in "L1":
+        picture = picture.convert("RGB")
+    return np.asarray(picture)
 
 
 def _check_sides(height, width):
@@ -351,6 +405,7 @@ def _png_size(width, height, depth, color, compression, filtering, interlaced):
 
 
 def _from_array(array):
+    array = numpy_masked(array)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if array.ndim not in (2, 3) or array.ndim == 3 and array.shape[2] != 3:
@@ -365,6 +420,7 @@ def _from_array(array):
         bad = ~np.isfinite(pixels)
         pixels[bad] = 0
         flag = MorphFlag.BAD_PIXELS if bad.any() else flag
+        _check_normalized(pixels)
         pixels = pixels.clip(0)
     white = _white(array.dtype, pixels)
     if pixels.ndim == 2:
@@ -372,11 +428,22 @@ def _from_array(array):
     return Cutout(pixels, None, flag, white=white)
 
 
+def _check_normalized(pixels):
+    """Raise if almost all pixels are negative, because zero would then replace them."""
+    share = np.mean(pixels < 0) if pixels.size else 0
+    if share > _NEGATIVE:
+        raise CutoutError(f"{100 * share:.0f}% of its pixels are negative, as in arrays that were "
+                          "normalized for a network, or whose sky was subtracted twice; pass the "
+                          "picture from 0 to 1, or from 0 to 255", MorphFlag.BAD_SHAPE)
+
+
 def _white(dtype, pixels):
     """Pixel value that means 1."""
-    if dtype in (np.uint8, np.uint16):
-        return float(np.iinfo(dtype).max)
+    if dtype == np.uint8:
+        return 255.0
     peak = float(pixels.max(initial=0))
+    if dtype == np.uint16:  # a picture of 8 or 12 bits may be stored in 16
+        return next((white for white in (255.0, 4095.0) if peak <= white), 65535.0)
     return 1.0 if peak <= 1 else 255.0 if peak <= 255 else peak
 
 
@@ -386,13 +453,14 @@ def _from_flux(source, survey, bands):
                if np.isfinite(plane).any()):
         raise _blank()
     shown = shown_bands(flux.planes, flux.survey)
-    flag = flux.flag
+    scale = None if flux.native else flux.pixel_scale
+    planes, dark = subtract_sky(flux.planes, flux.survey, native_area(flux.survey, scale))
+    flag = flux.flag | (MorphFlag.UNKNOWN_UNIT if dark else MorphFlag(0))
     if len(set(shown) & {band.lower() for band in flux.survey.scales}) < 3:
         flag |= MorphFlag.MISSING_BAND
     if any(np.isnan(flux.planes[band]).any() for band in shown if band):
         flag |= MorphFlag.BAD_PIXELS
-    pixels = color_composite(flux.planes, flux.survey,
-                             pixel_scale=None if flux.native else flux.pixel_scale)
+    pixels = color_composite(planes, flux.survey, pixel_scale=scale)
     return Cutout(np.ascontiguousarray(pixels[::-1]), flux.pixel_scale, flag,
                   stretch=flux.survey.softening**0.5)
 

@@ -5,11 +5,12 @@ from astropy.table import Table
 
 from astromorph.arguments import as_floats, check_number
 from astromorph.distribution import missing
-from astromorph.errors import wrong
+from astromorph.errors import ArgumentError, warn, wrong
 from astromorph.galaxies.regions import CLASS_COLORS, find_classes
 from astromorph.surveys import SURVEYS, get_survey
-from astromorph.tables.columns import narrow
+from astromorph.tables.columns import check_cells, narrow
 from astromorph.tables.positions import find_positions
+from astromorph.tables.votables import as_votable
 
 __all__ = ["show"]
 
@@ -20,7 +21,8 @@ _MARGIN, _NARROWEST = 1.2, 2 / 60  # of the field of view; the narrowest in degr
 def show(table, *, column=None, threshold=0.5, survey=None, **options):
     """Show classified galaxies in Aladin Lite, in a notebook, colored by answer.
 
-    Each answer is a catalog of its own, which can be switched off in Aladin's list.
+    Each answer is a catalog of its own, which can be switched off in Aladin's list. A warning names
+    the columns that Aladin cannot show.
 
     Parameters
     ----------
@@ -47,6 +49,13 @@ def show(table, *, column=None, threshold=0.5, survey=None, **options):
         If ipyaladin is not installed.
     TypeError, ValueError
         If there are no positions or answers, or an argument is not as described.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.interop import show
+    >>> tbl = Table({"ra": [10.0, 11.0], "dec": [0.0, 0.0], "P_disk": [0.9, 0.1]})
+    >>> view = show(tbl, column="P_disk", height=400)
     """
     try:
         from ipyaladin import Aladin
@@ -82,13 +91,31 @@ def _groups(table, column, threshold):
 def _with_positions(table):
     """The table with its positions in front, as Aladin finds them; which rows have one."""
     ra, dec = find_positions(table)
-    plain = narrow(table)
-    kept = [name for name in plain.colnames if name.lower() not in ("ra", "dec")
-            and plain[name].ndim == 1]
-    galaxies = Table({"ra": ra, "dec": dec} | {name: plain[name] for name in kept})
     if not (placed := np.isfinite(ra)).any():
         raise wrong("table", "galaxies with a position", "none")
+    galaxies, left_out = Table({"ra": ra, "dec": dec}), []
+    for name in table.colnames:
+        try:
+            columns = _shown(table[[name]])
+        except ArgumentError:
+            left_out.append(name)
+            continue
+        for column in columns:
+            if column.name.lower() not in ("ra", "dec"):
+                galaxies[column.name] = column
+    if left_out:
+        warn(f"Aladin Lite does not show the columns {', '.join(left_out)}. It shows one number or "
+             "text per row.")
     return galaxies, placed
+
+
+def _shown(table):
+    """The columns of a table as Aladin reads them; raise if it cannot."""
+    as_votable(table)
+    columns = [*narrow(table).itercols()]
+    for column in columns:
+        check_cells(column, "Aladin Lite", most=1)
+    return columns
 
 
 def _view(galaxies, placed):

@@ -3,12 +3,18 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import Latitude, Longitude
 
-from astromorph.arguments import check_number
+from astromorph.arguments import check_whole
 from astromorph.distribution import missing
 from astromorph.errors import wrong
 from astromorph.tables.positions import arcseconds, find_positions
 
 __all__ = ["to_moc"]
+
+_LARGEST = 10 * u.deg
+_DEEPEST = 29
+# Cells of order 0 are about this wide. A circle as wide as thousands of cells takes seconds.
+_WIDEST = np.sqrt(4 * np.pi / 12) * u.rad
+_MOST = 5000
 
 
 def to_moc(table, *, radius=None, order=12):
@@ -20,14 +26,15 @@ def to_moc(table, *, radius=None, order=12):
         With positions, see `~astromorph.tables.positions.find_positions`.
     radius : `~astropy.units.Quantity` or str, optional
         Cover a circle around each galaxy: its radius, one or one per galaxy, or the name of a
-        column. By default, the cell that each galaxy is in.
+        column. By default, the cell that each galaxy is in. A radius is at most 10 degrees.
     order : int
-        HEALPix order of the smallest cells, 0 to 29; those of 12 are 52 arcsec wide.
+        HEALPix order of the smallest cells, 0 to 29; those of 12 are 52 arcsec wide. With a radius,
+        these cells are at most 5000 times smaller than the largest radius.
 
     Returns
     -------
     `mocpy.MOC`
-        Galaxies without a position are left out.
+        Galaxies without a position or a radius are left out.
 
     Raises
     ------
@@ -54,17 +61,26 @@ def to_moc(table, *, radius=None, order=12):
         from mocpy import MOC
     except ImportError as error:
         raise missing("A coverage map", "mocpy", "footprints") from error
-    check_number(order, "order", "a whole number from 0 to 29",
-                 lambda value: value in range(30))
+    check_whole(order, "order", 0, _DEEPEST)
     ra, dec = find_positions(table)
     good = np.isfinite(ra)
-    sizes = np.zeros(len(ra)) if radius is None else arcseconds(table, radius, "radius")
+    sizes = np.zeros(len(ra)) if radius is None else arcseconds(
+        table, radius, "radius", _LARGEST)
     good &= np.isfinite(sizes)
     if not good.any():
         raise wrong("table", "galaxies with a position" + ("" if radius is None else
                     " and a radius"), "none")
     longitude, latitude = Longitude(ra[good] * u.deg), Latitude(dec[good] * u.deg)
     if radius is None:
-        return MOC.from_lonlat(longitude, latitude, max_norder=order)
+        return MOC.from_lonlat(longitude, latitude, max_norder=int(order))
+    _check_cells(order, sizes[good].max())
     return MOC.from_cones(lon=longitude, lat=latitude, radius=sizes[good] * u.arcsec,
-                          max_depth=order, union_strategy="small_cones")
+                          max_depth=int(order), union_strategy="small_cones")
+
+
+def _check_cells(order, radius):
+    """Raise if the circles would be as wide as too many cells."""
+    finest = int(np.log2(_MOST * _WIDEST.to_value(u.arcsec) / radius))
+    if order > finest:
+        raise wrong("order", f"at most {finest} for circles of {radius:.4g} arcsec, which are "
+                    f"{_MOST} cells wide then", order, "Pass a smaller order=.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from astropy.table import Table
 
 from astromorph import __version__
-from astromorph.arguments import check_number
+from astromorph.arguments import check_whole
 from astromorph.errors import warn, wrong
 from astromorph.printing import printable
 from astromorph.tables import write_table
@@ -57,14 +57,16 @@ def send(table, *, client=None, name="astromorph", on_highlight=None, on_select=
 
     Examples
     --------
-    ::
+    >>> from astropy.table import Table
+    >>> from astromorph.interop import send
+    >>> tbl = Table({"ra": [10.0], "dec": [0.0], "P_disk": [0.9]})
+    >>> link = send(tbl, client="topcat")  # doctest: +SKIP
 
-        from astromorph.interop import send
+    Now click on a row in TOPCAT, and send a subset:
 
-        link = send(tbl, client="topcat")  # now click on a row in TOPCAT
-        tbl[link.row]
-        link.selection                     # the rows of the subset that TOPCAT sent
-        link.close()
+    >>> tbl[link.row]  # doctest: +SKIP
+    >>> link.selection  # doctest: +SKIP
+    >>> link.close()  # doctest: +SKIP
     """
     link = SampLink(table, name=name, on_highlight=on_highlight, on_select=on_select)
     try:
@@ -93,6 +95,22 @@ class SampLink:
         The rows that were selected last.
     clients : list of str
         Names of the programs that have the table.
+
+    Raises
+    ------
+    ConnectionError, TypeError, ValueError
+        As `send`.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.interop import SampLink
+    >>> tbl = Table({"ra": [10.0, 11.0], "dec": [0.0, 0.0], "P_disk": [0.9, 0.1]})
+    >>> with SampLink(tbl) as link:  # doctest: +SKIP
+    ...     link.send("topcat")
+    ...     link.highlight(0)
+    ...     link.select([0, 1])
+    >>> link.close()  # doctest: +SKIP
     """
 
     def __init__(self, table, *, name="astromorph", on_highlight=None, on_select=None):
@@ -168,8 +186,7 @@ class SampLink:
         ValueError
             If there is no such row.
         """
-        check_number(row, "row", f"a row from 0 to {len(self._table) - 1}",
-                     lambda value: value in range(len(self._table)))
+        check_whole(row, "row", 0, len(self._table) - 1)
         self._tell(_HIGHLIGHT, row=str(int(row)))
 
     def select(self, rows):
@@ -281,7 +298,11 @@ def _connected():
 @contextmanager
 def _asking(message):
     """Raise one error for whatever becomes of a question to a hub that may not be there."""
+    from pyvo import samp
+
     try:
         yield
     except Exception as error:  # pyvo, its lock file and its XML fail in many ways
-        raise ConnectionError(f"{message} ({error}). {_START}") from error
+        # A SAMPHubError only says the same again.
+        why = "" if isinstance(error, samp.SAMPHubError) else f" ({error})"
+        raise ConnectionError(f"{message}{why}. {_START}") from error

@@ -4,12 +4,14 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import numpy as np
+from astropy import units as u
 from astropy.table import Column, MaskedColumn, Table
 
-from astromorph.arguments import check_count
+from astromorph.arguments import check_whole
 from astromorph.errors import wrong
 from astromorph.galaxies.given import images_of
 from astromorph.services.endpoints import conf
+from astromorph.services.framing import MAX_SIDE
 from astromorph.surveys import SURVEYS, get_survey
 from astromorph.tables.positions import arcseconds, find_positions, find_sizes
 
@@ -17,6 +19,7 @@ __all__ = ["add_thumbnails"]
 
 _R90 = 8.48  # twice the frame of the bundled weights
 _PIXELS = 256
+_LARGEST = 10 * u.deg
 
 
 def add_thumbnails(table, *, images=None, survey=None, width=None, pixels=_PIXELS,
@@ -38,9 +41,9 @@ def add_thumbnails(table, *, images=None, survey=None, width=None, pixels=_PIXEL
         For positions, whose images are shown; by default the survey that the weights are for.
     width : `~astropy.units.Quantity` or str, optional
         For positions, the width of the pictures as an angle, one or one per row, or the name of a
-        column; by default 8.48 Petrosian R90 of the table.
+        column; by default 8.48 Petrosian R90 of the table. A width is at most 10 degrees.
     pixels : int
-        For positions, the pixels of a picture on a side.
+        For positions, the pixels of a picture on a side, at most 3000.
     column : str
         What the new column is called.
 
@@ -89,19 +92,31 @@ def _of_files(table, images):
 
 
 def _of_survey(table, survey, width, pixels):
-    check_count(pixels, "pixels")
-    record = get_survey(survey or SURVEYS.get(str(table.meta.get("MORPHSRV"))) or "")
+    check_whole(pixels, "pixels", 1, MAX_SIDE)
+    record = _record(table, survey)
     hips = record.hips.get("color")
     if hips is None:
         raise wrong("survey", "one with color images (hips) in its record", record.name)
     ra, dec = find_positions(table)
-    widths = find_sizes(table) if width is None else arcseconds(table, width, "width")
+    widths = (find_sizes(table) if width is None
+              else arcseconds(table, width, "width", _LARGEST))
     if widths is None:
         raise wrong("width", "an angle, as 40 * u.arcsec, or the name of a column, as the table "
                     "has no column of R90", f"none, and the columns {table.colnames}")
     widths = np.where(widths > 0, widths, np.nan) * (_R90 if width is None else 1)
     return [_address(hips, *frame, pixels) if np.isfinite(frame).all() else None
             for frame in zip(ra, dec, widths)]
+
+
+def _record(table, survey):
+    """The survey whose images are shown: the one that is asked for, or that of the weights."""
+    owner = table.meta.get("MORPHSRV")
+    if survey is None and str(owner) not in SURVEYS:
+        raise wrong("survey", f"one of {', '.join(map(repr, SURVEYS))}, or a Survey, as the table "
+                    "does not say whose weights classified it (MORPHSRV in its meta)",
+                    "none" if owner is None else f"none, and {owner!r:.60} in the meta",
+                    "Pass survey=.")
+    return get_survey(str(owner) if survey is None else survey)
 
 
 def _address(hips, ra, dec, width, pixels):

@@ -17,7 +17,7 @@ Messages are dictionaries that JSON can hold, with a ``type``. From the page::
 From Python, of which "learning" also comes unasked::
 
     state {session, title, labeler, questions: [{key, title, kind}], keys: [{key, title}],
-           number: {title, unit, limits} | null, total, queue: [{row, name}],
+           number: {title, unit, limits} | null, hint, total, queue: [{row, name}],
            done: [{id, row, name, key, value}], progress: {answered, total, keys: {key: count}},
            learning | null, can: {teach, save, suspects, compare}}
     picture {row, stretch, mime, meta: {width, height, scale?, north?, problem?}}, and its bytes
@@ -46,6 +46,7 @@ import numpy as np
 from astromorph.errors import wrong
 from astromorph.labeling.galaxies import STRETCHES, one_line
 from astromorph.labeling.messages import Talker, answer_message, as_asked, is_finite, one, text_of
+from astromorph.questions import QUESTIONS
 
 __all__ = ["AHEAD", "Conversation"]
 
@@ -79,7 +80,7 @@ class Conversation(Talker):
                  compare=None):
         super().__init__()
         self.session, self.learner = session, learner
-        self._title, self._save, self._folder, self._compare = title, save, folder, compare
+        self._title, self._save, self.folder, self._compare = title, save, folder, compare
         self._turn, self._closed = RLock(), False
         self._pool = ThreadPoolExecutor(_THREADS)
         if learner is not None:
@@ -128,7 +129,8 @@ class Conversation(Talker):
                    title=one_line(self._title), labeler=one_line(session.labeler),
                    questions=[{"key": each.key, "title": one_line(each.positive),
                                "kind": each.kind} for each in session.questions],
-                   **as_asked(session.questions, session.keys.values()), total=len(session),
+                   **as_asked(session.questions, session.keys.values()),
+                   hint=_hint(session.questions), total=len(session),
                    done=[{"id": entry["id"], **self._told(entry)} for entry in session.done()],
                    learning=self.learner and as_json(self.learner.state()),
                    can={"teach": self.learner is not None, "save": self._save is not None,
@@ -220,9 +222,9 @@ class Conversation(Talker):
         if self._save is None:
             raise wrong("output", "a file to save to", "none")
         path, folder = self._save(), None
-        if self.learner is not None and self._folder is not None:
-            self.learner.save(self._folder)
-            folder = one_line(self._folder)
+        if self.learner is not None and self.folder is not None:
+            self.learner.save(self.folder)
+            folder = one_line(self.folder)
         return one("saved", path=one_line(path), folder=folder)
 
     def _suspects(self, message):
@@ -233,6 +235,21 @@ class Conversation(Talker):
         if self._compare is None:
             raise wrong("compare", "the journal of another labeler", "none")
         return one("compared", **as_json(self._compare()))
+
+
+def _hint(questions):
+    """What a page asks, if the answers alone do not say it."""
+    if len(questions) > 1:
+        return ""
+    names = {each.key: each.positive for each in QUESTIONS}
+    question, parent = questions[0], questions[0].parent
+    if parent is None:
+        only = ""
+    elif question.asked_if:
+        only = f'. For "{names.get(parent, parent)}" only: press ? for others.'
+    else:
+        only = f'. Not for "{names.get(parent, parent)}": press ? for these.'
+    return one_line(question.key.replace("_", " ") + only)
 
 
 def as_json(value):

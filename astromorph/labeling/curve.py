@@ -112,7 +112,8 @@ def forecast(question, numbers, labels, answers):
     name = "rms" if question.kind == "number" else "accuracy"
     what = "scatter" if name == "rms" else "accuracy"
     if len(numbers) < _POINTS or len(labels) < _GALAXIES:
-        return Forecast(None, None, "It is too early for a forecast.")
+        few = f": {len(labels)} of {_GALAXIES} test labels" if len(labels) < _GALAXIES else ""
+        return Forecast(None, None, f"It is too early for a forecast{few}.")
     if name == "rms":
         errors = np.stack([(each[:, 0] - labels)**2 for each in answers])
     else:
@@ -122,23 +123,24 @@ def forecast(question, numbers, labels, answers):
     worth, stop = _WORTH[name], None
     more = f"Another {MORE} labels would bring"
     if high < worth:
-        sentence, stop = f"{more} less than {_percent(worth)} of {what}: it is worth stopping.", (
-            int(numbers[-1]))
+        sentence = f"{more} less than {_percent(worth)} of {what}. You can stop."
+        stop = int(numbers[-1])
     elif low <= 0:
-        sentence = (f"It cannot be told what another {MORE} labels would bring: between "
-                    f"{_percent(low)} and {_percent(high)} of {what}.")
+        sentence = (f"It cannot be told what another {MORE} labels would bring: from "
+                    f"{_percent(low)} to {_percent(high)} of {what}.")
     else:
         stop = _worth_until(name, numbers, errors, worth)
         sign = "-" if name == "rms" else "+"
         sentence = (f"{more} about {sign}{_percent(gain)} of {what} ({_percent(low)} to "
-                    f"{_percent(high)}); it is worth stopping " + (
-                        "now." if stop is not None and stop <= numbers[-1] else
-                        f"at about {stop} labels." if stop else "far beyond what can be told."))
+                    f"{_percent(high)}). " + (
+                        "You can stop." if stop is not None and stop <= numbers[-1] else
+                        f"You can stop at about {stop} labels." if stop else
+                        "More labels go on helping."))
     return Forecast([float(gain), float(low), float(high)], stop, sentence)
 
 
 def _percent(part):
-    return f"{100 * part:.1f} %"
+    return f"{100 * part + 0.0:.1f}%".replace("-0.0%", "0.0%")
 
 
 def _law(name, numbers, errors):

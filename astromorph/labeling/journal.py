@@ -56,8 +56,8 @@ class Journal:
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
-            raise OSError(f"{self.path} is in use by another process; end that one, or write to "
-                          "another file") from None
+            raise OSError(f"{self.path} is in use by another process, or by another view in "
+                          "this notebook; end that one, or write to another file") from None
         try:
             if not self.path.exists():
                 write_file(self.path, b"", durable=True)

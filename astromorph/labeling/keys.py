@@ -14,7 +14,8 @@ CANNOT_TELL, NO_GALAXY = "?", "X"
 _LEAVES = (("S", "smooth", {"disk": 0}),
            ("E", "edge-on disk", {"disk": 1, "edge_on": 1}),
            ("B", "barred disk", {"disk": 1, "edge_on": 0, "bar": 1}),
-           ("D", "disk without a bar", {"disk": 1, "edge_on": 0, "bar": 0}))
+           ("D", "disk without a bar", {"disk": 1, "edge_on": 0, "bar": 0}),
+           ("U", "disk, unsure of a bar", {"disk": 1, "edge_on": 0}))
 _MOST = 9  # keys that have digits
 
 
@@ -62,7 +63,7 @@ def answer_keys(questions):
     >>> from astromorph.labeling.keys import answer_keys
     >>> from astromorph.questions import QUESTIONS
     >>> [each.key for each in answer_keys(QUESTIONS)]
-    ['S', 'E', 'B', 'D', '?', 'X']
+    ['S', 'E', 'B', 'D', 'U', '?', 'X']
     """
     check_questions(questions)
     keys = [question.key for question in questions]

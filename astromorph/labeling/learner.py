@@ -21,6 +21,7 @@ from astromorph.labeling.seen import SeenGalaxies
 from astromorph.learning.adapting import adapt
 from astromorph.learning.reports import AdaptationReport
 from astromorph.learning.teaching import is_taught
+from astromorph.model.files import WEIGHTS
 from astromorph.questions import split_answers
 from astromorph.running import run
 
@@ -125,7 +126,7 @@ class Learner:
             `teach`: ``labels``, ``report``, and ``questions`` with scores on the sealed share.
         """
         with self._turn:
-            return self._state | {"message": _message(self._state)}
+            return self._state | {"message": _message(self._state, self._folder)}
 
     def teach(self):
         """Adapt the network to all labels that are not sealed, in the thread. It takes minutes."""
@@ -158,6 +159,8 @@ class Learner:
             if taught is None or taught["labels"] != len(self._answered()):
                 self._want_teaching()
             self._turn.notify_all()
+        if self.on_change is not None:
+            self.on_change()  # the message says where the classifier is
         return folder
 
     def _work(self):
@@ -301,12 +304,12 @@ class Learner:
         write_file(self._folder / "report.txt", report_text(state).encode())
         write_file(self._folder / "learning.json", json.dumps(state, indent=1).encode())
         if self.taught is not None:
-            self.taught.write(self._folder / "weights.safetensors", overwrite=True)
+            self.taught.write(self._folder / WEIGHTS, overwrite=True)
             write_file(self._folder / "card.json",
                        json.dumps(self.taught.card.to_json(), indent=1).encode())
 
 
-def _message(state):
+def _message(state, folder):
     """A state in words, empty if there is nothing to say."""
     if state["error"]:
         return state["error"]
@@ -314,19 +317,23 @@ def _message(state):
         return ("The network is being adapted to the labels. It takes minutes. You can continue to "
                 "label.")
     if state["read"] < state["total"]:
-        return f"It has looked at {state['read']} of {state['total']} galaxies."
+        return (f"Reading your galaxies: {state['read']} of {state['total']}. You can label "
+                "meanwhile.")
     if state["taught"]:
-        found = (f"{each['key']} {_score(each)}" for each in state["taught"]["questions"])
-        return f"The adapted network, on labels that it has not seen: {'; '.join(found)}."
+        found = (f"{each['key'].replace('_', ' ')} {_score(each, '.0%')}"
+                 for each in state["taught"]["questions"])
+        kept = "Press Save to keep it." if folder is None else f"It is in {folder.name}."
+        return (f"The whole network was taught after {state['taught']['labels']} answers. On "
+                f"galaxies that taught nothing: {'; '.join(found)}. {kept}")
     return ""
 
 
-def _score(point):
+def _score(point, form=".3f"):
     """The first score of a point, with its interval, as text."""
-    name = "rms" if "rms" in point else "accuracy"
+    name, form = ("rms", ".3f") if "rms" in point else ("accuracy", form)
     if point[name] is None:
         return "unknown"
-    return f"{name} {point[name]:.3f} ({point['low']:.3f} to {point['high']:.3f})"
+    return f"{name} {point[name]:{form}} ({point['low']:{form}} to {point['high']:{form}})"
 
 
 def report_text(state):

@@ -10,7 +10,7 @@ from astromorph.learning.corrections import Correction, fit_correction
 from astromorph.learning.labels import MIN_PER_ANSWER
 from astromorph.learning.suggesting import suggest_rows, total_entropy
 from astromorph.learning.suspects import find_suspects
-from astromorph.learning.teaching import fit_head, is_taught
+from astromorph.learning.teaching import count_labels, fit_head, is_taught
 
 __all__ = ["Lessons", "as_point", "labels_of"]
 
@@ -158,7 +158,17 @@ class Lessons:
         return {"key": question.key, "title": question.positive, "kind": question.kind,
                 "labels": int((known & ~self.is_sealed).sum()), "taught": is_known,
                 "sealed": int(test.sum()), "curve": curve,
-                "forecast": told if is_known else _needs(question)}
+                "forecast": told if is_known else self._needs(question, y[known & ~self.is_sealed])}
+
+    def _needs(self, question, y):
+        """What is missing before a question can be learned, as a sentence."""
+        if not len(self.rows):
+            return f"It first learns after {self.every} answers."
+        if question.kind == "number":
+            return f"It learns from {3 * MIN_PER_ANSWER} galaxies. So far: {len(y)}."
+        so_far = ", ".join(f"{name.replace('_', ' ')} {n}"
+                           for name, n in count_labels(y, question).items())
+        return f"It learns from {MIN_PER_ANSWER} galaxies of each answer. So far: {so_far}."
 
     def suspects(self):
         """Give the labels that other labels contradict, the most suspect first (list of dict).
@@ -216,9 +226,3 @@ def as_point(n, scores):
         start = "" if name == first else f"{name}_"
         point |= {name: value, f"{start}low": low, f"{start}high": high}
     return point
-
-
-def _needs(question):
-    needed = (f"{3 * MIN_PER_ANSWER} galaxies" if question.kind == "number" else
-              f"{MIN_PER_ANSWER} galaxies of each answer")
-    return f"It learns from {needed} on; there are too few yet."

@@ -294,7 +294,7 @@ def look(table, classifier=None, *, labels=None, labeler=None, questions=None, t
 
     Returns
     -------
-    `~astromorph.labeling.widget.GalleryWidget`
+    widget
         Show it at the end of a cell. ``selection`` is the table of the selected galaxies.
         ``labels`` is the table of the corrections for `~astromorph.MorphologyClassifier.adapt`.
 
@@ -309,8 +309,14 @@ def look(table, classifier=None, *, labels=None, labeler=None, questions=None, t
 
     Examples
     --------
-    >>> gallery = clf.look(tbl, images="file", labels="labels.csv")  # doctest: +SKIP
-    >>> gallery.selection  # doctest: +SKIP
+    >>> from astropy.table import Table
+    >>> from astromorph.datasets import load_sample
+    >>> from astromorph.labeling import look
+    >>> sample = load_sample()
+    >>> sample["P_disk"] = 0.5  # such as classify adds
+    >>> gallery = look(sample, images="file", title="My sample")
+    >>> gallery.selection.colnames  # of the galaxies that you select
+    ['name', 'petroR90', 'file', 'P_disk']
     """
     from astromorph.labeling.widget import GalleryWidget
 

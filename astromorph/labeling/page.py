@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.resources import files
 
-from astromorph.arguments import check_number
+from astromorph.arguments import check_whole
 from astromorph.atomic import is_plain_file, read_plain_file, written_whole
 from astromorph.distribution import missing
 from astromorph.errors import warn
@@ -77,8 +77,7 @@ class PageServer:
 
     def __init__(self, conversation, *, port=None, token=None, keep=None):
         if port is not None:
-            check_number(port, "port", "a whole number from 0 to 65535",
-                         lambda number: 0 <= number <= 65535 and number == int(number))
+            check_whole(port, "port", 0, 65535)
         self.conversation = conversation
         kept_port, kept_token = _kept(keep)
         self._socket = _listen(port if port is not None else kept_port, port is None)

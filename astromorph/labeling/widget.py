@@ -40,6 +40,16 @@ class LabelWidget(anywidget.AnyWidget):
         self.on_msg(self._receive)
         conversation.on_push(self._tell)
 
+    @property
+    def labels(self):
+        """The labels so far (`~astropy.table.Table`)."""
+        return self.conversation.session.labels()
+
+    def close(self):
+        """Write the table, and let others use its journal."""
+        super().close()
+        self.conversation.close()
+
     def _receive(self, widget, message, buffers):
         try:
             replies = self.conversation.receive(message)

@@ -15,7 +15,7 @@ from astromorph.running.results import Results
 __all__ = ["COLUMN", "SIZE", "VIEWS", "Axes", "embed", "fit_axes"]
 
 COLUMN = "features"
-"""The column that `embed` adds."""
+"""The column that `~astromorph.MorphologyClassifier.embed` adds."""
 SIZE = 16
 """Numbers per galaxy: a million galaxies take 64 MB."""
 VIEWS = (1, 2, 4, 8)
@@ -36,8 +36,23 @@ class Axes:
     ----------
     center : `~numpy.ndarray`, shape (features,)
         Subtracted from the features.
-    kernel : `~numpy.ndarray`, shape (features, `SIZE`)
+    kernel : `~numpy.ndarray`, shape (features, `~astromorph.learning.embedding.SIZE`)
         Multiplies the difference.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.learning.embedding import Axes
+    >>> from astromorph.model import TrainedModel
+    >>> seen = np.random.default_rng(1).random((100, 32))
+    >>> Axes.fit(seen)(seen).shape
+    (100, 16)
+    >>> model = TrainedModel.bundled("sdss")
+    >>> axes = Axes.of(model)
+    >>> sorted(axes.to_json())
+    ['center', 'kernel']
+    >>> len(axes.identity(model, views=8))
+    16
     """
 
     center: np.ndarray
@@ -71,6 +86,7 @@ class Axes:
         Parameters
         ----------
         model : `~astromorph.model.TrainedModel`
+            The model, whose card holds the axes.
 
         Returns
         -------
@@ -89,13 +105,13 @@ class Axes:
         from astromorph import networks
 
         n = networks.count_features(model.network)
-        try:
-            center, kernel = (np.frombuffer(base64.b64decode(known[name]), "<f4")
-                              for name in ("center", "kernel"))
-            axes = cls(center.reshape(n), kernel.reshape(n, SIZE))
-        except (ValueError, TypeError, KeyError) as error:
+        center, kernel = (np.frombuffer(base64.b64decode(known[name]), "<f4")
+                          for name in ("center", "kernel"))
+        if (center.size, kernel.size) != (n, n * SIZE):
             raise wrong("card['embedding']", f"axes of the {n} features of {model.card.network!r}",
-                        f"other axes ({error})", "fit_embedding(data) makes them.") from error
+                        f"{center.size} and {kernel.size} numbers",
+                        "fit_embedding(data) makes them.")
+        axes = cls(center, kernel.reshape(n, SIZE))
         if not np.isfinite(center).all() or not np.isfinite(kernel).all():
             raise wrong("card['embedding']", "finite numbers", "numbers that are not finite",
                         "The file is damaged: download or copy it again.")
@@ -121,7 +137,7 @@ class Axes:
 
         Returns
         -------
-        `~numpy.ndarray`, shape (galaxies, `SIZE`)
+        `~numpy.ndarray`, shape (galaxies, `~astromorph.learning.embedding.SIZE`)
             Vectors of length 1. The product of two is the cosine of the angle between them.
         """
         along = (seen - self.center) @ self.kernel
@@ -133,7 +149,9 @@ class Axes:
         Parameters
         ----------
         model : `~astromorph.model.TrainedModel`
+            The model that computes the features.
         views : int
+            Number of rotations and reflections to average over.
 
         Returns
         -------

@@ -11,6 +11,7 @@ from astromorph.learning.matching import find_identifiers, identifiers, match_la
 from astromorph.learning.votes import PLAIN, VoteColumns, has_votes
 from astromorph.printing import printable
 from astromorph.questions import QUESTIONS, Question
+from astromorph.tables.data_frames import as_table
 
 __all__ = ["MIN_PER_ANSWER", "Labels", "find_trained", "keep_read", "labels_of", "make_labels",
            "read_labels", "read_test_labels", "read_training_labels", "vote_agreement",
@@ -38,10 +39,18 @@ class Labels:
         counted, and names the columns of the positive answer. Its ``meta`` has the choices of
         `make_labels`.
     names : dict of str to list, optional
-        The columns that name the galaxies; see `~astromorph.learning.matching.identifiers`.
+        The columns that name the galaxies, such as ``objid`` or ``file``.
     marks : `~numpy.ndarray`, float, shape (n, 2), optional
         1 where the columns ``sealed`` and ``no_galaxy`` of `~astromorph.MorphologyClassifier.label`
         say yes, else NaN.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph import make_labels
+    >>> labels = make_labels(Table({"name": ["a", "b"], "disk": [1, 0]}))
+    >>> labels.keys, labels.values
+    (('disk', 'edge_on', 'bar'), array([[ 1., nan, nan], [ 0., nan, nan]]))
     """
 
     values: np.ndarray
@@ -319,8 +328,8 @@ def read_test_labels(data, labels, questions, *, key=None):
 
 def _read(data, labels, questions, key):
     """Labels of the galaxies, and where they are sealed, and no galaxies."""
-    if not isinstance(labels, Table) and hasattr(labels, "iloc") and hasattr(labels, "columns"):
-        labels = Table.from_pandas(labels, index=labels.index.name is not None)
+    table = as_table(labels)
+    labels = labels if table is None else table
     if key is not None and not isinstance(labels, (Table, Labels)):
         raise wrong("key", "a table of labels to match by it", type(labels).__name__)
     marks = None

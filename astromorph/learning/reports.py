@@ -28,6 +28,23 @@ class AdaptationReport:
         One row per question and number of training galaxies.
     heads : `~astropy.table.Table`, optional
         Scores of the questions that were taught to heads; see `~astromorph.scores.score_answers`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph import QUESTIONS
+    >>> from astromorph.learning.reports import AdaptationReport
+    >>> from astromorph.model import TrainedModel
+    >>> labels = np.array([[0.0], [0], [1], [1]])
+    >>> before = np.array([[0.2], [0.6], [0.5], [0.7]])
+    >>> after = np.array([[0.1], [0.3], [0.6], [0.9]])
+    >>> report = AdaptationReport.compare(labels, before, after, QUESTIONS[:1], [True], "a test")
+    >>> report.changes()
+    ['disk 0.750 and 1.000']
+    >>> AdaptationReport.from_dict(report.to_dict()).better
+    ['disk']
+    >>> print(AdaptationReport.of(TrainedModel.bundled("sdss").card))  # never adapted
+    None
     """
 
     table: Table | None
@@ -41,6 +58,7 @@ class AdaptationReport:
         Parameters
         ----------
         card : `~astromorph.model.card.Card`
+            Card of the weights.
 
         Returns
         -------
@@ -173,7 +191,7 @@ def _scores_of(row):
              and name not in ("question", "n", "n_positive")]
     for name in names:
         if row[name] is not np.ma.masked:
-            limits = [row[f"{name}{end}"] for end in ("_low", "_high")
-                      if f"{name}{end}" in row.colnames]
+            limits = [row[end] for end in (f"{name}_low", f"{name}_high")
+                      if end in row.colnames and row[end] is not np.ma.masked]
             yield f"    {name:16} {row[name]:.3f}" + (
-                " ({:.3f} to {:.3f})".format(*limits) if limits else "")
+                " ({:.3f} to {:.3f})".format(*limits) if len(limits) == 2 else "")

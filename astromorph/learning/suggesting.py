@@ -2,7 +2,7 @@
 import numpy as np
 from astropy.table import Column
 
-from astromorph.arguments import check_count, check_number
+from astromorph.arguments import check_count, check_whole
 from astromorph.questions import probability_asked, split_answers
 from astromorph.running import run
 from astromorph.running.results import clear_answers
@@ -33,8 +33,7 @@ def suggest(model, source, n, *, seed=0, **options):
         See `~astromorph.classifier.MorphologyClassifier.suggest`.
     """
     check_count(n, "n")
-    check_number(seed, "seed", "an integer from 0 to 2^32 - 1",
-                 lambda value: 0 <= value < 2**32 and value % 1 == 0)
+    check_whole(seed, "seed", 0, 2**32 - 1)
     model = model.asking()
     questions = model.all_questions
     results = run(source, model.raw_with_features, size=model.size, frame_r90=model.frame_r90,
@@ -43,7 +42,7 @@ def suggest(model, source, n, *, seed=0, **options):
     raw, features = results.answers, results.answers[usable, len(model.questions):]
     results.answers = model.complete(raw).astype(np.float32)
     entropy = total_entropy(questions, results.answers[usable])
-    chosen = usable[suggest_rows(features, entropy, n, seed=int(seed))]
+    chosen = usable[suggest_rows(features, entropy, n, seed=seed)]
     table = source.table
     clear_answers(table, model, questions)
     table = results.to_table(table, questions, meta=model.provenance)[chosen]
@@ -67,6 +66,16 @@ def total_entropy(questions, probabilities):
     Returns
     -------
     `~numpy.ndarray`, shape (n,)
+
+    Examples
+    --------
+    The galaxy between the answers tells most:
+
+    >>> import numpy as np
+    >>> from astromorph import QUESTIONS
+    >>> from astromorph.learning.suggesting import total_entropy
+    >>> total_entropy(QUESTIONS[:1], np.array([[0.01], [0.5], [0.9]])).round(2)
+    array([0.06, 0.69, 0.33])
     """
     answers = split_answers(questions, np.asarray(probabilities, float))
     weights = probability_asked(questions, [np.clip(each[:, 0], _TINY, 1 - _TINY)
@@ -96,6 +105,7 @@ def suggest_rows(features, entropy, n, *, seed=0):
     Parameters
     ----------
     features : `~numpy.ndarray`, shape (galaxies, features)
+        Features of the galaxies.
     entropy : `~numpy.ndarray`, shape (galaxies,)
         See `total_entropy`.
     n : int
@@ -107,6 +117,11 @@ def suggest_rows(features, entropy, n, *, seed=0):
     -------
     `~numpy.ndarray` of int
         Row numbers, those to label first in front.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n`` is not a positive whole number.
 
     References
     ----------
@@ -145,6 +160,7 @@ def principal_axes(features, n):
     Parameters
     ----------
     features : `~numpy.ndarray`, shape (galaxies, features)
+        Features of the galaxies.
     n : int
         Largest number of directions.
 
@@ -154,6 +170,15 @@ def principal_axes(features, n):
         To subtract from features.
     axes : `~numpy.ndarray`, shape (features, n)
         To multiply the difference by.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.learning.suggesting import principal_axes
+    >>> features = np.array([[0.0, 1.0], [16.0, 1.0], [8.0, 1.0], [8.0, 1.5]])
+    >>> center, axes = principal_axes(features, 1)
+    >>> center, abs(axes.ravel()).round(1)
+    (array([8.   , 1.125]), array([0.2, 0. ]))
     """
     center, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
     scaled = (features - center) / scale

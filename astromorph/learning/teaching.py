@@ -22,8 +22,8 @@ from astromorph.running.streaming import one_blas_thread
 from astromorph.scores import score_answers
 from astromorph.surveys import get_survey
 
-__all__ = ["FOLDS", "STRENGTHS", "answer_left_out", "as_bytes", "check_new", "check_taught", "deal",
-           "fit_head", "is_taught", "read_taught", "see_views", "teach"]
+__all__ = ["FOLDS", "STRENGTHS", "answer_left_out", "as_bytes", "check_new", "check_taught",
+           "count_labels", "deal", "fit_head", "is_taught", "read_taught", "see_views", "teach"]
 
 FOLDS = 5
 STRENGTHS = (1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -163,7 +163,7 @@ def check_taught(labels, questions):
             expected = (f"{3 * MIN_PER_ANSWER} galaxies of different {question.key}"
                         if question.kind == "number" else
                         f"{MIN_PER_ANSWER} galaxies of each answer to {question.key}")
-            counts = _counts(y, question)
+            counts = count_labels(y, question)
             raise wrong("labels", f"at least {expected}, with images that can be used",
                         ", ".join(f"{n} {name}" for name, n in counts.items()),
                         "Label more galaxies, or leave the question out." if any(counts.values())
@@ -185,11 +185,22 @@ def is_taught(labels, question):
     if question.kind == "number":
         known = labels[np.isfinite(labels)]
         return len(known) >= 3 * MIN_PER_ANSWER and np.ptp(known) > 0
-    return min(_counts(labels, question).values()) >= MIN_PER_ANSWER
+    return min(count_labels(labels, question).values()) >= MIN_PER_ANSWER
 
 
-def _counts(labels, question):
-    """The number of labels per answer."""
+def count_labels(labels, question):
+    """Count the labels of each answer.
+
+    Parameters
+    ----------
+    labels : `~numpy.ndarray`, shape (n,)
+    question : `~astromorph.questions.Question`
+
+    Returns
+    -------
+    dict of str to int
+        Name of the answer -> number of labels. A question about a number has one count.
+    """
     if question.kind == "number":
         return {"numbers": int(np.isfinite(labels).sum())}
     names = question.answers or (question.negative, question.positive)

@@ -220,7 +220,8 @@ class VoteColumns:
         others = values[(values < 0) | (values > top) | np.isinf(values)]
         if others.size:
             raise wrong("table", f"{'0..1' if top == 1 else '0 or more'}, or missing, in column "
-                        f"{name!r}", f"{others.size} others, first {others[0]:g}")
+                        f"{name!r}", f"{others.size} others, first {others[0]:g}",
+                        words and "Write -1, or leave the cell empty, where the answer is unknown.")
         return values
 
 

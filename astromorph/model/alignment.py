@@ -43,7 +43,8 @@ def measure_brightness(frames):
     Returns
     -------
     quantiles : `~numpy.ndarray`, shape (3, levels)
-        Quantiles of each band's pixels in all frames together, at `LEVELS`.
+        Quantiles of each band's pixels in all frames together, at
+        `~astromorph.model.alignment.LEVELS`.
     n_images : int
         Number of frames.
 
@@ -51,6 +52,15 @@ def measure_brightness(frames):
     ------
     ValueError
         If there are fewer than 30 frames.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.model.alignment import LEVELS, measure_brightness
+    >>> frames = np.random.default_rng(1).random((30, 80, 80, 3))
+    >>> quantiles, n_images = measure_brightness(frames)
+    >>> quantiles.shape == (3, len(LEVELS)), n_images
+    (True, 30)
     """
     counts, n_images = np.zeros((3, _STEPS + 1)), 0
     for frame in frames:
@@ -94,6 +104,19 @@ class Alignment:
     ------
     ValueError
         If the quantiles have the wrong shape or do not increase, or the blur is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.model.alignment import LEVELS, Alignment
+    >>> curves = np.tile(LEVELS, (3, 1))
+    >>> brighter = Alignment(curves, curves ** 0.5, size=80, blur=0)
+    >>> gray = np.full((80, 80, 3), 0.25, "float32")
+    >>> gray[40, 40] = 1
+    >>> brighter(gray)[0, 0].round(2)
+    array([0.5, 0.5, 0.5], dtype=float32)
+    >>> Alignment.from_dict(brighter.to_dict()) == brighter
+    True
     """
 
     measured: np.ndarray

@@ -10,7 +10,7 @@ from astromorph.metrics import score, valid_pairs
 from astromorph.questions import probability_asked
 
 __all__ = ["CLIP", "METHODS", "PlattScaling", "base_rates", "estimate_base_rate", "fit_platt",
-           "fit_temperature", "recalibrate", "shift_priors"]
+           "fit_temperature", "recalibrate", "rounded", "shift_priors"]
 
 CLIP = 1e-7
 """Probabilities are kept this far from 0 and 1, so that their logits are finite (float)."""
@@ -63,7 +63,14 @@ class PlattScaling:
 
     @classmethod
     def identity(cls):
-        """Return the scaling that changes nothing, except that it keeps 1e-7 away from 0 and 1."""
+        """Return the scaling that changes nothing, except that it keeps 1e-7 away from 0 and 1.
+
+        Examples
+        --------
+        >>> from astromorph.model.calibration import PlattScaling
+        >>> PlattScaling.identity()([0.0, 0.3])
+        array([1.e-07, 3.e-01])
+        """
         return cls(1.0, 0.0)
 
     @classmethod
@@ -83,6 +90,12 @@ class PlattScaling:
         ------
         TypeError, ValueError
             If there are other entries, or they are not numbers.
+
+        Examples
+        --------
+        >>> from astromorph.model.calibration import PlattScaling
+        >>> PlattScaling.from_dict({"slope": 0.5, "intercept": 0.1})
+        PlattScaling(slope=0.5, intercept=0.1)
         """
         if not isinstance(numbers, dict) or set(numbers) != {"slope", "intercept"}:
             raise wrong("numbers", "a dictionary with slope and intercept", repr(numbers))
@@ -96,6 +109,12 @@ class PlattScaling:
         Returns
         -------
         dict
+
+        Examples
+        --------
+        >>> from astromorph.model.calibration import PlattScaling
+        >>> PlattScaling(0.5, 0.1).to_dict()
+        {'slope': 0.5, 'intercept': 0.1}
         """
         return asdict(self)
 
@@ -178,6 +197,17 @@ def fit_platt(labels, probabilities):
     References
     ----------
     Platt 1999, in Advances in Large Margin Classifiers, MIT Press, 61.
+
+    Examples
+    --------
+    The answers are too close to 0 and 1, so that the slope is below 1:
+
+    >>> import numpy as np
+    >>> from astromorph.model.calibration import fit_platt
+    >>> answers, labels = np.repeat([0.99, 0.01], 50), np.tile([1, 1, 1, 1, 0], 20)
+    >>> labels[50:] = 1 - labels[50:]
+    >>> fit_platt(labels, answers)([0.99, 0.01]).round(2)
+    array([0.79, 0.21])
     """
     return _fit(labels, probabilities, fit_intercept=True)
 
@@ -205,6 +235,15 @@ def fit_temperature(labels, probabilities):
     References
     ----------
     .. [1] Guo et al. 2017, Proc. 34th Int. Conf. Machine Learning, 1321.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.model.calibration import fit_temperature
+    >>> answers, labels = np.repeat([0.99, 0.01], 50), np.tile([1, 1, 1, 1, 0], 20)
+    >>> labels[50:] = 1 - labels[50:]
+    >>> fit_temperature(labels, answers)([0.99, 0.5]).round(2)
+    array([0.79, 0.5 ])
     """
     return _fit(labels, probabilities, fit_intercept=False)
 
@@ -253,13 +292,14 @@ def recalibrate(questions, scalings, labels, probabilities, method="platt"):
     Parameters
     ----------
     questions : sequence of `~astromorph.questions.Question`
+        The questions, one per column.
     scalings : sequence of PlattScaling
         The present scalings.
     labels, probabilities : `~numpy.ndarray`, shape (n, questions)
         Labels are 1, 0 or NaN. Probabilities are those before any calibration, NaN where there are
         none.
     method : str
-        One of `METHODS`.
+        One of `~astromorph.model.calibration.METHODS`.
 
     Returns
     -------
@@ -273,6 +313,18 @@ def recalibrate(questions, scalings, labels, probabilities, method="platt"):
     ------
     ValueError
         If no question can be calibrated.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph import QUESTIONS
+    >>> from astromorph.model.calibration import PlattScaling, recalibrate
+    >>> rng = np.random.default_rng(1)
+    >>> answers = rng.random((200, 1))
+    >>> labels = (rng.random((200, 1)) < answers ** 2).astype(float)
+    >>> scalings, report = recalibrate(QUESTIONS[:1], [PlattScaling(1, 0)], labels, answers)
+    >>> bool(report["ECE_after"][0] < report["ECE_before"][0])
+    True
     """
     new, rows, reasons = [], [], []
     for question, scaling, y, raw in zip(questions, scalings, labels.T, probabilities.T):
@@ -292,7 +344,7 @@ def recalibrate(questions, scalings, labels, probabilities, method="platt"):
         raise wrong("labels", "enough to calibrate a question", " ".join(reasons).rstrip("."))
     for reason in reasons:
         warn(f"Not calibrated: {reason}", late=True)
-    return new, _report(rows)
+    return new, rounded(Table(rows))
 
 
 def base_rates(report):
@@ -307,12 +359,42 @@ def base_rates(report):
     -------
     dict of str to float
         Fraction of positives of each question, by its key.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph import QUESTIONS
+    >>> from astromorph.model.calibration import PlattScaling, base_rates, recalibrate
+    >>> rng = np.random.default_rng(1)
+    >>> answers = rng.random((200, 1))
+    >>> labels = (rng.random((200, 1)) < answers).astype(float)
+    >>> _, report = recalibrate(QUESTIONS[:1], [PlattScaling(1, 0)], labels, answers)
+    >>> bool(base_rates(report)["disk"] == labels.mean())
+    True
     """
     return {str(row["question"]): float(row["base_rate"]) for row in report if row["calibrated"]}
 
 
-def _report(rows):
-    report = Table(rows)
+def rounded(report):
+    """Print the numbers of a report with three digits.
+
+    Parameters
+    ----------
+    report : `~astropy.table.Table`
+        It is changed.
+
+    Returns
+    -------
+    `~astropy.table.Table`
+        The same.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.model.calibration import rounded
+    >>> rounded(Table({"ECE_after": [0.0123456]})).pformat()[-1].strip()
+    '0.012'
+    """
     for name in report.colnames:
         if report[name].dtype.kind == "f":
             report[name].format = ".3f"
@@ -364,6 +446,15 @@ def estimate_base_rate(probabilities, base_rate, *, weights=None):
     References
     ----------
     Saerens, Latinne & Decaestecker 2002, Neural Computation 14, 21.
+
+    Examples
+    --------
+    Calibrated for as many positives as negatives, applied to a sample with one positive in ten:
+
+    >>> import numpy as np
+    >>> from astromorph.model.calibration import estimate_base_rate
+    >>> round(estimate_base_rate(np.repeat([0.9, 0.1], [18, 82]), 0.5), 4)
+    0.1
     """
     probabilities = as_probabilities(probabilities)
     weights = np.broadcast_to(1.0 if weights is None else weights, probabilities.shape)
@@ -411,6 +502,17 @@ def shift_priors(questions, scalings, probabilities, base_rates):
     ------
     ValueError
         If no question has 30 galaxies.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph import QUESTIONS
+    >>> from astromorph.model.calibration import PlattScaling, shift_priors
+    >>> rng = np.random.default_rng(1)
+    >>> answers = np.repeat([[0.9], [0.1]], [18, 82], axis=0)
+    >>> scalings, report = shift_priors(QUESTIONS[:1], [PlattScaling(1, 0)], answers, {"disk": 0.5})
+    >>> float(scalings[0](0.5).round(2))
+    0.1
     """
     new, rows, reasons, answers = [], [], [], []
     for question, scaling, raw in zip(questions, scalings, probabilities.T):
@@ -432,4 +534,4 @@ def shift_priors(questions, scalings, probabilities, base_rates):
         raise wrong("data", "enough galaxies for one of the questions", reasons[0].rstrip("."))
     for reason in reasons:
         warn(f"Not calibrated: {reason}", late=True)
-    return new, _report(rows)
+    return new, rounded(Table(rows))

@@ -1,16 +1,15 @@
 """The card of a weights file: what the weights are, and how they were made."""
 import hashlib
 import json
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
-from numbers import Integral, Real
 from types import MappingProxyType
 
-import numpy as np
-
-from astromorph.errors import wrong
+from astromorph.errors import ArgumentError, wrong
 from astromorph.model.alignment import Alignment
 from astromorph.model.calibration import PlattScaling
-from astromorph.model.domain import STATISTICS
+from astromorph.model.card_forms import CARD, MORE, QUESTION
+from astromorph.model.forms import PLAIN
 from astromorph.model.heads import Head
 from astromorph.questions import QUESTIONS, Question, check_questions
 from astromorph.surveys import BUNDLED, Survey
@@ -28,7 +27,7 @@ class Card:
     Parameters
     ----------
     network : str
-        Name of an `~astromorph.networks.Architecture`.
+        Name of an `~astromorph.networks.architectures.Architecture`.
     survey : `~astromorph.surveys.Survey`
         Survey whose images the weights are for.
     questions : tuple of `~astromorph.questions.Question`
@@ -47,7 +46,8 @@ class Card:
     domain : dict of str to list, optional
         Result of `~astromorph.model.domain.measure_domain`.
     brightness : dict, optional
-        ``quantiles`` and ``n_images`` of the training images; `align` needs them.
+        ``quantiles`` and ``n_images`` of the training images;
+        `~astromorph.MorphologyClassifier.align` needs them.
     base_rates : dict of str to float
         Base rate that the calibration of a question was fitted to, by the question's key.
     bfloat16_change : float, optional
@@ -67,6 +67,17 @@ class Card:
     ------
     ValueError
         If a part has the wrong type or value, or parts contradict each other.
+
+    Examples
+    --------
+    >>> from astromorph.model import Card, TrainedModel
+    >>> card = TrainedModel.bundled("sdss").card.replace(heads=())
+    >>> card.network, card.survey.name, card.keys
+    ('pinwheel', 'sdss', ('disk', 'edge_on', 'bar'))
+    >>> Card.from_json(card.to_json()).identity == card.identity
+    True
+    >>> card.replace(weights_of="legacy").weights_of
+    'legacy'
     """
 
     network: str
@@ -90,43 +101,33 @@ class Card:
     more: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        _check(isinstance(self.network, str), "network", "a name", self.network)
+        for name in _IN_JSON:
+            form, value = (CARD.needed | CARD.known)[name], getattr(self, name)
+            if value is not None or name in CARD.needed:
+                PLAIN.check(value, f"card[{name!r}]")
+                form.check(value, f"card[{name!r}]")
+        PLAIN.check(self.more, "card")
+        MORE.check(self.more, "card")
         _check(isinstance(self.survey, Survey), "survey", "a Survey", self.survey)
-        check_questions(self.questions)
+        with _making("card"):
+            check_questions(self.questions)
         _check(all(isinstance(head, Head) for head in self.heads)
                and all(question.kind == "yes_no" for question in self.questions), "heads",
                "a Head for every question of another kind than yes/no", self.heads)
         for name in ("questions", "heads"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        check_questions(self.all_questions)
+        with _making("card"):
+            check_questions(self.all_questions)
         _check(len({len(head.kernel) for head in self.heads}) <= 1, "heads",
                "heads of one network", self.heads)
-        _check(isinstance(self.size, Integral) and not isinstance(self.size, bool)
-               and 0 < self.size <= 4096, "size", "pixels from 1 to 4096", self.size)
-        _check(_is_number(self.frame_r90) and 0 < self.frame_r90 < np.inf, "frame_r90",
-               "a positive number", self.frame_r90)
         _check(isinstance(self.calibration, (dict, MappingProxyType)) and all(
             isinstance(scaling, PlattScaling) for scaling in self.calibration.values()),
             "calibration", "scalings by key", self.calibration)
         _check(set(self.calibration) == set(self.keys), "calibration",
                f"one scaling for each of {list(self.keys)}", list(self.calibration))
-        _check(isinstance(self.sha256, str), "sha256", "a checksum", self.sha256)
-        _check(self.domain is None or isinstance(self.domain, dict)
-               and set(self.domain) == set(STATISTICS)
-               and np.shape([*self.domain.values()]) == (len(STATISTICS), 4)
-               and np.isfinite(np.array([*self.domain.values()], float)).all(), "domain",
-               "four numbers for each statistic", self.domain)
-        for name in ("base_rates", "more"):
-            _check(isinstance(getattr(self, name), dict), name, "a dictionary",
-                   getattr(self, name))
-        for name in ("brightness", "adapted", "calibrated", "training"):
-            value = getattr(self, name)
-            _check(value is None or isinstance(value, dict), name, "a dictionary", value)
-        _check(self.weights_of is None or isinstance(self.weights_of, str), "weights_of",
-               "the name of a survey", self.weights_of)
-        _check(isinstance(self.test, list), "test", "a list of scores", self.test)
-        _check(self.bfloat16_change is None or _is_number(self.bfloat16_change),
-               "bfloat16_change", "a number", self.bfloat16_change)
+        _check(self.alignment is None or isinstance(self.alignment, Alignment)
+               and self.alignment.size == self.size, "alignment",
+               f"an Alignment of frames of {self.size} pixels", self.alignment)
 
     @property
     def keys(self):
@@ -190,26 +191,16 @@ class Card:
         ValueError
             If it is not a card, or a part has the wrong type or value.
         """
-        _check(isinstance(record, dict), "card", "a dictionary", record)
-        required = {part.name for part in fields(cls)} - _OPTIONAL
-        if missing := sorted(required - set(record)):
-            raise wrong("card", f"a card with {', '.join(missing)}", "a card without")
+        PLAIN.check(record, "card")
+        CARD.check(record, "card")
         known = {part.name for part in fields(cls)} - {"more"}
         parts = {name: value for name, value in record.items() if name in known}
         more = {name: value for name, value in record.items()
                 if name not in known | {"format", "survey_record"}}
-        try:
-            return cls(**parts | {
-                "survey": _survey(record["survey"], record.get("survey_record")),
-                "questions": tuple(map(_question, record["questions"])),
-                "calibration": {key: PlattScaling.from_dict(scaling) for key, scaling
-                                in dict(record["calibration"]).items()},
-                "alignment": record.get("alignment") and Alignment.from_dict(record["alignment"]),
-                "heads": tuple(Head.from_json(head, arrays) for head in record.get("heads", ())),
-                "more": more})
-        except (TypeError, KeyError, AttributeError, OverflowError) as error:
-            raise wrong("card", "a card as astromorph writes it",
-                        f"one that cannot be read ({error})") from error
+        return cls(**parts | {
+            "survey": _survey(record), "questions": tuple(_questions(record)),
+            "calibration": dict(_scalings(record)), "alignment": _alignment(record),
+            "heads": tuple(_heads(record, arrays)), "more": more})
 
     def to_json(self):
         """Return the card in the types of JSON.
@@ -235,8 +226,9 @@ class Card:
         return json.loads(json.dumps(kept | self.more))
 
 
-_OPTIONAL = {"alignment", "domain", "brightness", "base_rates", "bfloat16_change", "weights_of",
-             "adapted", "calibrated", "training", "test", "heads", "more"}
+# The parts that are the same in a file; others become objects.
+_IN_JSON = ("network", "size", "frame_r90", "sha256", "domain", "brightness", "base_rates",
+            "bfloat16_change", "weights_of", "adapted", "calibrated", "training", "test")
 
 
 def _check(good, part, expected, value):
@@ -244,27 +236,57 @@ def _check(good, part, expected, value):
         raise wrong(f"card[{part!r}]", expected, f"{value!r:.200}")
 
 
-def _is_number(value):
-    return isinstance(value, Real) and not isinstance(value, bool) and not np.isnan(value)
+@contextmanager
+def _making(place):
+    """Have the errors of an object that is made of a record name the place of the record."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise wrong(f"{place}, {error.argument}", error.expected, error.received,
+                    error.hint) from error
 
 
-def _question(record):
-    """A published question for a key, another question for a record."""
-    if isinstance(record, dict):
-        return Question.from_json(record)
-    if record not in _PUBLISHED:
-        raise wrong("card['questions']", f"{list(_PUBLISHED)}, or records of others",
-                    f"{record!r:.200}")
-    return _PUBLISHED[record]
+def _questions(record):
+    """The published question of each key, another question of each record."""
+    for i, each in enumerate(record["questions"]):
+        place = f"card['questions'][{i}]"
+        if isinstance(each, dict):
+            QUESTION.check(each, place)
+            with _making(place):
+                yield Question.from_json(each)
+        elif isinstance(each, str) and each in _PUBLISHED:
+            yield _PUBLISHED[each]
+        else:
+            raise wrong(place, f"{list(_PUBLISHED)}, or records of others", f"{each!r:.200}")
 
 
-def _survey(name, record):
-    if record is not None:
-        return Survey.from_json(record)
-    if not isinstance(name, str) or name not in BUNDLED:
+def _scalings(record):
+    for key, scaling in record["calibration"].items():
+        with _making(f"card['calibration'][{key!r:.80}]"):
+            yield key, PlattScaling.from_dict(scaling)
+
+
+def _heads(record, arrays):
+    for i, head in enumerate(record.get("heads", ())):
+        with _making(f"card['heads'][{i}]"):
+            yield Head.from_json(head, arrays)
+
+
+def _alignment(record):
+    if "alignment" not in record:
+        return None
+    with _making("card['alignment']"):
+        return Alignment.from_dict(record["alignment"])
+
+
+def _survey(record):
+    if "survey_record" in record:
+        with _making("card['survey_record']"):
+            return Survey.from_json(record["survey_record"])
+    if record["survey"] not in BUNDLED:
         raise wrong("card['survey']", f"one of {list(BUNDLED)}, or the record of another",
-                    f"{name!r:.200}")
-    return BUNDLED[name]
+                    f"{record['survey']!r:.200}")
+    return BUNDLED[record["survey"]]
 
 
 def _digest(value):

@@ -55,6 +55,14 @@ def image_statistics(pixels):
     Returns
     -------
     `~numpy.ndarray`, shape (..., len(STATISTICS))
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.model.domain import STATISTICS, image_statistics
+    >>> pixels = np.random.default_rng(1).random((5, 80, 80, 3), "float32")
+    >>> image_statistics(pixels).shape == (5, len(STATISTICS))
+    True
     """
     size = pixels.shape[-2]
     in_sky, steps_in_sky, in_middle, in_core = _zones(size)
@@ -106,6 +114,14 @@ def measure_domain(images):
         Four numbers for each of the `STATISTICS`: the lowest usual value, the 5th and the 95th
         percentile, and the highest usual value. Usual values are from the 0.1 to the 99.9
         percentile, widened by 5% on each side.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.model.domain import STATISTICS, measure_domain
+    >>> domain = measure_domain(np.random.default_rng(1).random((100, 80, 80, 3), "float32"))
+    >>> tuple(domain) == STATISTICS, len(domain["sky"])
+    (True, 4)
     """
     values = np.array([image_statistics(image) for image in images])
     low, *tails, high = np.percentile(values, [_RARE, *_TAILS, 100 - _RARE], axis=0)
@@ -167,7 +183,8 @@ class DomainWatch:
         """Warn once if the images differ from the training images."""
         if text := self.complaint():
             warn(f"{text} those that the weights were trained on. Their probabilities may be "
-                 "wrong. Check the frame first: say how wide the images are in R90 of their "
+                 "wrong. If they are from another survey, take its weights (from_pretrained, or "
+                 "--survey). Then check the frame: say how wide the images are in R90 of their "
                  "galaxies (cutout_r90=), or how large the galaxies are (r90=). If the frame is "
                  "right, align the images (align), or adapt the weights with a few hundred labels "
                  "(adapt).", late=True)

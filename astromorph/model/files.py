@@ -1,6 +1,7 @@
 """Weights files: arrays and their card in one safetensors file. The bundled files are here."""
 import hashlib
 import json
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from astromorph.errors import wrong
 from astromorph.model.card import FORMAT
 from astromorph.surveys import BUNDLED, SURVEYS, Survey
 
-__all__ = ["DEFAULT", "bundled", "digest", "find_bundled", "read_weights", "write_weights"]
+__all__ = ["DEFAULT", "WEIGHTS", "bundled", "digest", "find_bundled", "read_weights", "reading",
+           "write_weights"]
 
 DEFAULT = "pinwheel"
 """The default network of bundled weights."""
+WEIGHTS = "weights.safetensors"
+"""Name of the weights in a folder that the page for labeling writes."""
 # Surveys of the same camera and the same color mapping share weights.
 _SHARED = {"des": "legacy", "legacy-dr9": "legacy", "legacy-dr10": "legacy"}
 _OTHER_WEIGHTS = ("MorphologyClassifier.read reads a file of yours; hf://USER/NAME@COMMIT and "
@@ -81,7 +85,7 @@ def read_weights(path):
     Parameters
     ----------
     path : path
-        ``*.safetensors``.
+        ``*.safetensors``, or a folder with `WEIGHTS` in it.
 
     Returns
     -------
@@ -97,6 +101,7 @@ def read_weights(path):
         If it is not a weights file, was written by another version, or cannot be read.
     """
     path = Path(path)
+    path = path / WEIGHTS if path.is_dir() else path
     if not path.is_file():
         raise FileNotFoundError(f"path: there is no weights file {path}.")
     try:
@@ -115,6 +120,22 @@ def read_weights(path):
                     f"{path}, of format {card.get('format')!r}",
                     "Install the version of astromorph that wrote it.")
     return card, arrays
+
+
+@contextmanager
+def reading(path):
+    """Have errors about a card say which file it is in.
+
+    Parameters
+    ----------
+    path : path
+        The weights file, or its address.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise wrong("path", "a weights file that astromorph wrote",
+                    f"{path}, which is not one ({error})") from error
 
 
 def bundled():

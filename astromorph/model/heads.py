@@ -7,6 +7,8 @@ import numpy as np
 from astromorph.answers import LARGEST
 from astromorph.arguments import as_floats
 from astromorph.errors import wrong
+from astromorph.model.card_forms import HEAD_TRAINING
+from astromorph.model.forms import FLAG
 from astromorph.model.head_kinds import head_kind
 from astromorph.questions import Question
 
@@ -24,8 +26,10 @@ class Head:
     question : `~astromorph.questions.Question`
         The question, of any kind.
     kernel : `~numpy.ndarray`, shape (features, outputs)
-        Weights; `~astromorph.model.head_kinds.KINDS` says how many outputs a kind has.
+        Weights. A yes/no question has one output, classes and grades have one per answer, and a
+        number has two.
     bias : `~numpy.ndarray`, shape (outputs,)
+        Added to the outputs.
     slope, intercept : sequence of float, optional
         The calibration: a straight line in each output; by default none.
     default : bool
@@ -37,6 +41,28 @@ class Head:
     ------
     ValueError
         If the parts do not fit each other, or are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph import Question
+    >>> from astromorph.model.heads import Head
+    >>> head = Head(Question("ring"), kernel=np.array([[2.0], [0.0]]), bias=np.array([0.0]))
+    >>> features = np.array([[-1.0, 5.0], [0.0, 5.0], [1.0, 5.0]])
+    >>> head.outputs(features).ravel()
+    array([-2.,  0.,  2.])
+    >>> head.answer(features).ravel().round(2)
+    array([0.12, 0.5 , 0.88])
+    >>> Head.from_json(head.to_json(), head.arrays) == head
+    True
+
+    Labels of other galaxies say that it is too certain:
+
+    >>> labels = np.tile([0.0, 1, 1, 1, 0, 0, 0, 1], 5)
+    >>> new = head.calibrated(labels, np.tile([[1.0, 0], [1, 0], [1, 0], [1, 0],
+    ...                                        [-1, 0], [-1, 0], [-1, 0], [-1, 0]], (5, 1)))
+    >>> new.answer(features).ravel().round(2)
+    array([0.27, 0.5 , 0.73])
     """
 
     question: Question
@@ -50,9 +76,8 @@ class Head:
     def __post_init__(self):
         if not isinstance(self.question, Question):
             raise wrong("question", "a Question", repr(self.question))
-        for name, kind in {"default": bool, "training": dict}.items():
-            if not isinstance(getattr(self, name), kind):
-                raise wrong(name, f"a {kind.__name__}", f"{getattr(self, name)!r:.200}")
+        for name, form in {"default": FLAG, "training": HEAD_TRAINING}.items():
+            form.check(getattr(self, name), name)
         width = head_kind(self.question).outputs(self.question)
         for name, default in {"slope": np.ones(width), "intercept": np.zeros(width)}.items():
             given = getattr(self, name)
@@ -156,6 +181,7 @@ class Head:
         Parameters
         ----------
         record : dict
+            Result of `to_json`.
         arrays : dict of str to `~numpy.ndarray`
             Arrays of the file, among them those that `arrays` names.
 
@@ -208,6 +234,14 @@ def head_arrays(arrays):
     Returns
     -------
     heads, network : dict of str to `~numpy.ndarray`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astromorph.model.heads import head_arrays
+    >>> heads, network = head_arrays({"heads/ring/bias": np.zeros(1), "dense/bias": np.zeros(3)})
+    >>> list(heads), list(network)
+    (['heads/ring/bias'], ['dense/bias'])
     """
     parts = {}, {}
     for name, array in arrays.items():

@@ -13,7 +13,7 @@ from astromorph.atomic import read_plain_file, write_file
 from astromorph.errors import warn
 from astromorph.printing import printable
 
-__all__ = ["model_card", "write_model_card"]
+__all__ = ["list_scores", "model_card", "write_model_card"]
 
 _MARK = "<!-- astromorph writes this page anew with the weights, as long as this line is here. -->"
 _TAGS = ("astronomy", "galaxies", "galaxy-morphology")
@@ -145,24 +145,37 @@ def _training(card):
 
 
 def _scores(card):
-    rows = _tested(card) or _adapted(card)
-    rows += [row for head in card.heads for row in head.training.get("scores", ())]
+    rows = list_scores(card)
     if not rows:
         return ["None: these weights were not tested. Score them on labeled galaxies of yours "
                 "(`clf.evaluate`) before you use them."]
     cells = [[row.get("set", ""), f"`{row['question']}`", f"{row['n']}",
               f"{row.get('n_positive', '')}", *(_with_interval(row, score) for score in _SCORES)]
              for row in rows]
-    by = card.more.get("tested_by") or _report(card).get("meta", {}).get("tested_by")
+    by = card.more.get("tested_by")
     return [_text(f"On galaxies that were not trained on{f' ({by})' if by else ''}, at a threshold "
                   f"of 0.5. Brackets hold {_LEVEL:.0%} intervals."), "",
             *_table(("set", "question", "galaxies", "positive", *_SCORES), cells)]
 
 
-def _tested(card):
-    """Scores of the card, with intervals for fractions of galaxies."""
-    return [row | _interval("TPR", row, row.get("n_positive"))
-            | _interval("accuracy", row, row.get("n")) for row in card.test]
+def list_scores(card):
+    """List the scores of weights on galaxies that they were not trained on.
+
+    Parameters
+    ----------
+    card : `~astromorph.model.card.Card`
+
+    Returns
+    -------
+    list of dict
+        The question, the number of galaxies, the scores with intervals, and in ``set`` which
+        galaxies they are.
+    """
+    rows = [row | _interval("TPR", row, row.get("n_positive"))
+            | _interval("accuracy", row, row["n"]) for row in card.test] or _adapted(card)
+    for head in card.heads:
+        rows += _of_labeled(head.training.get("scores", ()), head.training)
+    return rows
 
 
 def _interval(score, row, n):
@@ -172,20 +185,25 @@ def _interval(score, row, n):
     return {f"{score}_low": float(low), f"{score}_high": float(high)}
 
 
-def _report(card):
-    return ((card.adapted or {}).get("report") or {}).get("table") or {}
-
-
 def _adapted(card):
     """Scores after adapting, of the questions that were trained."""
+    table = ((card.adapted or {}).get("report") or {}).get("table")
+    if table is None:
+        return []
     columns = {name.replace("_after", ""): values for name, values
-               in _report(card).get("columns", {}).items() if "_before" not in name}
+               in table["columns"].items() if "_before" not in name}
     rows = [dict(zip(columns, row)) for row in zip(*columns.values())]
-    return [row for row in rows if row.get("trained")]
+    return _of_labeled([row for row in rows if row["trained"]], table["meta"])
+
+
+def _of_labeled(rows, made):
+    """Rows that say which galaxies they are: those whose labels were given, and how left out."""
+    how = made.get("tested_by")
+    return [{"set": "the labeled galaxies" + (f", {how}" if how else "")} | row for row in rows]
 
 
 def _with_interval(row, score):
-    if row.get(score) is None or not math.isfinite(row[score]):
+    if not math.isfinite(row.get(score, math.nan)):
         return ""
     limits = [row.get(f"{score}{end}") for end in ("_low", "_high")]
     return f"{row[score]:.3f}" + ("" if None in limits else " ({:.3f}-{:.3f})".format(*limits))

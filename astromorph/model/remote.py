@@ -59,6 +59,12 @@ def weights_folder():
     `~pathlib.Path`
         ``weights`` in the folder that the environment variable ``ASTROMORPH_CACHE`` names, else in
         Astropy's cache directory for astromorph.
+
+    Examples
+    --------
+    >>> from astromorph.model.remote import weights_folder
+    >>> weights_folder().name
+    'weights'
     """
     chosen = os.environ.get("ASTROMORPH_CACHE")
     folder = as_path(chosen, "ASTROMORPH_CACHE") if chosen else get_cache_dir_path("astromorph")
@@ -82,6 +88,15 @@ class WeightsAddress:
     ------
     ValueError
         If the address is of another form, or if nothing pins the content.
+
+    Examples
+    --------
+    >>> from astromorph.model.remote import WeightsAddress
+    >>> address = WeightsAddress.of("https://example.org/mine.safetensors#sha256=" + 64 * "0")
+    >>> address.text
+    'https://example.org/mine.safetensors'
+    >>> WeightsAddress("hf://someone/galaxies@" + 40 * "a").on_hub["name"]
+    'galaxies'
     """
 
     text: str
@@ -118,6 +133,7 @@ class WeightsAddress:
         address : str
             May end with ``#sha256=`` and the checksum.
         sha256 : str, optional
+            The checksum, if the address does not end with it.
 
         Returns
         -------
@@ -184,6 +200,11 @@ def fetch_weights(address, sha256=None):
         If the file cannot be downloaded.
     OSError
         If the file cannot be stored.
+
+    Examples
+    --------
+    >>> from astromorph.model.remote import fetch_weights
+    >>> path = fetch_weights("hf://USER/NAME@COMMIT")  # doctest: +SKIP
     """
     wanted = WeightsAddress.of(address, sha256)
     kept = _kept(wanted)

@@ -46,14 +46,78 @@ class TrainedModel:
     card : Card
         Description of the weights.
     arrays : dict of str to `~numpy.ndarray`
-        The weights, under the names of `~astromorph.networks.export_weights`.
+        The weights, by layer: ``LAYER/VARIABLE``.
     precision : str
-        Precision of the network's arithmetic: one of `PRECISIONS`.
+        Precision of the network's arithmetic: ``"float32"`` or ``"bfloat16"``.
 
     Raises
     ------
     ValueError
         If the arrays do not fit the network and the questions of the card.
+
+    Examples
+    --------
+    Weights come with astromorph (`bundled`), from a file (`read`), or from a new network (`make`):
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from astromorph.model import TrainedModel
+    >>> model = TrainedModel.bundled("sdss")
+    >>> with TemporaryDirectory() as folder:
+    ...     model.write(Path(folder, "mine.safetensors"))
+    ...     same = TrainedModel.read(Path(folder, "mine.safetensors"))
+    >>> same.identity == model.identity
+    True
+    >>> parts = {name: getattr(model.card, name) for name in (
+    ...     "network", "survey", "questions", "size", "frame_r90", "calibration")}
+    >>> TrainedModel.make(model.arrays, **parts).card.sha256 == model.card.sha256
+    True
+
+    A model never changes:
+
+    >>> model.replace(frame_r90=5.0).frame_r90, model.frame_r90
+    (5.0, 4.24)
+    >>> model.in_precision("bfloat16").precision
+    'bfloat16'
+    >>> [question.column for question in model.find_questions(["bar", "P_disk"])]
+    ['P_disk', 'P_bar']
+    >>> model.asking("disk").heads
+    ()
+
+    Galaxies have frames, `prepare` makes pixels of them (with `align`), and `answer` answers:
+
+    >>> import numpy as np
+    >>> from astromorph.datasets import load_sample
+    >>> from astromorph.galaxies import open_source
+    >>> source = open_source(model.asking("disk"), load_sample()["file"][:2], r90="measure")
+    >>> frames = [source.load(item, model.size, model.frame_r90).pixels for item in source]
+    >>> model = model.asking("disk")
+    >>> pixels = np.stack(model.prepare(frames))
+    >>> answers = model.answer(pixels)
+    >>> pixels.shape, answers.shape
+    ((2, 80, 80, 3), (2, 3))
+    >>> model.align(frames[0]) is frames[0]  # these weights change no brightness
+    True
+    >>> model.watch().look(pixels)
+    [<MorphFlag: 0>, <MorphFlag: 0>]
+
+    Without heads, `answer` is `raw` and then `calibrate`. With heads, it is `raw_with_features` and
+    then `complete`:
+
+    >>> seen = model.raw_with_features(pixels)
+    >>> np.allclose(model.calibrate(model.raw(pixels)), answers)
+    True
+    >>> np.allclose(model.complete(seen), answers, atol=1e-5)
+    True
+    >>> model.answer_with_features(pixels).shape == seen.shape
+    True
+    >>> model.answer_with_spread("views", pixels).shape
+    (2, 6)
+
+    `has_made` returns None for a table that no classifier has made:
+
+    >>> print(model.has_made(load_sample()))
+    None
     """
 
     card: Card
@@ -94,7 +158,8 @@ class TrainedModel:
         Parameters
         ----------
         path : path
-            A ``.safetensors`` file that `write` wrote.
+            A ``.safetensors`` file that `write` wrote, or the folder that the page for labeling
+            wrote.
 
         Returns
         -------
@@ -107,11 +172,8 @@ class TrainedModel:
         """
         record, arrays = files.read_weights(path)
         heads, arrays = head_arrays(arrays)
-        try:
+        with files.reading(path):
             return cls(Card.from_json(record, heads), arrays)
-        except ValueError as error:
-            raise wrong("path", "a weights file that astromorph wrote",
-                        f"{path}, which is not one ({error})") from error
 
     @classmethod
     def bundled(cls, survey="sdss", network=None):
@@ -163,6 +225,11 @@ class TrainedModel:
             If the file cannot be downloaded.
         OSError
             If the file cannot be stored.
+
+        Examples
+        --------
+        >>> from astromorph.model import TrainedModel
+        >>> model = TrainedModel.downloaded("hf://USER/NAME@COMMIT")  # doctest: +SKIP
         """
         path = remote.fetch_weights(address, sha256)
         try:
@@ -228,8 +295,8 @@ class TrainedModel:
         Parameters
         ----------
         precision : str, optional
-            One of `PRECISIONS`. The default is bfloat16 if the processor has it and it changed no
-            probability of the validation galaxies by more than 0.003; else float32.
+            ``"float32"`` or ``"bfloat16"``. The default is bfloat16 if the processor has it and it
+            changed no probability of the validation galaxies by more than 0.003; else float32.
 
         Returns
         -------
@@ -415,7 +482,9 @@ class TrainedModel:
 
         Returns
         -------
-        `~astromorph.model.domain.DomainWatch`
+        DomainWatch
+            Its ``look`` returns the flag of each image; its ``complaint`` says how all of them
+            differ.
         """
         # Adapted weights were trained on aligned images; weights that are only aligned were not.
         whole = self.card.alignment is None or self.card.adapted is not None
@@ -523,7 +592,7 @@ class TrainedModel:
         Parameters
         ----------
         kind : str
-            One of `SPREADS`.
+            ``"views"``, over 8 rotations and reflections, or ``"dropout"``, Monte-Carlo dropout.
         pixels, batch_size
             As for `raw`.
 

@@ -29,8 +29,23 @@ class Recipe:
     retain : float
         Weight of the old answer as the target of a galaxy without a label, times the probability
         that the question is asked of it.
-    dense, frozen_norms, views, options
-        See `~astromorph.networks.FineTuning`.
+    dense : bool
+        Train the dense layers alone, on features that are computed once.
+    frozen_norms : bool
+        Keep the statistics and scales of batch normalization.
+    views : int
+        Number of augmented views of a galaxy, for ``dense``.
+    options : dict
+        Options of the network's function.
+
+    Examples
+    --------
+    At least 50 steps of 32 galaxies:
+
+    >>> from astromorph.networks import Recipe
+    >>> recipe = Recipe(rate=1e-3, epochs=4, steps=50)
+    >>> recipe.epochs_for(100), recipe.epochs_for(10_000)
+    (16, 4)
     """
 
     rate: float
@@ -98,7 +113,7 @@ class Architecture:
     name: str
     build: Callable
     size: int
-    cut: str | tuple[str, ...] | None = None
+    cut: str | tuple | None = None
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
 
 
@@ -297,6 +312,7 @@ ARCHITECTURES = {architecture.name: architecture for architecture in (
                         options={"dropout": 0.4}),
         "scratch": Recipe(1e-3, epochs=20, scratch=True)}),
 )}
+"""Name of a network to its `Architecture` (`dict`). You may add networks of your own."""
 
 
 def get_architecture(name):
@@ -315,6 +331,12 @@ def get_architecture(name):
     ------
     ArgumentError
         If there is no architecture of that name.
+
+    Examples
+    --------
+    >>> from astromorph.networks import get_architecture
+    >>> get_architecture("pinwheel").size
+    80
     """
     try:
         return ARCHITECTURES[name]

@@ -30,6 +30,15 @@ class CutoutRequest:
     See Also
     --------
     astromorph.services.ImageService : Takes requests and returns images.
+
+    Examples
+    --------
+    >>> from astromorph import get_survey
+    >>> from astromorph.services import CutoutRequest
+    >>> request = CutoutRequest(180.0, 30.0, width=25.0, pixels=212, survey=get_survey("sdss"),
+    ...                         bands=("g", "r", "i"))
+    >>> request.survey.name, round(request.width / request.pixels, 3)  # arcsec per pixel
+    ('sdss', 0.118)
     """
 
     ra: float
@@ -66,6 +75,16 @@ class ServiceImage:
         What was assumed, or is missing.
     release : str
         Data release of the survey.
+
+    Examples
+    --------
+    >>> from astromorph.datasets import load_sample
+    >>> from astromorph.services import ServiceImage
+    >>> path = load_sample()["file"][0]
+    >>> with open(path, "rb") as file:
+    ...     image = ServiceImage(file.read(), "archive://1", "gri", pixel_scale=0.396)
+    >>> image.coverage, image.flag
+    (1.0, <MorphFlag: 0>)
     """
 
     data: bytes

@@ -59,7 +59,7 @@ class Host:
         self._answers = self._failures = self._round = 0
         self._quiet_until = self._rest_until = self._rest = 0.0
         self._probing = False
-        self._last_failure = ""
+        self._last_failure = None
 
     @contextmanager
     def slot(self):
@@ -120,9 +120,10 @@ class Host:
             raise FetchError("stopped before an answer came", MorphFlag.SERVER_ERROR)
         rest = self._rest_until - self._clock()
         if self._rest and (rest > 0 or self._probing):
-            raise FetchError(f"requests to {self.name} pause for {max(rest, 0.0):.0f} s more "
-                             f"(failed attempts in a row: {self._failures}; the last: "
-                             f"{self._last_failure})", MorphFlag.SERVER_ERROR)
+            raise FetchError(f"{self._last_failure}; requests to {self.name} pause for "
+                             f"{max(rest, 0.0):.0f} s more (failed attempts in a row: "
+                             f"{self._failures})", MorphFlag.SERVER_ERROR,
+                             unreachable=self._last_failure.unreachable)
 
     def _leave(self, ticket, error):
         if ticket.probe:
@@ -140,7 +141,7 @@ class Host:
 
     def _failed(self, ticket, error):
         self._failures += 1
-        self._last_failure = str(error)
+        self._last_failure = error
         wait = error.retry_after or 0.0
         if getattr(error, "status", None) in PUSHBACK:
             self._slow_down(ticket, wait)

@@ -40,6 +40,19 @@ class ImageService:
     See Also
     --------
     get_image_service : Look up a service by name.
+
+    Examples
+    --------
+    >>> from astromorph import get_survey
+    >>> from astromorph.services import CutoutRequest, ImageService, ServiceImage
+    >>> request = CutoutRequest(180.0, 30.0, width=25.0, pixels=212, survey=get_survey("sdss"),
+    ...                         bands=("g", "r", "i"))
+    >>> def archive(request, transport):
+    ...     # Here, transport.get would ask your archive.
+    ...     return ServiceImage(b"an image", "archive://1", "gri", request.width / request.pixels)
+    >>> service = ImageService("my-archive", archive)
+    >>> service(request, transport=None).release  # from the record of the survey
+    'DR17'
     """
 
     name: str
@@ -119,6 +132,15 @@ def check_image_service(service, survey):
     ------
     ArgumentError
         If the service is unknown, or the survey's record does not name it or lacks what it needs.
+
+    Examples
+    --------
+    >>> from astromorph.services import check_image_service
+    >>> check_image_service("hips2fits", "sdss")
+    >>> check_image_service("skyserver", "des")
+    Traceback (most recent call last):
+    ...
+    astromorph.errors.ArgumentError: ...
     """
     service, survey = get_image_service(service), get_survey(survey)
     if IMAGE_SERVICES.get(service.name) is not service:

@@ -41,6 +41,19 @@ class LocalHips:
     See Also
     --------
     astromorph.services.LocalFolder : Read files named after the galaxies.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from astromorph.services import LocalHips
+    >>> properties = ["hips_order = 3", "hips_frame = equatorial", "hips_tile_format = png"]
+    >>> with TemporaryDirectory() as folder:
+    ...     with open(Path(folder, "properties"), "w") as file:
+    ...         print(*properties, sep=chr(10), file=file)
+    ...     service = LocalHips(folder)
+    >>> service.name  # classify(table, services=service) uses it
+    'local-hips'
     """
 
     name = "local-hips"

@@ -45,11 +45,39 @@ class Transport:
     ----------
     session : `requests.Session`
         A session for the clients of services. Its answers are complete and have a status below 400;
-        otherwise it raises `~astromorph.errors.FetchError` or an exception that `translate` knows.
-        It keeps all limits, and only asks hosts that `call` names or that
-        `~astromorph.services.endpoints.check_address` allows.
+        otherwise it raises `~astromorph.errors.FetchError` or an exception that `call` turns into
+        one. It keeps all limits, and only asks hosts that `call` names and those of the services.
     timeout : float
         Longest time in seconds, as above.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive number.
+
+    Examples
+    --------
+    A service of your own gets a transport and asks with it. Without a network, `call` shows how a
+    failed attempt is repeated:
+
+    >>> from astromorph.services.transport import Transport
+    >>> failures = [ConnectionError("no answer")]
+    >>> def attempt():
+    ...     if failures:
+    ...         raise failures.pop()
+    ...     return "an image"
+    >>> with Transport(retries=2) as transport:
+    ...     transport.call("https://archive.example/image", attempt)
+    'an image'
+    >>> transport.is_closed()
+    True
+
+    With one, `get` asks an address of the service, and `follow` one that the service sent:
+
+    >>> transport = Transport()
+    >>> response = transport.get("https://archive.example/list")  # doctest: +SKIP
+    >>> image = transport.follow(response.json()["url"]).content  # doctest: +SKIP
+    >>> transport.close()
     """
 
     def __init__(self, *, per_host=6, timeout=30.0, retries=6):
@@ -101,7 +129,7 @@ class Transport:
             other threads may ask the host.
         on_error : callable, optional
             Takes a response of status 400 or more. It may raise a
-            `~astromorph.errors.FetchError` with a better message than that of `check_status`.
+            `~astromorph.errors.FetchError` with a better message than the usual one.
 
         Returns
         -------
@@ -141,7 +169,7 @@ class Transport:
         Raises
         ------
         `~astromorph.errors.FetchError`
-            The error of the last attempt, or of `~astromorph.services.endpoints.check_address`.
+            The error of the last attempt, or a refusal of the host.
         """
         check_address(url)
         return self.get(url, **options)

@@ -10,10 +10,12 @@ from astropy.table import Column, MaskedColumn, Table
 from astromorph.arguments import as_float
 from astromorph.errors import warn
 from astromorph.tables.columns import check_cells, plain
+from astromorph.tables.positions import angle_unit
 
 __all__ = ["read_csv", "write_csv"]
 
 _MISSING = ("", "null")
+_NEXT_TABLE = re.compile(r"#Table(\d*|\s.*)|#RESOURCE=.*", re.DOTALL)
 # Names of columns of identifiers. There, 1e5 is a name and not the number 100,000.
 _IDENTIFIERS = re.compile("(.*[_ -])?(ids?|name|names|designation|file|filename|label)"
                           "|(spec|photo|phot|best)?(obj)ids?|id[_ -].*", re.IGNORECASE)
@@ -22,7 +24,8 @@ _IDENTIFIERS = re.compile("(.*[_ -])?(ids?|name|names|designation|file|filename|
 def read_csv(path):
     """Read a CSV file.
 
-    A byte order mark and comments (``#Table1``) before the line of names are skipped. Empty cells
+    A byte order mark and comments (``#Table1``) before the line of names are skipped. Semicolons or
+    tabs may stand between the cells, and units below the names, as VizieR writes them. Empty cells
     and ``null`` are missing values. Integers keep every digit. A column stays text if numbers would
     lose something, such as leading zeros.
     """
@@ -34,11 +37,14 @@ def read_csv(path):
         text = data.decode("latin-1")
     if text.startswith("# %ECSV"):
         return Table.read(text, format="ascii.ecsv")
-    names, rows = _split(text)
+    names, units, rows = _split(text)
     if not names or any(not name.isprintable() for name in names):
         raise ValueError("it has no line of column names")
     columns = list(zip(*rows)) or [()] * len(names)
-    return Table([_column(name, cells) for name, cells in zip(names, columns)], names=names)
+    table = Table([_column(name, cells) for name, cells in zip(names, columns)], names=names)
+    for name, unit in zip(names, units):
+        table[name].unit = angle_unit(unit)
+    return table
 
 
 def write_csv(table, path):
@@ -51,13 +57,15 @@ def write_csv(table, path):
 
 
 def _split(text):
-    """The names of the columns, and the rows, each with one cell per column."""
-    comments, lines = [], []
-    for line in _lines(text):
+    """The names of the columns, their units, and the rows, each with one cell per column."""
+    comments, lines, delimiter = [], [], _delimiter(text)
+    for line in _lines(text, delimiter):
         first = line[0].strip() if line else ""
         if not lines and first.startswith("#"):
             comments.append(line)
-        elif lines and len(line) == 1 and re.fullmatch(r"#Table\d+", first):
+        elif lines and first == "#END#":  # VizieR's last line
+            break
+        elif lines and _NEXT_TABLE.fullmatch(first):
             warn("The file holds several tables. Only the first one is read; write the others "
                  "into files of their own.")
             break
@@ -67,15 +75,35 @@ def _split(text):
         lines.pop()  # spreadsheets add empty rows at the end; other empty rows stay
     if comments and _is_header(comments[-1], lines):
         lines.insert(0, [comments[-1][0].lstrip("# "), *comments[-1][1:]])
+    units = _take_units(lines) if delimiter != "," else []
     names = [name.strip() for name in lines[0]] if lines else []
     while names and not names[-1]:  # a comma at the end of the line
         names.pop()
-    return _distinct(names), [_fitted(line, len(names), number)
-                              for number, line in enumerate(lines[1:], start=1)]
+    return _distinct(names), units, [_fitted(line, len(names), number)
+                                     for number, line in enumerate(lines[1:], start=1)]
 
 
-def _lines(text):
-    return csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+def _take_units(lines):
+    """Take the units, which VizieR writes between the names and a line of dashes, out of lines."""
+    for number in (1, 2):
+        cells = [cell.strip() for cell in lines[number]] if number < len(lines) else []
+        if any(len(cell) > 1 for cell in cells) and not "".join(cells).strip("-"):
+            units = lines[1:number]
+            del lines[1:number + 1]
+            return units[0] if units else []
+    return []
+
+
+def _delimiter(text):
+    """The comma; or what stands between the names in a file of a spreadsheet, as ; or a tab."""
+    names = next((line for line in text.splitlines()
+                  if line.strip() and not line.startswith("#")), "")
+    return next((mark for mark in ",;\t" if mark in names), ",")
+
+
+def _lines(text, delimiter):
+    return csv.reader(io.StringIO(text, newline=""), skipinitialspace=delimiter != "\t",
+                      delimiter=delimiter)
 
 
 def _is_header(comment, lines):

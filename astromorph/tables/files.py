@@ -36,6 +36,15 @@ class Format:
         Takes a table and a path, and writes the file.
     suffixes : tuple of str
         Endings of the names of such files.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.tables import FORMATS, Format
+    >>> FORMATS["rst"] = Format(read=lambda path: Table.read(path, format="ascii.rst"),
+    ...                         write=lambda table, path: table.write(path, format="ascii.rst"),
+    ...                         suffixes=(".rst",))
+    >>> del FORMATS["rst"]
     """
 
     read: Callable
@@ -49,6 +58,8 @@ def _reader(path, format):
     except ValueError:
         if format is not None:
             raise
+        if Path(path).suffix.lower() == ".tsv":
+            return "csv", read_csv
         return "a table", Table.read  # astropy knows many more formats
     return name, FORMATS[name].read
 
@@ -134,8 +145,7 @@ def read_table(path, *, format=None, hdu=None):
     Parameters
     ----------
     path : path
-        A file, or the folder of a HATS catalog with at most `~astromorph.tables.hats.MAX_ROWS`
-        rows.
+        A file, or the folder of a HATS catalog with at most 3 million rows.
     format : str, optional
         ``"fits"``, ``"votable"``, ``"ecsv"``, ``"parquet"``, ``"csv"`` or ``"hats"``. By default
         the ending of the name decides, and astropy reads files with other endings.
@@ -186,8 +196,11 @@ def read_table(path, *, format=None, hdu=None):
     except (ImportError, PermissionError, AstromorphWarning, ArgumentError):
         raise
     except Exception as error:  # the parsers raise errors of every kind for damaged files
+        hint = None if name in FORMATS else (
+            "Read it with astropy's Table.read(path, format=...), such as 'ascii.mrt', or pass "
+            f"format= one of {', '.join(FORMATS)}.")
         raise wrong("path", "a file that holds a table", f"{path}, which cannot be read as {name}: "
-                    f"{_first_line(error)}") from error
+                    f"{_first_line(error)}", hint) from error
 
 
 def write_table(table, path, *, overwrite=False, format=None):

@@ -1,6 +1,7 @@
 """Read and write FITS tables, with units, nulls, descriptions and UCDs in TOPCAT's cards."""
 import io
 import os
+import re
 import unicodedata
 import warnings
 
@@ -47,9 +48,14 @@ def read_fits(path, hdu=None):
     _check_layout(path)
     with fits.open(path, character_as_bytes=True) as hdus:  # needed to see missing text
         chosen = _choose(hdus, path) if hdu is None else _named(hdus, hdu)
-        table, header = Table.read(chosen, format="fits"), chosen.header
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*contains NULL")  # they are masked below
+            table, header = Table.read(chosen, format="fits"), chosen.header
+            nulls = list(_nulls(chosen))
     if len(table.columns) == header["TFIELDS"] and set(table.colnames) == set(_names(header)):
         _describe(table, header)
+        for name, mask in nulls:
+            table[name] = like(table[name], table[name], mask | np.ma.getmaskarray(table[name]))
     _decode(table)
     return table
 
@@ -138,6 +144,22 @@ def _describe(table, header):
             info = table[name].info
             info.description = about["description"]
             info.meta = {"ucd": about["ucd"]} if about["ucd"] else {}
+
+
+def _nulls(hdu):
+    """Names and masks of columns whose nulls Astropy takes for values.
+
+    These are bytes other than T and F in columns of booleans, and the null value of scaled
+    integers.
+    """
+    if not isinstance(hdu, fits.BinTableHDU):
+        return
+    stored = hdu.data.view(np.ndarray)
+    for column, field in zip(hdu.columns, stored.dtype.names, strict=True):
+        if re.fullmatch(r"\d*L", column.format):
+            yield column.name, ~np.isin(stored[field], (ord("T"), ord("F")))
+        elif column.null is not None and hdu.data[column.name].dtype.kind == "f":
+            yield column.name, stored[field] == column.null
 
 
 def _decode(table):

@@ -15,14 +15,14 @@ from astromorph.errors import ArgumentTypeError, wrong
 __all__ = ["angle_unit", "find_positions", "find_sizes", "has_positions", "position_columns",
            "size_column"]
 
-# Names of right ascension and declination, in lower case and without "_-. " inside. VizieR adds
+# Names of right ascension and declination, in lower case and without "_-. ()[]" inside. VizieR adds
 # _RAJ2000 and _DEJ2000, in degrees, to all of its tables.
 _SPELLINGS = [tuple(pair.split()) for pair in (
     "ra dec", "_raj2000 _dej2000", "_raicrs _deicrs", "raj2000 dej2000", "raj2000 decj2000",
     "raicrs deicrs", "raicrs decicrs", "radeg dedeg", "radeg decdeg", "ra2000 dec2000",
     "ra2000 de2000", "ra de", "rightascension declination", "alphaj2000 deltaj2000",
     "alphawinj2000 deltawinj2000", "alphasky deltasky", "ramean decmean", "rastack decstack",
-    "sra sdec", "objra objdec", "targetra targetdec", "plugra plugdec")]
+    "coordra coorddec", "sra sdec", "objra objdec", "targetra targetdec", "plugra plugdec")]
 # Names of R90 in the order of preference: in r, without a band, then in the bands next to r.
 _SIZES = [name + band for band in ("r", "", "i", "g", "z", "u")
           for name in ("petror90", "petroth90", "r90arcsec", "r90")]
@@ -84,6 +84,7 @@ def find_positions(data, *, ra=None, dec=None):
         return _from_skycoord(data, "data")
     if not isinstance(data, Table):
         raise wrong("data", "a SkyCoord or a Table with positions", type(data).__name__,
+                    "astromorph.tables.data_frames.as_table converts a data frame.",
                     error=ArgumentTypeError)
     names = _named(data, ra, dec) if ra is not None or dec is not None else position_columns(data)
     if len(names) == 1:
@@ -177,7 +178,7 @@ def _is_angle(unit):
 
 def _form(name):
     """A column's name in lower case, without separators except a leading underscore."""
-    return name[:1].lower() + re.sub("[-_. ]", "", name[1:].lower())
+    return name[:1].lower() + re.sub(r"[-_. ()\[\]]", "", name[1:].lower())
 
 
 def named_column(table, name, argument):
@@ -189,8 +190,11 @@ def named_column(table, name, argument):
     return table[name]
 
 
-def arcseconds(data, value, argument):
-    """Convert an angle, or the column that an argument names, to arcseconds."""
+def arcseconds(data, value, argument, largest=np.inf * u.deg):
+    """Convert an angle, or the column that an argument names, to arcseconds, one per row.
+
+    Rows without an angle above 0 and up to the largest are NaN; one angle for all must be one.
+    """
     name, column = argument, value
     if isinstance(value, str):
         name, column = value, named_column(data, value, argument)
@@ -209,9 +213,11 @@ def arcseconds(data, value, argument):
     n = data.size if isinstance(data, SkyCoord) else len(data)
     if values.ndim and values.shape != (n,):
         raise wrong(argument, f"one angle or {n}, one per galaxy", f"shape {values.shape}")
-    if not values.ndim and not 0 < values < np.inf:
-        raise wrong(argument, "a positive angle", f"{value}")
-    return np.where((values > 0) & np.isfinite(values), values, np.full(n, np.nan))
+    good = (values > 0) & np.isfinite(values) & (values <= largest.to_value(u.arcsec))
+    if not values.ndim and not good:
+        limit = f" of at most {largest:g}" if np.isfinite(largest) else ""
+        raise wrong(argument, f"a positive angle{limit}", f"{value}")
+    return np.where(good, values, np.full(n, np.nan))
 
 
 def _numbers(column, name):
@@ -258,13 +264,23 @@ def position_columns(table):
     ------
     ArgumentError
         If there are no positions, or several.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.tables.positions import position_columns
+    >>> position_columns(Table({"objid": [1], "RA": [10.0], "Dec": [0.0]}))
+    ('RA', 'Dec')
     """
     found, best = _candidates(table)
     if best:
         return best
     if not found:
+        parts = {"RAh", "RAm", "DEd", "DEm"} <= set(table.colnames)  # of journals' tables
         raise wrong("data", f"positions: {_UNDERSTOOD}", f"no positions in the columns "
-                    f"{table.colnames}", "Name the columns with ra= and dec=, or rename them.")
+                    f"{table.colnames}", "Join RAh, RAm, ... to one column of text, such as "
+                    "'03 19 41', and 'DE-', DEd, DEm, ... to another." if parts else
+                    "Name the columns with ra= and dec=, or rename them.")
     if len(found) > 1:
         raise wrong("data", "one position", "several positions, "
                     f"{', '.join(' and '.join(names) for names in found)}",
@@ -283,6 +299,13 @@ def has_positions(table):
     Returns
     -------
     bool
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astromorph.tables.positions import has_positions
+    >>> has_positions(Table({"RA": [10.0], "Dec": [0.0]})), has_positions(Table({"x": [1.0]}))
+    (True, False)
     """
     found, best = _candidates(table)
     return bool(found or best)
@@ -400,6 +423,14 @@ def size_column(data):
     -------
     str or None
         The preferred column, as in `find_sizes`; None if there is none.
+
+    Examples
+    --------
+    >>> from astropy.table import Table
+    >>> from astropy import units as u
+    >>> from astromorph.tables.positions import size_column
+    >>> size_column(Table({"objid": [1], "petroR90_r": [6.0] * u.arcsec}))
+    'petroR90_r'
     """
     if not isinstance(data, Table):
         return None

@@ -42,6 +42,23 @@ def test_labels_of_a_folder(served, capsys):
     assert set(read_table("mine.csv")["labeler"]) == {"Ann"}
 
 
+def test_the_end_says_what_to_do_next(served, tmp_path, capsys, monkeypatch):
+    command = ["label", "cutouts", "-o", "mine.csv", "--no-learn"]
+    assert cli.main(command) == 0
+    said = capsys.readouterr().err
+    assert "Labeled 2 of 4 galaxies: mine.csv." in said and "--weights" not in said
+    (tmp_path / "mine_classifier").mkdir()
+    (tmp_path / "mine_classifier" / "weights.safetensors").touch()
+    assert cli.main(command) == 0
+    assert "astromorph classify ... --weights mine_classifier" in capsys.readouterr().err
+    learner = SimpleNamespace(state=lambda: {"status": "teaching"}, start=lambda: None,
+                              stop=lambda: None, labels_changed=lambda: None)
+    monkeypatch.setattr("astromorph.labeling.opening._learner", lambda *args: learner)
+    assert cli.main(command[:-1]) == 0
+    said = capsys.readouterr().err
+    assert "press Save" in said and "--weights" not in said
+
+
 def test_a_question_in_a_file(served, tmp_path):
     (tmp_path / "ring.toml").write_text('[ring]\npositive = "a ring"\n')
     assert cli.main(["label", "cutouts", "--questions", "ring.toml", "--no-learn", "-q"]) == 0

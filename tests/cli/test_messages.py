@@ -54,7 +54,8 @@ def serve(monkeypatch, error):
 
 
 @pytest.mark.parametrize("advice, told", [
-    ("without a network, offline=True uses", "without a network, --offline uses"),
+    ("images= takes files of this machine, offline=True only the cache",
+     "--images takes files of this machine, --offline only the cache"),
     ("Pass overwrite=True to replace it.", "Pass --overwrite to replace it."),
     ("or r90= (an angle), or width=, or r90=\"measure\"",
      "or --r90 (an angle), or --width, or --r90 measure"),
@@ -89,8 +90,9 @@ def test_without_a_network_one_line_says_so(catalog, monkeypatch, capsys):
     serve(monkeypatch, FetchError("no connection", MorphFlag.SERVER_ERROR, unreachable=True))
     assert cli.main(catalog) == 1
     line = next(line for line in capsys.readouterr().err.splitlines() if "no connection" in line)
-    assert "; without a network, --offline uses only the cache" in line
-    assert line.count("no connection") == 1 and len(line) < 400
+    assert ("for example row 0: no image service could be reached: check the network, and run it "
+            "again") in line and "--offline only the cache" in line
+    assert line.count("no connection") == 1 and len(line) < 450
 
 
 def test_offline_is_advised_only_where_nobody_answers(catalog, monkeypatch, capsys):

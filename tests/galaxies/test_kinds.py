@@ -14,6 +14,7 @@ from PIL import Image
 from astromorph.flags import MorphFlag
 from astromorph.galaxies.given import GivenImages
 from astromorph.galaxies.kinds import as_galaxies
+from astromorph.images import read_cutout
 
 PIXELS = np.random.default_rng(1).integers(0, 255, (40, 40, 3), np.uint8)
 NAMES = ["a.jpg", "b.FITS.gz", "c.fits.fz", "d.png"]
@@ -76,6 +77,49 @@ def test_a_data_frame_is_its_table():
         assert isinstance(table, Table) and table.colnames == ["file", "z"] and len(table) == 2
         source = GivenImages(data, "file")
         assert [image for image, *_ in source] == ["a.jpg", None]
+
+
+class Foreign:
+    """An array of another package, such as dask, xarray or TensorFlow."""
+
+    def __init__(self, array):
+        self._array, self.dtype, self.ndim = array, "its own", array.ndim
+
+    def __array__(self, dtype=None, copy=None):
+        return self._array
+
+
+def test_arrays_of_other_packages():
+    for data in (Foreign(PIXELS[None]), [Foreign(PIXELS)]):
+        np.testing.assert_array_equal(as_galaxies(data), [PIXELS])
+    dask = pytest.importorskip("dask.array")
+    np.testing.assert_array_equal(as_galaxies(dask.from_array(PIXELS[None])), [PIXELS])
+    with pytest.raises(ValueError, match=r"shape \(40, 40, 3\). Pass \[image\]"):
+        as_galaxies(Foreign(PIXELS))
+
+
+def test_tables_in_other_forms_say_how_to_pass_them():
+    hdu = fits.BinTableHDU(Table({"ra": [1.0], "dec": [2.0]}))
+    for data in (hdu, hdu.data):
+        with pytest.raises(TypeError, match="Read the file with astropy.table.Table.read"):
+            as_galaxies(data)
+    with pytest.raises(TypeError, match=r"Pass a dict of columns as Table\(data\)"):
+        as_galaxies({"ra": [1.0], "dec": [2.0]})
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "PA", "I", "F", "I;16", "1", "CMYK"])
+def test_a_picture_looks_as_its_file(mode, tmp_path):
+    gray = PIXELS[..., 0]
+    if mode in ("I", "F", "I;16"):
+        picture = Image.fromarray(gray.astype({"I": "i4", "F": "f4"}.get(mode, "u2")) * 257)
+        Image.fromarray(gray.astype("u2") * 257).save(tmp_path / "a.png")
+    else:
+        clear = np.dstack([PIXELS, np.where(gray < 99, 0, 255).astype(np.uint8)])
+        picture = Image.fromarray(clear, "RGBA").convert(mode)
+        picture.convert("RGBA" if mode in ("PA", "CMYK") else mode).save(tmp_path / "a.png")
+    one, other = (read_cutout(image).pixels for image in (
+        as_galaxies(picture)[0], tmp_path / "a.png"))
+    np.testing.assert_allclose(one / one.max(), other / other.max(), atol=1e-6)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "CMYK"])

@@ -434,13 +434,25 @@ def test_distortions_of_a_cube(flux):
 
 @pytest.mark.parametrize("cards", [{"A_ORDER": 2, "CTYPE1": "RA---TAN-SIP",
                                     "CTYPE2": "DEC--TAN-SIP", "A_2_0": 1e-9},
-                                   {"CPDIS1": "LOOKUP"}, {"CTYPE2": "GLAT-TAN"}])
+                                   {"CPDIS1": "LOOKUP"}, {"CTYPE2": "GLAT-TAN"},
+                                   {"CDELT1": 0.0, "CDELT2": 0.0}])
 def test_a_wcs_that_cannot_be_used_is_told(tmp_path, flux, cards):
     """The image may still be a cutout of its galaxy, but nobody knows."""
     fits.writeto(tmp_path / "m.fits", flux, make_header(**cards))
     table = Table({"ra": [10.0], "dec": [2.0], "file": [str(tmp_path / "m.fits")]})
     (_, flag), = frames(table, "file")
     assert flag & MorphFlag.NO_WCS
+
+
+@pytest.mark.parametrize("spelling", ["DEG", "degrees", "Degree"])
+def test_units_of_the_axes_in_any_spelling(flux, spelling):
+    header = make_header()
+    expected = frames(catalog(header), fits.PrimaryHDU(flux, header))
+    header["CUNIT1"] = header["CUNIT2"] = spelling
+    for (one, flag), (other, _) in zip(frames(catalog(make_header()), fits.PrimaryHDU(
+            flux, header)), expected, strict=True):
+        assert not flag & MorphFlag.NO_WCS
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("change", [{"CRPIX1": 140.0}, {"CRVAL1": 10.0},

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from astromorph.flags import MorphFlag
 from astromorph.images import CutoutError, read_cutout
 from astromorph.images.bands import band_names, band_text, parse_band, split_bands
-from astromorph.images.fits_planes import read_planes
+from astromorph.images.fits_planes import OpenImage, read_planes
 from astromorph.surveys import SURVEYS
 
 LIGHT = np.random.default_rng(1).normal(0.1, 0.02, (40, 40)).astype("f4")
+LIGHT[:2] -= 0.2  # some sky
 
 
 def plane(name=None, value=1, **cards):
@@ -188,6 +189,36 @@ def test_bands_keep_their_order(bands, between, form):
     assert band_names(names) == list(bands)
     if " " not in form:
         assert band_names(between.join(names)) == list(bands)
+
+
+def test_a_primary_image_of_another_band_counts():
+    """Its band stands in FILTER, those of the others in their names."""
+    primary = fits.PrimaryHDU(LIGHT, fits.Header({"FILTER": "g", "BUNIT": "nmgy"}))
+    others = [plane("R", 2), plane("Z", 3), plane("R_WEIGHT", 9)]
+    assert list(read_planes(fits.HDUList([primary, *others])).planes) == ["g", "r", "z"]
+    primary.header["FILTER"] = "r"  # the same band as the next one
+    assert list(read_planes(fits.HDUList([primary, *others])).planes) == ["r", "z"]
+
+
+@pytest.mark.parametrize("name", ["N_IMG", "NIMAGES", "N_FRAMES", "NUM_EXP"])
+def test_numbers_of_images_are_no_light(name):
+    primary = fits.PrimaryHDU(LIGHT, fits.Header({"BUNIT": "nmgy"}))
+    planes = read_planes(fits.HDUList([primary, plane(name, 9)])).planes
+    assert np.median(planes["r"]) == np.median(LIGHT)
+
+
+@pytest.mark.parametrize("bands, n", [("r", 1), ("grz", 3)])
+def test_axes_of_one_plane_change_nothing(bands, n):
+    """Radio astronomers write four axes."""
+    cube = np.stack([LIGHT * (1 + number) for number in range(n)])
+    hdu = fits.PrimaryHDU(cube[None], fits.Header({"BUNIT": "nmgy", "BANDS": bands}))
+    file = io.BytesIO()
+    hdu.writeto(file)
+    for source in (hdu, file.getvalue()):
+        assert list(read_planes(source).planes) == list(bands)
+        np.testing.assert_array_equal(list(read_planes(source).planes.values()), cube)
+    part = OpenImage(file.getvalue()).read((slice(4, 30), slice(5, 35)))
+    np.testing.assert_array_equal(list(part.planes.values()), cube[:, 4:30, 5:35])
 
 
 def test_planes_without_names_are_refused_or_named_by_the_user():

@@ -11,7 +11,10 @@ import zlib
 import numpy as np
 import pytest
 import simplejpeg
+from astropy import units as u
 from astropy.io import fits
+from astropy.nddata import NDData
+from astropy.utils.masked import Masked
 from PIL import Image
 
 from astromorph.flags import MorphFlag
@@ -94,6 +97,56 @@ def test_clear_pixels_are_black():
     cutout = read_cutout(file.getvalue())
     assert not cutout.pixels[:9].any()
     np.testing.assert_allclose(cutout.pixels[9:], PIXELS[9:] / 255, atol=1e-6)
+
+
+def test_a_clear_gray_of_16_bits_changes_nothing():
+    """Pillow's conversion would clip the numbers at 255, so that all is white."""
+    gray = PIXELS[..., 0].astype("u2") * 257
+    plain, clear = io.BytesIO(), io.BytesIO()
+    Image.fromarray(gray).save(plain, "PNG")
+    Image.fromarray(gray).save(clear, "PNG", transparency=0)
+    one, other = (read_cutout(file.getvalue()).pixels for file in (plain, clear))
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_sixteen_bits_may_hold_fewer(bits):
+    """Else the picture is almost black, and R90 measured on it is wrong."""
+    gray = np.rint(PIXELS[..., 0] / PIXELS[..., 0].max() * (2**bits - 1)).astype(np.uint16)
+    assert read_cutout(gray).pixels.max() == 1
+    dim = read_cutout((gray * 0.7).astype(np.uint16))
+    np.testing.assert_allclose(dim.pixels, 0.7 * read_cutout(gray).pixels, atol=0.005)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "GIF", "WebP", "BMP"])
+def test_pictures_of_other_kinds_are_named(kind):
+    file = io.BytesIO()
+    Image.fromarray(PIXELS).save(file, kind)
+    with pytest.raises(CutoutError, match=f"the file is {kind}; expected JPEG, PNG or FITS, conv"):
+        read_cutout(file.getvalue())
+
+
+def test_masks_of_astropy_count():
+    hole = np.zeros((64, 64), bool)
+    hole[20:30, 20:30] = True
+    flux = np.where(hole, 1e4, PIXELS[..., 0] / 255 - 0.5).astype("f4")
+    expected = read_cutout({"r": np.ma.masked_array(flux, hole) * 1})
+    for source in (Masked(flux * u.nmgy, mask=hole), {"r": Masked(flux, mask=hole)},
+                   NDData(Masked(flux, mask=hole), unit=u.nmgy)):
+        cutout = read_cutout(source)
+        assert cutout.flag & MorphFlag.BAD_PIXELS
+        np.testing.assert_allclose(cutout.pixels, expected.pixels, atol=1e-5)
+    picture = read_cutout(Masked(PIXELS[..., 0].astype("f4"), mask=hole))
+    assert not picture.pixels[20:30, 20:30].any() and picture.flag & MorphFlag.BAD_PIXELS
+
+
+@pytest.mark.parametrize("low, high", [(-1, 1), (-2.1, 2.6)])
+def test_arrays_normalized_for_a_network_are_refused(low, high):
+    y, x = np.indices((64, 64)) - 31.5
+    picture = np.repeat(np.exp(-np.hypot(x, y) / 6)[..., None], 3, axis=2)
+    assert read_cutout(picture - 0.02).flag & MorphFlag.ONE_BAND
+    with pytest.raises(CutoutError, match="of its pixels are negative, as in arrays that"):
+        read_cutout(low + (high - low) * picture)
 
 
 @pytest.mark.parametrize("kind", ["u1", "u2", "i4", "f4", "f8"])

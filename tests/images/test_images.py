@@ -181,10 +181,11 @@ def test_surface_brightness_looks_the_same_at_any_pixel_scale(galaxy_planes):
                     color_composite(mean, "sdss"), atol=1e-5)
 
 
-def test_viewer_cutouts_hold_the_flux_of_native_pixels(galaxy_planes, galaxy_wcs):
+@pytest.mark.parametrize("mark", [{"SURVEY": "SDSS"}, {"IMAGEW": 100}])
+def test_viewer_cutouts_hold_the_flux_of_native_pixels(galaxy_planes, galaxy_wcs, mark):
     wcs = galaxy_wcs.deepcopy()
     wcs.wcs.cdelt /= 2
-    header = _header(wcs, BANDS="gri", BAND0="g", BAND1="r", BAND2="i", SURVEY="SDSS")
+    header = _header(wcs, BANDS="gri", BAND0="g", BAND1="r", BAND2="i", **mark)
     cutout = read_cutout(fits.PrimaryHDU(_cube(galaxy_planes), header))
     assert_allclose(cutout.pixels, _color(galaxy_planes), atol=1e-6)
     assert cutout.pixel_scale == pytest.approx(0.396127 / 2)
@@ -315,7 +316,7 @@ UNUSABLE = {
     "bands of two shapes": ({"g": _noise(40, 40), "r": _noise(40, 41)}, "BAD_SHAPE", "one grid"),
     "cube in the dict": ({"g": _noise(3, 40, 40)}, "BAD_SHAPE", "one 2-D image"),
     "six unnamed planes": (NDData(_noise(6, 40, 40)), "BAD_SHAPE", "bands='grz'"),
-    "4-D FITS": (fits.PrimaryHDU(_noise(1, 3, 40, 40)), "BAD_SHAPE", r"\(band, y, x\)"),
+    "4-D FITS": (fits.PrimaryHDU(_noise(2, 3, 40, 40)), "BAD_SHAPE", r"\(band, y, x\)"),
     "8-bit cube": (fits.PrimaryHDU(np.ones((3, 40, 40), np.uint8)), "BAD_SHAPE", "picture"),
     "FITS without image": (fits.HDUList([fits.PrimaryHDU()]), "BAD_SHAPE", "no image"),
     "black": (np.zeros((40, 40, 3), np.uint8), "BLANK", "blank"),
@@ -479,6 +480,22 @@ def test_frame_follows_r90_on_the_sky(galaxy_planes, galaxy_wcs):
     pixels, flag = load_frame(source, SIZE, frame_r90=4.0, r90=15 * 0.396127)
     assert_allclose(pixels, resample(_color(galaxy_planes), SIZE, width=60), atol=1e-3)
     assert flag == 0
+
+
+@pytest.mark.parametrize("cards, flag", [
+    ({}, "NO_WCS"), ({"CD1_1": "1e-4", "CD2_2": "1e-4"}, "NO_WCS"),
+    ({"CDELT1": -0.1, "CDELT2": 0.1}, "NO_WCS"), ({"CDELT1": -1e-2, "CDELT2": 1e-2}, "NO_SIZE")])
+def test_a_scale_that_makes_galaxies_smaller_than_pixels_is_wrong(galaxy_planes, cards, flag):
+    """WCSLIB takes a degree where no scale is given; the size is measured then."""
+    header = fits.Header({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "BUNIT": "nmgy"} | cards)
+    source = fits.PrimaryHDU(galaxy_planes["r"], header)
+    found = load_frame(source, SIZE, frame_r90=4.0, r90=6.0)
+    assert found[1] & MorphFlag[flag]
+    if flag == "NO_WCS":
+        expected, _ = load_frame({"r": galaxy_planes["r"]}, SIZE, frame_r90=4.0)
+        assert_allclose(found[0], expected, atol=1e-5)
+        measured = load_frame(source, SIZE, frame_r90=2.0, r90=6.0, measure=True)[1]
+        assert measured & MorphFlag.MEASURED_SIZE
 
 
 def test_frame_measured(galaxy_planes):

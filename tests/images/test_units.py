@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
-from astropy.nddata import NDData
+from astropy.nddata import CCDData, NDData
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +68,30 @@ def test_asinh_scale_of_pan_starrs():
         read(BSOFTEN=-1.0)
 
 
+def test_asinh_scale_of_nddata():
+    """CCDData.read of a stacked image of Pan-STARRS keeps the cards and asks for a unit."""
+    cards = {"BSOFTEN": 200.0, "BOFFSET": 0.5, "EXPTIME": 120.0}
+    stored = (2.5 / np.log(10) * np.arcsinh((FLUX * 1200 - 0.5) / 400)).astype("f4")
+    for data in (CCDData(stored, unit="adu", meta=cards), NDData(stored, meta=cards)):
+        np.testing.assert_allclose(read_planes(data).planes["r"], FLUX, rtol=1e-3, atol=1e-5)
+    linear = CCDData(FLUX, unit="nmgy", meta=cards)
+    np.testing.assert_allclose(read_planes(linear).planes["r"], FLUX)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3, 5.0])
+@pytest.mark.parametrize("unit, cards", [("nmgy", {}), ("MJy/sr", {}), ("nmgy", {
+    "CDELT1": -1e-5, "CDELT2": 1e-5})])
+def test_a_sky_that_was_not_subtracted_is(galaxy_planes, level, unit, cards):
+    plane = galaxy_planes["r"]
+    factor = 1 if unit == "nmgy" else 3.631e-12 / (AREA / 206264.806**2)
+    header = fits.Header(SCALE | {"FILTER": "r", "BUNIT": unit} | cards)
+    cutout = read_cutout(fits.PrimaryHDU((factor * (plane + level)).astype("f4"), header))
+    plain = read_cutout(fits.PrimaryHDU((factor * plane).astype("f4"), header))
+    np.testing.assert_allclose(cutout.pixels, plain.pixels, atol=0.04)
+    assert bool(cutout.flag & MorphFlag.UNKNOWN_UNIT) == (level > 0)
+    assert not plain.flag & MorphFlag.UNKNOWN_UNIT
+
+
 @pytest.mark.parametrize("kind, cards", [
     ("u2", {"BLANK": -32768}), ("i2", {"BLANK": -32768}), ("i4", {"BLANK": -99}),
     ("u4", {"BLANK": -(2**31)})])
@@ -95,6 +119,28 @@ def test_any_unit_gives_flux_or_is_not_known(text):
 @pytest.mark.parametrize("unit", ["-1 nmgy", "0 Jy", "1e400 Jy", "10**-297 W/m2/Hz", "1,5", "Jy,m"])
 def test_units_that_cannot_be(unit):
     assert read(BUNIT=unit).flag == MorphFlag.UNKNOWN_UNIT
+
+
+@pytest.mark.parametrize("kind", ["u1", "i2", "i4", "f4"])
+def test_whole_numbers_without_a_unit_are_counts(kind):
+    """Such as a picture of 8 bits in a FITS file."""
+    counts = np.rint(100 * np.abs(FLUX)).astype(kind)
+    assert read(counts).flag == MorphFlag.UNKNOWN_UNIT
+    assert read(counts, BUNIT="nmgy").flag == read(counts * np.float32(0.013)).flag == 0
+
+
+def test_counts_of_the_viewers_layers():
+    """All layers are in nanomaggies but those of HSC."""
+    cards = {"BANDS": "grz", "BAND0": "g", "BAND1": "r", "BAND2": "z", "IMAGEW": 40}
+
+    def found(**more):
+        cube = fits.PrimaryHDU(np.stack([FLUX] * 3), fits.Header(SCALE | cards | more))
+        return read_planes(cube)
+
+    assert found(SURVEY="DECaLS").flag == found(BANDS="gri", BAND2="i").flag == 0
+    np.testing.assert_allclose(found(SURVEY="HSC DR3").planes["r"], FLUX / 63.0957, rtol=1e-4)
+    assert found().flag == MorphFlag.UNKNOWN_UNIT and found().native
+    assert found(BUNIT="nmgy").flag == 0
 
 
 def test_bias_of_sdss_counts():

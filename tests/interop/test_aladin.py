@@ -1,5 +1,6 @@
 """The widget gets a catalog for each answer, in the right place and with the right images."""
 import io
+import warnings
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn, Table
 
+from astromorph import AstromorphWarning
 from astromorph.galaxies.regions import CLASS_COLORS
 from astromorph.interop import show
 
@@ -63,6 +65,28 @@ def test_the_table_can_be_read_by_the_page(table):
     file = io.BytesIO()
     rows.write(file, format="votable")
     assert Table.read(io.BytesIO(file.getvalue()), format="votable")["P_bar"][0] == 0.9
+
+
+def test_columns_of_bytes_and_objects(table, tmp_path):
+    """What FITS files and lists of Python give is shown; a warning names what cannot be."""
+    del table["ra"]
+    table["name"] = np.array([b"NGC 1", b"", b"c", b"d", b"e"])
+    table["note"] = np.array(["a", None, "ö", 5, "e"], object)
+    table["when"] = np.array(["2020-01-01"] * 5, "M8[D]")
+    table["list"], table["list"][:] = np.empty(5, object), [[1], [1, 2], [], [3], [4]]
+    table["raw"] = np.array([b"\xff"] * 5)
+    table["control"] = ["\0", "\udc80", "", "", ""]
+    with pytest.warns(AstromorphWarning, match="does not show the columns grid, list, raw, control"
+                      r"\. It shows one number or text per row"):
+        rows = catalogs(show(table))
+    assert rows["smooth"][1]["name"].tolist() == ["NGC 1"]
+    assert rows["unclassified"][1]["note"].tolist() == ["5"]
+    file = tmp_path / "t.fits"
+    Table(table["RAJ2000", "DEJ2000", "P_disk", "P_edge_on", "P_bar", "name"]).write(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AstromorphWarning)
+        again = catalogs(show(Table.read(file)))
+    assert again["barred"][1]["name"].tolist() == ["c"]
 
 
 def test_wrong_arguments(table):

@@ -38,11 +38,29 @@ def test_positions_alone(tmp_path):
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"order": 30}, "order"), ({"order": 2.5}, "order"), ({"radius": 5}, "radius"),
-    ({"radius": "nothing"}, "radius")])
+    ({"order": 30}, "order: expected a whole number from 0 to 29. Received 30"),
+    ({"order": -1}, "order: expected a whole number"), ({"order": 12.0}, "order: expected a whole"),
+    ({"radius": 5}, "radius"), ({"radius": "nothing"}, "radius"),
+    ({"radius": -1 * u.arcsec}, "radius: expected a positive angle of at most 10 deg"),
+    ({"radius": 11 * u.deg}, "radius: expected a positive angle of at most 10 deg"),
+    ({"radius": [1] * u.arcsec}, "radius: expected one angle or 4"),
+    ({"radius": "radius", "order": 29}, "order: expected at most 23 for circles of 90 arcsec, "
+     "which are 5000 cells wide then. Received 29. Pass a smaller order=")])
 def test_wrong_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         to_moc(TABLE, **options)
+
+
+def test_the_finest_order_is_for_positions_and_small_circles():
+    assert to_moc(TABLE, order=np.int64(29)).max_order == 29
+    assert to_moc(TABLE, radius=0.1 * u.arcsec, order=np.int64(29)).max_order == 29
+    assert to_moc(TABLE[:1], radius=10 * u.deg).sky_fraction == pytest.approx(0.0076, rel=0.01)
+
+
+def test_rows_without_a_sensible_radius_are_left_out():
+    moc = to_moc(TABLE, radius=[30, 5e4, -1, 5] * u.arcsec)
+    assert moc.contains_lonlat(TABLE["ra"][:3] * u.deg, TABLE["dec"][:3] * u.deg).tolist() == [
+        True, False, False]
 
 
 def test_no_positions():

@@ -62,14 +62,18 @@ def test_kept_in_files(tmp_path, name):
     ({"survey": "rubin"}, "survey: expected one with color images"),
     ({"column": "ra"}, "column: expected the name of a new column"),
     ({"images": "file"}, "images: expected the name of a column, one of .'ra'"),
-    ({"pixels": 0}, "pixels"), ({"width": 5}, "width"), ({"survey": "x"}, "survey")])
+    ({"pixels": 0}, "pixels: expected a whole number from 1 to 3000. Received 0"),
+    ({"pixels": 3001}, "pixels: expected a whole"), ({"pixels": 64.0}, "pixels: expected a whole"),
+    ({"width": 11 * u.deg}, "width: expected a positive angle of at most 10 deg"),
+    ({"width": 5}, "width"), ({"survey": "x"}, "survey")])
 def test_wrong_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         add_thumbnails(TABLE, **options)
 
 
 def test_what_the_table_must_have():
-    with pytest.raises(ValueError, match="survey"):
+    with pytest.raises(ValueError, match="survey: expected one of 'sdss'.* as the table does not "
+                       r"say .*\(MORPHSRV in its meta\). Received none. Pass survey=."):
         add_thumbnails(Table({"ra": [1.0], "dec": [1.0]}), width=1 * u.arcmin)
     with pytest.raises(ValueError, match="width: expected an angle"):
         add_thumbnails(Table({"ra": [1.0], "dec": [1.0]}), survey="sdss")
@@ -78,7 +82,7 @@ def test_what_the_table_must_have():
     for name in (5, None, " "):
         with pytest.raises(ValueError, match="column: expected the name"):
             add_thumbnails(TABLE, column=name)
-    with pytest.raises(ValueError, match="survey: expected one of"):
+    with pytest.raises(ValueError, match=r"Received none, and \['sdss'\] in the meta"):
         add_thumbnails(Table(TABLE, meta={"MORPHSRV": ["sdss"]}))
 
 

@@ -1,5 +1,6 @@
 """The messages of the page: what it may send, and what it is told."""
 import json
+import math
 
 import numpy as np
 import pytest
@@ -69,11 +70,28 @@ def _talk(tmp_path, names=None, questions=QUESTIONS, **options):
 def test_state_says_all_that_the_page_needs(talk):
     state = talk("ready")
     assert set(state) == {"type", "session", "title", "labeler", "questions", "keys", "number",
-                          "total", "queue", "done", "progress", "learning", "can"}
-    assert [each["key"] for each in state["keys"]] == ["S", "E", "B", "D", "?", "X"]
+                          "hint", "total", "queue", "done", "progress", "learning", "can"}
+    assert [each["key"] for each in state["keys"]] == ["S", "E", "B", "D", "U", "?", "X"]
     assert state["total"] == 60 and len(state["queue"]) == AHEAD and state["done"] == []
-    assert state["number"] is None and state["learning"] is None
+    assert state["number"] is None and state["learning"] is None and state["hint"] == ""
     assert state["can"] == dict.fromkeys(("teach", "save", "suspects", "compare"), False)
+
+
+@pytest.mark.parametrize("options, hint", [
+    ({}, "big ring"),
+    ({"parent": "disk"}, 'big ring. For "disk or features" only: press ? for others.'),
+    ({"parent": "edge_on", "asked_if": 0}, 'big ring. Not for "edge-on": press ? for these.'),
+    ({"parent": "mine"}, 'big ring. For "mine" only: press ? for others.')])
+def test_a_page_says_what_it_asks(tmp_path, options, hint):
+    for talk in _talk(tmp_path, questions=[Question("big_ring", **options)]):
+        assert talk("ready")["hint"] == hint
+
+
+def test_a_disk_without_a_word_on_its_bar(talk):
+    talk("answer", id="a", row=7, key="U")
+    labels = talk.session.labels()[0]
+    assert (labels["disk"], labels["edge_on"], labels["cannot_tell"]) == (1, 0, False)
+    assert math.isnan(labels["bar"])
 
 
 def test_a_number_is_typed(tmp_path):

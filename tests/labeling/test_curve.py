@@ -66,8 +66,8 @@ def test_a_falling_error_goes_on_falling():
 def test_a_flat_curve_is_worth_stopping():
     labels, answers = answers_of([0.05] * 6)
     told = forecast(RING, [25, 50, 75, 100, 125, 150], labels, answers)
-    assert told.sentence == ("Another 50 labels would bring less than 0.5 % of accuracy: it is "
-                             "worth stopping.") and told.stop == 150
+    assert told.sentence == ("Another 50 labels would bring less than 0.5% of accuracy. You can "
+                             "stop.") and told.stop == 150
 
 
 def test_what_cannot_be_told_is_not():
@@ -75,10 +75,11 @@ def test_what_cannot_be_told_is_not():
     answers = [np.where(rng.random(40) < 0.2, 0.1, 0.9)[:, None] for _ in range(4)]
     told = forecast(RING, [25, 50, 75, 100], np.ones(40), answers)
     assert told.sentence.startswith("It cannot be told") and told.stop is None
-    for numbers, n in (([25, 50], 400), ([25, 50, 75], 10)):
+    assert "-0.0" not in told.sentence
+    for numbers, n, why in (([25, 50], 400, ""), ([25, 50, 75], 10, ": 10 of 20 test labels")):
         labels, answers = answers_of([0.1] * len(numbers), n)
         told = forecast(RING, numbers, labels, answers)
-        assert told.sentence == "It is too early for a forecast." and told.gain is None
+        assert told.sentence == f"It is too early for a forecast{why}." and told.gain is None
 
 
 def test_scatter_of_a_number():

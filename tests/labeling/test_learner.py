@@ -92,7 +92,7 @@ def test_it_learns_every_25_answers(begin, sample):
     last = state["questions"]["disk"][-1]
     assert 0.7 < last["accuracy"] and last["low"] < last["accuracy"] and last["high"] <= 1
     assert {"completeness", "completeness_low", "purity", "purity_high"} <= set(last)
-    too_early = state["forecast"]["disk"] == "It is too early for a forecast."
+    too_early = state["forecast"]["disk"].startswith("It is too early for a forecast: ")
     assert too_early == (disk["sealed"] < 20)
     assert "disk" in report_text(state) and "accuracy" in report_text(state)
 
@@ -197,7 +197,7 @@ def test_a_question_of_ones_own(begin, sample, tmp_path):
     learner, session = begin([RING])
     rings = sample[1][:, 0]
     assert learner.wait(300)
-    assert "too few yet" in learner.state()["forecast"]["ring"]
+    assert learner.state()["forecast"]["ring"] == "It first learns after 25 answers."
     assert learner.state()["questions"] == {"ring": []}
     wrong = [row for row in range(N) if row not in session.sealed][:3]
     for row in range(N - 10):
@@ -213,7 +213,8 @@ def test_a_question_of_ones_own(begin, sample, tmp_path):
     assert learner.wait(300)
     assert {path.name for path in folder.iterdir()} == {
         "report.txt", "learning.json", "weights.safetensors", "card.json"}
-    taught = MorphologyClassifier.read(folder / "weights.safetensors")
+    assert learner.state()["message"].endswith("It is in out.")
+    taught = MorphologyClassifier.read(folder)
     assert "ring" in [each.key for each in taught.questions]
     assert taught.card["sealed_share"]["labels"] == N - 10
     assert "ring" in (folder / "report.txt").read_text()
@@ -230,11 +231,23 @@ def test_teach_adapts_and_scores_on_the_sealed_share(begin, sample, tmp_path, mo
     assert learner.wait(600)
     state = learner.state()
     assert state["error"] == "" and state["taught"]["labels"] == N
-    assert "The adapted network" in state["message"] and "disk accuracy" in state["message"]
+    assert "The whole network was taught" in state["message"]
+    assert "disk accuracy" in state["message"] and state["message"].endswith("to keep it.")
     assert {each["key"] for each in state["taught"]["questions"]} == {"disk", "edge_on", "bar"}
     assert state["taught"]["questions"][0]["accuracy"] > 0.7
     adapted = learner.taught.card.adapted
     assert adapted["galaxies"] == N - len(session.sealed)
+
+
+def test_the_page_says_how_many_labels_are_missing(begin):
+    learner, session = begin([Question("shape", kind="classes", answers=("oval", "two_arms"))])
+    rows = [row for row in range(N) if row not in session.sealed]
+    for k, row in enumerate([*rows[:20], *sorted(session.sealed)[:5]]):
+        session.answer(row, "1" if k < 17 else "2", id=f"{row}")
+    learner.labels_changed()
+    assert learner.wait(300)
+    assert learner.state()["forecast"]["shape"] == (
+        "It learns from 10 galaxies of each answer. So far: oval 17, two arms 3.")
 
 
 def test_errors_become_messages(begin, sample):

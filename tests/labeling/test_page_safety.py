@@ -277,3 +277,9 @@ def test_bytes_end_the_talk_without_a_word_on_the_terminal(server, caplog):
         with pytest.raises(ConnectionClosed):
             talk.recv(timeout=10)
     assert talk.close_code == 1003 and not caplog.records
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 8080.0, True, "8080"])
+def test_wrong_ports(talk, port):
+    with pytest.raises(ValueError, match="port: expected a whole number from 0 to 65535"):
+        PageServer(talk(), port=port)

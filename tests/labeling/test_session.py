@@ -105,7 +105,7 @@ def test_rows_are_checked(tmp_path, row):
 
 
 _STEPS = st.lists(st.one_of(
-    st.tuples(st.just("answer"), st.integers(0, 7), st.sampled_from("SEBD?X")),
+    st.tuples(st.just("answer"), st.integers(0, 7), st.sampled_from("SEBDU?X")),
     st.tuples(st.just("undo"), st.none() | st.integers(0, 30), st.none())), max_size=30)
 
 
@@ -270,7 +270,7 @@ def test_an_undo_that_was_undone_does_not_stand():
     ('"row": 3', '"row": true', "a row below 40"), ('"row": 3', '"row": "3"', "a row below 40"),
     (', "answers": {"disk": 0}', "", "the answers {.disk.: 0} of key S in line 2"),
     ('{"disk": 0}', '{"disk": 1}', "the answers {.disk.: 0} of key S in line 2"),
-    ('"key": "S", ', "", "one of the keys S, E, B, D, ., X, or a number"),
+    ('"key": "S", ', "", "one of the keys S, E, B, D, U, ., X, or a number"),
     ('"key": "S"', '"key": ["S"]', "one of the keys"),
     ('"id": "a", ', "", "each a text, in line 2"),
     ('"labeler": "me", "shown"', '"labeler": null, "shown"', "each a text, in line 2"),

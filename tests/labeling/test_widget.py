@@ -57,6 +57,15 @@ def test_the_widget_answers_as_the_conversation_does(conversation, monkeypatch):
     assert written["type"] == "written" and answers(conversation) == [(row, "S")]
 
 
+def test_a_view_gives_its_labels_and_lets_go_of_them(conversation, monkeypatch):
+    monkeypatch.setattr(LabelWidget, "send", lambda self, message, buffers=None: None)
+    widget, path = LabelWidget(conversation), conversation.session.journal.path
+    widget._receive(widget, {"type": "answer", "id": "a", "row": 3, "key": "U"}, [])
+    assert widget.labels["disk"].tolist() == [1] and widget.labels["edge_on"].tolist() == [0]
+    widget.close()
+    LabelSession(DrawnGalaxies(40), QUESTIONS, path).close()  # it is free
+
+
 def test_an_error_is_said_where_the_answer_was_given(conversation, monkeypatch):
     sent = []
     monkeypatch.setattr(LabelWidget, "send", lambda self, message, buffers=None:

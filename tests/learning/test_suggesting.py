@@ -97,5 +97,5 @@ def test_refuses_a_wrong_number(classifier):
 
 @pytest.mark.parametrize("seed", [-1, 1.5, 2**32, "x", None])
 def test_refuses_a_wrong_seed_before_the_run(classifier, seed):
-    with pytest.raises(ArgumentError, match="seed: expected an integer from 0"):
+    with pytest.raises(ArgumentError, match="seed: expected a whole number from 0"):
         classifier.suggest(["no such file"], 1, seed=seed)

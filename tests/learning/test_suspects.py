@@ -83,6 +83,8 @@ def test_of_a_classifier(classifier, sample):
     assert again["row"].tolist() == found["row"].tolist()
     with pytest.raises(ValueError, match="share"):
         classifier.suspects(images, truth, share=0, **options)
+    with pytest.raises(ValueError, match="questions"):
+        classifier.suspects(images, truth, **options | {"questions": "ring"})
     table["image"] = images
     named = classifier.suspects(table, images="image", **options)
     assert named["name"].tolist() == [f"g{row}" for row in named["row"]]

@@ -240,6 +240,7 @@ def test_calibrate_with_labels(classifier, images, tmp_path):
     back = MorphologyClassifier.read(tmp_path / "new.safetensors")
     np.testing.assert_array_equal(back.classify(images)["P_bar"], after["P_bar"])
     assert back.calibration_report.meta["method"] == "platt"
+    assert back.calibration_report["base_rate"].format == ".3f"
     # A second time nothing is left to correct.
     with pytest.warns(AstromorphWarning, match=r"did not fall.* after: bar 0\.\d+ and 0\."):
         new.calibrate(images, labels)

@@ -151,8 +151,8 @@ def test_checkpoint_keeps_numbers_of_any_size(classifier, images, tmp_path):
     ({"kernel": np.zeros(192)}, r"shape \(features, 1\)"), ({"bias": [np.nan]}, "bias of 'ring'"),
     ({"slope": "5"}, "slope of 'ring'"), ({"slope": [10**400]}, "slope: expected an array"),
     ({"intercept": [0, 0]}, "intercept of 'ring'"), ({"kernel": None}, "kernel"),
-    ({"default": "no"}, "default: expected a bool"),
-    ({"training": []}, "training: expected a dict")])
+    ({"default": "no"}, "default: expected true or false"),
+    ({"training": []}, "training: expected a dictionary")])
 def test_what_no_head_can_have(part, message):
     with pytest.raises(ValueError, match=message):
         Head(**{"question": QUESTIONS[0], "kernel": np.zeros((192, 1)), "bias": [0.0]} | part)

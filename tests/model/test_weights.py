@@ -77,6 +77,13 @@ def test_other_suffix(tmp_path, arrays, name):
     assert not list(tmp_path.iterdir())
 
 
+def test_folder_of_the_page_for_labeling(tmp_path, arrays):
+    with pytest.raises(FileNotFoundError, match="no weights file.*weights.safetensors"):
+        read_weights(tmp_path)
+    write_weights(tmp_path / "weights.safetensors", CARD, arrays)
+    assert read_weights(tmp_path)[0] == CARD | {"format": FORMAT}
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="no weights file"):
         read_weights(tmp_path / "nothing.safetensors")

@@ -531,14 +531,23 @@ def test_circuit_opens_and_closes(host, clock):
     failing(host, FAILURES)
     error = failure(attempt, host)
     assert (error.flag, error.retry) == (MorphFlag.SERVER_ERROR, False)
-    assert "requests to example.org pause for 30 s more" in str(error)
-    assert "in a row: 10; the last: it burns" in str(error)
+    assert str(error) == ("it burns; requests to example.org pause for 30 s more (failed attempts "
+                          "in a row: 10)")
+    assert not error.unreachable
     clock.now = REST
     attempt(host)
     failing(host, FAILURES - 1)
     attempt(host)
     failing(host, FAILURES - 1)
     attempt(host)
+
+
+def test_a_pause_tells_whether_the_host_can_be_reached(host):
+    for _ in range(FAILURES):
+        with pytest.raises(FetchError), host.slot():
+            raise FetchError("no connection", MorphFlag.SERVER_ERROR, retry=True, unreachable=True)
+    error = failure(attempt, host)
+    assert error.unreachable and str(error).startswith("no connection; requests to example.org")
 
 
 def test_rests_grow(host, clock):

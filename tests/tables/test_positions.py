@@ -25,7 +25,7 @@ def with_ucds(ucds, names):
     "_RAJ2000 _DEJ2000", "_RA.icrs _DE.icrs", "RAdeg DEdeg", "ra_deg dec_deg",
     "ALPHA_J2000 DELTA_J2000", "ALPHAWIN_J2000 DELTAWIN_J2000", "right_ascension declination",
     "Right Ascension Declination", "raMean decMean", "RA2000 DEC2000", "TARGET_RA TARGET_DEC",
-    "PLUG_RA PLUG_DEC", "s_ra s_dec", "objra objdec"])
+    "PLUG_RA PLUG_DEC", "s_ra s_dec", "objra objdec", "coord_ra coord_dec", "RA(deg) DEC[deg]"])
 @pytest.mark.parametrize("kind", [Table, QTable])
 def test_spellings(names, kind):
     ra, dec = names.rsplit(" ", 1)
@@ -167,6 +167,12 @@ def test_undecided_lists_what_was_found():
 def test_wrong_arguments(data, options, message):
     with pytest.raises(ValueError, match=message):
         find_positions(data, **options)
+
+
+def test_parts_of_positions_say_how_to_join_them():
+    names = ["RAh", "RAm", "RAs", "DE-", "DEd", "DEm", "DEs"]
+    with pytest.raises(ValueError, match="Join RAh, RAm, ... to one column of text, such as '03"):
+        find_positions(Table({name: [1] for name in names}))
 
 
 def test_wrong_types():

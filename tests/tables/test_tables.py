@@ -15,6 +15,7 @@ from astropy.utils.masked import Masked
 from astromorph.cutouts import PROVENANCE as CUTOUT_PROVENANCE
 from astromorph.running.results import Results, add_provenance
 from astromorph.errors import AstromorphWarning
+from astromorph.learning.labels import make_labels
 from astromorph.questions import QUESTIONS
 from astromorph.tables import (FORMATS, PROVENANCE, check_columns, check_destination, read_table,
                                write_table)
@@ -370,6 +371,81 @@ def test_csv_as_services_write_it(tmp_path, text):
     assert table["objid"].tolist() == [1237648720693756918, 1237648720693756919]
     assert np.array_equal(find_positions(table), [[1.5, 2.5], [2, 3]])
     assert np.array_equal(find_sizes(table), [6.1, np.nan], equal_nan=True)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_csv_of_spreadsheets(tmp_path, mark, name):
+    rows = [["objid", "ra", "dec", "notes"], ["7", "1.5", "-2", "big, blue"], ["8", "", "3", ""]]
+    rows[1][3] = '"big, blue"' if mark == "," else rows[1][3]
+    (tmp_path / name).write_text("# made by hand; twice\n" + "\n".join(map(mark.join, rows)))
+    table = read_table(tmp_path / name)
+    assert table.colnames == rows[0] and table["notes"][0] == "big, blue"
+    np.testing.assert_array_equal(find_positions(table), [[1.5, np.nan], [-2, np.nan]])
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_files_of_vizier(tmp_path, mark):
+    """Comments, names, units and a line of dashes come before the rows."""
+    rows = [["_RAJ2000", "_DEJ2000", "RAJ2000", "R90", "Name"],
+            ["deg", "deg", '"h:m:s"', "arcmin", ""],
+            ["----", "----", "-----", "---", "-"], ["010.5", "-0.25", "00 42 00", " 0.1", "M 31"],
+            ["011.0", "+3.00", "00 44 00", "    ", "     "]]
+    text = "#   VizieR; cds\n#RESOURCE=yCat\n#Column\t_RAJ2000\t(F10.6)\n"
+    text += "\n".join(map(mark.join, rows)) + "\n\n#END#\n"
+    (tmp_path / "asu.tsv").write_text(text)
+    table = read_table(tmp_path / "asu.tsv")
+    assert table.colnames == rows[0] and table["Name"].tolist() == ["M 31", None]
+    np.testing.assert_allclose(find_positions(table), [[10.5, 11], [-0.25, 3]])
+    np.testing.assert_allclose(find_positions(table, ra="RAJ2000", dec="_DEJ2000")[0], [10.5, 11])
+    np.testing.assert_allclose(find_sizes(table), [6, np.nan])
+    (tmp_path / "asu.tsv").write_text(text.replace("#END#", "#Table\tanother:\nname;ra\nx;1\n"))
+    with pytest.warns(AstromorphWarning, match="several tables"):
+        assert len(read_table(tmp_path / "asu.tsv")) == 2
+
+
+def test_other_text_says_how_to_read_it(tmp_path):
+    (tmp_path / "t.dat").write_text("ra dec\n1 2\n")
+    with pytest.raises(ValueError, match=r"t.dat.*Read it with astropy's Table.read\(path, format"):
+        read_table(tmp_path / "t.dat")
+
+
+def _patched(path, old, new):
+    data = path.read_bytes()
+    assert data.count(old) == 1
+    path.write_bytes(data.replace(old, new))
+
+
+def test_nulls_of_booleans_are_missing(tmp_path):
+    """A zero byte is neither true nor false, although Astropy reads False."""
+    fits.BinTableHDU.from_columns([
+        fits.Column("name", "3A", array=["one", "two", "six"]),
+        fits.Column("disk", "L", array=[True, False, False]),
+        fits.Column("all", "2L", array=[[True, False]] * 3)]).writeto(tmp_path / "t.fits")
+    _patched(tmp_path / "t.fits", b"sixFTF", b"six\0T\0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = read_table(tmp_path / "t.fits")
+    assert table["disk"].tolist() == [True, False, None]
+    assert table["all"].tolist() == [[True, False], [True, False], [True, None]]
+    np.testing.assert_array_equal(make_labels(table["name", "disk"]).values[:, 0], [1, 0, np.nan])
+    write_table(table["name", "disk"], tmp_path / "again.fits")
+    assert read_table(tmp_path / "again.fits")["disk"].tolist() == [1, 0, None]
+
+
+def test_nulls_of_scaled_integers_are_missing(tmp_path):
+    """Astropy scales the null value, and takes it for a size."""
+    fits.BinTableHDU.from_columns([
+        fits.Column("petroR90_r", "I", array=np.array([610, 1000]), null=32767, unit="arcsec"),
+        fits.Column("name", "3A", array=["one", "two"])]).writeto(tmp_path / "t.fits")
+    _patched(tmp_path / "t.fits", b"\x03\xe8two", b"\x7f\xfftwo")
+    before = fits.Card("TTYPE2", "name").image.encode()
+    _patched(tmp_path / "t.fits", before + fits.Card("TFORM2", "3A").image.encode() + b"END".ljust(
+        160), before + fits.Card("TFORM2", "3A").image.encode() + fits.Card(
+            "TSCAL1", 0.01).image.encode() + b"END".ljust(80))
+    table = read_table(tmp_path / "t.fits")
+    np.testing.assert_allclose(find_sizes(table), [6.1, np.nan])
+    assert table["petroR90_r"].mask.tolist() == [False, True]
 
 
 @pytest.mark.parametrize(("name", "cells", "expected"), [

@@ -20,17 +20,17 @@ function curve({ title, kind, curve: all = [], forecast, sealed = 0, labels = 0 
   const quiet = (text) => make("p", { class: "am-quiet", text });
   const words = forecast ? [make("p", { class: "am-forecast", text: forecast })] : [];
   const head = (...parts) => make("figcaption", {}, make("span", { text: title }), ...parts);
+  const counts = labels + sealed ? [quiet(`${labels} labels to learn from, ${sealed} to test it`)] : [];
   const last = points.at(-1);
   if (!last) {
     return make("figure", { class: "am-question" }, head(),
-      quiet(`${labels} labels to learn from, ${sealed} to test it`), ...words);
+      ...(all.length ? [quiet(`The ${name} is unknown yet.`)] : counts), ...words);
   }
   const [value, low, high] = last.score;
   const others = SCORES.filter((each) => each !== name && scoreOf(all.at(-1), each))
     .map((each) => `${each} ${percent(all.at(-1)[each])}`).join(" · ");
   return make("figure", { class: "am-question" },
-    head(...(name === "accuracy" ? [] : [make("span", { text: name })]),
-      make("b", { text: show(value) }),
+    head(...(name === "rms" ? [make("span", { text: name })] : []), make("b", { text: show(value) }),
       make("span", { class: "am-quiet", text: `${show(low)}–${show(high)}` })),
     chart(points, name, show, `${title}: ${name} ${show(value)}, between ${show(low)} and ` +
       `${show(high)}, after ${last.labels} labels`),
@@ -39,7 +39,7 @@ function curve({ title, kind, curve: all = [], forecast, sealed = 0, labels = 0 
 
 /** The line of a score through its interval. */
 function chart(points, name, show, words) {
-  const width = 300, height = 66, [left, right, top, bottom] = [30, 8, 6, 13];
+  const width = 300, height = 49, [left, right, top, bottom] = [30, 8, 6, 13];
   const [line, low, high] = [0, 1, 2].map((k) => points.map((each) => each.score[k]));
   const [floor, ceiling] = name === "rms" ? [0, Math.max(...high) || 1]
     : [Math.min(0.5, Math.floor(10 * Math.min(...low)) / 10), 1];

@@ -1,6 +1,6 @@
 // What a person sees who labels galaxies, and the keys that answer: anywidget's interface, so that
 // a page and a notebook show the same. No build step and no library. All text is set as text.
-import { make, draw, newId, color, Outbox, scaleBar, compass } from "./common.js";
+import { make, draw, newId, color, percent, finite, Outbox, scaleBar, compass } from "./common.js";
 import { SCORES, curve } from "./curves.js";
 
 const AHEAD = 16; // pictures that are there before they are asked for
@@ -141,11 +141,23 @@ function takeOut(list, matches) {
 
 // ---------------------------------------------------------------- words
 
-const round = (value) => (typeof value === "number" ? +value.toFixed(3) : value);
-/** What a record holds, in a line. */
-const describe = ({ row, name, id, ...rest }) => Object.entries(rest)
-  .filter(([, value]) => value !== null && typeof value !== "object")
-  .map(([key, value]) => `${key.replaceAll("_", " ")} ${round(value)}`).join(" · ");
+/** A label that others contradict. */
+const suspect = ({ question, label, P }) =>
+  `${question.replaceAll("_", " ")}: you said "${label}". By the other labels, that is ` +
+  `${P < 0.005 ? "less than 1%" : percent(P)} likely.`;
+
+/** How often two answers to a galaxy were the same, a line per question. */
+function agreements(scores) {
+  const known = scores.filter(({ n }) => n > 0);
+  return known.filter(({ question }) => question !== "key" || known.length > 2)
+    .map(({ question, n, agree, kappa, kappa_low, kappa_high }) => {
+      const interval = finite(kappa_low, kappa_high) && kappa_low < kappa_high
+        ? ` (${kappa_low.toFixed(2)} to ${kappa_high.toFixed(2)})` : "";
+      return `${question === "key" ? "all at once" : question.replaceAll("_", " ")}: ` +
+        `${Math.round(agree * n)} of ${n} the same` +
+        (finite(kappa) ? `, kappa ${kappa.toFixed(2)}${interval}` : "");
+    });
+}
 
 // ---------------------------------------------------------------- the view
 
@@ -188,6 +200,7 @@ class View {
     this.caption = make("figcaption", { class: "am-name" });
     this.stretchButton = button("Asinh", "L", "Linear or asinh stretch", this.commands.l);
     this.invertButton = button("Invert", "I", "Invert the picture", this.commands.i);
+    this.hint = make("p", { class: "am-hint", hidden: "" });
     this.answers = make("div", { class: "am-answers", role: "group", "aria-label": "Answers" });
     this.strip = make("ol", { class: "am-strip", "aria-label": "Last answers" });
     this.scoring = make("div", { class: "am-scores", role: "group", "aria-label": "Score" },
@@ -200,12 +213,15 @@ class View {
     this.note = make("p", { class: "am-note", role: "status", hidden: "" });
     this.live = make("p", { class: "am-live", "aria-live": "polite" });
     this.help = this.buildHelp();
-    const send = (type) => () => this.model.send({ type });
-    this.teachButton = button("Teach", "", "Teach the classifier with the labels", send("teach"));
-    this.suspectsButton = button("Second look", "", "Labels that deserve a second look",
+    const send = (type) => () => {
+      this.list.hidden = true; // what was learned is below it
+      this.model.send({ type });
+    };
+    this.teachButton = button("Teach", "", "Train the whole network with your labels; it takes minutes", send("teach"));
+    this.suspectsButton = button("Second look", "", "Labels that contradict the others",
       send("suspects"));
-    this.compareButton = button("Agreement", "", "How well the labels agree", send("compare"));
-    this.saveButton = button("Save", "", "Save the labels", send("save"));
+    this.compareButton = button("Agreement", "", "How often you, or others, gave the same answer again", send("compare"));
+    this.saveButton = button("Save", "", "Save the labels and the classifier", send("save"));
     for (const each of [this.teachButton, this.suspectsButton, this.compareButton]) each.hidden = true;
     this.root.append(
       make("header", { class: "am-top" }, this.title,
@@ -222,7 +238,7 @@ class View {
         button("−", "", "Zoom out", this.commands["-"]),
         button("+", "", "Zoom in", this.commands["+"]), this.stretchButton, this.invertButton,
         button("Undo", "Z", "Take the last answer back", this.commands.z, "am-undo")),
-      make("div", { class: "am-side" }, this.answers, this.list, this.learning), this.strip,
+      make("div", { class: "am-side" }, this.hint, this.answers, this.list, this.learning), this.strip,
       make("p", { class: "am-focus", text: "Click here to label with the keys", "aria-hidden": "true" }),
       this.note, this.live, this.help);
     this.listen();
@@ -231,10 +247,15 @@ class View {
   buildHelp() {
     this.keyList = make("dl", { class: "am-keys" });
     const close = make("button", { type: "button", class: "am-tool", text: "Back to the galaxies" });
+    this.learnHelp = make("p", { class: "am-quiet", hidden: "", text: "The classifier learns again " +
+      "after every 25 answers, and asks next for the galaxies that teach it most. Teach trains the " +
+      "whole network, which takes minutes. Save writes the labels and the classifier. Second look " +
+      "lists labels that contradict the others." });
     const dialog = make("dialog", { class: "am-help", "aria-label": "Help and keys" },
       make("h2", { text: "Keys" }), this.keyList,
       make("p", { class: "am-quiet", text: "Each answer is written to disk at once. " +
-        "Answers given while the connection is lost are kept and written later." }), close);
+        "Answers given while the connection is lost are kept and written later." }),
+      this.learnHelp, close);
     close.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => this.root.focus());
     return dialog;
@@ -570,7 +591,7 @@ class View {
     this.note.hidden = !text;
     this.note.classList.toggle("am-bad", bad);
     clearTimeout(this.quiet);
-    if (text && !bad) this.quiet = setTimeout(() => this.say(""), 4000);
+    if (text && !bad) this.quiet = setTimeout(() => this.say(""), 4000 + 50 * text.length);
   }
 
   // ------------------------------------------------------------ what comes from Python
@@ -590,7 +611,8 @@ class View {
       this.pictures.forget();
       const waiting = this.outbox.waiting.length;
       const kept = waiting ? ` Answers not yet written: ${waiting}; they are kept here.` : "";
-      this.say((final ?? "Connection lost. Trying again …") + kept, true);
+      this.say((final ?? "Connection lost. Trying again … If astromorph has ended, run the same " +
+        "command again.") + kept, true);
     }
     if (open) this.model.send({ type: "ready" });
     this.root.classList.toggle("am-lost", !open);
@@ -610,10 +632,13 @@ class View {
     Object.assign(this, { keys: message.keys, total: message.total, number: message.number ?? null,
       ready: true });
     this.title.textContent = message.title;
+    this.hint.textContent = message.hint ?? "";
+    this.hint.hidden = !message.hint;
     this.showKeys();
     this.recover(message);
     const { can = {} } = message;
     this.teachButton.hidden = !can.teach;
+    this.learnHelp.hidden = !can.teach;
     this.saveButton.hidden = !can.save;
     this.suspectsButton.hidden = !can.suspects;
     this.compareButton.hidden = !can.compare;
@@ -674,7 +699,7 @@ class View {
   }
 
   showLearned() {
-    const { details = [], taught, error, message, status } = this.learned;
+    const { details = [], error, message, status } = this.learned;
     this.scoring.hidden = !details.some((each) => each.kind === "yes_no");
     for (const button of this.scoring.children) {
       button.setAttribute("aria-pressed", button.textContent === this.score);
@@ -682,12 +707,14 @@ class View {
     const doing = message || (status === "learning" ? "Learning …" : "");
     this.lessons.replaceChildren(
       ...(doing ? [make("p", { class: error ? "am-failed" : "am-quiet", text: doing })] : []),
-      ...(taught ? [make("p", { text: `The whole network was taught with ${taught.labels} labels.` })]
-        : []), ...details.map((each) => curve(each, this.score)));
+      ...details.map((each) => curve(each, this.score)));
   }
 
   on_saved({ path, folder }) {
-    this.say(`Saved: ${path}${folder ? ` and ${folder}` : ""}`);
+    const ready = this.learned?.taught?.labels === this.count;
+    const then = !folder ? "" : ready ? ` Your classifier is in ${folder}.`
+      : ` Your classifier is being trained, for ${folder}.`;
+    this.say(`Saved: ${path}.${then}`);
   }
 
   on_queue(message) {
@@ -697,19 +724,22 @@ class View {
   }
 
   on_suspects({ rows }) {
-    const message = rows.length ? "These labels contradict what the others say."
-      : "No label contradicts what the others say.";
-    this.showList("Second look", [message], rows);
+    const message = rows.length ? "These labels contradict the others. Click on one to answer again."
+      : "No label contradicts the others.";
+    this.showList("Second look", [message], rows, suspect);
   }
 
   on_compared({ own = [], others = [] }) {
-    const lines = [...own.map((each) => `with yourself: ${describe(each)}`),
-      ...others.flatMap(({ labeler, agreement }) =>
-        agreement.map((each) => `with ${labeler}: ${describe(each)}`))];
-    this.showList("Agreement", lines, others.flatMap((each) => each.disagreements));
+    const mine = agreements(own);
+    const lines = [mine.length ? "Galaxies that came to you twice:" : "No galaxy came to you twice yet.",
+      ...mine, ...others.flatMap(({ labeler, agreement }) =>
+        [`With ${labeler}:`, ...agreements(agreement)])];
+    this.showList("Agreement", lines, others.flatMap(({ labeler, disagreements }) =>
+      disagreements.map((each) => ({ ...each, labeler }))),
+      ({ first, second, labeler }) => `you: ${first} · ${labeler}: ${second}`);
   }
 
-  showList(title, messages, items) {
+  showList(title, messages, items, describe) {
     const close = make("button", { type: "button", class: "am-tool", text: "Close",
       on: { click: () => (this.list.hidden = true) } });
     const go = ({ row, id }) => () => {
