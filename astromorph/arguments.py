@@ -1,13 +1,15 @@
 """Check arguments, and convert them to what the code works with."""
 from difflib import get_close_matches
 from numbers import Integral, Real
+from pathlib import Path
 
 import numpy as np
+from astropy import units as u
 
 from astromorph.errors import ArgumentTypeError, wrong
 
-__all__ = ["as_float", "as_floats", "as_labels", "as_probabilities", "check_choice", "check_count",
-           "check_names", "check_number", "check_whole"]
+__all__ = ["as_float", "as_floats", "as_labels", "as_path", "as_probabilities", "as_seconds",
+           "check_choice", "check_count", "check_names", "check_number", "check_whole"]
 
 
 def as_float(text):
@@ -115,6 +117,68 @@ def as_labels(values, argument="labels"):
                     f"{others.size} others, first {others[0]:g}",
                     "Turn vote fractions into labels first (make_labels).")
     return values
+
+
+def as_path(value, argument):
+    """Convert an argument to the path of a folder, with the user's home in place of ``~``.
+
+    Parameters
+    ----------
+    value : object
+        The argument.
+    argument : str
+        Its name.
+
+    Returns
+    -------
+    `~pathlib.Path`
+
+    Raises
+    ------
+    ArgumentError
+        If it is not a path, or there is no such home.
+    """
+    try:
+        path = Path(value).expanduser()
+    except TypeError:
+        raise wrong(argument, "the path of a folder", repr(value),
+                    error=ArgumentTypeError) from None
+    except RuntimeError:
+        raise wrong(argument, "a path", repr(value),
+                    "There is no such home folder: write the whole path.") from None
+    if "\0" in str(path):
+        raise wrong(argument, "a path", repr(value))
+    return path
+
+
+def as_seconds(value, argument, unit=None):
+    """Convert an argument to a time in seconds.
+
+    Parameters
+    ----------
+    value : object
+        The argument.
+    argument : str
+        Its name.
+    unit : `~astropy.units.Unit`, optional
+        Unit of a number. By default a number is refused.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ArgumentError
+        If it is not one time of 0 or more.
+    """
+    try:
+        seconds = u.Quantity(value, unit).to_value(u.s)
+    except (u.UnitConversionError, TypeError, ValueError):
+        seconds = np.nan
+    if np.ndim(seconds) or not seconds >= 0:
+        raise wrong(argument, "one time, 0 or more, such as 30 * u.day", repr(value))
+    return float(seconds)
 
 
 def check_count(value, argument):

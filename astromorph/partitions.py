@@ -12,6 +12,7 @@ from astromorph.arguments import check_count
 from astromorph.distribution import missing
 from astromorph.errors import ArgumentTypeError, wrong
 from astromorph.galaxies.frames import MEASURE
+from astromorph.running.results import clear_answers
 from astromorph.tables.positions import has_positions, position_columns, size_column
 
 __all__ = ["KEEP_MEMORY", "classify_catalog", "classify_partition", "write_extension"]
@@ -63,7 +64,8 @@ def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, 
     -------
     `~pandas.DataFrame`
         The same rows and columns, and the new columns of ``classify`` in types of Arrow.
-        Probabilities are null where there are none.
+        Probabilities are null where there are none. Other answers of an earlier classification are
+        left out.
 
     Raises
     ------
@@ -95,7 +97,8 @@ def classify_partition(partition, classifier, *, ra=None, dec=None, units=None, 
             if options.get("images") is not None:
                 threads = threads or cores
         done = classifier.classify(table, threads=threads, progress=bool(progress), **options)
-    result = partition.copy(deep=False)
+    kept = _up_to_date(partition.columns, classifier.model, options.get("questions"))
+    result = partition[kept].copy(deep=False)
     for name in done.colnames[len(table.colnames):]:
         result[name] = _as_arrow(done[name])
     return result
@@ -258,6 +261,13 @@ def _count_workers():
     except ValueError:  # no cluster
         processes = dask.config.get("scheduler", None) in ("processes", "multiprocessing")
         return dask.config.get("num_workers", os.cpu_count()) if processes else 1
+
+
+def _up_to_date(names, model, questions):
+    """Columns without old answers, because a partition does not tell which model gave them."""
+    table = Table({name: [] for name in names})
+    clear_answers(table, model, model.find_questions(questions))
+    return table.colnames
 
 
 def _own_cores():

@@ -1,9 +1,10 @@
 """Checks of arguments accept what they should, and name what they refuse."""
 import numpy as np
 import pytest
+from astropy import units as u
 
-from astromorph.arguments import (as_floats, as_labels, as_probabilities, check_choice,
-                                  check_count, check_number, check_whole)
+from astromorph.arguments import (as_floats, as_labels, as_path, as_probabilities, as_seconds,
+                                  check_choice, check_count, check_number, check_whole)
 from astromorph.errors import ArgumentError, ArgumentTypeError
 
 
@@ -54,3 +55,22 @@ def test_choices():
     check_choice(None, "kind", ["all", None])
     with pytest.raises(ArgumentError, match="kind: expected one of 'all', None. Received 'some'."):
         check_choice("some", "kind", ["all", None])
+
+
+def test_paths(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert as_path("~/a", "folder") == tmp_path / "a" and as_path(tmp_path, "folder") == tmp_path
+    for value in (5, None, b"a"):
+        with pytest.raises(ArgumentTypeError, match="folder: expected the path of a folder"):
+            as_path(value, "folder")
+    for value in ("~no-such-user-here/a", "a\0b"):
+        with pytest.raises(ArgumentError, match="folder: expected a path. Received "):
+            as_path(value, "folder")
+
+
+def test_times():
+    assert as_seconds(2 * u.min, "age") == 120 == as_seconds(120, "age", u.s)
+    assert as_seconds("1 day", "age") == 86400 and as_seconds(0 * u.s, "age") == 0
+    for value in (3, -1 * u.s, np.nan * u.s, [1, 2] * u.s, 3 * u.m, "soon", None):
+        with pytest.raises(ArgumentError, match="age: expected one time, 0 or more"):
+            as_seconds(value, "age")

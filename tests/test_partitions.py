@@ -150,6 +150,15 @@ def test_results_equal_the_plain_run(in_process, classifier, catalog, plain):
     assert result.hc_structure.catalog_info.model_extra["morphwgt"] == plain.meta["MORPHWGT"]
 
 
+def test_answers_of_an_earlier_classification_do_not_stay(classifier, catalog):
+    rows = catalog.compute(progress_bar=False).iloc[:4]
+    first = classify_partition(rows, classifier, uncertainty="views", joint=True, **OPTIONS)
+    again = classify_partition(first, classifier, questions=["disk"], **OPTIONS)
+    assert list(again.columns) == [*rows.columns, "P_disk", "morph_flag"]
+    assert list(classify_partition(first, classifier, **OPTIONS).columns) == [
+        *rows.columns, *COLUMNS, "morph_flag"]
+
+
 def test_no_rows_need_no_network(classifier, catalog):
     copy = pickle.loads(pickle.dumps(classifier))
     frame = classify_partition(catalog.meta, copy, uncertainty="views", joint=True, provenance=True,

@@ -77,10 +77,11 @@ class _Stream:
 
 
 class _Safe(_Stream):
-    """A stream that shows control characters, which names and files may have, as escapes."""
+    """A stream that shows control characters, and those that it cannot encode, as escapes."""
 
     def write(self, text):
-        self._stream.write(printable(text))
+        encoding = self._stream.encoding or "utf-8"
+        self._stream.write(printable(text).encode(encoding, "backslashreplace").decode(encoding))
 
 
 class _Patient(_Stream):

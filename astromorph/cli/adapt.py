@@ -53,7 +53,7 @@ def add_parser(commands):
 
 def run(args):
     """Return the exit status and the summary."""
-    check_file(args, args.output)
+    check_file(args, args.output, ".safetensors")
     galaxies = read_galaxies(args)
     classifier = load_classifier(args)
     questions = _questions(args)

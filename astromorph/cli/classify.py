@@ -4,7 +4,7 @@ from pathlib import Path
 
 from astromorph.cli.galaxies import (add_galaxies, add_network, add_questions, load_classifier,
                                      open_galaxies, read_galaxies)
-from astromorph.cli.output import (add_output, check_input, check_output, check_page,
+from astromorph.cli.output import (add_output, check_apart, check_input, check_output, check_page,
                                    count_outcomes, may_replace, say, write_output)
 from astromorph.cli.parsing import add_command, given, result_of
 
@@ -96,6 +96,7 @@ def _check(args):
         args.parser.error("--max-rows and --faint-limit need --region")
     if args.resume and not (args.output or args.checkpoint):
         args.parser.error("--resume needs --output or --checkpoint")
+    check_apart(args, output=args.output, report=args.report, checkpoint=args.checkpoint)
 
 
 def _classify(args, output_format):

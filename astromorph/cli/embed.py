@@ -31,6 +31,9 @@ def add_parser(commands):
 def run(args):
     """Return the exit status and the summary."""
     output_format = check_output(args)
+    if output_format == "csv":
+        args.parser.error("--output: CSV has one value per cell and cannot hold the features; "
+                          "choose another format, such as .fits")
     galaxies = read_galaxies(args)
     check_input(args, galaxies.data, output_format)
     table = result_of(args, load_classifier(args).embed, galaxies.data,

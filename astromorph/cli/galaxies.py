@@ -321,9 +321,15 @@ def _sky_options(args):
 
 
 def _local(args):
+    from astromorph.errors import ArgumentError
     from astromorph.services import LocalFolder, LocalHips
 
-    if (args.local / "properties").is_file():
-        return LocalHips(args.local)
-    return LocalFolder(args.local, width=args.local_width,
-                       **({"pattern": args.local_pattern} if args.local_pattern else {}))
+    try:
+        if (args.local / "properties").is_file():
+            return LocalHips(args.local)
+        return LocalFolder(args.local, width=args.local_width,
+                           **({"pattern": args.local_pattern} if args.local_pattern else {}))
+    except ArgumentError as error:
+        error.argument = {"pattern": "local_pattern", "width": "local_width"}.get(
+            error.argument, "local")
+        raise

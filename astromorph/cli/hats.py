@@ -1,12 +1,14 @@
 """``astromorph classify`` from one HATS catalog to another, partition by partition."""
-import hashlib
 import logging
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
+from astromorph import __version__
 from astromorph.atomic import written_whole
 from astromorph.cli.galaxies import load_classifier, read_galaxies
 from astromorph.cli.output import count_outcomes, may_replace
 from astromorph.cli.parsing import given
+from astromorph.running.fingerprints import fingerprint, fingerprint_images
 from astromorph.tables.hats import describe_hats, open_hats, read_columns
 
 __all__ = ["classify_hats"]
@@ -45,12 +47,14 @@ def classify_hats(args):
 
 
 def _kept(args, classifier):
-    """Folder that keeps partitions of a resumable run, one for each way to compute them."""
+    """Folder that keeps partitions of a resumable run, one for each input and way to compute."""
     if not args.resume:
         return None
     asked = sorted(f"{name}={value}" for name, value in vars(args).items()
                    if name not in _INDIFFERENT)
-    digest = hashlib.sha256("\n".join([*asked, classifier.model.identity]).encode()).hexdigest()
+    files = sorted(path for path in Path(args.files[0]).rglob("*") if path.is_file())
+    digest = fingerprint([__version__, *asked, classifier.model.identity,
+                          fingerprint_images(files)])
     return (args.checkpoint or args.output.parent) / f"{args.output.name}.checkpoint-{digest[:8]}"
 
 

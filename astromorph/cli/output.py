@@ -1,13 +1,15 @@
 """Write results: to a table file, to a report, to the terminal."""
+import os
 import sys
 import warnings
 from contextlib import contextmanager
+from itertools import combinations
 from pathlib import Path
 
 from astromorph.cli.parsing import explain
 from astromorph.printing import printable
 
-__all__ = ["add_output", "check_file", "check_input", "check_output", "check_page",
+__all__ = ["add_output", "check_apart", "check_file", "check_input", "check_output", "check_page",
            "count_outcomes", "may_replace", "print_table", "say", "write_output"]
 
 
@@ -68,16 +70,22 @@ def check_input(args, data, format):
 
     from astromorph.tables import check_columns
 
+    if format == "hats" and isinstance(data, list):
+        args.parser.error("--output: a HATS catalog needs positions, which images alone do not "
+                          "have; choose another format")
     if format is not None and isinstance(data, Table):
         with _refusing(args, "--output"):
             check_columns(data, format)
 
 
-def check_file(args, path):
-    """Refuse an output file that cannot be written and is not a table."""
+def check_file(args, path, suffix):
+    """Refuse an output file that cannot be written, or whose name has another ending."""
     from astromorph.atomic import check_writable
+    from astromorph.errors import wrong
 
     with _refusing(args, "--output"):
+        if path.suffix != suffix:
+            raise wrong("path", f"a name that ends in {suffix}", path.name)
         check_writable(path, overwrite=args.overwrite)
 
 
@@ -89,6 +97,15 @@ def check_page(args, path):
         _give_up(args, path)
     with _refusing(args, "--report"):
         check_report(path, overwrite=may_replace(args, path))
+
+
+def check_apart(args, **paths):
+    """Refuse paths that are the same, because one result would replace the other."""
+    given = {name: os.path.realpath(path) for name, path in paths.items() if path is not None}
+    for (name, path), (other, same) in combinations(given.items(), 2):
+        if path == same:
+            args.parser.error(f"--{name} and --{other} need different names, not both "
+                              f"{paths[other]}")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from astropy import units as u
 from astropy.config import get_cache_dir_path
 from filelock import FileLock
 
-from astromorph.arguments import check_number
+from astromorph.arguments import as_path, as_seconds, check_number
 from astromorph.atomic import is_plain_file, read_plain_file, remove_files, write_file
 from astromorph.cutouts.cache_files import evict, list_files
 from astromorph.errors import warn
@@ -139,7 +139,7 @@ class CutoutCache:
         check_number(max_size, "max_size", "a positive number of bytes", lambda value: value > 0)
         self._problem, self._warned = None, False
         folder = folder or os.environ.get("ASTROMORPH_CACHE")
-        self.folder = Path(folder).expanduser() if folder else self._usual_folder()
+        self.folder = as_path(folder, "cache") if folder else self._usual_folder()
         self.max_size = max_size
         self._sizes = {}  # shard: bytes, and number of files written since they were measured
         self._lock = threading.Lock()
@@ -292,7 +292,7 @@ class CutoutCache:
         dict
             Number of ``entries`` and ``bytes`` that were removed.
         """
-        seconds = None if older_than is None else u.Quantity(older_than, u.s).value
+        seconds = None if older_than is None else as_seconds(older_than, "older_than", u.s)
         everything = older_than is None and survey is None
         removed = {"entries": 0, "bytes": 0}
         for files, record in self._entries():
@@ -374,7 +374,8 @@ def _plain(meta):
 
 
 def _age(record):
-    return max(0.0, time.time() - record["stored"])
+    """Seconds since an image was stored; a time in the future is as wrong as one in the past."""
+    return abs(time.time() - record["stored"])
 
 
 def _fits(record, seconds, survey):

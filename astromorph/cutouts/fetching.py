@@ -9,7 +9,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import Column, Table
 
-from astromorph.arguments import check_count
+from astromorph.arguments import as_path, as_seconds, check_count
 from astromorph.atomic import write_file
 from astromorph.cutouts.cache import CutoutCache, cache_key
 from astromorph.cutouts.options import FetchOptions
@@ -120,7 +120,8 @@ class CutoutFetcher:
                         for service in self.services]
         self.cache = _cache(options.cache)
         self.offline = options.offline
-        self.max_age = _seconds(options.max_age)
+        self.max_age = None if options.max_age is None else as_seconds(
+            options.max_age, "max_age")
         self._footprint = Footprint(self.survey, self.cache and self.cache.folder) if (
             options.footprint and self.survey.moc) else None
         # Twice as many, because some threads wait for their turn or for another process.
@@ -293,15 +294,6 @@ def _cache(cache):
     return cache if isinstance(cache, CutoutCache) else CutoutCache(cache)
 
 
-def _seconds(max_age):
-    if max_age is None:
-        return None
-    try:
-        return u.Quantity(max_age).to_value(u.s)
-    except (u.UnitConversionError, TypeError):
-        raise wrong("max_age", "a time, such as 30 * u.day", repr(max_age)) from None
-
-
 def _suffix(data):
     return ".jpg" if data[:2] == b"\xff\xd8" else ".png" if data[:4] == b"\x89PNG" else ".fits"
 
@@ -425,11 +417,11 @@ def fetch_cutouts(coords, width, *, survey="sdss", ids=None, folder=None, progre
     ids = check_ids(ids, ra.size)
     stems = [file_stem(name or str(number)) for number, name in enumerate(ids)]
     if folder is not None:
+        folder = as_path(folder, "folder")
         _check_stems(stems)
     with CutoutFetcher(survey, **options) as fetcher, thread_pool(fetcher.threads) as pool, \
             Outcomes(ra.size, progress, "images") as outcomes:
         if folder is not None:
-            folder = Path(folder)
             folder.mkdir(parents=True, exist_ok=True)
         elif fetcher.cache is None:
             raise wrong("folder", "a folder for the images, because there is no cache", "none")

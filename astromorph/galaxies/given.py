@@ -113,6 +113,8 @@ def _printable(name):
 def images_of(table, name):
     """The images in a column of a table, which usually holds file names."""
     files = named_column(table, name, "images")
+    if not len(files):  # such a column has any type
+        return []
     if getattr(files, "ndim", 1) == 1 and getattr(files, "dtype", np.dtype("V")).kind not in "SUOV":
         raise wrong("images", "a column of file names or images",
                     f"{name!r} of type {files.dtype}")

@@ -31,12 +31,16 @@ def check_entries(entries, path, names=None):
     check_start(entries, path)
     n, questions = entries[0]["rows"], questions_of(entries)
     keys = {each.key: each.answers for each in answer_keys(questions)}
+    earlier = set()
     for entry in entries[1:]:
         if entry["kind"] == "answer":
             _check(entry, lambda entry: _fault_of_answer(entry, n, names)
                    or _fault_of_key(entry, keys, questions), path)
         elif entry["kind"] == "undo":
-            _check(entry, lambda entry: _fault_of_undo(entry, n), path)
+            _check(entry, lambda entry: _fault_of_undo(entry, n, earlier), path)
+        elif entry["kind"] == "start":
+            _check(entry, lambda entry: "no second start", path)
+        earlier.add(entry.get("id"))
 
 
 def check_start(entries, path):
@@ -79,8 +83,9 @@ def _fault_of_start(entry):
             for name in ("share", "repeats"))):
         return "seed, and share and repeats in 0..0.5"
     sealed = entry.get("sealed")
-    if not (isinstance(sealed, list) and all(_is_row(row, n) for row in sealed)):
-        return f"sealed, a list of rows below {n},"
+    if not (isinstance(sealed, list) and all(_is_row(row, n) for row in sealed)
+            and len(set(sealed)) == len(sealed) == round(entry["share"] * n)):
+        return f"sealed, a list of {round(entry['share'] * n)} different rows below {n},"
     try:
         answer_keys(questions_of([entry]))
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
@@ -111,9 +116,11 @@ def _fault_of_key(entry, keys, questions):
     return f"one of the keys {', '.join(keys)}, or a number that is the answer,"
 
 
-def _fault_of_undo(entry, n):
+def _fault_of_undo(entry, n, earlier):
     if not (isinstance(entry.get("id"), str) and isinstance(entry.get("of"), str)):
         return "id and of, each a text,"
+    if entry["of"] not in earlier:
+        return "of, the id of an earlier answer or undo,"
     return None if _is_row(entry.get("row"), n) else f"a row below {n}"
 
 

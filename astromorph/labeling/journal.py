@@ -51,7 +51,7 @@ class Journal:
     """
 
     def __init__(self, path):
-        self.path = Path(path)
+        self.path = _plain(path)
         self._lock, self._turn = FileLock(f"{self.path}.lock", thread_local=False), RLock()
         try:
             self._lock.acquire(timeout=0)
@@ -155,9 +155,17 @@ def read_journal(path):
     return _read(path)[0]
 
 
+def _plain(path):
+    """The path; raise if there is a folder, a pipe or a device, whose reading may never end."""
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise wrong("journal", "the name of a file", f"{path}, which is not a file")
+    return path
+
+
 def _read(path):
     """The entries, the bytes that they take, and whether the last line has its end."""
-    content = Path(path).read_bytes()
+    content = _plain(path).read_bytes()
     *lines, rest = content.split(b"\n")
     entries = [_entry(path, number, line) for number, line in enumerate(lines, 1)]
     is_ended = not rest

@@ -2,7 +2,7 @@
 import numpy as np
 from astropy.table import Column
 
-from astromorph.arguments import check_count
+from astromorph.arguments import check_count, check_whole
 from astromorph.questions import probability_asked, split_answers
 from astromorph.running import run
 from astromorph.running.results import clear_answers
@@ -33,6 +33,7 @@ def suggest(model, source, n, *, seed=0, **options):
         See `~astromorph.classifier.MorphologyClassifier.suggest`.
     """
     check_count(n, "n")
+    check_whole(seed, "seed", 0, 2**32 - 1)
     model = model.asking()
     questions = model.all_questions
     results = run(source, model.raw_with_features, size=model.size, frame_r90=model.frame_r90,

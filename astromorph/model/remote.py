@@ -8,11 +8,11 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 
 from astropy.config import get_cache_dir_path
 
+from astromorph.arguments import as_path
 from astromorph.atomic import check_writable, read_plain_file, write_file
 from astromorph.errors import FetchError, wrong
 from astromorph.flags import MorphFlag
@@ -67,7 +67,8 @@ def weights_folder():
     'weights'
     """
     chosen = os.environ.get("ASTROMORPH_CACHE")
-    return (Path(chosen).expanduser() if chosen else get_cache_dir_path("astromorph")) / "weights"
+    folder = as_path(chosen, "ASTROMORPH_CACHE") if chosen else get_cache_dir_path("astromorph")
+    return folder / "weights"
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ import json
 import os
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from astromorph.arguments import as_path
 from astromorph.atomic import UNFINISHED, is_plain_file, remove_files, write_file
-from astromorph.errors import ArgumentTypeError, warn, wrong
+from astromorph.errors import warn, wrong
 from astromorph.running.parts import are_without_answers, read_part
 from astromorph.running.results import now
 
@@ -125,10 +125,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder, identity, *, answers, numbers=(), provenance=None, date):
-        if not isinstance(folder, (str, os.PathLike)):
-            raise wrong("checkpoint", "the path of a folder", repr(folder),
-                        error=ArgumentTypeError)
-        self.folder = Path(folder).expanduser()
+        self.folder = as_path(folder, "checkpoint")
         self.date = date
         self._identity = json.loads(json.dumps(identity, default=int))  # converts NumPy's integers
         self._answers, self._provenance = list(answers), dict(provenance or {})

@@ -160,7 +160,7 @@ def run(source, answer, *, size, frame_r90, prepare, watch, batch_size=128, thre
     Results
     """
     check_count(batch_size, "batch_size")
-    answer = partial(answer, batch_size=batch_size)
+    answer = partial(answer, batch_size=min(batch_size, CHUNK))  # no more rows come together
     results = Results(len(source), answer(np.empty((0, size, size, 3), np.float32)).shape[1])
     if checkpoint:
         checkpoint.restore(results, source.retryable)

@@ -18,6 +18,8 @@ from astromorph.flags import MorphFlag
 
 __all__ = ["StatusError", "WaitsForItself", "check_status", "judging", "translate"]
 
+_PASSING = 408, 425, 429  # also of a server that gave up an idle connection
+
 
 class WaitsForItself(RuntimeError):
     """An attempt requests something else from its own host, which is a bug in a service."""
@@ -39,11 +41,11 @@ class StatusError(FetchError):
     """
 
     def __init__(self, status, host, retry_after=None, response=None):
-        wait = _seconds(retry_after)
+        wait = _seconds(retry_after, getattr(response, "headers", {}).get("Date"))
         message = f"{host} answered with HTTP status {status}{_phrase(status)}{_reason(response)}"
         if wait is not None:
             message += f" and asks to wait {wait:.0f} s"
-        super().__init__(message, MorphFlag.SERVER_ERROR, retry=status == 429 or status >= 500,
+        super().__init__(message, MorphFlag.SERVER_ERROR, retry=status in _PASSING or status >= 500,
                          retry_after=wait)
         self.status, self.response = status, response
 
@@ -66,16 +68,25 @@ def check_status(response):
                           response.headers.get("Retry-After"), response)
 
 
-def _seconds(retry_after):
-    """Seconds to wait according to a header Retry-After; None if it is missing or unreadable."""
+def _seconds(retry_after, sent=None):
+    """Seconds to wait according to a header Retry-After; None if it is missing or unreadable.
+
+    ``sent`` is the header Date: the clock of the server may differ from the one here.
+    """
     try:
         return max(0.0, float(int(retry_after)))
     except (TypeError, ValueError, OverflowError):
         pass
+    now = _date(sent) or datetime.now(timezone.utc)
+    until = _date(retry_after)
+    return until and max(0.0, (until - now).total_seconds())
+
+
+def _date(text):
+    """The time of a header; None if it is missing or unreadable."""
     try:
-        date = parsedate_to_datetime(retry_after)
-        date = date.replace(tzinfo=date.tzinfo or timezone.utc)
-        return max(0.0, (date - datetime.now(timezone.utc)).total_seconds())
+        date = parsedate_to_datetime(text)
+        return date.replace(tzinfo=date.tzinfo or timezone.utc)
     except Exception:  # unreadable dates fail in many ways
         return None
 

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 import requests
 import tenacity
+from requests.auth import HTTPBasicAuth
+from requests.utils import get_auth_from_url
 
 from astromorph import __version__
 from astromorph.arguments import check_count, check_number
@@ -241,6 +243,7 @@ class _Session(requests.Session):
         self._timeout, self._stopped = timeout, stopped
         self.headers.update({"User-Agent": user_agent(), "Accept-Encoding": "gzip"})
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        self.auth = _login_of_address
         # Some clients misread error pages, so these raise before the client sees them.
         self.hooks["response"].append(lambda response, **_: check_status(response))
         for scheme in ("http://", "https://"):
@@ -252,6 +255,20 @@ class _Session(requests.Session):
         pace(request.url, self._stopped)
         with Exchange(self._timeout):
             return super().send(request, **options)
+
+    def rebuild_auth(self, prepared_request, response):
+        """Drop the token if a redirect leads to another host."""
+        if self.should_strip_auth(response.request.url, prepared_request.url):
+            prepared_request.headers.pop("Authorization", None)
+
+
+def _login_of_address(request):
+    """Log in as the address says, if it does.
+
+    By default, requests would send logins of ~/.netrc, which replace the tokens of services.
+    """
+    login = get_auth_from_url(request.url)
+    return HTTPBasicAuth(*login)(request) if any(login) else request
 
 
 def user_agent():

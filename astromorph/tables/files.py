@@ -15,7 +15,7 @@ from astromorph.tables.arrow import read_parquet, to_arrow, write_parquet
 from astromorph.tables.columns import check_cells, like, plain
 from astromorph.tables.csv_files import read_csv, write_csv
 from astromorph.tables.fits_tables import read_fits, write_fits
-from astromorph.tables.hats import is_hats, read_hats, write_hats
+from astromorph.tables.hats import check_places, is_hats, read_hats, write_hats
 from astromorph.tables.votables import read_votable, write_votable
 
 __all__ = ["FORMATS", "Format", "check_columns", "check_destination", "read_table", "table_format",
@@ -299,10 +299,11 @@ def check_columns(table, format):
     ArgumentError
         If the format cannot hold a column.
     """
-    table = _telling_rows(table)
     if format == "hats":
-        to_arrow(table)
+        check_places(table)
+        to_arrow(_telling_rows(table))
         return
+    table = _telling_rows(table)
     with suppress(OSError), tempfile.TemporaryDirectory() as folder:  # if the disk has no room
         _write(format, table, Path(folder, f"columns{FORMATS[format].suffixes[0]}"))
 

@@ -11,8 +11,8 @@ from astromorph.tables.columns import plain
 from astromorph.tables.positions import find_positions
 from astromorph.tables.provenance import PROVENANCE, scalars
 
-__all__ = ["MAX_ROWS", "describe_hats", "is_hats", "open_hats", "read_columns", "read_hats",
-           "write_hats"]
+__all__ = ["MAX_ROWS", "check_places", "describe_hats", "is_hats", "open_hats", "read_columns",
+           "read_hats", "write_hats"]
 
 MAX_ROWS = 3_000_000
 """Largest number of rows of a HATS catalog that `read_hats` reads into memory (int)."""
@@ -76,6 +76,19 @@ def write_hats(table, path, *, name=None):
     describe_hats(path, table)
 
 
+def check_places(table):
+    """Return the positions of a table, ra and dec; raise unless a HATS catalog can hold them."""
+    try:
+        position = find_positions(plain(table))
+    except ValueError as error:
+        raise wrong("table", "positions in columns with usual names, for a HATS catalog",
+                    f"a table without ({error})",
+                    "Rename the columns to ra and dec, or choose another format.") from None
+    if not np.isfinite(position[0]).any():
+        raise wrong("table", "rows with a position, for a HATS catalog", "no such row")
+    return position
+
+
 def describe_hats(path, table):
     """Add the units, UCDs and descriptions of a table's columns to a HATS catalog of them."""
     from hats.io.parquet_metadata import write_voparquet_in_common_metadata
@@ -91,11 +104,8 @@ def describe_hats(path, table):
 
 def _placed(table):
     """The rows with a position, and the names of the columns with ra and dec in degrees (ICRS)."""
-    names = []
-    position = find_positions(table)
+    names, position = [], check_places(table)
     good = np.isfinite(position[0])
-    if not good.any():
-        raise wrong("table", "rows with a position, for a HATS catalog", "no such row")
     if not good.all():
         warn(f"{np.sum(~good)} of {len(table)} rows have no position. They are left out, because a "
              "HATS catalog needs positions; use another format to keep them.")

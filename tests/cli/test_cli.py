@@ -1,4 +1,5 @@
 """The command line: what it writes, says and refuses."""
+import io
 import json
 import re
 import shlex
@@ -199,6 +200,35 @@ def test_columns_are_checked_before_the_run(capsys, tmp_path, stub):
         assert int(read_table(output)["id"][0]) == 2**63 + 1
 
 
+def test_a_hats_catalog_needs_positions_before_the_run(capsys, stub):
+    Table({"file": ["a.jpg"], "alpha": [10.0]}).write("t.csv")
+    Table({"file": ["a.jpg"], "ra": [np.nan], "dec": [np.nan]}).write("p.csv")
+    for arguments in (["a.jpg"], ["t.csv", "--images", "file"], ["p.csv", "--images", "file"]):
+        code, line = _refused(capsys, ["classify", *arguments, "-o", "out_hats"])
+        assert code == 2 and "position" in line and "HATS" in line and stub.options is None
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--report", "x.fits"], ["--report", "./x.fits", "--overwrite"], ["--checkpoint", "x.fits"]])
+def test_one_result_does_not_replace_the_other(capsys, stub, arguments):
+    code, line = _refused(capsys, ["classify", "a.jpg", "-o", "x.fits", *arguments])
+    assert code == 2 and f"{arguments[0]} need different names" in line and stub.options is None
+
+
+def test_weights_get_their_ending_before_the_training(capsys):
+    code, line = _refused(capsys, ["adapt", "a.jpg", "-o", "mine.fits"])
+    assert code == 2 and "--output: expected a name that ends in .safetensors" in line
+
+
+def test_errors_of_local_images_name_the_option(capsys):
+    Table({"ra": [1.0], "dec": [2.0]}).write("p.csv")
+    for option, value in {"--local": "nowhere", "--local-pattern": "x",
+                          "--local-width": "0arcsec"}.items():
+        local = [] if option == "--local" else ["--local", "."]
+        assert cli.main(["classify", "p.csv", *local, option, value]) == 1
+        assert f"error: {option}: expected" in capsys.readouterr().err
+
+
 def test_control_characters_of_names_are_escaped(capsys, cutouts, stub):
     name = "a\x1b]0;title\x07\x1b[31m.jpg"
     (cutouts / name).touch()
@@ -207,6 +237,16 @@ def test_control_characters_of_names_are_escaped(capsys, cutouts, stub):
         captured = capsys.readouterr()
         assert "\x1b" not in captured.out + captured.err
         assert "\\x1b" in captured.out + captured.err
+
+
+def test_names_that_the_terminal_cannot_encode(cutouts, stub, monkeypatch):
+    (cutouts / "galaxi\xe9 \u222e.jpg").touch()
+    for encoding, shown in {"ascii": rb"galaxi\xe9 \u222e.jpg",
+                            "latin-1": b"galaxi\xe9 \\u222e.jpg"}.items():
+        terminal = io.TextIOWrapper(io.BytesIO(), encoding)
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert cli.main(["classify", "galaxi\xe9 \u222e.jpg"]) == 0
+        assert shown in terminal.buffer.getvalue()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
@@ -447,6 +487,11 @@ def test_embed_similar_odd(sample, tmp_path, loaded, capsys):
     assert "positive integer" in capsys.readouterr().err
 
 
+def test_features_and_csv_are_told_apart_before_the_run(capsys):
+    code, line = _refused(capsys, ["embed", "a.jpg", "-o", "embedded.csv"])
+    assert code == 2 and "--output: CSV has one value per cell" in line
+
+
 def test_adapt(sample, tmp_path, loaded, capsys, monkeypatch):
     """The arguments reach `adapt`, and the new weights are a file that ``info`` knows."""
     asked = {}
@@ -681,6 +726,35 @@ def test_resume_for_real(sample, tmp_path, capsys, loaded, monkeypatch):
     assert cli.main(arguments) == 0
     assert len(Table.read(tmp_path / "out.ecsv")) == 12
     assert not (tmp_path / "out.ecsv.checkpoint").exists()
+
+
+def test_partitions_of_another_input_are_not_continued(tmp_path, loaded, monkeypatch):
+    """A killed run left partitions; then the catalog, or the version, changed."""
+    lsdb_hats = pytest.importorskip("lsdb.io.to_hats")
+    files = list(load_sample()["file"][:6])
+    table = Table({"ra": np.arange(6.0), "dec": np.zeros(6), "image": files})
+    arguments = [*map(str, ("classify", tmp_path / "in_hats", "--images", "image", "--cutout-r90",
+                            "8", "-o", tmp_path / "out_hats", "--resume", "-q"))]
+
+    def stop(*args, **options):
+        raise KeyboardInterrupt
+
+    write_table(table, tmp_path / "in_hats")
+    with monkeypatch.context() as patched:  # all partitions are written then
+        patched.setattr(lsdb_hats, "_write_parquet_metadata", stop)
+        assert cli.main(arguments) == 130
+    first = set(tmp_path.glob("out_hats.checkpoint-*"))
+    shutil.rmtree(tmp_path / "in_hats")
+    table["image"] = files[::-1]
+    write_table(table, tmp_path / "in_hats")
+    with monkeypatch.context() as patched:
+        patched.setattr(lsdb_hats, "_write_parquet_metadata", stop)
+        patched.setattr("astromorph.cli.hats.__version__", "another")
+        assert cli.main(arguments) == 130
+    assert len(set(tmp_path.glob("out_hats.checkpoint-*")) - first) == 1
+    assert cli.main(arguments) == 0
+    found = read_table(tmp_path / "out_hats")
+    assert [found["image"][k] for k in np.argsort(found["ra"])] == files[::-1]
 
 
 def _fill_disk(monkeypatch):

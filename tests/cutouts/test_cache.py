@@ -18,7 +18,7 @@ import pytest
 from astropy import units as u
 
 from astromorph.cutouts.cache import SHARDS, CutoutCache, cache_key
-from astromorph.errors import AstromorphWarning
+from astromorph.errors import ArgumentError, AstromorphWarning
 from astromorph.services.base import CutoutRequest
 from astromorph.surveys import SURVEYS
 
@@ -72,6 +72,11 @@ def test_age_is_that_of_storing_not_of_using(cache):
     put_earlier(1000, cache, KEY, b"picture", META)
     cache.get(KEY)
     assert cache.get(KEY).age >= 1000
+
+
+def test_an_image_from_the_future_is_old(cache):
+    put_earlier(-1e7, cache, KEY, b"picture", META)  # the clock was wrong then, or is now
+    assert cache.get(KEY).age == pytest.approx(1e7, rel=0.01)
 
 
 def test_replacing(cache):
@@ -342,6 +347,14 @@ def test_info_and_clear(cache):
     assert removed["entries"] == 1
     assert removed["bytes"] > len(b"picture")
     assert files_of(cache) == {mine}
+
+
+@pytest.mark.parametrize("age", [-1, np.nan, [1, 2], "old", 3 * u.m])
+def test_clear_refuses_what_is_no_age(cache, age):
+    cache.put(KEY, b"picture", META)
+    with pytest.raises(ArgumentError, match="older_than: expected one time"):
+        cache.clear(older_than=age)
+    assert cache.info()["entries"] == 1
 
 
 def test_clear_takes_what_is_damaged_only_with_all(cache):

@@ -173,3 +173,8 @@ def test_a_file_name_that_is_no_text(folder):
 def test_a_column_of_numbers_is_none_of_images():
     with pytest.raises(ValueError, match="images: expected a column of file names or images"):
         GivenImages(Table({"z": [0.1]}), "z")
+
+
+def test_a_column_without_rows_has_any_type(classifier):
+    table = classifier.classify(Table({"file": []}), images="file")
+    assert len(table) == 0 and "P_disk" in table.colnames

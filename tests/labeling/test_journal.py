@@ -100,6 +100,14 @@ def test_another_damaged_line_raises_with_its_number(tmp_path, line):
     assert (tmp_path / "j").read_bytes() == content + line + b"\n" + content
 
 
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
+def test_only_a_file_is_opened(tmp_path, make):
+    make(tmp_path / "j")
+    for read in (Journal, read_journal, Journal):
+        with pytest.raises(ValueError, match="journal: expected the name of a file"):
+            read(tmp_path / "j")
+
+
 def test_one_process_at_a_time(tmp_path):
     with Journal(tmp_path / "j"):
         with pytest.raises(OSError, match="in use by another process"):

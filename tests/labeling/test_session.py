@@ -276,7 +276,10 @@ def test_an_undo_that_was_undone_does_not_stand():
     ('"labeler": "me", "shown"', '"labeler": null, "shown"', "each a text, in line 2"),
     ('"of": "b", ', "", "id and of, each a text, in line 4"),
     ('"seed": 0', '"seed": -1', "seed, and share and repeats in 0..0.5 in line 1"),
-    ('"sealed": [', '"sealed": [99, ', "a list of rows below 40, in line 1"),
+    ('"sealed": [', '"sealed": [99, ', "a list of 8 different rows below 40, in line 1"),
+    ('"share": 0.2', '"share": 0.1', "a list of 4 different rows below 40, in line 1"),
+    ('"of": "b"', '"of": "u"', "of, the id of an earlier answer or undo, in line 4"),
+    ('"of": "b"', '"of": "z"', "of, the id of an earlier answer or undo, in line 4"),
     ('"rows": 40', '"rows": 0', "time and rows in line 1"),
     ('"yes_no"', '"maybe"', "questions that can be labeled in line 1")])
 def test_an_entry_that_was_edited_raises_with_its_line(tmp_path, old, new, expected):

@@ -6,6 +6,7 @@ from astropy.table import Table
 
 from astromorph import QUESTIONS, MorphFlag
 from astromorph.datasets import load_sample
+from astromorph.errors import ArgumentError
 from astromorph.questions import probability_asked
 from astromorph.learning.suggesting import suggest_rows, total_entropy
 
@@ -92,3 +93,9 @@ def test_nothing_to_suggest(classifier):
 def test_refuses_a_wrong_number(classifier):
     with pytest.raises(ValueError, match="n: expected a positive integer.*0"):
         classifier.suggest(SAMPLE, 0)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, 2**32, "x", None])
+def test_refuses_a_wrong_seed_before_the_run(classifier, seed):
+    with pytest.raises(ArgumentError, match="seed: expected a whole number from 0"):
+        classifier.suggest(["no such file"], 1, seed=seed)

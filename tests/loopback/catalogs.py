@@ -41,7 +41,10 @@ def skyserver(request, sky, faults):
 def tap(request, sky, faults):
     """``sync?QUERY=<ADQL>``: tables whose name begins with ls_ or des_, as a VOTable."""
     try:
+        if request.query.get("lang", "ADQL") != "ADQL":
+            raise QueryError("LANG must be ADQL")
         selection = Selection(request.query.get("query", ""))
+        selection.refuse_what_tap_refuses()
         survey = {"ls": "legacy", "de": "des"}.get(selection.table[:2])
         if survey is None:
             raise QueryError(f"Table {selection.table} not found")
@@ -67,6 +70,8 @@ def _sdss_rows(galaxies, *, every_frame):
 
 def _identified(request, sky):
     """The galaxies at the positions of the uploaded list, or all within the radius of them."""
+    if request.number("radius", 1.0) > 3:
+        raise QueryError("radius must be at most 3 arcmin")
     found = []
     for line in request.upload.splitlines()[1:]:
         if not line.strip():

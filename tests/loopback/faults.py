@@ -10,6 +10,7 @@ KINDS = {
     "429": "too many requests, with Retry-After",
     "500": "status 500 with a line of text",
     "502": "status 502 with a page of HTML",
+    "503": "status 503 with a page of HTML, and Retry-After",
     "html": "status 200 with a page of HTML",
     "json": "status 200 with an error as JSON",
     "stall": "no answer for `stall` seconds, then the connection closes",
@@ -41,7 +42,7 @@ class Faults:
     latency : float, optional
         Seconds that every answer takes longer.
     retry_after : str or None, optional
-        Header that 429 carries.
+        Header that 429 and 503 carry: seconds, or a date.
     stall : float, optional
         Seconds.
     black_tile : bool, optional

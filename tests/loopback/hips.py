@@ -47,6 +47,8 @@ def hips2fits(request, sky, faults):
         grid = _from_wcs(query["wcs"]) if "wcs" in query else _from_center(request)
     except (BadRequest, ValueError, KeyError) as error:
         return json_error("Bad request", str(error), 400)
+    if grid.width * grid.height > 50e6:
+        return json_error("Bad request", "an image has at most 50 million pixels", 400)
     survey, band = _KNOWN[hips]
     view = sky.view(survey.name, grid, (band,) if band else picture_bands(survey), cut=request.cut)
     if kind == "fits":

@@ -10,7 +10,7 @@ _DES_PIXEL = 0.263  # arcsec
 
 _NUMBER = r"\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*"
 _THREE, _FOUR = (",".join([_NUMBER] * n) for n in (3, 4))
-_CIRCLE = rf"(?:circle\((?:\s*'\w+'\s*,)?|q3c_radial_query\([^,]+,[^,]+,){_THREE}\)"
+_CIRCLE = rf"q3c_radial_query\([^,]+,[^,]+,{_THREE}\)"
 _NEARBY = rf"fget(?:nearby|nearest)\w+eq\({_THREE}\)"
 _RECTANGLE = rf"fgetobjfromrect\w*\({_FOUR}\)"
 _BETWEEN = r"\b(?:\w+\.)?{}\s+between" + _NUMBER + "and" + _NUMBER
@@ -68,6 +68,13 @@ class Selection:
         return [tuple(row[name] for name in self.columns.values()) for row in rows
                 if all(compare(row[name], value) for name, compare, value in limits
                        if name in row)][:self.top]
+
+    def refuse_what_tap_refuses(self):
+        """NOIRLab's ADQL knows no geometry, and takes no function as a condition."""
+        if found := re.search(r"\b(point|circle|contains|intersects)\s*\(", self.conditions):
+            raise QueryError(f"function {found[1]}(...) does not exist")
+        if re.search(r"(?<!')(?<!'\s)(?<!=)(?<!=\s)\bq3c_radial_query", self.conditions):
+            raise QueryError("Incorrect syntax near q3c_radial_query: expected a comparison")
 
     def _comparisons(self):
         """Column, sign and number of the conditions other than on the position."""

@@ -222,8 +222,11 @@ def _set_faults(faults, settings):
 
 def _instead(fault, faults):
     """The answer in place of the service's."""
+    headers = {} if faults.retry_after is None else {"Retry-After": faults.retry_after}
+    if fault == "503":
+        page = _PAGE.format("No server is available to handle this request.")
+        return replace(text(page, 503, "text/html"), headers=headers)
     if fault == "429":
-        headers = {} if faults.retry_after is None else {"Retry-After": faults.retry_after}
         return Response(b"Too Many Requests", "text/plain", 429, headers)
     if fault == "500":
         return text("Internal Server Error", 500)

@@ -2,6 +2,7 @@
 import threading
 import warnings
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 import pytest
@@ -117,6 +118,11 @@ def test_rows_stand_in_their_own_places(model):
         few, many = (run(Noise(n), model.answer, watch=model.watch(), **options) for n in (5, 300))
     assert np.array_equal(few.answers, many.answers[:5], equal_nan=True)
     assert few.flags.tolist() == many.flags[:5].tolist()
+
+
+def test_a_batch_is_no_larger_than_the_rows_that_come_together(model):
+    run_of = partial(classify, model, GivenImages(load_sample()["file"][:2]), progress=False)
+    assert (run_of(batch_size=10**9)["P_bar"] == run_of(batch_size=128)["P_bar"]).all()
 
 
 def test_warnings_may_be_errors(model):

@@ -262,9 +262,10 @@ def test_flux_is_where_the_wcs_says_and_in_the_service_s_unit(service, factor, g
 
 
 @pytest.mark.parametrize("layer, gray", [("ls-dr10-grz", 32), ("ls-dr9", 32), ("ls-dr10", 32),
+                                         ("ls-dr10-gri", 22), ("ls-dr11-south-gri", 22),
                                          ("des-dr1", 32), ("sdss", 22)])
 def test_viewer_shows_one_gray_where_there_is_nothing(get, server, layer, gray):
-    for survey in ("legacy", "des", "sdss"):
+    for survey in ("legacy", "legacy-dr11", "des", "sdss"):
         server.sky.footprints[survey] = (80, 85)
     answer = get(JPEG, ra=RA, dec=DEC, layer=layer, size=80)
     assert answer.status_code == 200
@@ -369,9 +370,26 @@ def test_viewer_without_overlap(get):
     assert np.unique(picture(blank.content)).tolist() == [32]  # m = 0.03, Q = 20
 
 
-def test_viewer_dr10_has_no_i_in_the_north(get):
-    data = hdus(get(FITS, ra=RA, dec=33, layer="ls-dr10", bands="gi", size=20).content)[0].data
-    assert data[0].any() and not data[1].any()
+@pytest.mark.parametrize("ra, dec, has_i", [(180, 33, False), (180, 32, True), (RA, 33, True)])
+def test_viewer_dr10_has_no_i_in_the_north(get, ra, dec, has_i):
+    """The north is north of the plane of the Milky Way too."""
+    data = hdus(get(FITS, ra=ra, dec=dec, layer="ls-dr10", bands="gi", size=20).content)[0].data
+    assert data[0].any() and data[1].any() == has_i
+
+
+def test_viewer_dr10_is_brighter_in_the_north_but_of_the_same_hue(get):
+    """The plane of i is zero there, but still counts in the mean."""
+    shown, grz = (picture(get(JPEG, ra=180, dec=34, layer=layer, size=64, pixscale=0.5).content)
+                  for layer in ("ls-dr10", "ls-dr10-grz"))
+    assert shown.mean() > grz.mean() + 1
+    hues = [each.mean(axis=(0, 1)) / each.mean() for each in (shown, grz)]
+    np.testing.assert_allclose(*hues, atol=0.02)
+
+
+def test_viewer_dr10_without_i_is_no_dr9(get, server):
+    server.sky.footprints["legacy"] = (80, 85)
+    pixels = picture(get(JPEG, ra=RA, dec=DEC, layer="ls-dr10", bands="grz", size=80).content)
+    np.testing.assert_allclose(pixels.reshape(-1, 3).mean(axis=0), (24, 16, 32), atol=1.5)
 
 
 def test_viewer_has_zeros_beyond_the_footprint(get, server):
@@ -535,7 +553,7 @@ def test_sia_outside_lists_nothing(server):
                                                    ("des", "des_dr2.main", "flux_radius_r")])
 def test_tap_tables(server, survey, table, column):
     service = pyvo.dal.TAPService(server.url + "/tap")
-    region = f"1 = CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', {RA}, {DEC}, 0.2))"
+    region = f"'t' = q3c_radial_query(ra, dec, {RA}, {DEC}, 0.2)"
     found = service.search(f"SELECT ra, dec, {column} FROM {table} WHERE {region}").to_table()
     truth = server.sky.catalog(survey, RA, DEC, 0.2)
     assert found.colnames == ["ra", "dec", column] and len(found) == len(truth) > 20
@@ -549,14 +567,20 @@ def test_tap_tables(server, survey, table, column):
 @pytest.mark.filterwarnings("ignore::pyvo.dal.DALOverflowWarning")
 def test_tap_limits_and_errors(server):
     service = pyvo.dal.TAPService(server.url + "/tap")
-    near = f"ls_dr10.tractor WHERE q3c_radial_query(ra, dec, {RA}, {DEC}, 0.2)"
+    circle = f"q3c_radial_query(ra, dec, {RA}, {DEC}, 0.2)"
+    near = f"ls_dr10.tractor WHERE 't' = {circle}"
     assert len(service.search(f"SELECT ra FROM {near} LIMIT 3")) == 3
     assert len(service.search(f"SELECT ra FROM {near}", maxrec=4)) == 4
     server.faults.set(max_rows=5)
     with pytest.warns(pyvo.dal.DALOverflowWarning):
         assert len(service.search(f"SELECT ra FROM {near}")) == 5
-    with pytest.raises(pyvo.dal.DALQueryError, match="Invalid column name 'bad'"):
-        service.search(f"SELECT bad FROM {near}")
+    for query, message in {
+            f"SELECT bad FROM {near}": "Invalid column name 'bad'",
+            f"SELECT ra FROM ls_dr10.tractor WHERE {circle}": "expected a comparison",
+            "SELECT ra FROM ls_dr10.tractor WHERE 1 = CONTAINS(POINT('ICRS', ra, dec), "
+            "CIRCLE('ICRS', 1, 2, 3))": "function contains.*does not exist"}.items():
+        with pytest.raises(pyvo.dal.DALQueryError, match=message):
+            service.search(query)
 
 
 # Faults
@@ -572,7 +596,8 @@ def plan(server, kind, path=JPEG):
 
 @pytest.mark.parametrize("kind, status, content_type, start", [
     ("429", 429, "text/plain", b"Too Many"), ("500", 500, "text/plain", b"Internal"),
-    ("502", 502, "text/html", b"<!DOCTYPE"), ("html", 200, "text/html", b"<!DOCTYPE"),
+    ("502", 502, "text/html", b"<!DOCTYPE"), ("503", 503, "text/html", b"<!DOCTYPE"),
+    ("html", 200, "text/html", b"<!DOCTYPE"),
     ("json", 200, "application/json", b'{"title"'), ("type", 200, "text/plain", b"\xff\xd8")])
 def test_answers_in_place_of_the_image(get, server, kind, status, content_type, start):
     plan(server, kind)
@@ -584,8 +609,8 @@ def test_answers_in_place_of_the_image(get, server, kind, status, content_type, 
 
 
 def test_retry_after(get, server):
-    for value in ("7", None):
-        server.faults.set(plan={"/": ["429"]}, retry_after=value)
+    for kind, value in (("429", "7"), ("503", "Thu, 26 Nov 2026 12:00:00 GMT"), ("429", None)):
+        server.faults.set(plan={"/": [kind]}, retry_after=value)
         assert jpeg_of(get).headers.get("Retry-After") == value
 
 
@@ -650,8 +675,8 @@ def test_rates_are_repeatable_and_a_retry_draws_anew():
 
 
 def test_unknown_faults_are_refused():
-    with pytest.raises(ValueError, match="there is no '503'.*cut-length"):
-        Faults({"503": 1})
+    with pytest.raises(ValueError, match="there is no '504'.*cut-length"):
+        Faults({"504": 1})
     with pytest.raises(ValueError, match="there is no 'latencey': set rates, plan"):
         Faults().set(latencey=1)
 

@@ -185,7 +185,7 @@ def test_redirect(server):
     assert [path for path, _, _ in server.asked] == ["/image", "/elsewhere"]
 
 
-@pytest.mark.parametrize("error", [status(429), status(500), status(502), status(503), truncated,
+@pytest.mark.parametrize("error", [*map(status, (408, 425, 429, 500, 502, 503)), truncated,
                                    truncated_chunks, damaged, reset, hang_up])
 def test_what_may_succeed_is_repeated(server, waits, error):
     server.script = [error, error, Handler.answer]
@@ -327,6 +327,33 @@ def test_retry_after(header, seconds):
     if header is not None:
         response.headers["Retry-After"] = header
     assert failure(check_status, response).retry_after == seconds
+
+
+@pytest.mark.parametrize("fast", [-7200, 7200])
+def test_retry_after_counts_from_the_clock_of_the_server(fast):
+    now = datetime.now(timezone.utc) + timedelta(seconds=fast)
+    response = requests.Response()
+    response.status_code, response.url = 503, "https://example.org/a"
+    for name, time in {"Date": now, "Retry-After": now + timedelta(seconds=5)}.items():
+        response.headers[name] = format_datetime(time, usegmt=True)
+    assert failure(check_status, response).retry_after == 5
+    response.headers["Date"] = "nonsense"
+    assert failure(check_status, response).retry_after == pytest.approx(max(fast + 5, 0), abs=60)
+
+
+def test_logins_of_netrc_are_not_sent(server, tmp_path, monkeypatch):
+    path = tmp_path / "netrc"
+    path.write_text("default login me password secret\n")
+    path.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(path))
+    server.script = [partial(Handler.answer, status=302, Location="/moved"), Handler.answer]
+    with Transport() as transport:
+        transport.get(server.url)
+        with naming(server.url):
+            transport.session.get(server.url, headers={"Authorization": "Bearer token"})
+        transport.get(server.url.replace("//", "//user:word@"))
+    told = [headers["Authorization"] for _, headers, _ in server.asked]
+    assert told == [None, None, "Bearer token", "Basic dXNlcjp3b3Jk"]
 
 
 def test_a_good_status_passes():
