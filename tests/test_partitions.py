@@ -340,11 +340,13 @@ def test_a_killed_worker_loses_nothing(client, classifier, catalog, table, plain
     pids = client.run(os.getpid)
     with ThreadPoolExecutor(1) as pool:
         frame = pool.submit(computed, result)
-        _wait_for(reached.exists)
-        _wait_for(lambda: sum(map(len, client.processing().values())) == 1)
-        busy = next(name for name, keys in client.processing().items() if keys)
-        os.kill(pids[busy], signal.SIGKILL)
-        held.unlink()
+        try:
+            _wait_for(reached.exists)
+            _wait_for(lambda: sum(map(len, client.processing().values())) == 1)
+            busy = next(name for name, keys in client.processing().items() if keys)
+            os.kill(pids[busy], signal.SIGKILL)
+        finally:
+            held.unlink()
         assert_equal(frame.result(), plain)
     assert pids[busy] not in client.run(os.getpid).values()
 
@@ -356,8 +358,10 @@ def test_a_killed_run_is_resumed(in_process, classifier, catalog, plain, folder,
     code = UNFINISHED.replace("{hold}", inspect.getsource(hold))
     with subprocess.Popen([sys.executable, "-c", code, folder / "toy", out, middle,
                            *signs]) as process:
-        _wait_for(signs[1].exists)
-        process.kill()
+        try:
+            _wait_for(lambda: signs[1].exists() or process.poll() is not None)
+        finally:
+            process.kill()
     done = {path: path.stat().st_mtime_ns for path in out.rglob("Npix=*.parquet")}
     assert 0 < len(done) < catalog.npartitions
     seen = []
@@ -445,7 +449,7 @@ def test_other_catalogs_are_refused(classifier, table, monkeypatch):
 
 
 def _wait_for(condition):
-    end = time.monotonic() + 120
+    end = time.monotonic() + 600
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
