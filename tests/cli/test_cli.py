@@ -1054,3 +1054,9 @@ def test_help_is_quick():
             "print([name for name in ('numpy', 'astropy', 'tensorflow') if name in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_python_runs_the_package_as_the_command():
+    done = subprocess.run([sys.executable, "-m", "astromorph", "--version"], capture_output=True,
+                          text=True, check=True)
+    assert done.stdout == f"astromorph {__version__}\n"
