@@ -10,7 +10,7 @@ from astropy.io.fits import BinTableHDU, FITS_rec, HDUList, TableHDU
 from astropy.table import Table
 
 from astromorph.errors import ArgumentTypeError, wrong
-from astromorph.images.reading import picture_pixels
+from astromorph.images.pictures import picture_pixels
 from astromorph.names import is_image_name, is_missing
 from astromorph.tables import table_format
 from astromorph.tables.data_frames import as_table

@@ -2,7 +2,8 @@
 from astromorph.errors import CutoutError
 from astromorph.images.composite import color_composite
 from astromorph.images.frames import load_frame, normalize_bands, resample
-from astromorph.images.reading import Cutout, decode_picture, open_cutout, read_cutout
+from astromorph.images.pictures import decode_picture
+from astromorph.images.reading import Cutout, open_cutout, read_cutout
 from astromorph.images.sizes import measure_r90
 from astromorph.images.stretching import fit_stretch
 
