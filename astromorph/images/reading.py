@@ -143,7 +143,8 @@ def open_cutout(source, *, survey=None, bands=None, usual=None, enough=None):
     source, survey, bands
         See `read_cutout`.
     usual : `~astromorph.surveys.Survey`, optional
-        See `~astromorph.images.fits_planes.read_planes`.
+        The survey that images of unknown origin probably belong to, such as that of the weights.
+        Without ``survey``, it is used unless the bands are those of another one.
     enough : int, optional
         Side in pixels that is enough, see `decode_picture`.
 
