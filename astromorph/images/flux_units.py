@@ -13,7 +13,7 @@ _AB = u.zero_point_flux(3631 * u.Jy)
 _BRIGHTEST = 1e20  # nanomaggies: the Sun has 5e19; a damaged bit of an exponent gives more
 _LIMITS = 1e-38, 1e38  # smallest and largest factor that 32 bits hold
 _ENOUGH = 2**22  # pixels that are enough to measure the noise
-_LIGHT_SKY = 1  # a sky of so many times the survey's noise was not subtracted
+_LIGHT_SKY = 3  # a sky of so many times the survey's noise was not subtracted
 _UNKNOWN, _NO_UNIT = "unknown", None  # a unit that is not a flux; no unit at all
 _PREFIXES = {"": "", "n": "n", "nano": "n", "u": "u", "\u00b5": "u", "\u03bc": "u", "micro": "u",
              "milli": "m", "mega": "M"}
@@ -197,8 +197,8 @@ def linear_flux(values, header):
 def subtract_sky(planes, survey, area=1.0):
     """Subtract the level of the border if the sky was not subtracted.
 
-    Then even the darkest hundredth of the pixels is light, in every band. Where a galaxy is shown
-    with some sky around it, noise makes these pixels negative.
+    Then even the darkest hundredth of the pixels is brighter than three times the noise, in every
+    band. Where a galaxy is shown with some sky around it, noise makes these pixels negative.
 
     Parameters
     ----------
