@@ -9,7 +9,8 @@ from astropy import units as u
 from astromorph.errors import ArgumentTypeError, wrong
 
 __all__ = ["as_float", "as_floats", "as_labels", "as_path", "as_probabilities", "as_seconds",
-           "check_choice", "check_count", "check_names", "check_number", "check_whole"]
+           "check_choice", "check_count", "check_names", "check_number", "check_suffix",
+           "check_whole"]
 
 
 def as_float(text):
@@ -198,6 +199,26 @@ def check_count(value, argument):
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise wrong(argument, "a positive integer", repr(value))
+
+
+def check_suffix(path, suffix):
+    """Raise unless a file has the name of its format.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    suffix : str
+        What its name must end in, such as ``.onnx``.
+
+    Raises
+    ------
+    ArgumentError
+        If it ends in anything else.
+    """
+    if Path(path).suffix != suffix:
+        raise wrong("path", f"a name that ends in {suffix}, as the format is called",
+                    repr(str(path)))
 
 
 def check_whole(value, argument, low, high):

@@ -80,12 +80,11 @@ def check_input(args, data, format):
 
 def check_file(args, path, suffix):
     """Refuse an output file that cannot be written, or whose name has another ending."""
+    from astromorph.arguments import check_suffix
     from astromorph.atomic import check_writable
-    from astromorph.errors import wrong
 
     with _refusing(args, "--output"):
-        if path.suffix != suffix:
-            raise wrong("path", f"a name that ends in {suffix}", path.name)
+        check_suffix(path, suffix)
         check_writable(path, overwrite=args.overwrite)
 
 

@@ -145,8 +145,7 @@ class PlacedImages(GivenImages):
     def _opened(self, key):
         """Open an image; return it with x and y of all its galaxies."""
         rows = self._rows[key]
-        record = self._options["survey"] or self._options["usual"]
-        opened = OpenImage(self._images[rows[0]], record.bands if record else ())
+        opened = OpenImage(self._images[rows[0]], self._options["survey"] or self._options["usual"])
         try:
             if opened.pixel_scale is None:
                 raise ValueError("its WCS has no scale")

@@ -9,8 +9,9 @@ __all__ = ["band_names", "band_text", "header_band", "light_planes", "parse_band
 _BAND = re.compile(r"(?:^|[^a-z])([ugrizy])(?:p|prime|[ _-]?band)?(?![a-z]|\s*=)", re.IGNORECASE)
 _COMPANION = re.compile(
     r"(sci|science|flux|image|img)?(err(or)?|sigma|noise|std(dev|ev)?|unc(ert(ainty)?)?|"
-    r"inv?var|ivar|var(iance)?|rms|wh?t|wgt|weight|n?exp|exposure|exptime|n(im(age|g)?|frame)s?|cov(er|erage)?|"
-    r"bit ?mask|mask|msk|bpm|badpix(els)?|fla?g|dq|quality|seg(m(ent(s|ation)?)?)?|mod(el)?|"
+    r"inv?var|ivar|var(iance)?|rms|wh?t|wgt|weight|n?exp|exposure|exptime|"
+    r"n(im(age|g)?|frame)s?|cov(er|erage)?|bit ?mask|mask|msk|bpm|badpix(els)?|fla?g|dq|"
+    r"quality|seg(m(ent(s|ation)?)?)?|mod(el)?|"
     r"res(id(ual)?)?|conf(idence)?|ctx|con(text)?|psf(image)?|kernel|bkg|back(ground)?|sky|nobs|"
     r"depth|chi(2|sq)|apcorr?)s?(map|image|img|plane|bits?|arr(ay)?)?s?\d*")
 _TREATED = re.compile(r"(psf|sky|bkg|back(ground)?|model|mask)s?[^a-z0-9]*"

@@ -53,8 +53,8 @@ class OpenImage:
     ----------
     source : object
         See `read_planes`.
-    own : sequence of str
-        Names of a survey's bands other than u, g, r, i, z, Y.
+    survey : `~astromorph.surveys.Survey`, optional
+        A survey whose bands may have other names than u, g, r, i, z, Y.
 
     Attributes
     ----------
@@ -69,8 +69,8 @@ class OpenImage:
         If the image cannot be used.
     """
 
-    def __init__(self, source, own=()):
-        with Files(own) as files:
+    def __init__(self, source, survey=None):
+        with Files(survey.bands if survey else ()) as files:
             self._images = stored_images(source, files)
             self.shape = _one_shape(self._images)
             fault = fault_of_grids([image.wcs for image in self._images], self.shape)
@@ -229,8 +229,7 @@ def read_planes(source, *, survey=None, bands=None, usual=None):
     options = {"survey": survey and get_survey(survey), "bands": bands, "usual": usual}
     if isinstance(source, ImagePart):
         return source.read(**options)
-    record = options["survey"] or usual
-    with OpenImage(source, record.bands if record else ()) as image:
+    with OpenImage(source, options["survey"] or usual) as image:
         return image.read(**options)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from astromorph.arguments import check_suffix
 from astromorph.atomic import written_whole
 from astromorph.errors import wrong
 from astromorph.model.card import FORMAT
@@ -71,9 +72,7 @@ def write_weights(path, card, arrays, *, overwrite=False):
     ValueError
         If the name does not end in ``.safetensors``.
     """
-    if Path(path).suffix != ".safetensors":
-        raise wrong("path", "a name that ends in .safetensors, the format of the file",
-                    f"{str(path)!r}")
+    check_suffix(path, ".safetensors")
     stored = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     with written_whole(path, overwrite=overwrite) as part:
         part.write_bytes(save(stored, metadata={"card": json.dumps(card | {"format": FORMAT})}))

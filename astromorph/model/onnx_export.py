@@ -1,10 +1,10 @@
 """Trained models as ONNX files: network pixels in, the columns of a table out."""
 import json
-from pathlib import Path
 
 import numpy as np
 
 from astromorph.answers import get_kind
+from astromorph.arguments import check_suffix
 from astromorph.atomic import written_whole
 from astromorph.errors import wrong
 from astromorph.model.calibration import CLIP
@@ -40,8 +40,7 @@ def export_onnx(model, path, *, overwrite=False):
         If the name does not end in ``.onnx``, if the network has an unknown layer, or if a column
         has the name of the input.
     """
-    if Path(path).suffix != ".onnx":
-        raise wrong("path", "a name that ends in .onnx, as the format is called", f"{str(path)!r}")
+    check_suffix(path, ".onnx")
     with written_whole(path, overwrite=overwrite) as part:
         part.write_bytes(_exported(model.in_precision("float32")).SerializeToString())
 
